@@ -1,0 +1,48 @@
+"""The custom artifact types.
+
+A type declares no PROPERTIES and is named `package.ClassName` with one dot: Kubeflow v2 accepts nothing else.
+"""
+
+from tfx.types import artifact
+
+
+class ExampleIndex(artifact.Artifact):
+    """What is known of each example without its pixels: `Split-<name>/index-*.parquet`, aligned with the Examples' shards.
+
+    See `components.example_gen.index` for the columns.
+    """
+
+    TYPE_NAME = "components.ExampleIndex"
+
+
+class LabelVocabulary(artifact.Artifact):
+    """The label space: `labels.csv`. See `components.example_gen.vocabulary`."""
+
+    TYPE_NAME = "components.LabelVocabulary"
+
+
+class Predictions(artifact.Artifact):
+    """Logits of the source classifier for each example: `Split-<name>/predictions-*.parquet`.
+
+    See `components.predictor.predictions`.
+    """
+
+    TYPE_NAME = "components.Predictions"
+
+
+class LabelPrior(artifact.Artifact):
+    """P_s, P_t and the importance weights, one row a source label: `label_prior.parquet`.
+
+    See `components.prior_estimator.label_prior`.
+    """
+
+    TYPE_NAME = "components.LabelPrior"
+
+
+class ResamplePlan(artifact.Artifact):
+    """How often each source example is taken: `Split-train/copies-*.parquet`, and `labels.parquet`.
+
+    See `components.importance_resampler.plan`.
+    """
+
+    TYPE_NAME = "components.ResamplePlan"

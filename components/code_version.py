@@ -1,0 +1,67 @@
+"""The version of the code behind a pipeline node, as a part of its cache key.
+
+TFX caches on an executor's name, inputs and parameters, not on its code. Every node of ours therefore carries a hash of
+the code that it runs: the module it starts from, and every module of this project that is imported from there.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import pathlib
+from collections.abc import Iterator
+
+_PACKAGES = ("components", "pipeline", "schemas", "trainer")
+
+
+def code_version(module: str) -> str:
+    """Returns 16 hex digits that change when the code behind `module` changes.
+
+    What is hashed is the syntax tree, so comments and layout do not count. Imports are followed as they are written
+    (inside functions too); a module that is only reached by a name made at run time is not seen.
+
+    Args:
+      module: dotted name of a module of this project, for example 'components.predictor.executor'.
+
+    Raises:
+      ValueError: `module` is not a module of this project.
+    """
+    if _path(module) is None:
+        raise ValueError(f"module: {module!r} is not a module of {', '.join(_PACKAGES)}")
+    digest = hashlib.sha256()
+    for name, tree in sorted(_reachable(module).items()):
+        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _reachable(module: str) -> dict[str, ast.Module]:
+    trees: dict[str, ast.Module] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in trees:
+            continue
+        path = _path(name)
+        if path is not None:
+            trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+            waiting.extend(_imports(trees[name]))
+    return trees
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            # `from package import module` names a module, `from module import name` does not: _path tells them apart.
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _path(module: str) -> pathlib.Path | None:
+    if module.partition(".")[0] not in _PACKAGES:
+        return None
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:  # a name below a module, not below a package
+        return None
+    return pathlib.Path(spec.origin) if spec and spec.origin else None

@@ -1,0 +1,1 @@
+"""Evaluator: the metrics of a target model, and whether it may replace the last one."""

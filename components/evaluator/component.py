@@ -1,0 +1,70 @@
+"""Evaluator."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from tensorflow_model_analysis.proto import config_pb2
+from tfx import types
+from tfx.components.evaluator import executor
+from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ExecutionParameter
+from tfx.utils import json_utils
+
+from components.code_version import code_version
+from components.evaluator import metrics
+
+
+class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
+    """What TFX's Evaluator takes and gives, and the version of our metrics."""
+
+    PARAMETERS: ClassVar = {
+        **standard_component_specs.EvaluatorSpec.PARAMETERS,
+        "code_version": ExecutionParameter(type=str, optional=True),
+    }
+
+
+class Evaluator(base_beam_component.BaseBeamComponent):
+    """TFX's Evaluator, executed again when the code of our metrics changes.
+
+    It runs TFX's own executor, but is not derived from TFX's component, which leaves no way to pass a wider spec.
+
+    Args:
+      examples: Examples with the splits named in `splits`.
+      model: the candidate.
+      eval_config: what to measure, and the thresholds of a blessing; see `components.evaluator.config.eval_config`.
+      baseline_model: the model to compare with. It may be empty at run time; the comparison is then left out.
+      splits: the splits to measure on, as one set.
+
+    Outputs: `evaluation`, TFMA's result; `blessing`, whether the candidate met all thresholds.
+
+    Raises:
+      ValueError: `splits` is empty.
+    """
+
+    SPEC_CLASS = EvaluatorSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        examples: types.BaseChannel,
+        model: types.BaseChannel,
+        eval_config: config_pb2.EvalConfig,
+        baseline_model: types.BaseChannel | None = None,
+        splits: Sequence[str] = ("eval",),
+    ):
+        if not splits:
+            raise ValueError(f"splits: {splits!r} names none; allowed are the names of splits of the examples")
+        super().__init__(
+            spec=EvaluatorSpec(
+                examples=examples,
+                model=model,
+                baseline_model=baseline_model,
+                eval_config=eval_config,
+                example_splits=json_utils.dumps(list(splits)),
+                code_version=code_version(metrics.__name__),
+                evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
+                blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+            )
+        )

@@ -1,0 +1,46 @@
+"""Which model a new one is compared with."""
+
+import ml_metadata as mlmd
+from tfx import types
+from tfx.components.evaluator import constants
+from tfx.dsl.components.common import resolver
+
+_KEYS = {"model", "model_blessing", "candidate"}
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class LastOtherBlessedModel(resolver.ResolverStrategy):
+    """Resolves to the most recently blessed model other than the candidate.
+
+    TFX's LatestBlessedModelStrategy does not leave the candidate out. A rerun with nothing changed then finds the model
+    that was just blessed as a new baseline of itself, so that nothing downstream is cached and it is pushed twice.
+
+    Channels of the Resolver:
+      model: all models of the pipeline.
+      model_blessing: the blessings that count; its producer chooses the target.
+      candidate: the one model that is about to be evaluated.
+
+    Outputs: `model` and `model_blessing`, one artifact each, or none each as long as no other model is blessed, which
+    leaves the Evaluator without a baseline; `candidate`, as it came.
+    """
+
+    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
+        """Chooses among the artifacts of `input_dict`.
+
+        Raises:
+          ValueError: the channels are not the three above, or `candidate` is not one model.
+        """
+        if set(input_dict) != _KEYS:
+            raise ValueError(f"channels: {sorted(input_dict)}; LastOtherBlessedModel takes {sorted(_KEYS)}")
+        if len(input_dict["candidate"]) != 1:
+            raise ValueError(f"candidate: {len(input_dict['candidate'])} artifacts; allowed is exactly one model")
+        candidate = input_dict["candidate"][0]
+        others = {model.id: model for model in input_dict["model"] if model.id != candidate.id}
+        # By the blessing, not by the model: going back to an older configuration blesses an older model again.
+        for blessing in sorted(input_dict["model_blessing"], key=lambda artifact: artifact.id, reverse=True):
+            model = others.get(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
+            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
+            if model is not None and blessed == constants.BLESSED_VALUE:
+                return {"model": [model], "model_blessing": [blessing], "candidate": [candidate]}
+        return {"model": [], "model_blessing": [], "candidate": [candidate]}

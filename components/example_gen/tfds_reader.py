@@ -1,0 +1,167 @@
+"""Reading a TFDS builder: by its name, at its prepared files, with the encoded bytes passed through."""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import os
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from components.example_gen import vocabulary
+from components.example_gen.examples import LabelledImage
+
+# Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.
+EMBEDDED = {
+    "handwritten_digits": "components.example_gen.builders.handwritten_digits.HandwrittenDigits",
+    "printed_glyphs": "components.example_gen.builders.printed_glyphs.PrintedGlyphs",
+}
+
+_PART_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsDataset:
+    """A data set, as the configuration names it.
+
+    Attributes:
+      name: a TFDS name such as 'cifar10' or 'oxford_iiit_pet:4.*.*', or an embedded one.
+      splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]'.
+      data_dir: where prepared data are; None is TFDS's own default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
+      image_key, label_key: names of the features.
+      id_key: name of the feature that identifies an example; None: a hash of its image does.
+    """
+
+    name: str
+    splits: dict[str, str]
+    data_dir: str | None = None
+    image_key: str = "image"
+    label_key: str = "label"
+    id_key: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """A run of consecutive examples that one worker reads."""
+
+    split: str
+    instruction: tfds.core.ReadInstruction
+
+
+def prepare(dataset: TfdsDataset) -> bool:
+    """Makes an embedded data set's files if they are not there yet.
+
+    Returns:
+      Whether anything had to be made.
+    """
+    if dataset.name not in EMBEDDED or _builder(dataset).is_prepared():
+        return False
+    _builder(dataset).download_and_prepare()
+    return True
+
+
+def fingerprint(dataset: TfdsDataset) -> str:
+    """Returns 16 hex digits that change when the prepared files do: their names, sizes, and what TFDS says of them."""
+    folder = str(_prepared(dataset).data_dir)
+    digest = hashlib.sha256()
+    for name in sorted(tf.io.gfile.listdir(folder)):
+        path = os.path.join(folder, name)
+        digest.update(f"{name} {tf.io.gfile.stat(path).length}\n".encode())
+        if name.endswith(".json"):
+            with tf.io.gfile.GFile(path, "rb") as file:
+                digest.update(file.read())
+    return digest.hexdigest()[:16]
+
+
+def read_vocabulary(dataset: TfdsDataset) -> vocabulary.Vocabulary:
+    """Returns the label names, and their parents where the builder's metadata have `parents`: {name: [parent, …]}.
+
+    Raises:
+      ValueError: the label feature has no names.
+    """
+    info = _prepared(dataset).info
+    feature = _feature(dataset, info, dataset.label_key)
+    feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
+    if not isinstance(feature, tfds.features.ClassLabel):
+        raise ValueError(f"label_key: {dataset.label_key!r} of {dataset.name!r} is a {type(feature).__name__}, not a ClassLabel")
+    parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
+    return vocabulary.make(feature.names, parents)
+
+
+def sizes(dataset: TfdsDataset) -> dict[str, tuple[int, int]]:
+    """Returns split → (number of examples, estimated bytes).
+
+    Raises:
+      ValueError: a split expression does not fit the data set, or selects nothing.
+    """
+    info = _prepared(dataset).info
+    whole = {name: max(1, split.num_examples) for name, split in info.splits.items()}
+    found = {}
+    for split, expression in dataset.splits.items():
+        try:
+            examples = info.splits[expression].num_examples
+        except (KeyError, ValueError) as error:
+            raise ValueError(f"splits.{split}: {expression!r} does not fit {dataset.name!r}, which has the splits {', '.join(whole)}") from error
+        if not examples:
+            raise ValueError(f"splits.{split}: {expression!r} selects no example of {dataset.name!r}")
+        bytes_each = sum(split.num_bytes for split in info.splits.values()) / sum(whole.values())
+        found[split] = examples, int(examples * bytes_each)
+    return found
+
+
+def parts(dataset: TfdsDataset, split: str) -> list[Part]:
+    """Returns `split` as runs of about 64 MB, at least two so that workers can share even a small split."""
+    examples, size = sizes(dataset)[split]
+    count = min(examples, max(2, size // _PART_BYTES))
+    return [Part(split, run) for run in tfds.even_splits(dataset.splits[split], count)]
+
+
+def read(dataset: TfdsDataset, part: Part) -> Iterator[LabelledImage]:
+    """Yields the examples of `part`, images still encoded."""
+    builder = _prepared(dataset)
+    keys = {dataset.image_key, dataset.label_key} | ({dataset.id_key} if dataset.id_key else set())
+    for key in keys:
+        _feature(dataset, builder.info, key)
+    rows = builder.as_dataset(
+        split=part.instruction,
+        decoders=tfds.decode.PartialDecoding(
+            {key: True for key in keys}, decoders={dataset.image_key: tfds.decode.SkipDecoding()}
+        ),
+        read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
+        shuffle_files=False,
+    )
+    for row in rows.as_numpy_iterator():
+        source_id = row[dataset.id_key] if dataset.id_key else None
+        yield LabelledImage(
+            image=row[dataset.image_key],
+            labels=tuple(int(label) for label in np.atleast_1d(row[dataset.label_key])),
+            source_id=source_id.decode() if isinstance(source_id, bytes) else source_id and str(source_id),
+        )
+
+
+def _builder(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
+    if dataset.name in EMBEDDED:
+        module, _, cls = EMBEDDED[dataset.name].rpartition(".")
+        return getattr(importlib.import_module(module), cls)(data_dir=dataset.data_dir)
+    try:
+        return tfds.builder(dataset.name, data_dir=dataset.data_dir, try_gcs=False)
+    except tfds.core.DatasetNotFoundError as error:
+        near = difflib.get_close_matches(dataset.name, [*EMBEDDED, *tfds.list_builders()], n=3)
+        hint = f"did you mean {' or '.join(near)}?" if near else f"embedded ones are {', '.join(EMBEDDED)}"
+        raise ValueError(f"dataset: {dataset.name!r} is not a TFDS data set; {hint}") from error
+
+
+def _prepared(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
+    builder = _builder(dataset)
+    if not builder.is_prepared():
+        raise ValueError(f"dataset: {dataset.name!r} is not prepared in {builder.data_dir}; run `tfds build {dataset.name}` or set data_dir")
+    return builder
+
+
+def _feature(dataset: TfdsDataset, info: tfds.core.DatasetInfo, key: str) -> tfds.features.FeatureConnector:
+    if key not in info.features:
+        raise ValueError(f"{dataset.name!r} has no feature {key!r}; it has {', '.join(info.features)}")
+    return info.features[key]

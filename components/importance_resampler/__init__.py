@@ -1,0 +1,1 @@
+"""ImportanceResampler: from a label prior to a pre-training set, as a plan and as Examples."""

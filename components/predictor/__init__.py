@@ -1,0 +1,1 @@
+"""Predictor: the source classifier on images, once; the only place where it meets the target."""

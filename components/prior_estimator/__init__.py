@@ -1,0 +1,1 @@
+"""PriorEstimator: from predictions and the source index to P_s, P_t and importance weights."""

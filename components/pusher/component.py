@@ -1,0 +1,63 @@
+"""Pusher."""
+
+from typing import ClassVar
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ExecutionParameter
+
+from components.code_version import code_version
+from components.pusher import executor
+
+
+class PusherSpec(standard_component_specs.PusherSpec):
+    """What TFX's Pusher takes and gives, and the version of our executor."""
+
+    PARAMETERS: ClassVar = {
+        **standard_component_specs.PusherSpec.PARAMETERS,
+        "code_version": ExecutionParameter(type=str, optional=True),
+    }
+
+
+class Pusher(base_component.BaseComponent):
+    """TFX's Pusher, except that a new version appears whole or not at all.
+
+    Not derived from TFX's component, which leaves no way to pass a wider spec; its executor is.
+
+    Args:
+      model: the model to push; of its files, only those in `Format-Serving`.
+      push_destination: the folder that the model server watches. At most one Pusher may run on a folder at a time.
+      model_blessing: the Evaluator's verdict; without a blessing nothing is pushed. None pushes unchecked.
+      infra_blessing: the same of an InfraValidator.
+
+    Outputs: `pushed_model`, with the custom properties `pushed` (1 or 0), `pushed_version` and `pushed_destination`.
+
+    Raises:
+      ValueError: `push_destination` names no folder.
+    """
+
+    SPEC_CLASS = PusherSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        model: types.BaseChannel,
+        push_destination: pusher_pb2.PushDestination,
+        model_blessing: types.BaseChannel | None = None,
+        infra_blessing: types.BaseChannel | None = None,
+    ):
+        if not push_destination.filesystem.base_directory:
+            raise ValueError(f"push_destination: {str(push_destination)!r}; filesystem.base_directory must name a folder")
+        super().__init__(
+            spec=PusherSpec(
+                model=model,
+                model_blessing=model_blessing,
+                infra_blessing=infra_blessing,
+                push_destination=push_destination,
+                code_version=code_version(executor.__name__),
+                pushed_model=types.Channel(type=standard_artifacts.PushedModel),
+            )
+        )

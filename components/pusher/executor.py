@@ -1,0 +1,75 @@
+"""Pushing a model so that a server never sees half of it."""
+
+import os
+import time
+from typing import Any
+
+from tfx import types
+from tfx.components.pusher import executor
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import artifact_utils, standard_component_specs
+from tfx.utils import io_utils, proto_utils
+
+# TensorFlow Serving takes folders with a numeric name for versions, and no others.
+_STAGING = ".incoming"
+
+
+class Executor(executor.Executor):
+    """TFX's executor, told to push to a folder beside the versions, and a rename of what it left there.
+
+    A kill before the rename leaves only that folder, which the next push removes; a kill between the rename and the end
+    of the execution leaves a whole version, and the next run pushes the model once more.
+
+    An object store has no atomic rename of a folder. There the files are copied to the version's folder with
+    `saved_model.pb` last, as TFX does, because nothing loads a folder without it.
+    """
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        """Pushes the model if it is blessed; the version is the Unix time in seconds, or one above the last version."""
+        destination = pusher_pb2.PushDestination()
+        proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
+        folder = destination.filesystem.base_directory
+        staging = os.path.join(folder, _STAGING)
+        _remove(staging)
+        destination.filesystem.base_directory = staging
+        staged = {standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
+        super().Do(input_dict, output_dict, {**exec_properties, **staged})
+
+        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        if pushed_model.get_int_custom_property("pushed"):
+            version = str(next_version(folder))
+            target = os.path.join(folder, version)
+            publish(pushed_model.get_string_custom_property("pushed_destination"), target)
+            self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=version)
+            _remove(staging)
+
+
+def next_version(folder: str) -> int:
+    """Returns the Unix time in seconds, but at least one more than every version in `folder`, which need not exist."""
+    names = [os.fspath(name).rstrip("/") for name in fileio.listdir(folder)] if fileio.exists(folder) else []
+    return max([int(time.time()), *(int(name) + 1 for name in names if name.isdecimal())])
+
+
+def publish(source: str, target: str) -> None:
+    """Makes the SavedModel folder `source` appear as `target`, which must not exist, on the same file system."""
+    if renames_folders(target):
+        fileio.rename(source, target)
+        return
+    io_utils.copy_dir(source, target, deny_regex_patterns=[r"/saved_model\.pb$"])
+    io_utils.copy_file(os.path.join(source, "saved_model.pb"), os.path.join(target, "saved_model.pb"))
+
+
+def renames_folders(path: str) -> bool:
+    """Whether the file system of `path` renames a folder in one step."""
+    return "://" not in path or path.startswith("hdfs://")
+
+
+def _remove(folder: str) -> None:
+    if fileio.exists(folder):
+        fileio.rmtree(folder)

@@ -1,0 +1,82 @@
+"""Writing records into shards whose content and order depend on the records alone: not on the runner, not on its workers.
+
+A record goes to the shard which its 64-bit key names, and a shard is written in the order of the keys. Records travel in
+chunks, because a Beam element costs far more than a record.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import apache_beam as beam
+
+from components import storage
+
+_CHUNK_BYTES = 4 << 20
+RECORD_STEM = "data_tfrecord"  # the name that TFX's own ExampleGens give
+
+
+@dataclasses.dataclass(frozen=True)
+class Keyed:
+    """A record on its way into a shard: `key` decides where it stands, `row` is what the index says of it."""
+
+    key: int
+    record: bytes
+    row: dict[str, Any] | None = None
+
+
+def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
+    """Returns how many shards of about `shard_bytes` hold `total_bytes`; at least one."""
+    return max(1, -(-total_bytes // shard_bytes))
+
+
+def into_chunks(records: Iterable[Keyed], shards: int) -> Iterator[tuple[int, list[Keyed]]]:
+    """Yields `records` as (shard, chunk) elements of a few megabytes each."""
+    chunks: dict[int, list[Keyed]] = {}
+    sizes: dict[int, int] = {}
+    # A sink of its own for each shard would hold shards × chunk bytes: the largest goes whenever the sum is too much.
+    held = 0
+    for item in records:
+        shard = item.key % shards
+        chunks.setdefault(shard, []).append(item)
+        sizes[shard] = sizes.get(shard, 0) + len(item.record)
+        held += len(item.record)
+        if held > 8 * _CHUNK_BYTES or sizes[shard] > _CHUNK_BYTES:
+            largest = max(sizes, key=sizes.__getitem__)
+            held -= sizes.pop(largest)
+            yield largest, chunks.pop(largest)
+    yield from chunks.items()
+
+
+class WriteShards(beam.PTransform):
+    """(shard, chunk) elements → record files in `folder`, and whatever `on_shard` makes of each.
+
+    Args:
+      folder: where the record files go.
+      shards: their number; an empty shard is written too, so that the files say themselves whether they are complete.
+      on_shard: called with (shard, its records in their order) before they are written, for example to write the index
+        or to refuse duplicates; returns the records to write.
+    """
+
+    def __init__(self, folder: str, shards: int, on_shard: Callable[[int, list[Keyed]], list[Keyed]] | None = None):
+        super().__init__()
+        self._folder, self._shards, self._on_shard = folder, shards, on_shard
+
+    def expand(self, chunks):
+        every_shard = chunks.pipeline | "EveryShard" >> beam.Create([(shard, []) for shard in range(self._shards)])
+        return (
+            (chunks, every_shard)
+            | "WithEmptyShards" >> beam.Flatten()
+            | "ByShard" >> beam.GroupByKey()
+            | "Write" >> beam.Map(self._write)
+        )
+
+    def _write(self, element: tuple[int, Iterable[list[Keyed]]]) -> tuple[int, int]:
+        shard, chunks = element
+        # The record breaks a tie, so that equal keys too stand in an order that does not depend on the runner.
+        items = sorted((item for chunk in chunks for item in chunk), key=lambda item: (item.key, item.record))
+        if self._on_shard:
+            items = self._on_shard(shard, items)
+        path = f"{self._folder}/{storage.shard_name(RECORD_STEM, shard, self._shards, '.gz')}"
+        storage.write_records(path, (item.record for item in items))
+        return shard, len(items)

@@ -1,0 +1,114 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+import dataclasses
+import json
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Domain-adaptive transfer learning: pre-train on the part of the source that your target needs.",
+)
+
+_Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
+
+
+@app.command()
+def run(
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, such as pipeline/configs/demo.yaml.")],
+    workspace: Annotated[str, typer.Option(help="Artifacts, metadata, logs and pushed models go here.")] = "workspace",
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Overrides a key.")] = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
+    with _errors(verbose):
+        from pipeline import config as config_module
+
+        settings = config_module.load(config, set_ or [])
+        workspace = os.path.abspath(workspace)
+        log = os.path.join(workspace, "logs", time.strftime("%Y-%m-%d-%H%M%S.log"))
+        os.makedirs(os.path.dirname(log), exist_ok=True)
+        from pipeline import display
+
+        with display.output_to(log) as console:
+            ok = _run(settings, workspace, log, console)
+        if not ok:
+            raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A pushed model's folder.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    verbose: _Verbose = False,
+) -> None:
+    """Ask a pushed model about images."""
+    with _errors(verbose):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        from pipeline.predict import predict as predict_files
+
+        predictions = predict_files(model, images)
+        if as_json:
+            typer.echo(json.dumps([dataclasses.asdict(prediction) for prediction in predictions], ensure_ascii=False))
+            return
+        for prediction in predictions:
+            pairs = zip(prediction.labels, prediction.probabilities, strict=True)
+            typer.echo(f"{prediction.file}: " + "  ".join(f"{label} {100 * p:.1f}%" for label, p in pairs))
+
+
+def _run(settings, workspace: str, log: str, console) -> bool:
+    from pipeline import local_runner
+
+    with local_runner.locked(workspace):
+        with console.status("starting"):
+            from components.example_gen import tfds_reader
+            from pipeline import display, pipeline, summary
+            from trainer import progress
+
+            datasets = [settings.source, *(target.data for target in settings.targets.values())]
+        for dataset in datasets:
+            with console.status(f"preparing {dataset.dataset}"):
+                tfds_reader.prepare(pipeline.reader(dataset))
+        nodes = pipeline.create_pipeline(settings, workspace)
+        view = display.Display(console)
+        with progress.listening(view.progress):
+            results = local_runner.run(nodes, on_start=view.start, on_end=view.end)
+        summary.show(console, summary.collect(settings, results), results)
+    failed = [result.node for result in results if result.state is local_runner.State.FAILED]
+    if failed:
+        console.print(f"error: {', '.join(failed)} failed; the full log is {log}", style="red", highlight=False)
+    return not failed
+
+
+class _errors:  # noqa: N801 - reads as a word at its use
+    """Turns an exception into a line on stderr and exit code 1."""
+
+    def __init__(self, verbose: bool):
+        self._verbose = verbose
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind, error, traceback) -> bool:
+        if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
+            return False
+        text = str(error).strip() or type(error).__name__
+        for line in text.splitlines() if isinstance(error, ValueError) else [text.splitlines()[0]]:
+            print(f"error: {line}", file=sys.stderr)
+        raise SystemExit(1)
+
+
+def main() -> None:
+    """The console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

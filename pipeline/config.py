@@ -1,0 +1,190 @@
+"""The configuration of a run: one typed YAML file. Reading one imports neither TensorFlow nor TFX."""
+
+import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pydantic
+import yaml
+
+from trainer.models import Backbone, Image
+from trainer.recipes import STRATEGIES, Recipe
+from trainer.strict import Strict
+
+Arm = Literal["entire_source", "same_distribution"]
+Split = Literal["train", "eval", "test"]
+
+
+class Dataset(Strict):
+    """A prepared TFDS data set.
+
+    Attributes:
+      dataset: a TFDS name, such as cifar10 or oxford_iiit_pet:4.*.*, or printed_glyphs or handwritten_digits.
+      splits: our train, eval and test, as TFDS split expressions; train and eval are needed.
+      data_dir: where it is prepared; null is TFDS's default.
+      image_key, label_key, id_key: features; without an id_key a hash of the image identifies it.
+    """
+
+    dataset: str
+    splits: dict[Split, str]
+    data_dir: str | None = None
+    image_key: str = "image"
+    label_key: str = "label"
+    id_key: str | None = None
+
+    @pydantic.field_validator("splits")
+    @classmethod
+    def _splits(cls, value: dict[str, str]) -> dict[str, str]:
+        missing = {"train", "eval"} - set(value)
+        if missing:
+            raise ValueError(f"lacks {' and '.join(sorted(missing))}; train and eval are needed, test is optional")
+        return value
+
+
+class Evaluation(Strict):
+    """When a model is good enough to be pushed, on the target's eval split.
+
+    Attributes:
+      metric: what decides.
+      minimum: the least that is allowed.
+      max_loss: how much less than the last blessed model is allowed.
+    """
+
+    metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
+    minimum: float = pydantic.Field(0.0, ge=0, le=1)
+    max_loss: float = pydantic.Field(0.0, ge=0, le=1)
+
+
+class Target(Strict):
+    """A target task: its data, the arms to compare, and the one that is pushed (null: none)."""
+
+    data: Dataset
+    arms: list[Arm] = pydantic.Field(min_length=1)
+    push: Arm | None = None
+    evaluation: Evaluation = Evaluation()
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "Target":
+        if len(set(self.arms)) != len(self.arms):
+            raise ValueError(f"arms: {self.arms} names one twice")
+        if self.push and self.push not in self.arms:
+            raise ValueError(f"push: {self.push!r} is not one of its arms, {', '.join(self.arms)}")
+        return self
+
+
+class Prior(Strict):
+    """How P_t is estimated; `temperature` softens the predictions, 2.0 in the paper."""
+
+    temperature: pydantic.PositiveFloat = 2.0
+
+
+class Resample(Strict):
+    """How the pre-training set is drawn: `n` (example, label) pairs."""
+
+    n: pydantic.PositiveInt
+
+
+class Config(Strict):
+    """Everything a run depends on.
+
+    Attributes:
+      name: of the pipeline; runs of the same name share their history.
+      seed: of weights, order, augmentation and draws.
+      image, backbone: what goes into the networks, and which.
+      distribution: the strategy of all trainings.
+      source, targets: the data. A target's name is part of its nodes' ids.
+      classifier, pretrain, finetune: the recipes of the three trainings.
+      prior, resample: from the classifier to the sample.
+      beam: arguments of the Beam jobs; empty: the local runner's own.
+    """
+
+    name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
+    seed: int = pydantic.Field(0, ge=0)
+    image: Image
+    backbone: Backbone
+    distribution: Literal[STRATEGIES] = "auto"
+    source: Dataset
+    classifier: Recipe
+    pretrain: Recipe
+    finetune: Recipe
+    prior: Prior = Prior()
+    resample: Resample
+    targets: dict[str, Target] = pydantic.Field(min_length=1)
+    beam: list[str] = []
+
+    @pydantic.field_validator("targets")
+    @classmethod
+    def _names(cls, value: dict[str, Target]) -> dict[str, Target]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9-]+", name) or name == "source":
+                raise ValueError(f"{name!r} is no name for a target: use a-z, 0-9 and -, and not 'source'")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> "Config":
+        self.backbone.check(self.image)
+        return self
+
+
+def load(path: str, overrides: Sequence[str] = ()) -> Config:
+    """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
+    """
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")
+    for override in overrides:
+        _override(content, override)
+    try:
+        return Config.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ValueError("\n".join(f"{path}: {_line(entry)}" for entry in error.errors())) from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    keys, equals, text = override.partition("=")
+    if not (keys and equals):
+        raise ValueError(f"--set: {override!r} is not of the form key.path=value")
+    *path, last = keys.split(".")
+    for key in path:
+        content = content.setdefault(key, {})
+        if not isinstance(content, dict):
+            raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
+    try:
+        content[last] = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
+
+
+def _line(entry: dict[str, Any]) -> str:
+    where = ".".join(str(key) for key in entry["loc"] if key != "[key]")
+    message = entry["msg"].removeprefix("Value error, ")
+    value = entry["input"]
+    shown = "" if isinstance(value, dict) or entry["type"] == "missing" else f"{value!r}: "
+    return f"{where}: {shown}{message[0].lower()}{message[1:]}" if where else message
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's floats (1e-3 is a number), and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)

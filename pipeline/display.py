@@ -1,0 +1,94 @@
+"""What a person sees of a run: a line a node, a live bar while it trains; all else goes to the log."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import rich.console
+import rich.progress
+
+from pipeline.local_runner import NodeResult, State
+from trainer.progress import Progress
+
+_MARKS = {
+    State.DONE: "[green]✓[/]",
+    State.REUSED: "[cyan]=[/]",
+    State.RESOLVED: "[cyan]·[/]",
+    State.FAILED: "[red]✗[/]",
+    State.BLOCKED: "[yellow]-[/]",
+}
+
+
+class Display:
+    """One line for each node that has ended, and a live one for the node that is running, on a terminal."""
+
+    def __init__(self, console: rich.console.Console):
+        self._console = console
+        self._bar: rich.progress.Progress | None = None
+        self._task: rich.progress.TaskID | None = None
+
+    def start(self, node: str) -> None:
+        """Shows that `node` is running."""
+        if not self._console.is_terminal:
+            return
+        self._bar = rich.progress.Progress(
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn("{task.description}"),
+            rich.progress.BarColumn(bar_width=24),
+            rich.progress.TextColumn("{task.fields[detail]}"),
+            rich.progress.TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task = self._bar.add_task(f"{node:<40}", total=None, detail="")
+        self._bar.start()
+
+    def progress(self, progress: Progress) -> None:
+        """Shows how far the training of the running node is."""
+        if self._bar is None:
+            return
+        left = (progress.steps - progress.step) * self._bar.tasks[0].elapsed / max(1, progress.step)
+        detail = (
+            f"{progress.step}/{progress.steps} steps  loss {progress.loss:.3f}  "
+            f"{progress.images_per_second:,.0f} images/s  {left:.0f} s left"
+        )
+        self._bar.update(self._task, completed=progress.step, total=progress.steps, detail=detail)
+
+    def end(self, result: NodeResult) -> None:
+        """Leaves the line of a node that has ended."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        time = f"{result.seconds:6.1f} s" if result.state in (State.DONE, State.FAILED) else " " * 8
+        self._console.print(f"{_MARKS[result.state]} {result.node:<42}{result.state.value:<10}{time}", highlight=False)
+        if result.error is not None:
+            self._console.print(f"    {one_line(result.error)}", style="red", markup=False, highlight=False)
+
+
+def one_line(error: BaseException) -> str:
+    """Returns what an error says, in a line: that of its root, which Beam and TFX wrap in their own."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = str(error) or type(error).__name__
+    return text.strip().splitlines()[0]
+
+
+@contextlib.contextmanager
+def output_to(log_path: str) -> Iterator[rich.console.Console]:
+    """Sends all that this process and its libraries print, C++ included, to `log_path`; yields the console that is left."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with open(log_path, "ab") as log, os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield rich.console.Console(file=terminal, soft_wrap=True)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])

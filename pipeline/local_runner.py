@@ -1,0 +1,130 @@
+"""Runs a pipeline on this machine: TFX's Launcher, node after node, so that one failed arm does not stop the others."""
+
+import contextlib
+import dataclasses
+import datetime
+import enum
+import fcntl
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+from tfx.dsl.compiler import compiler, constants
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.local import runner_utils
+from tfx.orchestration.portable import launcher, runtime_parameter_utils
+
+
+class State(enum.Enum):
+    """How a node ended."""
+
+    DONE = "done"  # its executor ran
+    REUSED = "reused"  # an earlier execution had the same inputs, parameters and code
+    RESOLVED = "resolved"  # a node that only looks something up
+    FAILED = "failed"
+    BLOCKED = "blocked"  # something upstream failed, or gave nothing
+
+
+@dataclasses.dataclass(frozen=True)
+class NodeResult:
+    """The end of a node.
+
+    Attributes:
+      node: its id.
+      state: how it ended.
+      seconds: how long it took.
+      outputs: its artifacts, by output key; empty if it failed.
+      error: what made it fail.
+    """
+
+    node: str
+    state: State
+    seconds: float
+    outputs: dict[str, list[mlmd.Artifact]] = dataclasses.field(default_factory=dict)
+    error: Exception | None = None
+
+
+def run(
+    pipeline: tfx_pipeline.Pipeline,
+    *,
+    on_start: Callable[[str], None] = lambda node: None,
+    on_end: Callable[[NodeResult], None] = lambda result: None,
+) -> list[NodeResult]:
+    """Runs `pipeline` and returns how its nodes ended, in the order in which they ran.
+
+    Args:
+      pipeline: with a local metadata connection.
+      on_start, on_end: called before and after a node.
+    """
+    ir = compiler.Compiler().compile(pipeline)
+    runtime_parameter_utils.substitute_runtime_parameter(
+        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()}
+    )
+    deployment = runner_utils.extract_local_deployment_config(ir)
+    connection = getattr(
+        deployment.metadata_connection_config, deployment.metadata_connection_config.WhichOneof("connection_config")
+    )
+    results: dict[str, NodeResult] = {}
+    for node in (entry.pipeline_node for entry in ir.nodes):
+        node_id = node.node_info.id
+        on_start(node_id)
+        start = time.perf_counter()
+        bad = [up for up in node.upstream_nodes if results[up].state in (State.FAILED, State.BLOCKED)]
+        if bad:
+            result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(bad)}"))
+        else:
+            try:
+                info = launcher.Launcher(
+                    pipeline_node=node,
+                    mlmd_connection=metadata.Metadata(connection),
+                    pipeline_info=ir.pipeline_info,
+                    pipeline_runtime_spec=ir.runtime_spec,
+                    executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
+                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
+                ).launch()
+                state, outputs = _ended(connection, info)
+                result = NodeResult(node_id, state, time.perf_counter() - start, outputs)
+            except Exception as error:  # the other arms go on; the caller hears of it
+                logging.getLogger(__name__).exception("node %s failed", node_id)
+                result = NodeResult(node_id, State.FAILED, time.perf_counter() - start, error=error)
+        results[node_id] = result
+        on_end(result)
+    return list(results.values())
+
+
+def _ended(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
+    if info is None or not info.execution_id:
+        return State.BLOCKED, {}
+    with metadata.Metadata(connection) as handle:
+        [execution] = handle.store.get_executions_by_id([info.execution_id])
+        events = handle.store.get_events_by_execution_ids([info.execution_id])
+        events = [event for event in events if event.type == mlmd.Event.OUTPUT]
+        artifacts = {a.id: a for a in handle.store.get_artifacts_by_id([event.artifact_id for event in events])}
+    outputs: dict[str, list[mlmd.Artifact]] = {}
+    for event in events:
+        outputs.setdefault(event.path.steps[0].key, []).append(artifacts[event.artifact_id])
+    if execution.last_known_state == mlmd.Execution.FAILED:
+        return State.BLOCKED, {}
+    if info.pipeline_node.node_info.type.name.startswith("tfx.dsl.components.common."):
+        return State.RESOLVED, outputs
+    cached = execution.last_known_state == mlmd.Execution.CACHED
+    return (State.REUSED if cached else State.DONE), outputs
+
+
+@contextlib.contextmanager
+def locked(workspace: str) -> Iterator[None]:
+    """Keeps other runs out of `workspace`; the lock goes with the process, however it ends.
+
+    Raises:
+      RuntimeError: another run holds it.
+    """
+    os.makedirs(workspace, exist_ok=True)
+    with open(os.path.join(workspace, ".lock"), "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RuntimeError(f"--workspace: another run is using {workspace}; wait for it, or name another") from error
+        yield

@@ -1,0 +1,227 @@
+"""The pipeline's nodes: the source once, then every target, then every arm of a target."""
+
+import dataclasses
+import hashlib
+import os
+from typing import Any
+
+from tfx import components as tfx_components
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common import importer, resolver
+from tfx.orchestration import metadata
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.proto import pusher_pb2
+from tfx.types import Channel, standard_artifacts
+from tensorflow_data_validation import StatsOptions
+
+import schemas
+from components.evaluator.component import Evaluator
+from components.evaluator.config import eval_config
+from components.evaluator.resolver import LastOtherBlessedModel
+from components.example_gen import tfds_reader
+from components.example_gen.component import SourceExampleGen, TargetExampleGen
+from components.importance_resampler.component import ImportanceResampler
+from components.predictor.component import Predictor
+from components.prior_estimator.component import PriorEstimator
+from components.pusher.component import Pusher
+from pipeline.config import Arm, Config, Dataset, Target
+from trainer.component import Trainer
+from trainer.recipes import Recipe
+
+# What statistics are made of: the encoded image would take all the time and say nothing.
+_STATISTICS = ["image/format", "image/height", "image/width", "image/class/label"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """The nodes that bring one side's data in."""
+
+    example_gen: BaseNode
+    checks: tuple[BaseNode, ...]
+
+    @property
+    def nodes(self) -> list[BaseNode]:
+        return [self.example_gen, *self.checks]
+
+    def __getitem__(self, output: str):
+        return self.example_gen.outputs[output]
+
+
+@dataclasses.dataclass(frozen=True)
+class ArmNodes:
+    """The nodes of an arm, and the fine-tuned model they end in."""
+
+    nodes: list[BaseNode]
+    finetune: BaseNode
+
+
+def reader(dataset: Dataset) -> tfds_reader.TfdsDataset:
+    """Returns `dataset` as the ExampleGen takes it."""
+    fields = dataset.model_dump()
+    return tfds_reader.TfdsDataset(name=fields.pop("dataset"), **fields)
+
+
+def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
+    """Returns the pipeline of `config`, whose artifacts, metadata and pushed models live under `workspace`.
+
+    Raises:
+      ValueError: a data set is unknown, or not prepared.
+    """
+    source = _side("source", SourceExampleGen, config.source)
+    classifier = _pretrain(config, source, "source-classifier", config.classifier)
+    nodes = [*source.nodes, classifier]
+    shared: dict[str, BaseNode] = {}
+    for name, target in config.targets.items():
+        side = _side(name, TargetExampleGen, target.data)
+        prior_nodes = _prior(config, name, side, source, classifier)
+        nodes += [*side.nodes, *prior_nodes]
+        for arm_name in target.arms:
+            built = arm(config, name, arm_name, side, source, prior_nodes[-1], shared)
+            nodes += built.nodes
+            if arm_name == target.push:
+                nodes += _push(name, target, side, built.finetune, workspace)
+    return tfx_pipeline.Pipeline(
+        pipeline_name=config.name,
+        pipeline_root=os.path.join(workspace, "artifacts"),
+        components=nodes,
+        enable_cache=True,
+        metadata_connection_config=metadata.sqlite_metadata_connection_config(
+            os.path.join(workspace, "metadata.sqlite")
+        ),
+        beam_pipeline_args=list(config.beam) or local_beam_args(),
+    )
+
+
+def arm(
+    config: Config, target: str, name: Arm, side: Side, source: Side, prior: BaseNode, shared: dict[str, BaseNode]
+) -> ArmNodes:
+    """Returns the nodes of one way to pre-train and fine-tune: a sample, a specialist, its fine-tuned model.
+
+    Args:
+      target: name of the target.
+      name: the arm.
+      side, source: the data of both sides.
+      prior: the target's PriorEstimator.
+      shared: specialists that do not depend on the target, made once and kept here for the next one.
+    """
+    prefix = f"{target}-{_dashed(name)}"
+    nodes = []
+    if name == "entire_source":
+        if name not in shared:
+            shared[name] = _pretrain(config, source, f"source-{_dashed(name)}-specialist", config.pretrain)
+            nodes.append(shared[name])
+        specialist = shared[name]
+    elif name == "same_distribution":
+        resampler = ImportanceResampler(
+            examples=source["examples"],
+            index=source["index"],
+            label_prior=prior.outputs["label_prior"],
+            n=config.resample.n,
+            seed=config.seed,
+        ).with_id(f"{prefix}-resample")
+        specialist = _pretrain(
+            config, source, f"{prefix}-specialist", config.pretrain, resampler.outputs["resampled_examples"]
+        )
+        nodes += [resampler, specialist]
+    else:
+        raise ValueError(f"arms: {name!r} is not known")
+    finetune = Trainer(
+        run_fn="trainer.finetune.run_fn",
+        examples=side["examples"],
+        vocabulary=side["vocabulary"],
+        base_model=specialist.outputs["model"],
+        custom_config=_settings(config, config.finetune),
+    ).with_id(f"{prefix}-finetune")
+    return ArmNodes([*nodes, finetune], finetune)
+
+
+def local_beam_args() -> list[str]:
+    """Returns the Beam arguments for one machine: in memory, which is faster there than its parallel modes."""
+    import apache_beam
+
+    major, minor = (int(part) for part in apache_beam.__version__.split(".")[:2])
+    # Newer Beam's DirectRunner tries to download a binary first.
+    runner = ["--runner=FnApiRunner"] if (major, minor) > (2, 65) else []
+    return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+
+
+def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
+    example_gen = example_gen_class(dataset=reader(dataset)).with_id(f"{name}-examples")
+    statistics = tfx_components.StatisticsGen(
+        examples=example_gen.outputs["examples"], stats_options=StatsOptions(feature_allowlist=_STATISTICS)
+    ).with_id(f"{name}-statistics")
+    folder = schemas.folder("source" if name == "source" else "target")
+    schema = importer.Importer(
+        source_uri=str(folder),
+        artifact_type=standard_artifacts.Schema,
+        # An Importer reuses what it finds under the same address: the content has to be part of the question.
+        custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
+    ).with_id(f"{name}-schema")
+    validator = tfx_components.ExampleValidator(
+        statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]
+    ).with_id(f"{name}-validation")
+    return Side(example_gen, (statistics, schema, validator))
+
+
+def _pretrain(config: Config, source: Side, node_id: str, recipe: Recipe, train_examples=None) -> BaseNode:
+    return Trainer(
+        run_fn="trainer.pretrain.run_fn",
+        examples=source["examples"],
+        vocabulary=source["vocabulary"],
+        train_examples=train_examples,
+        custom_config=_settings(config, recipe, backbone=config.backbone.model_dump()),
+    ).with_id(node_id)
+
+
+def _prior(config: Config, name: str, side: Side, source: Side, classifier: BaseNode) -> list[BaseNode]:
+    predictor = Predictor(examples=side["examples"], model=classifier.outputs["model"]).with_id(f"{name}-predictions")
+    prior = PriorEstimator(
+        predictions=predictor.outputs["predictions"],
+        index=source["index"],
+        vocabulary=source["vocabulary"],
+        temperature=config.prior.temperature,
+    ).with_id(f"{name}-prior")
+    return [predictor, prior]
+
+
+def _push(name: str, target: Target, side: Side, finetune: BaseNode, workspace: str) -> list[BaseNode]:
+    evaluator_id = f"{name}-evaluator"
+    baseline = resolver.Resolver(
+        strategy_class=LastOtherBlessedModel,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing, producer_component_id=evaluator_id),
+        candidate=finetune.outputs["model"],
+    ).with_id(f"{name}-baseline")
+    evaluator = Evaluator(
+        examples=side["examples"],
+        model=finetune.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=eval_config(
+            metric=target.evaluation.metric,
+            min_accuracy=target.evaluation.minimum,
+            min_improvement=-target.evaluation.max_loss,
+        ),
+        splits=["eval"],
+    ).with_id(evaluator_id)
+    pusher = Pusher(
+        model=finetune.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=os.path.join(workspace, "serving", name))
+        ),
+    ).with_id(f"{name}-pusher")
+    return [baseline, evaluator, pusher]
+
+
+def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(),
+        "image": config.image.model_dump(),
+        "seed": config.seed,
+        "distribution": config.distribution,
+        **more,
+    }
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")

@@ -1,0 +1,123 @@
+"""What a run found: the labels that matter, the sample, the arms' accuracy, and where the model went."""
+
+import dataclasses
+import json
+import os
+
+import rich.console
+import rich.table
+
+from components import storage
+from components.importance_resampler import plan
+from components.prior_estimator import label_prior
+from pipeline.config import Config
+from pipeline.local_runner import NodeResult, State
+from trainer.metrics import Metrics
+from trainer.run import METRICS_FILE
+
+_TOP = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetSummary:
+    """What a run found for one target. Parts whose nodes failed are empty.
+
+    Attributes:
+      prior: the label prior.
+      plan: header of the same-distribution plan.
+      arms: arm → (split that is reported, its metrics).
+      pushed: folder of the pushed model, or None.
+      blessed: whether the Evaluator let it through; None if there was none.
+    """
+
+    prior: label_prior.LabelPrior | None
+    plan: dict | None
+    arms: dict[str, tuple[str, Metrics]]
+    pushed: str | None
+    blessed: bool | None
+
+
+def collect(config: Config, results: list[NodeResult]) -> dict[str, TargetSummary]:
+    """Reads the artifacts of a run."""
+    uris = {
+        (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
+    }
+
+    def path(node: str, key: str, *names: str) -> str | None:
+        artifact = uris.get((node, key))
+        return os.path.join(artifact.uri, *names) if artifact else None
+
+    found = {}
+    for name, target in config.targets.items():
+        prior_path = path(f"{name}-prior", "label_prior", label_prior.FILE_NAME)
+        plan_path = path(f"{name}-same-distribution-resample", "plan", plan.LABELS_FILE)
+        arms = {}
+        for arm in target.arms:
+            metrics_path = path(f"{name}-{arm.replace('_', '-')}-finetune", "model_run", METRICS_FILE)
+            if metrics_path:
+                metrics = json.loads(storage.read_text(metrics_path))
+                split = "test" if "test" in metrics else "eval"
+                arms[arm] = split, Metrics(**metrics[split])
+        blessing = uris.get((f"{name}-evaluator", "blessing"))
+        pushed = uris.get((f"{name}-pusher", "pushed_model"))
+        found[name] = TargetSummary(
+            prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
+            plan=plan.header_of(storage.read_table(plan_path)) if plan_path else None,
+            arms=arms,
+            pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
+            blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
+        )
+    return found
+
+
+def show(console: rich.console.Console, summaries: dict[str, TargetSummary], results: list[NodeResult]) -> None:
+    """Prints the summary for a person."""
+    for name, summary in summaries.items():
+        console.print(f"\n[bold]{name}[/]")
+        if summary.prior is not None:
+            _show_prior(console, summary.prior)
+        if summary.plan is not None:
+            sample = summary.plan
+            console.print(
+                f"sample: {sample['examples']:,} examples, {sample['unique_examples']:,} unique, none more than "
+                f"{sample['max_copies']} times; distance to P_t {sample['distance_drawn']:.5f} "
+                f"(the source's own: {sample['distance_source']:.3f})",
+                highlight=False,
+            )
+        for arm, (split, metrics) in summary.arms.items():
+            console.print(
+                f"{arm:<20} {split} accuracy {100 * metrics.accuracy:5.1f}%  "
+                f"(mean per class {100 * metrics.mean_per_class_accuracy:.1f}%, {metrics.examples:,} images)",
+                highlight=False,
+            )
+        if summary.blessed is False:
+            console.print("not pushed: the model did not pass its evaluation", style="yellow")
+        if summary.pushed:
+            console.print(f"pushed to {summary.pushed}\ntry it:   specialist predict {summary.pushed} IMAGE.png", highlight=False)
+    console.print(f"\n{_counts(results)}", highlight=False)
+
+
+def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) -> None:
+    header = prior.header()
+    table = rich.table.Table(
+        title=f"source labels that matter most (of {len(prior.names):,}; effectively {header['effective_labels']:.0f})",
+        title_justify="left",
+    )
+    for column, justify in (("label", "left"), ("P_s", "right"), ("P_t", "right"), ("w", "right")):
+        table.add_column(column, justify=justify)
+    for i in prior.target_prior.argsort()[::-1][:_TOP]:
+        table.add_row(
+            rich.markup.escape(prior.names[i]),
+            f"{prior.source_prior[i]:.5f}",
+            f"{prior.target_prior[i]:.5f}",
+            f"{prior.weights[i]:.1f}",
+        )
+    console.print(table)
+
+
+def _counts(results: list[NodeResult]) -> str:
+    ran = [result for result in results if result.state is State.DONE]
+    reused = sum(result.state is State.REUSED for result in results)
+    if not ran and reused and not any(result.state in (State.FAILED, State.BLOCKED) for result in results):
+        return f"nothing has changed: no executor ran, all {reused} results were reused"
+    return f"{len(ran)} executors ran, {reused} results were reused, {sum(r.seconds for r in ran):.0f} s"

@@ -1,0 +1,42 @@
+"""Packaging of Specialist. The exact versions of a stack lane are in constraints/."""
+
+import pathlib
+
+import setuptools
+
+HERE = pathlib.Path(__file__).parent
+
+setuptools.setup(
+    name="specialist",
+    version="0.1.0",
+    description="Domain-adaptive transfer learning with specialist models, as a TFX application",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.14",
+    packages=setuptools.find_packages(include=["components*", "pipeline*", "trainer*", "schemas*"]),
+    package_data={"schemas": ["*/schema.pbtxt"], "pipeline": ["configs/*.yaml"]},
+    install_requires=[
+        "tensorflow>=2.16",
+        "keras>=3.5",
+        "tensorflow-datasets>=4.9",
+        "tfx>=1.16",
+        "apache-beam>=2.65",
+        "dill",  # tfx_bsl imports it, and newer Beam releases no longer bring it
+        "joblib",  # draws the embedded source set on all cores
+        "matplotlib",  # carries the fonts of the embedded source set
+        "numpy",
+        "pandas",
+        "pillow",
+        "pyarrow",
+        "pydantic>=2",
+        "pyyaml",
+        "rich",
+        "scikit-learn",  # carries the scans of the embedded target set
+        "typer",
+    ],
+    extras_require={
+        "test": ["hypothesis", "pytest", "pytest-xdist", "ruff"],
+    },
+    entry_points={"console_scripts": ["specialist = pipeline.cli:main"]},
+)

@@ -1,0 +1,175 @@
+import os
+import pathlib
+import time
+
+import pytest
+from tfx import types
+from tfx.dsl.io import fileio
+from tfx.proto import pusher_pb2
+from tfx.types import standard_artifacts
+from tfx.utils import proto_utils
+
+import components
+from components import code_version
+from components.pusher import executor
+
+FILES = {
+    "saved_model.pb": "graph",
+    "assets.extra/model.keras": "keras",
+    "variables/variables.index": "index",
+    "variables/variables.data-00000-of-00001": "weights",
+}
+FAR_FUTURE = 4_000_000_000  # seconds: the year 2096
+
+
+def contents(folder: pathlib.Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+class Pushing:
+    """A model, a folder to push to, and the executor between them."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.folder = root / "serving"
+        self.model = standard_artifacts.Model()
+        self.model.uri = str(root / "model")
+        for name, text in FILES.items():
+            self._write(root / "model" / "Format-Serving" / name, text)
+        self._write(root / "model" / "checkpoint.keras", "not for servers")
+
+    def _write(self, path: pathlib.Path, text: str) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def __call__(self, *, blessed: bool = True) -> types.Artifact:
+        blessing = standard_artifacts.ModelBlessing()
+        blessing.set_int_custom_property("blessed", int(blessed))
+        pushed_model = standard_artifacts.PushedModel()
+        pushed_model.uri = str(self.root / "pushed_model")
+        destination = pusher_pb2.PushDestination(filesystem={"base_directory": str(self.folder)})
+        executor.Executor().Do(
+            {"model": [self.model], "model_blessing": [blessing]},
+            {"pushed_model": [pushed_model]},
+            {"push_destination": proto_utils.proto_to_json(destination), "custom_config": "null"},
+        )
+        return pushed_model
+
+
+@pytest.fixture
+def pushing(tmp_path: pathlib.Path) -> Pushing:
+    return Pushing(tmp_path)
+
+
+def test_pushes_the_saved_model_and_nothing_else(pushing):
+    before = int(time.time())
+    pushed_model = pushing()
+    (version,) = os.listdir(pushing.folder)
+    assert before <= int(version) <= time.time()
+    assert contents(pushing.folder / version) == FILES
+    assert pushed_model.get_int_custom_property("pushed") == 1
+    assert pushed_model.get_string_custom_property("pushed_version") == version
+    assert pushed_model.get_string_custom_property("pushed_destination") == str(pushing.folder / version)
+
+
+def test_a_model_that_is_not_blessed_leaves_no_trace(pushing):
+    pushed_model = pushing(blessed=False)
+    assert not pushing.folder.exists()
+    assert pushed_model.get_int_custom_property("pushed") == 0
+    assert not pushed_model.has_custom_property("pushed_version")
+
+
+def test_two_pushes_within_a_second_make_two_versions(pushing, monkeypatch):
+    monkeypatch.setattr(time, "time", lambda: 1_700_000_000.75)
+    versions = [pushing().get_string_custom_property("pushed_version") for _ in range(2)]
+    assert versions == ["1700000000", "1700000001"]
+    assert sorted(os.listdir(pushing.folder)) == versions
+
+
+def test_a_version_is_above_all_that_are_there(pushing):
+    # 99 is below, and the others are no versions.
+    for name in (str(FAR_FUTURE), "99", f"{FAR_FUTURE + 5}-old", "latest"):
+        (pushing.folder / name).mkdir(parents=True)
+    assert pushing().get_string_custom_property("pushed_version") == str(FAR_FUTURE + 1)
+
+
+class Killed(BaseException):
+    """Not an Exception: nothing on the way may handle it."""
+
+
+@pytest.mark.parametrize("copied", range(len(FILES)))
+def test_a_kill_while_copying_leaves_no_version(pushing, monkeypatch, copied):
+    copy = fileio.copy
+    done = []
+
+    def copy_until_killed(*args, **kwargs):
+        if len(done) == copied:
+            raise Killed
+        copy(*args, **kwargs)
+        done.append(args)
+
+    monkeypatch.setattr(fileio, "copy", copy_until_killed)
+    with pytest.raises(Killed):
+        pushing()
+    assert len(done) == copied
+    left = os.listdir(pushing.folder)
+    assert left  # the kill came after something was written, or this test shows nothing
+    assert not any(name.isdecimal() for name in left)
+
+    monkeypatch.undo()
+    pushing()
+    (version,) = os.listdir(pushing.folder)  # so what was left is gone
+    assert contents(pushing.folder / version) == FILES
+
+
+def test_what_a_kill_left_is_removed_even_when_nothing_is_pushed(pushing, monkeypatch):
+    monkeypatch.setattr(executor, "publish", lambda *_: (_ for _ in ()).throw(Killed))
+    with pytest.raises(Killed):
+        pushing()
+    assert os.listdir(pushing.folder) == [".incoming"]
+    monkeypatch.undo()
+    pushing(blessed=False)
+    assert os.listdir(pushing.folder) == []
+
+
+def test_on_an_object_store_the_graph_is_copied_last(pushing, monkeypatch):
+    monkeypatch.setattr(executor, "renames_folders", lambda _: False)
+    copy = fileio.copy
+    targets = []
+
+    def copy_and_note(source, target, *args, **kwargs):
+        targets.append(str(target))
+        copy(source, target, *args, **kwargs)
+
+    monkeypatch.setattr(fileio, "copy", copy_and_note)
+    pushing()
+    (version,) = os.listdir(pushing.folder)
+    assert contents(pushing.folder / version) == FILES
+    in_version = [target for target in targets if target.startswith(str(pushing.folder / version))]
+    assert len(in_version) == len(FILES)
+    assert in_version[-1] == str(pushing.folder / version / "saved_model.pb")
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("/serving/1", True), ("hdfs://name/1", True), ("gs://bucket/1", False), ("s3://b/1", False)]
+)
+def test_which_file_systems_rename_folders(path, expected):
+    assert executor.renames_folders(path) is expected
+
+
+def test_the_component_is_keyed_on_the_executors_code():
+    pusher = components.Pusher(
+        model=types.Channel(type=standard_artifacts.Model),
+        model_blessing=types.Channel(type=standard_artifacts.ModelBlessing),
+        push_destination=pusher_pb2.PushDestination(filesystem={"base_directory": "/serving"}),
+    )
+    assert pusher.exec_properties["code_version"] == code_version.code_version("components.pusher.executor")
+    assert pusher.executor_spec.executor_class is executor.Executor
+    assert set(pusher.inputs) == {"model", "model_blessing"}
+
+
+def test_a_destination_without_a_folder_is_refused():
+    with pytest.raises(ValueError, match="push_destination.*base_directory"):
+        components.Pusher(
+            model=types.Channel(type=standard_artifacts.Model), push_destination=pusher_pb2.PushDestination()
+        )

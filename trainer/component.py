@@ -1,0 +1,103 @@
+"""Trainer: TFX's, with the inputs that specialists need."""
+
+from typing import Any
+
+from tfx import types
+from tfx.components.trainer import executor as tfx_executor
+from tfx.components.trainer import fn_args_utils
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.proto import trainer_pb2
+from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+from tfx.utils import io_utils, json_utils
+
+from components import artifacts
+from components.code_version import code_version
+
+
+class TrainerSpec(standard_component_specs.TrainerSpec):
+    """TFX's spec, with a vocabulary, other training examples, and the code version."""
+
+    PARAMETERS = {
+        **standard_component_specs.TrainerSpec.PARAMETERS,
+        "code_version": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        **standard_component_specs.TrainerSpec.INPUTS,
+        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+        "train_examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
+    }
+
+
+class Executor(tfx_executor.GenericExecutor):
+    """TFX's, which hands the run_fn what the wider spec has.
+
+    The `FnArgs` get the attributes `split_patterns` ({split: [file pattern, …]}, `train` from `train_examples` where
+    that is given), `vocabulary_path`, `model_dir` (of the Model artifact) and `base_model_dir` (likewise, or None).
+    """
+
+    def _GetFnArgs(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> fn_args_utils.FnArgs:
+        fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
+        examples = artifact_utils.get_single_instance(input_dict["examples"])
+        fn_args.split_patterns = {
+            split: [io_utils.all_files_pattern(examples.path(split=split))] for split in examples.splits
+        }
+        if input_dict.get("train_examples"):
+            sample = artifact_utils.get_single_instance(input_dict["train_examples"])
+            fn_args.split_patterns["train"] = [io_utils.all_files_pattern(sample.path(split="train"))]
+        fn_args.vocabulary_path = artifact_utils.get_single_uri(input_dict["vocabulary"])
+        fn_args.model_dir = artifact_utils.get_single_uri(output_dict["model"])
+        base_model = input_dict.get("base_model")
+        fn_args.base_model_dir = artifact_utils.get_single_uri(base_model) if base_model else None
+        return fn_args
+
+
+class Trainer(base_component.BaseComponent):
+    """Runs a run_fn of this package.
+
+    Args:
+      run_fn: dotted path of the run_fn, such as 'trainer.pretrain.run_fn'; installed, never packaged at run time.
+      examples: Examples with the splits `train` and `eval`, and `test` where there is one.
+      vocabulary: the label names of `examples`.
+      custom_config: what the run_fn takes, JSON-like.
+      train_examples: Examples whose split `train` is trained on instead.
+      base_model: a model of this Trainer to start from.
+
+    Outputs: `model`, with `Format-Serving/` (the SavedModel) and `Format-Keras/model.keras`; `model_run`, with
+    `metrics.json` and `history.csv`.
+    """
+
+    SPEC_CLASS = TrainerSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(Executor)
+
+    def __init__(
+        self,
+        *,
+        run_fn: str,
+        examples: types.BaseChannel,
+        vocabulary: types.BaseChannel,
+        custom_config: dict[str, Any],
+        train_examples: types.BaseChannel | None = None,
+        base_model: types.BaseChannel | None = None,
+    ):
+        module = run_fn.rpartition(".")[0]
+        super().__init__(
+            spec=TrainerSpec(
+                run_fn=run_fn,
+                examples=examples,
+                vocabulary=vocabulary,
+                train_examples=train_examples,
+                base_model=base_model,
+                custom_config=json_utils.dumps(custom_config),
+                train_args=trainer_pb2.TrainArgs(),
+                eval_args=trainer_pb2.EvalArgs(),
+                code_version=code_version(module),
+                model=types.Channel(type=standard_artifacts.Model),
+                model_run=types.Channel(type=standard_artifacts.ModelRun),
+            )
+        )

@@ -1,0 +1,19 @@
+"""Fine-tuning on a target: a pre-trained backbone with a fresh head, all of it trained."""
+
+import os
+
+import keras
+
+from trainer import run, serving
+from trainer.models import classifier
+
+
+def run_fn(fn_args) -> None:
+    """Trains the backbone of `fn_args.base_model_dir` with a new head over the target's labels."""
+
+    def make_model(settings: run.Settings, num_classes: int) -> keras.Model:
+        pretrained = keras.saving.load_model(os.path.join(fn_args.base_model_dir, serving.KERAS_FILE), compile=False)
+        backbone = classifier.backbone_of(pretrained)
+        return classifier.build(backbone, num_classes, dropout=settings.recipe.dropout, seed=settings.seed)
+
+    run.train_and_export(fn_args, make_model)

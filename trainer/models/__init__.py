@@ -1,0 +1,88 @@
+"""The backbones, by name. This module is pure: what it says can be checked before Keras is imported."""
+
+import dataclasses
+import difflib
+import importlib
+from typing import Any
+
+import pydantic
+
+from trainer.strict import Strict
+
+
+class Image(Strict):
+    """What a network sees: square images of `size` pixels with 1 (grey) or 3 (RGB) `channels`, values 0..255."""
+
+    size: pydantic.PositiveInt
+    channels: int = 3
+
+    @pydantic.field_validator("channels")
+    @classmethod
+    def _channels(cls, value: int) -> int:
+        if value not in (1, 3):
+            raise ValueError("must be 1 (grey) or 3 (RGB)")
+        return value
+
+
+class NoOptions(Strict):
+    """Of a backbone that has none."""
+
+
+class InceptionV3Options(Strict):
+    """`width` multiplies the filters of every convolution; 1 is the published network."""
+
+    width: float = pydantic.Field(1.0, gt=0, le=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """What is known of a backbone without building it.
+
+    Attributes:
+      module: has `build(image, **options) -> keras.Model`, from images [batch, size, size, channels] with values 0..255
+        to features [batch, width].
+      min_size: the smallest image it takes, in pixels.
+      options: the type of its options.
+    """
+
+    module: str
+    min_size: int
+    options: type[Strict] = NoOptions
+
+
+SPECS = {
+    "compact_cnn": Spec("trainer.models.compact_cnn", min_size=16),
+    "inception_v3": Spec("trainer.models.inception_v3", min_size=75, options=InceptionV3Options),
+}
+
+
+class Backbone(Strict):
+    """A backbone by name, with its options."""
+
+    name: str
+    options: dict[str, Any] = {}
+
+    @pydantic.field_validator("name")
+    @classmethod
+    def _name(cls, value: str) -> str:
+        if value not in SPECS:
+            near = difflib.get_close_matches(value, SPECS, n=1)
+            raise ValueError(f"must be one of {', '.join(SPECS)}" + (f" (did you mean {near[0]}?)" if near else ""))
+        return value
+
+    @pydantic.field_validator("options")
+    @classmethod
+    def _options(cls, value: dict[str, Any], info: pydantic.ValidationInfo) -> dict[str, Any]:
+        if "name" not in info.data:  # the name's own error says enough
+            return value
+        return SPECS[info.data["name"]].options(**value).model_dump()
+
+    def check(self, image: Image) -> None:
+        """Raises a ValueError if the backbone cannot take such images."""
+        if image.size < SPECS[self.name].min_size:
+            raise ValueError(f"image.size: {image.size}; {self.name} needs at least {SPECS[self.name].min_size}")
+
+    def build(self, image: Image):
+        """Returns the `keras.Model`, randomly initialised, from images with values 0..255 to features."""
+        self.check(image)
+        return importlib.import_module(SPECS[self.name].module).build(image, **self.options)

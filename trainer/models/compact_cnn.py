@@ -1,0 +1,19 @@
+"""A small convolutional network for small images; it learns in seconds on a CPU. 150,000 parameters."""
+
+import keras
+
+from trainer.models import Image
+
+_FILTERS = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2))
+
+
+def build(image: Image) -> keras.Model:
+    """Returns the backbone: six 3×3 convolutions with batch normalisation, then the global average, [batch, 128]."""
+    images = keras.Input((image.size, image.size, image.channels), name="images")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)
+    for i, (filters, stride) in enumerate(_FILTERS):
+        x = keras.layers.Conv2D(filters, 3, stride, padding="same", use_bias=False, name=f"conv_{i}")(x)
+        x = keras.layers.BatchNormalization(momentum=0.9, scale=False, name=f"norm_{i}")(x)
+        x = keras.layers.ReLU(name=f"relu_{i}")(x)
+    features = keras.layers.GlobalAveragePooling2D(name="features")(x)
+    return keras.Model(images, features, name="backbone")

@@ -1,0 +1,28 @@
+"""Inception-v3 (Szegedy et al. 2015, arXiv 1512.00567), as keras.applications builds it."""
+
+import keras
+
+from trainer.models import Image
+
+
+def build(image: Image, *, width: float = 1.0) -> keras.Model:
+    """Returns the backbone, [batch, 2048]; 21.8 million parameters. Its native size is 299 pixels.
+
+    Args:
+      image: what goes in.
+      width: multiplies the filters of every convolution, and with them the features.
+    """
+    shape = (image.size, image.size, image.channels)
+    images = keras.Input(shape, name="images")
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)
+    network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape, pooling="avg")
+    if width != 1.0:
+        network = keras.models.clone_model(network, clone_function=lambda layer: _scaled(layer, width))
+    return keras.Model(images, network(x), name="backbone")
+
+
+def _scaled(layer: keras.layers.Layer, width: float) -> keras.layers.Layer:
+    config = layer.get_config()
+    if isinstance(layer, keras.layers.Conv2D):
+        config["filters"] = max(1, round(width * config["filters"]))
+    return type(layer).from_config(config)

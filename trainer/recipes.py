@@ -1,0 +1,42 @@
+"""Recipes: the hyper-parameters of a training, typed and checked."""
+
+import pydantic
+
+from trainer.strict import Strict
+
+
+STRATEGIES = ("auto", "cpu", "mirrored")  # trainer.distribution makes them
+
+
+class Recipe(Strict):
+    """How a model is trained.
+
+    The learning rate ramps up linearly over the first `warmup` share of the steps, then decays by a cosine to 0
+    (Ngiam et al. 2018, section 4.1 and appendix).
+
+    Attributes:
+      steps: optimiser steps.
+      batch_size: images a step, over all replicas.
+      learning_rate: its peak.
+      warmup: share of the steps that ramp up.
+      momentum, nesterov: of SGD.
+      l2: λ in λ Σ‖kernel‖² of the loss; biases and normalisation are left alone.
+      clip_norm: the gradient's global norm is clipped to this; None: it is not.
+      label_smoothing: share of the target distribution that is spread over all labels.
+      dropout: rate before the head.
+      shift: augmentation, in pixels: images move by up to this much in both directions.
+      flip: augmentation: half of the images are mirrored left to right.
+    """
+
+    steps: pydantic.PositiveInt
+    batch_size: pydantic.PositiveInt
+    learning_rate: pydantic.PositiveFloat
+    warmup: float = pydantic.Field(0.1, ge=0, lt=1)
+    momentum: float = pydantic.Field(0.9, ge=0, lt=1)
+    nesterov: bool = False
+    l2: pydantic.NonNegativeFloat = 0.0
+    clip_norm: pydantic.PositiveFloat | None = None
+    label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
+    dropout: float = pydantic.Field(0.0, ge=0, lt=1)
+    shift: pydantic.NonNegativeInt = 0
+    flip: bool = False

@@ -1,0 +1,67 @@
+"""Export: the SavedModel that is pushed, and beside it the Keras file that the next Trainer starts from."""
+
+import os
+
+import keras
+import tensorflow as tf
+
+from trainer.input_pipeline import decode
+from trainer.models import Image
+
+KERAS_FILE = os.path.join("Format-Keras", "model.keras")
+_TOP = 5
+
+
+class ServingModule(tf.Module):
+    """A classifier with its decoding and its label names, so that a server needs nothing else.
+
+    Signatures, for any batch size B and K labels:
+      serving_default: `examples` string [B], serialized `tf.train.Example`s → as `image_bytes`.
+      image_bytes: `image_bytes` string [B], encoded JPEGs or PNGs → `probabilities` float32 [B, K] in the order of the
+        vocabulary; `top_labels` string and `top_probabilities` float32 [B, min(5, K)], the most probable first.
+      features: `image_bytes` string [B] → `logits` float32 [B, K], `features` float32 [B, width].
+    """
+
+    def __init__(self, model: keras.Model, image: Image, label_names: tuple[str, ...]):
+        super().__init__()
+        self._model, self._image = model, image
+        self._label_names = tf.constant(label_names)
+
+    def concrete_signatures(self) -> dict:
+        """The signatures, as `tf.saved_model.save` takes them."""
+        strings = tf.TensorSpec([None], tf.string)
+        return {
+            "serving_default": tf.function(self._examples).get_concrete_function(examples=strings),
+            "image_bytes": tf.function(self._classify).get_concrete_function(image_bytes=strings),
+            "features": tf.function(self._features).get_concrete_function(image_bytes=strings),
+        }
+
+    def _examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        row = tf.io.parse_example(examples, {"image/encoded": tf.io.FixedLenFeature([], tf.string)})
+        return self._classify(row["image/encoded"])
+
+    def _classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        probabilities = tf.nn.softmax(self._features(image_bytes)["logits"])
+        top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
+        return {
+            "probabilities": probabilities,
+            "top_labels": tf.gather(self._label_names, top.indices),
+            "top_probabilities": top.values,
+        }
+
+    def _features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+        image = self._image
+        pixels = tf.map_fn(
+            lambda encoded: decode(encoded, image),
+            image_bytes,
+            fn_output_signature=tf.TensorSpec([image.size, image.size, image.channels], tf.uint8),
+        )
+        return dict(self._model(pixels, training=False))
+
+
+def export(model: keras.Model, image: Image, label_names: tuple[str, ...], *, saved_model: str, keras_file: str) -> None:
+    """Writes the SavedModel and the Keras file."""
+    module = ServingModule(model, image, label_names)
+    tf.saved_model.save(module, saved_model, signatures=module.concrete_signatures())
+    tf.io.gfile.makedirs(os.path.dirname(keras_file))
+    model.save(keras_file)
