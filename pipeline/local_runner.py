@@ -126,5 +126,7 @@ def locked(workspace: str) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise RuntimeError(f"--workspace: another run is using {workspace}; wait for it, or name another") from error
+            raise RuntimeError(
+                f"--workspace: another run is using {workspace}; wait for it, or name another"
+            ) from error
         yield

@@ -5,6 +5,7 @@ import hashlib
 import os
 from typing import Any
 
+from tensorflow_data_validation import StatsOptions
 from tfx import components as tfx_components
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer, resolver
@@ -12,7 +13,6 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.proto import pusher_pb2
 from tfx.types import Channel, standard_artifacts
-from tensorflow_data_validation import StatsOptions
 
 import schemas
 from components.evaluator.component import Evaluator

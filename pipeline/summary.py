@@ -93,7 +93,9 @@ def show(console: rich.console.Console, summaries: dict[str, TargetSummary], res
         if summary.blessed is False:
             console.print("not pushed: the model did not pass its evaluation", style="yellow")
         if summary.pushed:
-            console.print(f"pushed to {summary.pushed}\ntry it:   specialist predict {summary.pushed} IMAGE.png", highlight=False)
+            console.print(
+                f"pushed to {summary.pushed}\ntry it:   specialist predict {summary.pushed} IMAGE.png", highlight=False
+            )
     console.print(f"\n{_counts(results)}", highlight=False)
 
 

@@ -33,7 +33,9 @@ def compute(logits: np.ndarray, labels: np.ndarray) -> Metrics:
       ValueError: there is no example, or a label is not one of the classes.
     """
     if logits.ndim != 2 or len(logits) != len(labels) or not len(labels):
-        raise ValueError(f"logits: shape {logits.shape} for {len(labels)} labels; expected [examples, classes], not empty")
+        raise ValueError(
+            f"logits: shape {logits.shape} for {len(labels)} labels; expected [examples, classes], not empty"
+        )
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise ValueError(f"labels: {labels.min()}..{labels.max()} outside the {logits.shape[1]} classes of the model")
     own = logits[np.arange(len(labels)), labels]

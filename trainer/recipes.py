@@ -4,7 +4,6 @@ import pydantic
 
 from trainer.strict import Strict
 
-
 STRATEGIES = ("auto", "cpu", "mirrored")  # trainer.distribution makes them
 
 

@@ -59,7 +59,9 @@ class ServingModule(tf.Module):
         return dict(self._model(pixels, training=False))
 
 
-def export(model: keras.Model, image: Image, label_names: tuple[str, ...], *, saved_model: str, keras_file: str) -> None:
+def export(
+    model: keras.Model, image: Image, label_names: tuple[str, ...], *, saved_model: str, keras_file: str
+) -> None:
     """Writes the SavedModel and the Keras file."""
     module = ServingModule(model, image, label_names)
     tf.saved_model.save(module, saved_model, signatures=module.concrete_signatures())

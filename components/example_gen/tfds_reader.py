@@ -86,7 +86,9 @@ def read_vocabulary(dataset: TfdsDataset) -> vocabulary.Vocabulary:
     feature = _feature(dataset, info, dataset.label_key)
     feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
     if not isinstance(feature, tfds.features.ClassLabel):
-        raise ValueError(f"label_key: {dataset.label_key!r} of {dataset.name!r} is a {type(feature).__name__}, not a ClassLabel")
+        raise ValueError(
+            f"label_key: {dataset.label_key!r} of {dataset.name!r} is a {type(feature).__name__}, not a ClassLabel"
+        )
     parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
     return vocabulary.make(feature.names, parents)
 
@@ -104,7 +106,9 @@ def sizes(dataset: TfdsDataset) -> dict[str, tuple[int, int]]:
         try:
             examples = info.splits[expression].num_examples
         except (KeyError, ValueError) as error:
-            raise ValueError(f"splits.{split}: {expression!r} does not fit {dataset.name!r}, which has the splits {', '.join(whole)}") from error
+            raise ValueError(
+                f"splits.{split}: {expression!r} does not fit {dataset.name!r}, which has the splits {', '.join(whole)}"
+            ) from error
         if not examples:
             raise ValueError(f"splits.{split}: {expression!r} selects no example of {dataset.name!r}")
         bytes_each = sum(split.num_bytes for split in info.splits.values()) / sum(whole.values())
@@ -157,7 +161,9 @@ def _builder(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
 def _prepared(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
     builder = _builder(dataset)
     if not builder.is_prepared():
-        raise ValueError(f"dataset: {dataset.name!r} is not prepared in {builder.data_dir}; run `tfds build {dataset.name}` or set data_dir")
+        raise ValueError(
+            f"dataset: {dataset.name!r} is not prepared in {builder.data_dir}; run `tfds build {dataset.name}` or set data_dir"
+        )
     return builder
 
 

@@ -73,7 +73,9 @@ def quotas(target_prior: np.ndarray, counts: np.ndarray, n: int) -> np.ndarray:
     if n < 1:
         raise ValueError(f"n: {n}; a sample needs at least 1 example")
     if target_prior.shape != counts.shape:
-        raise ValueError(f"target_prior: {target_prior.shape} for counts of {counts.shape}; they must be of one vocabulary")
+        raise ValueError(
+            f"target_prior: {target_prior.shape} for counts of {counts.shape}; they must be of one vocabulary"
+        )
     if not np.isfinite(target_prior).all() or (target_prior < 0).any():
         raise ValueError("target_prior: every entry must be finite and at least 0")
     reachable = np.where(counts > 0, target_prior, 0.0)

@@ -28,7 +28,9 @@ class Executor(base_executor.BaseExecutor):
         labels = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
         source = storage.read_table(storage.files(folder("index", "Split-train"), index.FILE_PATTERN), ["labels"])
         logits = predictions.logits_of(
-            storage.read_table(storage.files(folder("predictions", "Split-train"), predictions.FILE_PATTERN), ["logits"])
+            storage.read_table(
+                storage.files(folder("predictions", "Split-train"), predictions.FILE_PATTERN), ["logits"]
+            )
         )
         if logits.shape[1] != len(labels):
             raise ValueError(

@@ -35,11 +35,15 @@ class LabelPrior:
             if column.shape != (len(self.names),):
                 raise ValueError(f"{name}: shape {column.shape} for {len(self.names)} labels")
             if not np.isfinite(column).all() or (column < 0).any():
-                raise ValueError(f"{name}: holds {column[~(column >= 0)][:1]}; every entry must be finite and at least 0")
+                raise ValueError(
+                    f"{name}: holds {column[~(column >= 0)][:1]}; every entry must be finite and at least 0"
+                )
         if not abs(self.target_prior.sum() - 1) < 1e-6:
             raise ValueError(f"target_prior: sums to {self.target_prior.sum()}, not to 1")
         if not self.target_prior[self.counts > 0].sum() > 0:
-            raise ValueError("target_prior: all of its mass is on labels without a source example; nothing can be drawn")
+            raise ValueError(
+                "target_prior: all of its mass is on labels without a source example; nothing can be drawn"
+            )
 
     @property
     def source_prior(self) -> np.ndarray:

@@ -50,7 +50,9 @@ class Pusher(base_component.BaseComponent):
         infra_blessing: types.BaseChannel | None = None,
     ):
         if not push_destination.filesystem.base_directory:
-            raise ValueError(f"push_destination: {str(push_destination)!r}; filesystem.base_directory must name a folder")
+            raise ValueError(
+                f"push_destination: {str(push_destination)!r}; filesystem.base_directory must name a folder"
+            )
         super().__init__(
             spec=PusherSpec(
                 model=model,

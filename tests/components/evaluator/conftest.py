@@ -42,9 +42,7 @@ def write_model():
     def write(uri: str, labels: Sequence[int], ranks: Sequence[int], by_rank: Sequence[float]) -> None:
         """Writes a model to the Model artifact at `uri` that ranks the class of example i at `ranks[i]`, from 0."""
         module = LookUp(_table(labels, ranks, by_rank))
-        tf.saved_model.save(
-            module, os.path.join(uri, "Format-Serving"), signatures={"serving_default": module.serve}
-        )
+        tf.saved_model.save(module, os.path.join(uri, "Format-Serving"), signatures={"serving_default": module.serve})
 
     return write
 
