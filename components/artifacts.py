@@ -7,9 +7,9 @@ from tfx.types import artifact
 
 
 class ExampleIndex(artifact.Artifact):
-    """What is known of each example without its pixels: `Split-<name>/index-*.parquet`, aligned with the Examples' shards.
+    """What is known of each example without its pixels: `Split-<name>/index-*.parquet`.
 
-    See `components.example_gen.index` for the columns.
+    Its files are aligned with the Examples' shards. See `components.example_gen.index` for the columns.
     """
 
     TYPE_NAME = "components.ExampleIndex"

@@ -43,25 +43,27 @@ def _reachable(module: str) -> dict[str, ast.Module]:
         path = _path(name)
         if path is not None:
             trees[name] = ast.parse(path.read_text(encoding="utf-8"))
-            waiting.extend(_imports(trees[name]))
+            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+            waiting.extend(_imports(trees[name], package))
     return trees
 
 
-def _imports(tree: ast.Module) -> Iterator[str]:
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            yield node.module
+        elif isinstance(node, ast.ImportFrom):
+            module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
+            yield module
             # `from package import module` names a module, `from module import name` does not: _path tells them apart.
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def _path(module: str) -> pathlib.Path | None:
-    if module.partition(".")[0] not in _PACKAGES:
+    """Returns the file of a module of this project; nothing is imported to find it."""
+    package, *below = module.split(".")
+    spec = importlib.util.find_spec(package) if package in _PACKAGES else None
+    if spec is None:
         return None
-    try:
-        spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:  # a name below a module, not below a package
-        return None
-    return pathlib.Path(spec.origin) if spec and spec.origin else None
+    path = pathlib.Path(spec.submodule_search_locations[0], *below)
+    return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)

@@ -1,7 +1,7 @@
-"""Writing records into shards whose content and order depend on the records alone: not on the runner, not on its workers.
+"""Writing records into shards whose content and order depend on the records alone, not on the runner or its workers.
 
-A record goes to the shard which its 64-bit key names, and a shard is written in the order of the keys. Records travel in
-chunks, because a Beam element costs far more than a record.
+A record goes to the shard which its 64-bit key names, and a shard is written in the order of the keys. Records travel
+in chunks, because a Beam element costs far more than a record.
 """
 
 import dataclasses

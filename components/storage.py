@@ -3,7 +3,9 @@
 On an object store a rename is a copy, but an upload already appears whole or not at all.
 """
 
+import contextlib
 import os
+import uuid
 from collections.abc import Iterable, Iterator, Sequence
 
 import pyarrow as pa
@@ -33,10 +35,8 @@ def files(folder: str, pattern: str = "*") -> list[str]:
 
 def write_text(path: str, text: str) -> None:
     """Writes `text` as UTF-8 to `path`."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(_temporary(path), "w") as file:
+    with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
         file.write(text)
-    _publish(path)
 
 
 def read_text(path: str) -> str:
@@ -47,10 +47,10 @@ def read_text(path: str) -> str:
 
 def write_table(path: str, table: pa.Table) -> None:
     """Writes `table` as Parquet to `path`."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.gfile.GFile(_temporary(path), "wb") as file:
-        pq.write_table(table, file)
-    _publish(path)
+    content = pa.BufferOutputStream()
+    pq.write_table(table, content)
+    with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
+        file.write(content.getvalue().to_pybytes())
 
 
 def read_table(paths: str | Iterable[str], columns: Sequence[str] | None = None) -> pa.Table:
@@ -58,17 +58,16 @@ def read_table(paths: str | Iterable[str], columns: Sequence[str] | None = None)
     tables = []
     for path in [paths] if isinstance(paths, str) else paths:
         with tf.io.gfile.GFile(path, "rb") as file:
-            tables.append(pq.read_table(file, columns=list(columns) if columns else None))
+            content = pa.BufferReader(file.read())
+        tables.append(pq.read_table(content, columns=list(columns) if columns else None))
     return pa.concat_tables(tables)
 
 
 def write_records(path: str, records: Iterable[bytes]) -> None:
     """Writes `records` as a gzip TFRecord file to `path`."""
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    with tf.io.TFRecordWriter(_temporary(path), _RECORD_OPTIONS) as writer:
+    with _whole(path) as temporary, tf.io.TFRecordWriter(temporary, _RECORD_OPTIONS) as writer:
         for record in records:
             writer.write(record)
-    _publish(path)
 
 
 def read_records(path: str) -> Iterator[bytes]:
@@ -76,11 +75,17 @@ def read_records(path: str) -> Iterator[bytes]:
     yield from tf.data.TFRecordDataset(path, compression_type="GZIP").as_numpy_iterator()
 
 
-def _temporary(path: str) -> str:
-    # Beside the target, so that the rename stays on one file system; the dot hides it from `*` patterns.
-    folder, name = os.path.split(path)
-    return os.path.join(folder, f".{name}.{os.getpid()}.tmp")
-
-
-def _publish(path: str) -> None:
-    tf.io.gfile.rename(_temporary(path), path, overwrite=True)
+@contextlib.contextmanager
+def _whole(path: str) -> Iterator[str]:
+    """Gives a path to write to, which takes the place of `path` in the end; an error leaves nothing of it behind."""
+    tf.io.gfile.makedirs(os.path.dirname(path))
+    # Beside the target, so that the rename stays on one file system. No name is hidden from the `*` patterns by which
+    # TFX and Beam read a split: what an error leaves has to go. Two workers may write the same shard at the same time.
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    try:
+        yield temporary
+        tf.io.gfile.rename(temporary, path, overwrite=True)
+    except BaseException:
+        if tf.io.gfile.exists(temporary):
+            tf.io.gfile.remove(temporary)
+        raise

@@ -34,9 +34,9 @@ def run(
         workspace = os.path.abspath(workspace)
         log = os.path.join(workspace, "logs", time.strftime("%Y-%m-%d-%H%M%S.log"))
         os.makedirs(os.path.dirname(log), exist_ok=True)
-        from pipeline import display
+        from pipeline import logs
 
-        with display.output_to(log) as console:
+        with logs.output_to(log) as console:
             ok = _run(settings, workspace, log, console)
         if not ok:
             raise typer.Exit(1)

@@ -13,6 +13,7 @@ from tfx.utils import io_utils, json_utils
 
 from components import artifacts
 from components.code_version import code_version
+from trainer.models import SPECS, Backbone
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):
@@ -85,7 +86,6 @@ class Trainer(base_component.BaseComponent):
         train_examples: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
     ):
-        module = run_fn.rpartition(".")[0]
         super().__init__(
             spec=TrainerSpec(
                 run_fn=run_fn,
@@ -96,8 +96,16 @@ class Trainer(base_component.BaseComponent):
                 custom_config=json_utils.dumps(custom_config),
                 train_args=trainer_pb2.TrainArgs(),
                 eval_args=trainer_pb2.EvalArgs(),
-                code_version=code_version(module),
+                code_version=_code_version(run_fn, custom_config),
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )
         )
+
+
+def _code_version(run_fn: str, custom_config: dict[str, Any]) -> str:
+    modules = [run_fn.rpartition(".")[0], __name__]
+    if backbone := custom_config.get("backbone"):
+        # It is imported by its name in the registry: nothing else leads there.
+        modules.append(SPECS[Backbone(**backbone).name].module)
+    return "-".join(code_version(module) for module in modules)

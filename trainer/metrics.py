@@ -30,7 +30,7 @@ def compute(logits: np.ndarray, labels: np.ndarray) -> Metrics:
     An example counts as right when no other class has a higher logit, and fewer than k have one among the first k.
 
     Raises:
-      ValueError: there is no example, or a label is not one of the classes.
+      ValueError: there is no example, a label is not one of the classes, or a logit is not a finite number.
     """
     if logits.ndim != 2 or len(logits) != len(labels) or not len(labels):
         raise ValueError(
@@ -38,6 +38,9 @@ def compute(logits: np.ndarray, labels: np.ndarray) -> Metrics:
         )
     if labels.min() < 0 or labels.max() >= logits.shape[1]:
         raise ValueError(f"labels: {labels.min()}..{labels.max()} outside the {logits.shape[1]} classes of the model")
+    finite = np.isfinite(logits).all(axis=1)
+    if not finite.all():  # no logit is greater than NaN: such an example would count as right
+        raise ValueError(f"logits: not finite for {(~finite).sum()} of {len(logits)} examples; the model is broken")
     own = logits[np.arange(len(labels)), labels]
     rank = (logits > own[:, None]).sum(axis=1)
     per_class = np.bincount(labels, minlength=logits.shape[1])

@@ -36,7 +36,9 @@ def fit(
     """
     with strategy.scope():
         model = make_model()
-        schedule = RampThenCosine(recipe.learning_rate, round(recipe.warmup * recipe.steps), recipe.steps)
+        # A share below 1 of a few steps rounds up to all of them: at least one is left to decay.
+        ramp_steps = min(round(recipe.warmup * recipe.steps), recipe.steps - 1)
+        schedule = RampThenCosine(recipe.learning_rate, ramp_steps, recipe.steps)
         optimizer = keras.optimizers.SGD(schedule, momentum=recipe.momentum, nesterov=recipe.nesterov)
         optimizer.build(model.trainable_variables)
     replica_step = _replica_step(model, optimizer, recipe, strategy)
@@ -71,13 +73,20 @@ def fit(
 
 
 def evaluate(model: keras.Model, batches: tf.data.Dataset) -> metrics.Metrics:
-    """Returns the metrics of `model` over all examples of `batches`."""
+    """Returns the metrics of `model` over all examples of `batches`.
+
+    Raises:
+      ValueError: there is no example, or `trainer.metrics.compute` refuses.
+    """
 
     @tf.function(reduce_retracing=True)
     def predict(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)["logits"]
 
-    logits, labels = zip(*((predict(x).numpy(), y.numpy()) for x, y in batches), strict=True)
+    outputs = [(predict(x).numpy(), y.numpy()) for x, y in batches]
+    if not outputs:
+        raise ValueError("batches: there is no example in them to evaluate on")
+    logits, labels = zip(*outputs, strict=True)
     return metrics.compute(np.concatenate(logits), np.concatenate(labels))
 
 

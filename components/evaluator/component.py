@@ -1,7 +1,6 @@
 """Evaluator."""
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
@@ -18,7 +17,7 @@ from components.evaluator import metrics
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
     """What TFX's Evaluator takes and gives, and the version of our metrics."""
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS = {
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "code_version": ExecutionParameter(type=str, optional=True),
     }

@@ -9,7 +9,8 @@ import tensorflow as tf
 from components.example_gen import index
 from components.sharding import Keyed
 
-_FORMATS = {"JPEG": "jpeg", "PNG": "png"}
+# An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
+_FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +35,7 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keye
       ValueError: it has no label, or one outside `names`; its image is neither a JPEG nor a PNG.
     """
     content_hash = index.content_hash(example.image)
-    source_id = example.source_id or content_hash
+    source_id = content_hash if example.source_id is None else example.source_id
     if not example.labels or not all(0 <= label < len(names) for label in example.labels):
         raise ValueError(f"example {source_id!r}: labels {example.labels} outside the vocabulary of {len(names)} names")
     image_format, height, width = _header(example.image, source_id)
@@ -70,7 +71,7 @@ def _header(image: bytes, source_id: str) -> tuple[str, int, int]:
     except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"example {source_id!r}: its {len(image)} bytes are not a readable image ({error})") from error
     if image_format not in _FORMATS:
-        raise ValueError(f"example {source_id!r}: its format is {image_format}; allowed are {', '.join(_FORMATS)}")
+        raise ValueError(f"example {source_id!r}: its format is {image_format}; allowed are JPEG and PNG")
     return _FORMATS[image_format], height, width
 
 

@@ -64,13 +64,16 @@ def prepare(dataset: TfdsDataset) -> bool:
 
 
 def fingerprint(dataset: TfdsDataset) -> str:
-    """Returns 16 hex digits that change when the prepared files do: their names, sizes, and what TFDS says of them."""
+    """Returns 16 hex digits that change when the prepared files do.
+
+    The record files go in by name and size, what TFDS says of them and the label names by their content.
+    """
     folder = str(_prepared(dataset).data_dir)
     digest = hashlib.sha256()
     for name in sorted(tf.io.gfile.listdir(folder)):
         path = os.path.join(folder, name)
         digest.update(f"{name} {tf.io.gfile.stat(path).length}\n".encode())
-        if name.endswith(".json"):
+        if name.endswith((".json", ".txt")):
             with tf.io.gfile.GFile(path, "rb") as file:
                 digest.update(file.read())
     return digest.hexdigest()[:16]
@@ -109,7 +112,7 @@ def sizes(dataset: TfdsDataset) -> dict[str, tuple[int, int]]:
             raise ValueError(
                 f"splits.{split}: {expression!r} does not fit {dataset.name!r}, which has the splits {', '.join(whole)}"
             ) from error
-        if not examples:
+        if examples < 1:  # below 0 where a slice ends before it begins
             raise ValueError(f"splits.{split}: {expression!r} selects no example of {dataset.name!r}")
         bytes_each = sum(split.num_bytes for split in info.splits.values()) / sum(whole.values())
         found[split] = examples, int(examples * bytes_each)
@@ -126,6 +129,11 @@ def parts(dataset: TfdsDataset, split: str) -> list[Part]:
 def read(dataset: TfdsDataset, part: Part) -> Iterator[LabelledImage]:
     """Yields the examples of `part`, images still encoded."""
     builder = _prepared(dataset)
+    image = _feature(dataset, builder.info, dataset.image_key)
+    if not isinstance(image, tfds.features.Image):
+        raise ValueError(
+            f"image_key: {dataset.image_key!r} of {dataset.name!r} is a {type(image).__name__}, not an Image"
+        )
     keys = {dataset.image_key, dataset.label_key} | ({dataset.id_key} if dataset.id_key else set())
     for key in keys:
         _feature(dataset, builder.info, key)
@@ -138,12 +146,15 @@ def read(dataset: TfdsDataset, part: Part) -> Iterator[LabelledImage]:
         shuffle_files=False,
     )
     for row in rows.as_numpy_iterator():
-        source_id = row[dataset.id_key] if dataset.id_key else None
         yield LabelledImage(
             image=row[dataset.image_key],
             labels=tuple(int(label) for label in np.atleast_1d(row[dataset.label_key])),
-            source_id=source_id.decode() if isinstance(source_id, bytes) else source_id and str(source_id),
+            source_id=_text(row[dataset.id_key]) if dataset.id_key else None,
         )
+
+
+def _text(source_id: bytes | np.integer) -> str:
+    return source_id.decode() if isinstance(source_id, bytes) else str(source_id)
 
 
 def _builder(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
@@ -156,13 +167,17 @@ def _builder(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
         near = difflib.get_close_matches(dataset.name, [*EMBEDDED, *tfds.list_builders()], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"embedded ones are {', '.join(EMBEDDED)}"
         raise ValueError(f"dataset: {dataset.name!r} is not a TFDS data set; {hint}") from error
+    except (AssertionError, ValueError) as error:
+        # No such version or config, or not a name at all: the first line says which, the rest explains at length.
+        raise ValueError(f"dataset: {dataset.name!r} cannot be opened: {str(error).splitlines()[0]}") from error
 
 
 def _prepared(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
     builder = _builder(dataset)
     if not builder.is_prepared():
         raise ValueError(
-            f"dataset: {dataset.name!r} is not prepared in {builder.data_dir}; run `tfds build {dataset.name}` or set data_dir"
+            f"dataset: {dataset.name!r} is not prepared in {builder.data_dir}; "
+            f"run `tfds build {dataset.name}` or set data_dir"
         )
     return builder
 

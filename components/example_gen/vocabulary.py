@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 
 FILE_NAME = "labels.csv"
+_SEPARATOR = "|"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,6 +29,9 @@ class Vocabulary:
             raise ValueError(f"names: {repeated[:5]} occur more than once; label names must be unique")
         if len(self.parents) != len(self.names):
             raise ValueError(f"parents: {len(self.parents)} entries for {len(self.names)} labels")
+        for parent in {parent for parents in self.parents for parent in parents}:
+            if not parent or _SEPARATOR in parent:
+                raise ValueError(f"parents: {parent!r} is empty or holds {_SEPARATOR!r}, which separates parents")
 
     def __len__(self) -> int:
         return len(self.names)
@@ -42,10 +46,11 @@ def make(names: Sequence[str], parents: dict[str, Sequence[str]] | None = None) 
 def dumps(vocabulary: Vocabulary) -> str:
     """Returns the text of `labels.csv`: index, name, and parents as a `|`-separated list."""
     text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
+    # All names in quotes: the writer's own choice leaves a carriage return outside them, which a reader ends a row at.
+    table = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     table.writerow(["index", "name", "parents"])
     for index, (name, parents) in enumerate(zip(vocabulary.names, vocabulary.parents, strict=True)):
-        table.writerow([index, name, "|".join(parents)])
+        table.writerow([index, name, _SEPARATOR.join(parents)])
     return text.getvalue()
 
 
@@ -60,5 +65,5 @@ def loads(text: str) -> Vocabulary:
         raise ValueError(f"{FILE_NAME}: the column `index` must count 0, 1, 2, …")
     return make(
         [row["name"] for row in rows],
-        {row["name"]: row["parents"].split("|") for row in rows if row["parents"]},
+        {row["name"]: row["parents"].split(_SEPARATOR) for row in rows if row["parents"]},
     )

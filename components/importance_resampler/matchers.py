@@ -1,7 +1,7 @@
 """Distribution matchers: from the source index and a target prior to one integer an example. Pure.
 
-Who gets the odd extra copy is decided by a hash of (seed, label, example id), so the sample is the same set whatever the
-order of the rows, their sharding, or the runner.
+Who gets the odd extra copy is decided by a hash of (seed, label, example id), so the sample is the same set whatever
+the order of the rows, their sharding, or the runner.
 """
 
 import dataclasses

@@ -1,7 +1,7 @@
 """The Predictions table: an id and the logits of each example. Pure.
 
-Logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors underflow in
-float16. They are kept as fixed-size binary, little-endian float16, because Parquet files of older Arrow have no float16.
+Logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors underflow
+in float16. They are kept as fixed-size binary, little-endian float16, because older Arrow's Parquet has no float16.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Pusher."""
 
-from typing import ClassVar
-
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import pusher_pb2
@@ -15,7 +13,7 @@ from components.pusher import executor
 class PusherSpec(standard_component_specs.PusherSpec):
     """What TFX's Pusher takes and gives, and the version of our executor."""
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS = {
         **standard_component_specs.PusherSpec.PARAMETERS,
         "code_version": ExecutionParameter(type=str, optional=True),
     }

@@ -60,7 +60,8 @@ class Backbone(Strict):
     """A backbone by name, with its options."""
 
     name: str
-    options: dict[str, Any] = {}
+    # Validated, so that left out and spelt out defaults are the same configuration, and the same cache key.
+    options: dict[str, Any] = pydantic.Field({}, validate_default=True)
 
     @pydantic.field_validator("name")
     @classmethod

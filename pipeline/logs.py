@@ -1,0 +1,28 @@
+"""Where the output of a run goes. Imports nothing heavy, because libraries already print while they are imported."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator
+
+import rich.console
+
+
+@contextlib.contextmanager
+def output_to(log_path: str) -> Iterator[rich.console.Console]:
+    """Sends what this process and its libraries print, C++ included, to `log_path`; yields the console that is left."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with open(log_path, "ab") as log, os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        try:
+            yield rich.console.Console(file=terminal, soft_wrap=True)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os.dup2(saved[0], 1)
+            os.dup2(saved[1], 2)
+            os.close(saved[0])
+            os.close(saved[1])

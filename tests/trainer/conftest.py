@@ -1,0 +1,35 @@
+"""Examples on disk, as an ExampleGen leaves them."""
+
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from components import storage
+from components.example_gen import examples
+
+
+@pytest.fixture
+def write_split(tmp_path: pathlib.Path) -> Callable[..., str]:
+    def write(
+        images: Sequence[bytes],
+        labels: Sequence[int],
+        *,
+        names: tuple[str, ...] = tuple("abcdefghij"),
+        uri: str = str(tmp_path),
+        split: str = "train",
+        shards: int = 1,
+    ) -> str:
+        """Writes image i with label `labels[i]`, dealt to the shards in turn; returns the pattern of the files."""
+        records = [
+            examples.keyed(examples.LabelledImage(image, (label,), f"{split}-{i}"), split=split, names=names).record
+            for i, (image, label) in enumerate(zip(images, labels, strict=True))
+        ]
+        folder = os.path.join(uri, f"Split-{split}")
+        for shard in range(shards):
+            name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
+            storage.write_records(os.path.join(folder, name), records[shard::shards])
+        return os.path.join(folder, "*")
+
+    return write

@@ -1,0 +1,193 @@
+import collections
+import itertools
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer import input_pipeline
+from trainer.models import Image
+from trainer.recipes import Recipe
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return tf.io.encode_png(pixels.astype(np.uint8)).numpy()
+
+
+def recipe(**changes) -> Recipe:
+    return Recipe(**{"steps": 1, "batch_size": 5, "learning_rate": 0.1, **changes})
+
+
+class DecodeTest(tf.test.TestCase):
+    def test_an_image_of_the_right_size_is_not_touched(self):
+        for channels in (1, 3):
+            with self.subTest(channels=channels):
+                pixels = np.random.default_rng(1).integers(0, 256, (8, 8, channels), np.uint8)
+                decoded = input_pipeline.decode(png(pixels), Image(size=8, channels=channels))
+                self.assertDTypeEqual(decoded, np.uint8)
+                self.assertAllEqual(decoded, pixels)
+
+    def test_of_a_rectangle_the_central_square_is_taken(self):
+        # Were the crop off by one pixel, or the rectangle squeezed, the surroundings would show.
+        landscape = np.full((12, 20, 1), 10)
+        landscape[:, 4:16] = 200
+        for name, pixels in (("landscape", landscape), ("portrait", landscape.transpose(1, 0, 2))):
+            for size in (4, 24):
+                with self.subTest(shape=name, size=size):
+                    decoded = input_pipeline.decode(png(pixels), Image(size=size, channels=1))
+                    self.assertAllEqual(decoded, np.full((size, size, 1), 200))
+
+    def test_shrinking_keeps_rows_and_columns_and_averages(self):
+        rows, columns = np.mgrid[:12, :12]
+        decoded = input_pipeline.decode(png((3 * rows + 10 * columns)[..., None]), Image(size=4, channels=1))
+        # Pixel (i, j) is centred on (3i + 1, 3j + 1); at the edges the filter has less to average.
+        inner = [[3 * (3 * i + 1) + 10 * (3 * j + 1) for j in (1, 2)] for i in (1, 2)]
+        self.assertAllEqual(decoded[1:3, 1:3, 0], inner)
+
+        # A triangle over five columns, 1 2 3 2 1: without antialiasing the column in the middle would decide alone.
+        stripes = 255 * (columns[..., None] % 2)
+        shrunk = input_pipeline.decode(png(stripes), Image(size=4, channels=1))
+        self.assertAllEqual(shrunk[:, 1:3, 0], [[round(255 * 4 / 9), round(255 * 5 / 9)]] * 4)
+
+    def test_channels_are_as_the_network_wants_them(self):
+        colour = np.full((8, 8, 3), (200, 50, 100), np.uint8)
+        luma = 0.299 * 200 + 0.587 * 50 + 0.114 * 100
+        grey = np.full((8, 8, 1), 77, np.uint8)
+        for encode in (tf.io.encode_png, tf.io.encode_jpeg):
+            with self.subTest(encode=encode.__name__):
+                as_grey = input_pipeline.decode(encode(colour), Image(size=8, channels=1))
+                self.assertAllClose(tf.cast(as_grey, tf.float32), np.full((8, 8, 1), luma), atol=1.5)
+                as_rgb = input_pipeline.decode(encode(grey), Image(size=8, channels=3))
+                self.assertAllEqual(as_rgb, np.full((8, 8, 3), 77))
+                kept = input_pipeline.decode(encode(colour), Image(size=8, channels=3))
+                self.assertAllClose(tf.cast(kept, tf.float32), colour.astype(np.float32), atol=2)
+
+    def test_the_shape_is_known_while_tracing(self):
+        traced = tf.function(lambda encoded: input_pipeline.decode(encoded, Image(size=8, channels=3)))
+        concrete = traced.get_concrete_function(tf.TensorSpec([], tf.string))
+        self.assertEqual(concrete.output_shapes, tf.TensorShape([8, 8, 3]))
+
+    def test_what_is_not_an_image(self):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
+            input_pipeline.decode(b"no image", Image(size=8))
+
+
+class TrainingBatchesTest(tf.test.TestCase):
+    image = Image(size=16, channels=1)
+
+    @pytest.fixture(autouse=True)
+    def _examples(self, write_split):
+        self.write_split = write_split
+
+    def plain(self, count: int, shards: int = 1) -> list[str]:
+        """Writes images of one grey level each, by which they are known, whose labels are known from it."""
+        images = [png(np.full((16, 16, 1), level)) for level in range(count)]
+        return [self.write_split(images, [level * 7 % 10 for level in range(count)], shards=shards)]
+
+    def batches(self, patterns, count: int, seed: int = 3, **changes):
+        dataset = input_pipeline.training_batches(patterns, self.image, recipe(**changes), seed=seed)
+        return [(images.numpy(), labels.numpy()) for images, labels in dataset.take(count)]
+
+    def levels(self, *args, **kwargs) -> list[list[int]]:
+        return [images[:, 0, 0, 0].tolist() for images, _ in self.batches(*args, **kwargs)]
+
+    def test_shapes_and_types(self):
+        dataset = input_pipeline.training_batches(self.plain(5), self.image, recipe(shift=2, flip=True), seed=1)
+        self.assertEqual(
+            dataset.element_spec,
+            (tf.TensorSpec([5, 16, 16, 1], tf.uint8), tf.TensorSpec([5], tf.int64)),
+        )
+
+    def test_every_epoch_holds_every_example_once_in_another_order(self):
+        batches = self.levels(self.plain(10, shards=3), 8)
+        epochs = [[*first, *second] for first, second in zip(batches[::2], batches[1::2], strict=True)]
+        for epoch in epochs:
+            self.assertEqual(sorted(epoch), list(range(10)))
+        self.assertLen({tuple(epoch) for epoch in epochs}, 4)
+        self.assertNotIn(list(range(10)), epochs)
+
+    def test_labels_stay_with_their_images(self):
+        for images, labels in self.batches(self.plain(10, shards=2), 6, shift=1, flip=True):
+            self.assertAllEqual(labels, images[:, 8, 8, 0].astype(int) * 7 % 10)
+
+    def test_batches_never_end_even_where_a_batch_is_larger_than_the_data(self):
+        counts = collections.Counter(itertools.chain(*self.levels(self.plain(3), 6, batch_size=7)))
+        self.assertEqual(counts, {0: 14, 1: 14, 2: 14})
+
+    def test_the_same_seed_gives_the_same_batches_and_another_seed_others(self):
+        images = [png(np.random.default_rng(i).integers(0, 256, (16, 16, 1))) for i in range(10)]
+        patterns = [self.write_split(images, list(range(10)), shards=3)]
+        first, again, other = (self.batches(patterns, 6, seed=seed, shift=2, flip=True) for seed in (3, 3, 4))
+        for (images_a, labels_a), (images_b, labels_b) in zip(first, again, strict=True):
+            self.assertAllEqual(labels_a, labels_b)
+            self.assertAllEqual(images_a, images_b)
+        self.assertNotAllEqual([labels for _, labels in first], [labels for _, labels in other])
+
+    def test_another_seed_augments_differently_too(self):
+        # All examples are the same image here: only the augmentation can differ.
+        patterns = [self.write_split([png(np.arange(256).reshape(16, 16, 1))] * 5, [0] * 5)]
+        self.assertNotAllEqual(
+            self.batches(patterns, 1, seed=3, shift=2)[0][0], self.batches(patterns, 1, seed=4, shift=2)[0][0]
+        )
+
+    def test_shift_moves_by_at_most_so_many_pixels_in_each_direction(self):
+        # Each pixel tells where it was.
+        original = np.arange(256, dtype=np.uint8).reshape(16, 16)
+        padded = np.pad(original, 2, mode="symmetric")
+        moves = set()
+        for images, _ in self.batches([self.write_split([png(original[..., None])], [0])], 60, shift=2):
+            for image in images[..., 0]:
+                down, right = (int(index) for index in np.divmod(image[8, 8], 16))
+                moves.add((down - 8, right - 8))
+                self.assertAllEqual(image, padded[down - 6 : down + 10, right - 6 : right + 10])
+        self.assertEqual(moves, set(itertools.product(range(-2, 3), repeat=2)))
+
+    def test_flip_mirrors_half_of_the_images_left_to_right(self):
+        original = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+        dataset = self.batches([self.write_split([png(original)], [0])], 4, batch_size=100, flip=True)
+        mirrored = 0
+        for image in np.concatenate([images for images, _ in dataset]):
+            is_mirrored = image[0, 0, 0] == 15
+            mirrored += is_mirrored
+            self.assertAllEqual(image, original[:, ::-1] if is_mirrored else original)
+        self.assertBetween(int(mirrored), 160, 240)  # four standard deviations of 400 coins
+
+    def test_without_augmentation_images_are_as_they_were(self):
+        original = np.random.default_rng(2).integers(0, 256, (16, 16, 1))
+        for images, _ in self.batches([self.write_split([png(original)], [0])], 4):
+            self.assertAllEqual(images, np.broadcast_to(original, (5, 16, 16, 1)))
+
+    def test_several_patterns_are_one_set(self):
+        images = [png(np.full((16, 16, 1), level)) for level in range(5)]
+        patterns = [
+            self.write_split(images[:2], [0, 1], split="some"),
+            self.write_split(images[2:], [2, 3, 4], split="more"),
+        ]
+        self.assertCountEqual(self.levels(patterns, 1)[0], range(5))
+
+
+class EvaluationBatchesTest(tf.test.TestCase):
+    @pytest.fixture(autouse=True)
+    def _examples(self, write_split):
+        self.write_split = write_split
+
+    def test_all_examples_once_shard_by_shard_and_the_rest_in_the_last_batch(self):
+        images = [png(np.full((8, 8, 1), 10 * level)) for level in range(7)]
+        pattern = self.write_split(images, [6, 5, 4, 3, 2, 1, 0], shards=2)
+        batches = list(input_pipeline.evaluation_batches([pattern], Image(size=8, channels=1), 3).as_numpy_iterator())
+        self.assertEqual([len(labels) for _, labels in batches], [3, 3, 1])
+        labels = np.concatenate([labels for _, labels in batches])
+        self.assertAllEqual(labels, [6, 4, 2, 0, 5, 3, 1])
+        levels = np.concatenate([pixels for pixels, _ in batches])[:, 3, 5, 0]
+        self.assertAllEqual(levels, 10 * (6 - labels))
+
+
+@pytest.mark.parametrize("batches", ["training", "evaluation"])
+def test_no_file_matches(tmp_path: pathlib.Path, batches: str):
+    pattern = str(tmp_path / "Split-train" / "*")
+    with pytest.raises(ValueError, match="examples: no file matches .*Split-train"):
+        if batches == "training":
+            input_pipeline.training_batches([pattern], Image(size=8), recipe(), seed=1)
+        else:
+            input_pipeline.evaluation_batches([pattern], Image(size=8), 5)

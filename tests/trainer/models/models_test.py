@@ -1,0 +1,83 @@
+"""The registry: what can be said of a backbone before it is built."""
+
+import subprocess
+import sys
+
+import pydantic
+import pytest
+
+from trainer.models import SPECS, Backbone, Image
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("inceptionv3", " (did you mean inception_v3?)"), ("resnet", "")],
+    ids=["near match", "no match"],
+)
+def test_an_unknown_backbone(name, hint):
+    with pytest.raises(pydantic.ValidationError) as error:
+        Backbone(name=name)
+    (entry,) = error.value.errors()
+    assert entry["loc"] == ("name",)
+    assert str(entry["ctx"]["error"]) == f"must be one of {', '.join(SPECS)}{hint}"
+
+
+def test_options_get_their_defaults():
+    assert Backbone(name="compact_cnn").options == {}
+    assert Backbone(name="inception_v3").options == {"width": 1.0}
+    assert Backbone(name="inception_v3", options={}) == Backbone(name="inception_v3")
+    assert Backbone(name="inception_v3", options={"width": 0.25}).options == {"width": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("inception_v3", {"widht": 0.5}, r"unknown key 'widht' \(did you mean 'width'\?\)"),
+        ("inception_v3", {"width": 0}, "greater than 0"),
+        ("inception_v3", {"width": 1.5}, "less than or equal to 1"),
+        ("inception_v3", {"width": "half"}, "valid number"),
+        ("compact_cnn", {"width": 0.5}, "unknown key 'width'; allowed are none"),
+    ],
+)
+def test_options_that_a_backbone_does_not_take(name, options, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        Backbone(name=name, options=options)
+
+
+@pytest.mark.parametrize(("name", "smallest"), [("compact_cnn", 16), ("inception_v3", 75)])
+def test_smallest_image(name, smallest):
+    backbone = Backbone(name=name)
+    backbone.check(Image(size=smallest))
+    with pytest.raises(ValueError, match=f"image.size: {smallest - 1}; {name} needs at least {smallest}"):
+        backbone.check(Image(size=smallest - 1))
+
+
+def test_building_checks_too():
+    with pytest.raises(ValueError, match="image.size: 74"):
+        Backbone(name="inception_v3").build(Image(size=74))
+
+
+@pytest.mark.parametrize(("key", "value"), [("size", 0), ("size", 32.0), ("channels", 2), ("channels", 4)])
+def test_images_that_no_network_sees(key, value):
+    with pytest.raises(pydantic.ValidationError) as error:
+        Image(**{"size": 32, key: value})
+    assert [entry["loc"] for entry in error.value.errors()] == [(key,)]
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_a_backbone_maps_images_to_features(name):
+    image = Image(size=SPECS[name].min_size, channels=1)
+    model = Backbone(name=name).build(image)
+    assert model.name == "backbone"  # by which fine-tuning finds it
+    assert model.input_shape == (None, image.size, image.size, 1)
+    assert len(model.output_shape) == 2
+
+
+def test_a_configuration_is_checked_without_importing_keras():
+    code = (
+        "import sys; from trainer import recipes; from trainer.models import Backbone, Image; "
+        "Backbone(name='inception_v3').check(Image(size=75)); "
+        "print(sorted({'keras', 'tensorflow', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"

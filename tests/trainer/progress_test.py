@@ -1,0 +1,38 @@
+import logging
+
+import pytest
+
+from trainer import progress
+from trainer.progress import Progress
+
+FIRST, SECOND, THIRD = Progress(1, 30, 4.5, 120.0), Progress(12, 30, 2.25, 1300.4), Progress(30, 30, 1.0, 1300.0)
+
+
+def test_reports_go_to_the_listener_of_the_innermost_block():
+    outer, inner = [], []
+    progress.report(FIRST)
+    with progress.listening(outer.append):
+        progress.report(FIRST)
+        with progress.listening(inner.append):
+            progress.report(SECOND)
+        progress.report(THIRD)
+    progress.report(SECOND)
+    assert outer == [FIRST, THIRD]
+    assert inner == [SECOND]
+
+
+def test_a_training_that_fails_leaves_no_listener_behind():
+    heard = []
+    with pytest.raises(FloatingPointError), progress.listening(heard.append):
+        progress.report(FIRST)
+        raise FloatingPointError
+    progress.report(SECOND)
+    assert heard == [FIRST]
+
+
+def test_reports_are_logged_with_and_without_a_listener(caplog):
+    with caplog.at_level(logging.INFO, logger="trainer.progress"):
+        progress.report(SECOND)
+        with progress.listening(lambda _: None):
+            progress.report(THIRD)
+    assert caplog.messages == ["step 12/30  loss 2.2500  1300 images/s", "step 30/30  loss 1.0000  1300 images/s"]
