@@ -16,8 +16,8 @@ _PACKAGES = ("components", "pipeline", "schemas", "trainer")
 def code_version(module: str) -> str:
     """Returns 16 hex digits that change when the code behind `module` changes.
 
-    What is hashed is the syntax tree, so comments and layout do not count. Imports are followed as they are written
-    (inside functions too); a module that is only reached by a name made at run time is not seen.
+    What is hashed is the syntax tree without docstrings, so that words and layout do not count. Imports are followed as
+    they are written (inside functions too); a module that is only reached by a name made at run time is not seen.
 
     Args:
       module: dotted name of a module of this project, for example 'components.predictor.executor'.
@@ -42,10 +42,18 @@ def _reachable(module: str) -> dict[str, ast.Module]:
             continue
         path = _path(name)
         if path is not None:
-            trees[name] = ast.parse(path.read_text(encoding="utf-8"))
+            trees[name] = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
             package = name if path.name == "__init__.py" else name.rpartition(".")[0]
             waiting.extend(_imports(trees[name], package))
     return trees
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    for node in ast.walk(tree):
+        if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
+            del node.body[0]
+    return tree
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:

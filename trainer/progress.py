@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """A training's state: steps done of `steps`, the mean loss of the last ones, and images a second since the last report."""
+    """A training's state: steps done of `steps`; since the last report, the mean loss and the images a second."""
 
     step: int
     steps: int

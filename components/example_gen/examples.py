@@ -60,7 +60,9 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keye
         "bytes": len(example.image),
         "content_hash": content_hash,
     }
-    return Keyed(key, tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString(), row)
+    record = tf.train.Example(features=tf.train.Features(feature=features))
+    # A map has no order of its own: only so do the same data give the same bytes.
+    return Keyed(key, record.SerializeToString(deterministic=True), row)
 
 
 def _header(image: bytes, source_id: str) -> tuple[str, int, int]:
@@ -68,7 +70,7 @@ def _header(image: bytes, source_id: str) -> tuple[str, int, int]:
     try:
         with PIL.Image.open(io.BytesIO(image)) as header:
             image_format, (width, height) = header.format, header.size
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"example {source_id!r}: its {len(image)} bytes are not a readable image ({error})") from error
     if image_format not in _FORMATS:
         raise ValueError(f"example {source_id!r}: its format is {image_format}; allowed are JPEG and PNG")

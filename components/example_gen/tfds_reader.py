@@ -5,6 +5,7 @@ import difflib
 import hashlib
 import importlib
 import os
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -48,7 +49,7 @@ class Part:
     """A run of consecutive examples that one worker reads."""
 
     split: str
-    instruction: tfds.core.ReadInstruction
+    instruction: tfds.typing.SplitArg
 
 
 def prepare(dataset: TfdsDataset) -> bool:
@@ -86,7 +87,7 @@ def read_vocabulary(dataset: TfdsDataset) -> vocabulary.Vocabulary:
       ValueError: the label feature has no names.
     """
     info = _prepared(dataset).info
-    feature = _feature(dataset, info, dataset.label_key)
+    feature = _feature(dataset, info, "label_key")
     feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
     if not isinstance(feature, tfds.features.ClassLabel):
         raise ValueError(
@@ -120,23 +121,27 @@ def sizes(dataset: TfdsDataset) -> dict[str, tuple[int, int]]:
 
 
 def parts(dataset: TfdsDataset, split: str) -> list[Part]:
-    """Returns `split` as runs of about 64 MB, at least two so that workers can share even a small split."""
+    """Returns `split` as runs of about 64 MB, two of a smaller one so that workers can share even that."""
     examples, size = sizes(dataset)[split]
     count = min(examples, max(2, size // _PART_BYTES))
-    return [Part(split, run) for run in tfds.even_splits(dataset.splits[split], count)]
+    found = _prepared(dataset).info.splits
+    # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS cannot read.
+    return [Part(split, run) for run in tfds.even_splits(dataset.splits[split], count) if found[run].num_examples]
 
 
 def read(dataset: TfdsDataset, part: Part) -> Iterator[LabelledImage]:
     """Yields the examples of `part`, images still encoded."""
     builder = _prepared(dataset)
-    image = _feature(dataset, builder.info, dataset.image_key)
+    image = _feature(dataset, builder.info, "image_key")
     if not isinstance(image, tfds.features.Image):
         raise ValueError(
             f"image_key: {dataset.image_key!r} of {dataset.name!r} is a {type(image).__name__}, not an Image"
         )
-    keys = {dataset.image_key, dataset.label_key} | ({dataset.id_key} if dataset.id_key else set())
-    for key in keys:
-        _feature(dataset, builder.info, key)
+    _feature(dataset, builder.info, "label_key")
+    keys = {dataset.image_key, dataset.label_key}
+    if dataset.id_key:
+        _feature(dataset, builder.info, "id_key")
+        keys.add(dataset.id_key)
     rows = builder.as_dataset(
         split=part.instruction,
         decoders=tfds.decode.PartialDecoding(
@@ -164,9 +169,11 @@ def _builder(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
     try:
         return tfds.builder(dataset.name, data_dir=dataset.data_dir, try_gcs=False)
     except tfds.core.DatasetNotFoundError as error:
-        near = difflib.get_close_matches(dataset.name, [*EMBEDDED, *tfds.list_builders()], n=3)
+        name = re.split("[/:]", dataset.name)[0]  # without its configuration and version
+        near = difflib.get_close_matches(name, [*EMBEDDED, *tfds.list_builders()], n=3)
         hint = f"did you mean {' or '.join(near)}?" if near else f"embedded ones are {', '.join(EMBEDDED)}"
-        raise ValueError(f"dataset: {dataset.name!r} is not a TFDS data set; {hint}") from error
+        where = f", nor is it in {dataset.data_dir}" if dataset.data_dir else ""
+        raise ValueError(f"dataset: {dataset.name!r} is not a TFDS data set{where}; {hint}") from error
     except (AssertionError, ValueError) as error:
         # No such version or config, or not a name at all: the first line says which, the rest explains at length.
         raise ValueError(f"dataset: {dataset.name!r} cannot be opened: {str(error).splitlines()[0]}") from error
@@ -182,7 +189,10 @@ def _prepared(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
     return builder
 
 
-def _feature(dataset: TfdsDataset, info: tfds.core.DatasetInfo, key: str) -> tfds.features.FeatureConnector:
+def _feature(dataset: TfdsDataset, info: tfds.core.DatasetInfo, argument: str) -> tfds.features.FeatureConnector:
+    key = getattr(dataset, argument)
     if key not in info.features:
-        raise ValueError(f"{dataset.name!r} has no feature {key!r}; it has {', '.join(info.features)}")
+        raise ValueError(
+            f"{argument}: {dataset.name!r} has no feature {key!r}; it has {', '.join(sorted(info.features))}"
+        )
     return info.features[key]

@@ -109,7 +109,7 @@ def same_distribution(pairs: Pairs, target_prior: np.ndarray, *, n: int, seed: i
 
 
 def spread(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarray:
-    """Returns a uint64 key for each copy, row after row: the key modulo `shards` is the copy's shard, its size the place.
+    """Returns a uint64 key for each copy, row after row: modulo `shards` it is the copy's shard, its size the place.
 
     The copies of an example go to consecutive shards, and those that share a shard stand at unrelated places in it.
     """

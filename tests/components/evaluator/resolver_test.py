@@ -66,5 +66,5 @@ def test_there_must_be_one_candidate(candidates):
 
 
 def test_other_channels_are_refused():
-    with pytest.raises(ValueError, match="channels.*baseline.*candidate"):
+    with pytest.raises(ValueError, match=r"channels.*baseline.*candidate"):
         resolver.LastOtherBlessedModel().resolve_artifacts(None, {"model": [], "baseline": []})

@@ -169,7 +169,7 @@ def test_the_component_is_keyed_on_the_executors_code():
 
 
 def test_a_destination_without_a_folder_is_refused():
-    with pytest.raises(ValueError, match="push_destination.*base_directory"):
+    with pytest.raises(ValueError, match=r"push_destination.*base_directory"):
         components.Pusher(
             model=types.Channel(type=standard_artifacts.Model), push_destination=pusher_pb2.PushDestination()
         )
