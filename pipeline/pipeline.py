@@ -37,11 +37,13 @@ class Side:
     """The nodes that bring one side's data in."""
 
     example_gen: BaseNode
-    checks: tuple[BaseNode, ...]
+    statistics: BaseNode
+    schema: BaseNode
+    validator: BaseNode
 
     @property
     def nodes(self) -> list[BaseNode]:
-        return [self.example_gen, *self.checks]
+        return [self.example_gen, self.statistics, self.schema, self.validator]
 
     def __getitem__(self, output: str):
         return self.example_gen.outputs[output]
@@ -69,6 +71,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     """
     source = _side("source", SourceExampleGen, config.source)
     classifier = _pretrain(config, source, "source-classifier", config.classifier)
+    classifier.add_upstream_node(source.validator)  # hours of training come after the check of their data
     nodes = [*source.nodes, classifier]
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
@@ -160,7 +163,7 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
     validator = tfx_components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]
     ).with_id(f"{name}-validation")
-    return Side(example_gen, (statistics, schema, validator))
+    return Side(example_gen, statistics, schema, validator)
 
 
 def _pretrain(config: Config, source: Side, node_id: str, recipe: Recipe, train_examples=None) -> BaseNode:

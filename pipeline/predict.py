@@ -52,6 +52,8 @@ def _saved_model(model: str) -> str:
 
 
 def _read(file: str) -> bytes:
+    if not pathlib.Path(file).is_file():
+        raise FileNotFoundError(f"IMAGE: no file {file!r}")
     content = pathlib.Path(file).read_bytes()
     try:
         with PIL.Image.open(file) as image:

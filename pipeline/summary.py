@@ -6,6 +6,8 @@ import os
 
 import rich.console
 import rich.table
+import tensorflow as tf
+from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components import storage
 from components.importance_resampler import plan
@@ -37,11 +39,30 @@ class TargetSummary:
     blessed: bool | None
 
 
-def collect(config: Config, results: list[NodeResult]) -> dict[str, TargetSummary]:
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a run found.
+
+    Attributes:
+      anomalies: what the data of each side and split have that their schema does not allow, a line each.
+      targets: what was found for each target.
+    """
+
+    anomalies: list[str]
+    targets: dict[str, TargetSummary]
+
+
+def collect(config: Config, results: list[NodeResult]) -> Summary:
     """Reads the artifacts of a run."""
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
+    anomalies = [
+        line
+        for side in ("source", *config.targets)
+        if (side_anomalies := uris.get((f"{side}-validation", "anomalies")))
+        for line in _anomalies(side, side_anomalies.uri)
+    ]
 
     def path(node: str, key: str, *names: str) -> str | None:
         artifact = uris.get((node, key))
@@ -67,12 +88,14 @@ def collect(config: Config, results: list[NodeResult]) -> dict[str, TargetSummar
             pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
             blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
         )
-    return found
+    return Summary(anomalies, found)
 
 
-def show(console: rich.console.Console, summaries: dict[str, TargetSummary], results: list[NodeResult]) -> None:
+def show(console: rich.console.Console, found: Summary, results: list[NodeResult]) -> None:
     """Prints the summary for a person."""
-    for name, summary in summaries.items():
+    for line in found.anomalies:
+        console.print(f"anomaly: {line}", style="yellow", markup=False, highlight=False)
+    for name, summary in found.targets.items():
         console.print(f"\n[bold]{name}[/]")
         if summary.prior is not None:
             _show_prior(console, summary.prior)
@@ -97,6 +120,18 @@ def show(console: rich.console.Console, summaries: dict[str, TargetSummary], res
                 f"pushed to {summary.pushed}\ntry it:   specialist predict {summary.pushed} IMAGE.png", highlight=False
             )
     console.print(f"\n{_counts(results)}", highlight=False)
+
+
+def _anomalies(side: str, uri: str) -> list[str]:
+    lines = []
+    for path in sorted(tf.io.gfile.glob(os.path.join(uri, "Split-*", "SchemaDiff.pb"))):
+        with tf.io.gfile.GFile(path, "rb") as file:
+            found = anomalies_pb2.Anomalies.FromString(file.read())
+        split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
+        lines += [f"{side}, {split}: {key}: {info.description}" for key, info in sorted(found.anomaly_info.items())]
+        if found.HasField("dataset_anomaly_info"):
+            lines.append(f"{side}, {split}: {found.dataset_anomaly_info.description}")
+    return lines
 
 
 def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) -> None:

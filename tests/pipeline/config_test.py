@@ -1,0 +1,135 @@
+"""Reading a configuration: what is taken, and what each mistake says."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import pipeline
+from pipeline import config
+
+DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(**changes) -> str:
+        """Writes the demo's configuration with `changes` at its top level; None removes a key."""
+        content = {**yaml.safe_load(DEMO.read_text(encoding="utf-8")), **changes}
+        path = tmp_path / "changed.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
+        return str(path)
+
+    return write
+
+
+def test_the_demo():
+    loaded = config.load(str(DEMO))
+    assert (loaded.name, loaded.image.size, loaded.image.channels) == ("demo", 32, 1)
+    assert loaded.classifier.steps == 1500
+    assert loaded.pretrain.l2 == 4e-5
+    assert loaded.targets["digits"].arms == ["entire_source", "same_distribution"]
+
+
+@pytest.mark.parametrize("path", sorted(DEMO.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_that_ships_can_be_read(path):
+    config.load(str(path))
+
+
+def test_overrides_come_last_and_may_add_keys():
+    loaded = config.load(
+        str(DEMO),
+        ["finetune.learning_rate=1e-3", "targets.digits.push=null", "backbone.name=inception_v3", "image.size=75"]
+        + ["backbone.options.width=0.25", "image.channels=3", "beam=[--direct_num_workers=2]"],
+    )
+    assert loaded.finetune.learning_rate == 0.001
+    assert loaded.targets["digits"].push is None
+    assert loaded.backbone.options == {"width": 0.25}
+    assert loaded.beam == ["--direct_num_workers=2"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["classifier.stepz=3"],
+            r"classifier: unknown key 'stepz' \(did you mean 'steps'\?\); allowed are steps, batch",
+        ),
+        (["colour=red"], r"unknown key 'colour'; allowed are name, seed, image"),
+        (["seed=zero"], r"seed: 'zero': input should be a valid integer"),
+        (["seed=-1"], r"seed: -1: input should be greater than or equal to 0"),
+        (["resample.n=0"], r"resample\.n: 0: input should be greater than 0"),
+        (["resample.n=1.5"], r"resample\.n: 1\.5: input should be a valid integer"),
+        (["prior.temperature=0"], r"prior\.temperature: 0: input should be greater than 0"),
+        (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
+        (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),
+        (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),
+        (["image.size=15"], r"image\.size: 15; compact_cnn needs at least 16"),
+        (["image.channels=4"], r"image\.channels: 4: must be 1 \(grey\) or 3 \(RGB\)"),
+        (["targets.digits.arms=[entire]"], r"targets\.digits\.arms\.0: 'entire': input should be 'entire_source'"),
+        (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
+        (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': input should be"),
+        (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of its arms, entire_source"),
+        (["targets.digits.arms=[entire_source, entire_source]"], r"names one twice"),
+        (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
+        (["targets.Digits=null"], r"targets.*'Digits' is no name for a target|targets\.Digits"),
+        (["source.splits={train: train}"], r"source\.splits.*lacks eval"),
+        (["name=My Run"], r"name: 'My Run': string should match"),
+        (["distribution=tpus"], r"distribution: 'tpus': input should be 'auto'"),
+        (["seed"], r"--set: 'seed' is not of the form key\.path=value"),
+        (["seed.deep=1"], r"--set: 'seed\.deep=1': 'seed' holds a value, not keys"),
+        (["seed=[1"], r"--set: 'seed=\[1'"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_mistakes_name_the_key_the_value_and_what_is_allowed(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        config.load(str(DEMO), overrides)
+
+
+def test_a_missing_key(write):
+    with pytest.raises(ValueError, match=r"resample: field required"):
+        config.load(write(resample=None))
+
+
+def test_no_target(write):
+    with pytest.raises(ValueError, match=r"targets.*at least 1"):
+        config.load(write(targets={}))
+
+
+def test_all_mistakes_are_told_at_once(write):
+    with pytest.raises(ValueError, match=r"(?s)seed.*resample\.n"):
+        config.load(write(seed="x", resample={"n": 0}))
+
+
+def test_a_missing_file():
+    with pytest.raises(FileNotFoundError, match=r"CONFIG: no file 'nowhere\.yaml'"):
+        config.load("nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1", r"is not YAML"),
+        ("- 1\n- 2\n", r"holds a list, not keys and values"),
+        ("", r"holds a NoneType"),
+        ("seed: 1\nseed: 2\n", r"the key 'seed' stands twice"),
+    ],
+    ids=["broken", "list", "empty", "key-twice"],
+)
+def test_files_that_hold_no_configuration(tmp_path, text, message):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        config.load(str(path))
+
+
+def test_reading_one_imports_nothing_heavy():
+    code = (
+        f"import sys; from pipeline import config; config.load({str(DEMO)!r}); "
+        "print([name for name in ('tensorflow', 'keras', 'tfx', 'apache_beam') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,114 @@
+"""The whole pipeline on a part of the embedded benchmark: what a rerun does again, and what a kill costs."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import PIL.Image
+import pytest
+
+import pipeline
+from pipeline import config, local_runner, predict, summary
+from pipeline import pipeline as pipeline_module
+from pipeline.local_runner import State
+
+DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
+SMALL = [
+    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
+    *(f"{training}.steps={steps}" for training, steps in (("classifier", 6), ("pretrain", 4), ("finetune", 5))),
+    *(f"{training}.batch_size=32" for training in ("classifier", "pretrain", "finetune")),
+    "resample.n=300",
+    "targets.digits.evaluation.minimum=0",
+    "targets.digits.evaluation.max_loss=1",
+]
+
+
+def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local_runner.NodeResult]:
+    settings = config.load(DEMO, [*SMALL, *overrides])
+    for dataset in (settings.source, *(target.data for target in settings.targets.values())):
+        pipeline_module.tfds_reader.prepare(pipeline_module.reader(dataset))
+    nodes = pipeline_module.create_pipeline(settings, str(workspace))
+    results = local_runner.run(nodes)
+    assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
+    summary.collect(settings, results)
+    return {result.node: result for result in results}
+
+
+def executed(results: dict[str, local_runner.NodeResult]) -> set[str]:
+    return {node for node, result in results.items() if result.state is State.DONE}
+
+
+def versions(workspace: pathlib.Path) -> list[str]:
+    return sorted(os.listdir(workspace / "serving" / "digits"))
+
+
+FINETUNE = {"digits-entire-source-finetune", "digits-same-distribution-finetune"}
+PUSH = {"digits-evaluator", "digits-pusher"}
+
+
+def test_only_what_a_change_reaches_runs_again(tmp_path, monkeypatch):
+    first = run(tmp_path)
+    assert executed(first) >= FINETUNE | PUSH | {"source-classifier", "digits-prior"}
+    (version,) = versions(tmp_path)
+
+    # The pushed model answers, in the words of the target.
+    image = tmp_path / "digit.png"
+    PIL.Image.new("L", (8, 8), 200).save(image)
+    (prediction,) = predict.predict(str(tmp_path / "serving" / "digits"), [str(image)])
+    assert len(set(prediction.labels)) == 5 and set(prediction.labels) <= set("0123456789")
+    assert not list((tmp_path / "serving").rglob("*.keras"))
+
+    assert executed(run(tmp_path)) == set()
+    assert versions(tmp_path) == [version]
+
+    assert executed(run(tmp_path, "finetune.learning_rate=0.05")) == FINETUNE | PUSH
+
+    # Other code of one executor: its node, and what follows from its output.
+    real = pipeline_module.PriorEstimator.__init__.__globals__["code_version"]
+    monkeypatch.setitem(
+        pipeline_module.PriorEstimator.__init__.__globals__, "code_version", lambda module: f"{real(module)[:-1]}x"
+    )
+    again = executed(run(tmp_path, "finetune.learning_rate=0.05"))
+    assert again >= {"digits-prior", "digits-same-distribution-resample", "digits-same-distribution-specialist"}
+    assert not again & {"source-classifier", "digits-predictions", "source-entire-source-specialist"}
+
+
+@pytest.mark.slow
+def test_a_kill_during_pre_training_costs_only_that_node(tmp_path):
+    command = [sys.executable, "-m", "pipeline.cli", "run", DEMO, "--workspace", str(tmp_path)]
+    command += [part for override in [*SMALL, "pretrain.steps=100000"] for part in ("--set", override)]
+    killed = "digits-same-distribution-specialist"
+    # So long a training that it is sure to be under way: the other arm's is left out.
+    command += ["--set", "targets.digits.arms=[same_distribution]"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        deadline = time.monotonic() + 300
+        artifacts = tmp_path / "artifacts" / killed / "model"
+        while not artifacts.is_dir():
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.2)
+        time.sleep(5)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == -signal.SIGKILL
+    assert not list(artifacts.rglob("saved_model.pb"))
+
+    results = run(tmp_path, "targets.digits.arms=[same_distribution]")
+    assert results["source-classifier"].state is State.REUSED
+    assert results["digits-same-distribution-resample"].state is State.REUSED
+    assert executed(results) == {killed, "digits-same-distribution-finetune", *PUSH}
+    assert len(versions(tmp_path)) == 1
+
+
+@pytest.mark.slow
+def test_inception_v3_goes_the_same_way(tmp_path):
+    results = run(
+        tmp_path,
+        *("backbone.name=inception_v3", "image={size: 75, channels: 3}"),
+        *("classifier.steps=3", "pretrain.steps=3", "finetune.steps=3"),
+        *(f"{training}.batch_size=8" for training in ("classifier", "pretrain", "finetune")),
+        *("source.splits={train: 'train[:1%]', eval: 'eval[:1%]'}", "resample.n=40"),
+    )
+    assert executed(results) >= FINETUNE | PUSH
+    assert len(versions(tmp_path)) == 1

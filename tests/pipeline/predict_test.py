@@ -1,0 +1,99 @@
+"""Asking a pushed model: which version, and what each mistake says."""
+
+import io
+import pathlib
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+
+from pipeline import predict
+
+
+class Brightness(tf.Module):
+    """Knows two labels, with the mean of the pixels as the probability of `bright`."""
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
+    def serve(self, image_bytes):
+        pixels = tf.map_fn(
+            lambda encoded: tf.reduce_mean(tf.cast(tf.io.decode_image(encoded, channels=1), tf.float32)) / 255,
+            image_bytes,
+            fn_output_signature=tf.float32,
+        )
+        bright = tf.stack([pixels, 1 - pixels], axis=1)
+        top = tf.math.top_k(bright, 2)
+        return {
+            "probabilities": bright,
+            "top_labels": tf.gather(tf.constant(["bright", "dark"]), top.indices),
+            "top_probabilities": top.values,
+        }
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> pathlib.Path:
+    """A folder with the versions 9 and 10, of which 9 has no signature."""
+    folder = tmp_path_factory.mktemp("model")
+    module = Brightness()
+    tf.saved_model.save(module, str(folder / "10"), signatures={"image_bytes": module.serve})
+    tf.saved_model.save(module, str(folder / "9"), signatures={})
+    return folder
+
+
+@pytest.fixture
+def image(tmp_path):
+    def image(name: str, value: int, image_format: str = "PNG") -> str:
+        path = tmp_path / name
+        PIL.Image.fromarray(np.full((4, 6), value, np.uint8)).save(path, image_format)
+        return str(path)
+
+    return image
+
+
+def test_the_highest_version_answers_in_the_order_of_the_files(model, image):
+    files = [image("dark.png", 51), image("bright.jpg", 255, "JPEG")]
+    dark, bright = predict.predict(str(model), files)
+    assert (dark.file, dark.labels) == (files[0], ["dark", "bright"])
+    assert dark.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
+    assert (bright.file, bright.labels) == (files[1], ["bright", "dark"])
+    assert predict.predict(str(model / "10"), files[:1]) == [dark]
+
+
+def test_a_folder_that_is_no_model(tmp_path, image):
+    with pytest.raises(ValueError, match=r"MODEL: '.*' is not a SavedModel"):
+        predict.predict(str(tmp_path), [image("a.png", 0)])
+    with pytest.raises(ValueError, match=r"MODEL: 'nowhere' is not a SavedModel"):
+        predict.predict("nowhere", [image("a.png", 0)])
+
+
+def test_a_model_of_somebody_else(model, image):
+    with pytest.raises(ValueError, match=r"MODEL: .* has no signature 'image_bytes'"):
+        predict.predict(str(model / "9"), [image("a.png", 0)])
+
+
+def _bitmap() -> bytes:
+    file = io.BytesIO()
+    PIL.Image.new("L", (3, 3)).save(file, "BMP")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"hello", r"IMAGE: '.*photo\.png' is not an image that can be read"),
+        (b"", r"IMAGE: '.*photo\.png' is not an image that can be read"),
+        (b"\x89PNG\r\n\x1a\n broken", r"IMAGE: '.*photo\.png' is not an image that can be read"),
+        (_bitmap(), r"IMAGE: '.*photo\.png' is a BMP; JPEG and PNG can be read"),
+    ],
+    ids=["text", "empty", "broken", "bitmap"],
+)
+def test_files_that_are_no_images(model, tmp_path, content, message):
+    path = tmp_path / "photo.png"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        predict.predict(str(model), [str(path)])
+
+
+def test_a_file_that_is_not_there(model):
+    with pytest.raises(FileNotFoundError, match=r"IMAGE: no file 'nowhere\.png'"):
+        predict.predict(str(model), ["nowhere.png"])
