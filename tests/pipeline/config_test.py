@@ -41,8 +41,14 @@ def test_every_configuration_that_ships_can_be_read(path):
 def test_overrides_come_last_and_may_add_keys():
     loaded = config.load(
         str(DEMO),
-        ["finetune.learning_rate=1e-3", "targets.digits.push=null", "backbone.name=inception_v3", "image.size=75"]
-        + ["backbone.options.width=0.25", "image.channels=3", "beam=[--direct_num_workers=2]"],
+        [
+            "finetune.learning_rate=1e-3",
+            "targets.digits.push=null",
+            "backbone.name=inception_v3",
+            "backbone.options.width=0.25",
+            "image={size: 75, channels: 3}",
+            "beam=[--direct_num_workers=2]",
+        ],
     )
     assert loaded.finetune.learning_rate == 0.001
     assert loaded.targets["digits"].push is None

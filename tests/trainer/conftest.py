@@ -1,7 +1,6 @@
 """Examples on disk, as an ExampleGen leaves them."""
 
 import os
-import pathlib
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -10,18 +9,21 @@ from components import storage
 from components.example_gen import examples
 
 
-@pytest.fixture
-def write_split(tmp_path: pathlib.Path) -> Callable[..., str]:
+@pytest.fixture(scope="session")
+def write_split() -> Callable[..., str]:
     def write(
+        uri: str,
         images: Sequence[bytes],
         labels: Sequence[int],
         *,
         names: tuple[str, ...] = tuple("abcdefghij"),
-        uri: str = str(tmp_path),
         split: str = "train",
         shards: int = 1,
     ) -> str:
-        """Writes image i with label `labels[i]`, dealt to the shards in turn; returns the pattern of the files."""
+        """Writes image i with label `labels[i]` to the Examples at `uri`, dealt to the shards in turn.
+
+        Returns the pattern of the files.
+        """
         records = [
             examples.keyed(examples.LabelledImage(image, (label,), f"{split}-{i}"), split=split, names=names).record
             for i, (image, label) in enumerate(zip(images, labels, strict=True))

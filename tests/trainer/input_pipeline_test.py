@@ -1,4 +1,5 @@
 import collections
+import functools
 import itertools
 import pathlib
 
@@ -77,8 +78,8 @@ class TrainingBatchesTest(tf.test.TestCase):
     image = Image(size=16, channels=1)
 
     @pytest.fixture(autouse=True)
-    def _examples(self, write_split):
-        self.write_split = write_split
+    def _examples(self, write_split, tmp_path):
+        self.write_split = functools.partial(write_split, str(tmp_path))
 
     def plain(self, count: int, shards: int = 1) -> list[str]:
         """Writes images of one grey level each, by which they are known, whose labels are known from it."""
@@ -169,8 +170,8 @@ class TrainingBatchesTest(tf.test.TestCase):
 
 class EvaluationBatchesTest(tf.test.TestCase):
     @pytest.fixture(autouse=True)
-    def _examples(self, write_split):
-        self.write_split = write_split
+    def _examples(self, write_split, tmp_path):
+        self.write_split = functools.partial(write_split, str(tmp_path))
 
     def test_all_examples_once_shard_by_shard_and_the_rest_in_the_last_batch(self):
         images = [png(np.full((8, 8, 1), 10 * level)) for level in range(7)]
@@ -186,7 +187,7 @@ class EvaluationBatchesTest(tf.test.TestCase):
 @pytest.mark.parametrize("batches", ["training", "evaluation"])
 def test_no_file_matches(tmp_path: pathlib.Path, batches: str):
     pattern = str(tmp_path / "Split-train" / "*")
-    with pytest.raises(ValueError, match="examples: no file matches .*Split-train"):
+    with pytest.raises(ValueError, match=r"examples: no file matches .*Split-train"):
         if batches == "training":
             input_pipeline.training_batches([pattern], Image(size=8), recipe(), seed=1)
         else:

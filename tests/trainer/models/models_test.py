@@ -53,7 +53,7 @@ def test_smallest_image(name, smallest):
 
 
 def test_building_checks_too():
-    with pytest.raises(ValueError, match="image.size: 74"):
+    with pytest.raises(ValueError, match=r"image\.size: 74"):
         Backbone(name="inception_v3").build(Image(size=74))
 
 
