@@ -1,4 +1,4 @@
-"""Beam batch inference: a shard of Examples in, its logits out."""
+"""Beam batch inference: a shard of Examples in, its logits and embeddings out."""
 
 import os
 from typing import Any
@@ -13,6 +13,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
 from components import storage
+from components.example_gen import index
 from components.predictor import predictions
 
 
@@ -26,26 +27,40 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         exec_properties: dict[str, Any],
     ) -> None:
         examples = artifact_utils.get_single_instance(input_dict["examples"])
+        index_uri = artifact_utils.get_single_uri(input_dict["index"])
         model = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
         output_uri = artifact_utils.get_single_uri(output_dict["predictions"])
+        limit = int(exec_properties["max_examples"])
         # One handle for all shards: the workers of a process then hold the model once.
-        predict = _Predict(model, exec_properties["batch_size"], shared.Shared())
+        predict = _Predict(model, int(exec_properties["batch_size"]), shared.Shared())
         with self._make_beam_pipeline() as pipeline:
             for split in json_utils.loads(exec_properties["splits"]):
                 shards = storage.files(examples.path(split=split))
+                indices = storage.files(os.path.join(index_uri, f"Split-{split}"), index.FILE_PATTERN)
+                last_key = _last_key(indices, limit)
                 folder = os.path.join(output_uri, f"Split-{split}")
-                names = [storage.shard_name("predictions", i, len(shards), ".parquet") for i in range(len(shards))]
+                paths = [
+                    os.path.join(folder, storage.shard_name("predictions", i, len(shards), ".parquet"))
+                    for i in range(len(shards))
+                ]
                 _ = (
                     pipeline
-                    | f"Shards[{split}]"
-                    >> beam.Create([(shard, os.path.join(folder, n)) for shard, n in zip(shards, names, strict=True)])
+                    | f"Shards[{split}]" >> beam.Create(list(zip(shards, indices, paths, strict=True)))
                     | f"Spread[{split}]" >> beam.Reshuffle()
-                    | f"Predict[{split}]" >> beam.ParDo(predict)
+                    | f"Predict[{split}]" >> beam.ParDo(predict, last_key)
                 )
 
 
+def _last_key(indices: list[str], limit: int) -> int:
+    """Returns the largest key among the `limit` smallest ones: a sample that no sharding changes. 0: all examples."""
+    if not limit:
+        return np.iinfo(np.uint64).max
+    keys = storage.read_table(indices, ["key"])["key"].to_numpy()
+    return int(np.partition(keys, limit - 1)[limit - 1]) if limit < len(keys) else np.iinfo(np.uint64).max
+
+
 class _Predict(beam.DoFn):
-    """(shard of Examples, path of its predictions) → the latter, written."""
+    """(shard of Examples, its index, path of its predictions) → the latter, written."""
 
     def __init__(self, model: str, batch_size: int, handle: shared.Shared):
         self._model, self._batch_size, self._handle = model, batch_size, handle
@@ -54,27 +69,40 @@ class _Predict(beam.DoFn):
     def setup(self):
         self._loaded = self._handle.acquire(lambda: tf.saved_model.load(self._model), tag=self._model)
 
-    def process(self, element: tuple[str, str]):
-        shard, path = element
-        features = self._loaded.signatures["features"]
-        ids, logits = [], []
-        for source_ids, images in _batches(shard, self._batch_size):
+    def process(self, element: tuple[str, str, str], last_key: int):
+        shard, index_path, path = element
+        wanted = storage.read_table(index_path, ["key"])["key"].to_numpy() <= np.uint64(last_key)
+        ids, logits, embeddings = [], [], []
+        for source_ids, pixels in self._batches(shard, wanted):
+            found = self._loaded.features(pixels)
             ids.extend(source_id.decode() for source_id in source_ids.numpy())
-            logits.append(features(image_bytes=images)["logits"].numpy())
-        num_labels = features.structured_outputs["logits"].shape[1]
-        storage.write_table(path, predictions.table(ids, np.concatenate([np.empty((0, num_labels)), *logits])))
+            logits.append(predictions.halves(found["logits"].numpy()))
+            embeddings.append(predictions.halves(found["features"].numpy()))
+        shapes = self._loaded.features.get_concrete_function().structured_outputs
+        empty = {name: np.empty((0, shapes[name].shape[1]), np.float16) for name in ("logits", "features")}
+        storage.write_table(
+            path,
+            predictions.table(
+                ids, np.concatenate([empty["logits"], *logits]), np.concatenate([empty["features"], *embeddings])
+            ),
+        )
         yield path
 
+    def _batches(self, shard: str, wanted: np.ndarray) -> tf.data.Dataset:
+        """Yields (ids, pixels). Decoding runs in other threads, ahead of the model."""
+        parse = {
+            "image/source_id": tf.io.FixedLenFeature([], tf.string),
+            "image/encoded": tf.io.FixedLenFeature([], tf.string),
+        }
 
-def _batches(shard: str, batch_size: int) -> tf.data.Dataset:
-    parse = {
-        "image/source_id": tf.io.FixedLenFeature([], tf.string),
-        "image/encoded": tf.io.FixedLenFeature([], tf.string),
-    }
+        def pixels(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            row = tf.io.parse_single_example(record, parse)
+            return row["image/source_id"], self._loaded.decode(row["image/encoded"])
 
-    def unpack(records):
-        row = tf.io.parse_example(records, parse)
-        return row["image/source_id"], row["image/encoded"]
-
-    records = tf.data.TFRecordDataset(shard, compression_type="GZIP").batch(batch_size)
-    return records.map(unpack, num_parallel_calls=tf.data.AUTOTUNE).prefetch(2)
+        # A batch of any size runs through the same graph: the last one of a shard compiles nothing.
+        return (
+            storage.repeated_records(shard, wanted.astype(np.int32))
+            .map(pixels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            .batch(self._batch_size)
+            .prefetch(tf.data.AUTOTUNE)
+        )
