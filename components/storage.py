@@ -75,6 +75,37 @@ def read_records(path: str) -> Iterator[bytes]:
     yield from tf.data.TFRecordDataset(path, compression_type="GZIP").as_numpy_iterator()
 
 
+def repeated_records(path: str, copies, *columns, block: int = 1024) -> tf.data.Dataset:
+    """Returns the records of the gzip TFRecord file at `path`, each as often as `copies` says, in its order.
+
+    Args:
+      path: the shard, a string or a scalar string tensor.
+      copies: int [records], 0 leaves a record out.
+      columns: further [records] arrays, whose value for a record is given with it.
+      block: how many records are decided on at once.
+
+    Returns:
+      A data set of (record, value, …) tuples, one value a column. It raises an `InvalidArgumentError` by its end if
+      `copies` has another number of rows than the shard.
+    """
+    copies, columns = tf.convert_to_tensor(copies), [tf.convert_to_tensor(column) for column in columns]
+
+    def take(number: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        rows = slice(number * block, (number + 1) * block)
+        check = tf.debugging.assert_equal(
+            tf.size(records),
+            tf.size(copies[rows]),
+            message="the shard and its index have another number of rows; both must be of one ExampleGen's run",
+        )
+        with tf.control_dependencies([check]):
+            return tuple(tf.repeat(values, copies[rows]) for values in (records, *(column[rows] for column in columns)))
+
+    # An empty block stands at the end, so that rows beyond the last record are seen too.
+    blocks = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(block)
+    end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
+    return blocks.concatenate(end).enumerate().map(take).unbatch()
+
+
 @contextlib.contextmanager
 def _whole(path: str) -> Iterator[str]:
     """Gives a path to write to, which takes the place of `path` in the end; an error leaves nothing of it behind."""

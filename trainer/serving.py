@@ -19,7 +19,10 @@ class ServingModule(tf.Module):
       serving_default: `examples` string [B], serialized `tf.train.Example`s → as `image_bytes`.
       image_bytes: `image_bytes` string [B], encoded JPEGs or PNGs → `probabilities` float32 [B, K] in the order of the
         vocabulary; `top_labels` string and `top_probabilities` float32 [B, min(5, K)], the most probable first.
-      features: `image_bytes` string [B] → `logits` float32 [B, K], `features` float32 [B, width].
+      decode: `encoded` string [], a JPEG or PNG → `pixels` uint8 [size, size, channels], as the network sees it.
+      features: `pixels` uint8 [B, size, size, channels] → `logits` float32 [B, K], `features` float32 [B, width].
+
+    The last two are `image_bytes` in two halves, for batch jobs, which decode while the network runs.
     """
 
     def __init__(self, model: keras.Model, image: Image, label_names: tuple[str, ...]):
@@ -30,18 +33,28 @@ class ServingModule(tf.Module):
     def concrete_signatures(self) -> dict:
         """The signatures, as `tf.saved_model.save` takes them."""
         strings = tf.TensorSpec([None], tf.string)
+        pixels = self._pixels_spec()
         return {
             "serving_default": tf.function(self._examples).get_concrete_function(examples=strings),
             "image_bytes": tf.function(self._classify).get_concrete_function(image_bytes=strings),
-            "features": tf.function(self._features).get_concrete_function(image_bytes=strings),
+            "decode": tf.function(self._decode).get_concrete_function(encoded=tf.TensorSpec([], tf.string)),
+            "features": tf.function(self._features).get_concrete_function(
+                pixels=tf.TensorSpec([None, *pixels.shape], pixels.dtype)
+            ),
         }
+
+    def _pixels_spec(self) -> tf.TensorSpec:
+        return tf.TensorSpec([self._image.size, self._image.size, self._image.channels], tf.uint8)
 
     def _examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         row = tf.io.parse_example(examples, {"image/encoded": tf.io.FixedLenFeature([], tf.string)})
         return self._classify(row["image/encoded"])
 
     def _classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = tf.nn.softmax(self._features(image_bytes)["logits"])
+        pixels = tf.map_fn(
+            lambda encoded: decode(encoded, self._image), image_bytes, fn_output_signature=self._pixels_spec()
+        )
+        probabilities = tf.nn.softmax(self._features(pixels)["logits"])
         top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
         return {
             "probabilities": probabilities,
@@ -49,13 +62,10 @@ class ServingModule(tf.Module):
             "top_probabilities": top.values,
         }
 
-    def _features(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        image = self._image
-        pixels = tf.map_fn(
-            lambda encoded: decode(encoded, image),
-            image_bytes,
-            fn_output_signature=tf.TensorSpec([image.size, image.size, image.channels], tf.uint8),
-        )
+    def _decode(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
+        return {"pixels": decode(encoded, self._image)}
+
+    def _features(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return dict(self._model(pixels, training=False))
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import pyarrow as pa
 import tensorflow as tf
 from apache_beam.utils import shared
 from tfx import types
@@ -72,24 +73,19 @@ class _Predict(beam.DoFn):
     def process(self, element: tuple[str, str, str], last_key: int):
         shard, index_path, path = element
         wanted = storage.read_table(index_path, ["key"])["key"].to_numpy() <= np.uint64(last_key)
-        ids, logits, embeddings = [], [], []
+        features = self._loaded.signatures["features"]
+        width = {name: spec.shape[1] for name, spec in features.structured_outputs.items()}
+        tables = [predictions.table([], *(np.empty((0, width[name])) for name in ("logits", "features")))]
         for source_ids, pixels in self._batches(shard, wanted):
-            found = self._loaded.features(pixels)
-            ids.extend(source_id.decode() for source_id in source_ids.numpy())
-            logits.append(predictions.halves(found["logits"].numpy()))
-            embeddings.append(predictions.halves(found["features"].numpy()))
-        shapes = self._loaded.features.get_concrete_function().structured_outputs
-        empty = {name: np.empty((0, shapes[name].shape[1]), np.float16) for name in ("logits", "features")}
-        storage.write_table(
-            path,
-            predictions.table(
-                ids, np.concatenate([empty["logits"], *logits]), np.concatenate([empty["features"], *embeddings])
-            ),
-        )
+            found = features(pixels=pixels)
+            ids = [source_id.decode() for source_id in source_ids.numpy()]
+            tables.append(predictions.table(ids, found["logits"].numpy(), found["features"].numpy()))
+        storage.write_table(path, pa.concat_tables(tables))
         yield path
 
     def _batches(self, shard: str, wanted: np.ndarray) -> tf.data.Dataset:
         """Yields (ids, pixels). Decoding runs in other threads, ahead of the model."""
+        decode = self._loaded.signatures["decode"]
         parse = {
             "image/source_id": tf.io.FixedLenFeature([], tf.string),
             "image/encoded": tf.io.FixedLenFeature([], tf.string),
@@ -97,7 +93,7 @@ class _Predict(beam.DoFn):
 
         def pixels(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             row = tf.io.parse_single_example(record, parse)
-            return row["image/source_id"], self._loaded.decode(row["image/encoded"])
+            return row["image/source_id"], decode(encoded=row["image/encoded"])["pixels"]
 
         # A batch of any size runs through the same graph: the last one of a shard compiles nothing.
         return (
