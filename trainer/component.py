@@ -1,5 +1,6 @@
 """Trainer: TFX's, with the inputs that specialists need."""
 
+import os
 from typing import Any
 
 from tfx import types
@@ -13,11 +14,12 @@ from tfx.utils import io_utils, json_utils
 
 from components import artifacts
 from components.code_version import code_version
+from components.importance_resampler import plan
 from trainer.models import SPECS, Backbone
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's spec, with a vocabulary, other training examples, and the code version."""
+    """TFX's spec, with a vocabulary, other training examples or a plan for them, and the code version."""
 
     PARAMETERS = {
         **standard_component_specs.TrainerSpec.PARAMETERS,
@@ -27,6 +29,7 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
         **standard_component_specs.TrainerSpec.INPUTS,
         "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
         "train_examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
+        "plan": ChannelParameter(type=artifacts.ResamplePlan, optional=True),
     }
 
 
@@ -34,7 +37,8 @@ class Executor(tfx_executor.GenericExecutor):
     """TFX's, which hands the run_fn what the wider spec has.
 
     The `FnArgs` get the attributes `split_patterns` ({split: [file pattern, …]}, `train` from `train_examples` where
-    that is given), `vocabulary_path`, `model_dir` (of the Model artifact) and `base_model_dir` (likewise, or None).
+    that is given), `plan_pattern` (of the plan's files for the train split, or None), `vocabulary_path`, `model_dir`
+    (of the Model artifact) and `base_model_dir` (likewise, or None).
     """
 
     def _GetFnArgs(
@@ -51,6 +55,10 @@ class Executor(tfx_executor.GenericExecutor):
         if input_dict.get("train_examples"):
             sample = artifact_utils.get_single_instance(input_dict["train_examples"])
             fn_args.split_patterns["train"] = [io_utils.all_files_pattern(sample.path(split="train"))]
+        fn_args.plan_pattern = None
+        if input_dict.get("plan"):
+            plan_uri = artifact_utils.get_single_uri(input_dict["plan"])
+            fn_args.plan_pattern = os.path.join(plan_uri, "Split-train", plan.COPIES_PATTERN)
         fn_args.vocabulary_path = artifact_utils.get_single_uri(input_dict["vocabulary"])
         fn_args.model_dir = artifact_utils.get_single_uri(output_dict["model"])
         base_model = input_dict.get("base_model")
@@ -67,6 +75,7 @@ class Trainer(base_component.BaseComponent):
       vocabulary: the label names of `examples`.
       custom_config: what the run_fn takes, JSON-like.
       train_examples: Examples whose split `train` is trained on instead.
+      plan: how often each example of the split `train` is trained on, and with what weight; not with `train_examples`.
       base_model: a model of this Trainer to start from.
 
     Outputs: `model`, with `Format-Serving/` (the SavedModel) and `Format-Keras/model.keras`; `model_run`, with
@@ -84,6 +93,7 @@ class Trainer(base_component.BaseComponent):
         vocabulary: types.BaseChannel,
         custom_config: dict[str, Any],
         train_examples: types.BaseChannel | None = None,
+        plan: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
     ):
         super().__init__(
