@@ -96,12 +96,15 @@ class Trainer(base_component.BaseComponent):
         plan: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
     ):
+        if plan and train_examples:
+            raise ValueError("plan: belongs to `examples`; give either it or `train_examples`, not both")
         super().__init__(
             spec=TrainerSpec(
                 run_fn=run_fn,
                 examples=examples,
                 vocabulary=vocabulary,
                 train_examples=train_examples,
+                plan=plan,
                 base_model=base_model,
                 custom_config=json_utils.dumps(custom_config),
                 train_args=trainer_pb2.TrainArgs(),

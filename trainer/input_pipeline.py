@@ -1,11 +1,16 @@
 """From Examples to batches: uint8 images and labels. Training and serving decode an image by the same function."""
 
+import itertools
+
+import numpy as np
 import tensorflow as tf
 
+from components import storage
+from components.importance_resampler import plan
 from trainer.models import Image
 from trainer.recipes import Recipe
 
-_SHUFFLE_RECORDS = 4096  # the shards are in random order already; this mixes across them
+_SHUFFLE_BYTES = 128 << 20
 _FEATURES = {
     "image/encoded": tf.io.FixedLenFeature([], tf.string),
     "image/class/label": tf.io.FixedLenFeature([], tf.int64),
@@ -29,41 +34,71 @@ def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
     return tf.ensure_shape(tf.cond(fits, lambda: pixels, resized), [*size, image.channels])
 
 
-def training_batches(patterns: list[str], image: Image, recipe: Recipe, *, seed: int) -> tf.data.Dataset:
-    """Returns endless batches (uint8 [batch, size, size, channels], int64 [batch]), shuffled and augmented by `seed`.
+def training_batches(
+    patterns: list[str], image: Image, recipe: Recipe, *, seed: int, plan_pattern: str | None = None
+) -> tf.data.Dataset:
+    """Returns endless batches of images uint8 [batch, size, size, channels], labels int64 and weights float32 [batch].
+
+    Shuffled and augmented by `seed`. A weight multiplies the loss of its example; without a plan it is 1.
 
     Args:
       patterns: file patterns of gzip TFRecords.
+      plan_pattern: pattern of the files of a ResamplePlan, one a record file in the same order: the examples are taken
+        as often as it says, straight from the source's shards.
 
     Raises:
-      ValueError: no file matches.
+      ValueError: no file matches, or the plan is of other shards.
     """
     files = _files(patterns)
-    records = (
-        tf.data.Dataset.from_tensor_slices(files)
+    plans = _files([plan_pattern]) if plan_pattern else [""] * len(files)
+    if len(plans) != len(files):
+        raise ValueError(f"plan: {len(plans)} files for {len(files)} record files; it must be of the same source")
+
+    def records(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
+        if plan_pattern:
+            return storage.repeated_records(file, *_planned(plan_file))
+        return tf.data.TFRecordDataset(file, compression_type="GZIP").map(lambda record: (record, 1.0))
+
+    shuffled = (
+        tf.data.Dataset.from_tensor_slices((files, plans))
         .shuffle(len(files), seed=seed)
         .interleave(
-            lambda file: tf.data.TFRecordDataset(file, compression_type="GZIP"),
-            cycle_length=min(len(files), 16),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
+            records, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
-        .shuffle(_SHUFFLE_RECORDS, seed=seed)
+        .shuffle(_shuffle_records(files[0]), seed=seed)
         .repeat()
     )
 
-    def example(record: tf.Tensor, position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def example(drawn: tuple[tf.Tensor, tf.Tensor], position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        record, weight = drawn
         row = tf.io.parse_single_example(record, _FEATURES)
         pixels = _augmented(decode(row["image/encoded"], image), recipe, tf.stack([tf.cast(seed, tf.int64), position]))
-        return pixels, row["image/class/label"]
+        return pixels, row["image/class/label"], weight
 
     positions = tf.data.Dataset.counter()
     return (
-        tf.data.Dataset.zip((records, positions))
+        tf.data.Dataset.zip((shuffled, positions))
         .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .batch(recipe.batch_size, drop_remainder=True)
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def _planned(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns copies int32 and weights float32 of a shard. They are read when the shard is, not all at the start."""
+
+    def read(path: bytes) -> tuple[np.ndarray, np.ndarray]:
+        table = storage.read_table(path.decode())
+        return plan.copies_of(table), plan.weights_of(table)
+
+    copies, weights = tf.numpy_function(read, [plan_file], [tf.int32, tf.float32])
+    return tf.ensure_shape(copies, [None]), tf.ensure_shape(weights, [None])
+
+
+def _shuffle_records(file: str) -> int:
+    """Returns how many records the shuffle buffer holds: as many as fit, because copies of one example come together."""
+    sizes = [len(record) for record in itertools.islice(storage.read_records(file), 64)]
+    return int(np.clip(_SHUFFLE_BYTES // np.mean(sizes or [1]), 1024, 1 << 16))
 
 
 def evaluation_batches(patterns: list[str], image: Image, batch_size: int) -> tf.data.Dataset:

@@ -44,7 +44,11 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
     model, history = training.fit(
         lambda: make_model(settings, len(labels)),
         input_pipeline.training_batches(
-            fn_args.split_patterns["train"], settings.image, settings.recipe, seed=settings.seed
+            fn_args.split_patterns["train"],
+            settings.image,
+            settings.recipe,
+            seed=settings.seed,
+            plan_pattern=fn_args.plan_pattern,
         ),
         settings.recipe,
         make_strategy(settings.distribution),

@@ -24,7 +24,7 @@ def fit(
 
     Args:
       make_model: returns a model as `trainer.models.classifier.build` makes it; called in the strategy's scope.
-      batches: endless (images, labels) batches of the global size `recipe.batch_size`.
+      batches: endless (images, labels, weights) batches of the global size `recipe.batch_size`.
       recipe: how to train.
       strategy: where to train.
 
@@ -99,10 +99,11 @@ def _replica_step(model, optimizer, recipe: Recipe, strategy: tf.distribute.Stra
     decayed = kernels(model)
     replicas = strategy.num_replicas_in_sync
 
-    def replica_step(images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def replica_step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = model(images, training=True)["logits"]
-            loss = tf.reduce_sum(_cross_entropy(labels, logits, recipe.label_smoothing)) / recipe.batch_size
+            losses = weights * _cross_entropy(labels, logits, recipe.label_smoothing)
+            loss = tf.reduce_sum(losses) / recipe.batch_size
             if recipe.l2:
                 # Once, not once a replica: the replicas' gradients are summed.
                 loss += recipe.l2 / replicas * tf.add_n([2 * tf.nn.l2_loss(kernel.value) for kernel in decayed])
