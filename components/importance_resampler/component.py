@@ -103,8 +103,10 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
             raise ValueError(f"{missing[0]}: strategy {strategy!r} needs {' and '.join(missing)}")
         if materialise and strategy == "weighted_loss":
             raise ValueError("materialise: Examples hold no loss weights; with weighted_loss set it to False")
-        if shard_bytes < 1 or shards < 0:
-            raise ValueError(f"shard_bytes, shards: {shard_bytes}, {shards}; they must be at least 1 and 0")
+        if shard_bytes < 1:
+            raise ValueError(f"shard_bytes: {shard_bytes}; a record file has at least 1 byte")
+        if shards < 0:
+            raise ValueError(f"shards: {shards}; it must be at least 1, or 0 for as many as shard_bytes says")
         outputs = {"plan": types.Channel(type=artifacts.ResamplePlan)}
         if materialise:
             outputs["resampled_examples"] = types.Channel(type=standard_artifacts.Examples)

@@ -9,7 +9,7 @@ ONE_EACH = [[0], [1], [1], [2], [2], [2], [2]]
 SEVERAL = [[0], [1, 0], [1], [2, 1], [2], [2], [2, 0]]
 MANY_LABELS = 18_291
 
-PROPERTIES = settings(max_examples=150, deadline=None)
+PROPERTIES = settings(max_examples=80, deadline=None)
 
 
 def same_distribution_by_hand(labels, ids, target_prior, n, seed, make_pairs):
@@ -76,7 +76,7 @@ STRATEGIES = ["same_distribution", "elastic_distribution", "uniform_subsample", 
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(data=st.data())
 def test_the_order_of_rows_and_pairs_does_not_matter(make_pairs, masses, sources, strategy, data):
     labels, num_labels = data.draw(sources)

@@ -13,7 +13,7 @@ def neighbours_alike(items) -> int:
     return sum(a == b for a, b in itertools.pairwise(items))
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.lists(st.sampled_from("aaaabbc"), max_size=25))
 def test_separate_leaves_as_few_neighbours_alike_as_possible(items):
     result = placement.separate(items, lambda item: item)
@@ -46,7 +46,7 @@ def test_separate_is_by_identity():
     assert placement.separate(items, lambda item: item[1]) == [(1, "x"), (3, "y"), (2, "x")]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     copies=st.lists(st.integers(0, 20), min_size=1, max_size=20),
     shards=st.integers(1, 7),

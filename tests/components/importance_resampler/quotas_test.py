@@ -82,7 +82,7 @@ def exact_shares(masses: list[float], counts: list[int], n: int, max_repeats: in
         fixed[worst] = max_repeats * counts[worst]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.data())
 def test_within_one_of_the_exact_share(masses, data):
     num_labels = data.draw(st.integers(1, 8))
