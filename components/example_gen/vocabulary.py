@@ -2,8 +2,9 @@
 
 import csv
 import dataclasses
+import difflib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 FILE_NAME = "labels.csv"
 _SEPARATOR = "|"
@@ -41,6 +42,32 @@ def make(names: Sequence[str], parents: dict[str, Sequence[str]] | None = None) 
     """Returns the vocabulary of `names`, with `parents` of those that have any."""
     parents = parents or {}
     return Vocabulary(tuple(names), tuple(tuple(parents.get(name, ())) for name in names))
+
+
+def descendants(vocabulary: Vocabulary, nodes: Iterable[str]) -> tuple[int, ...]:
+    """Returns the indices of the labels at or below `nodes`, in ascending order.
+
+    Args:
+      nodes: names of labels, or of nodes above them.
+
+    Raises:
+      ValueError: there is no node of such a name.
+    """
+    found = set(nodes)
+    known = {*vocabulary.names, *(parent for parents in vocabulary.parents for parent in parents)}
+    for name in sorted(found - known):
+        near = difflib.get_close_matches(name, known)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {sorted(known)[:10]} and others"
+        raise ValueError(f"label_subset: no label and no node above one is named {name!r}; {hint}")
+    while True:  # a parent can be a label that has parents itself
+        below = {
+            name
+            for name, parents in zip(vocabulary.names, vocabulary.parents, strict=True)
+            if name not in found and not found.isdisjoint(parents)
+        }
+        if not below:
+            return tuple(index for index, name in enumerate(vocabulary.names) if name in found)
+        found |= below
 
 
 def dumps(vocabulary: Vocabulary) -> str:

@@ -1,49 +1,72 @@
 """ImportanceResampler."""
 
+from collections.abc import Sequence
+
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.utils import json_utils
 
 from components import artifacts
 from components.code_version import code_version
-from components.importance_resampler import executor
+from components.importance_resampler import executor, strategies
 
 
 class ImportanceResamplerSpec(ComponentSpec):
     """What ImportanceResampler takes and gives."""
 
     PARAMETERS = {
+        "strategy": ExecutionParameter(type=str),
         "n": ExecutionParameter(type=int),
         "seed": ExecutionParameter(type=int),
-        "shards": ExecutionParameter(type=int),  # 0: as many as the source has
+        "max_repeats": ExecutionParameter(type=int),  # 0: no limit
+        "label_subset": ExecutionParameter(type=str),  # a JSON list
+        "materialise": ExecutionParameter(type=int),  # 0 or 1
+        "shard_bytes": ExecutionParameter(type=int),
+        "shards": ExecutionParameter(type=int),  # 0: as many as shard_bytes makes
         "code_version": ExecutionParameter(type=str),
     }
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "index": ChannelParameter(type=artifacts.ExampleIndex),
         "label_prior": ChannelParameter(type=artifacts.LabelPrior),
+        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary, optional=True),
+        "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
+        "target_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
+        "target_index": ChannelParameter(type=artifacts.ExampleIndex, optional=True),
     }
     OUTPUTS = {
         "plan": ChannelParameter(type=artifacts.ResamplePlan),
-        "resampled_examples": ChannelParameter(type=standard_artifacts.Examples),
+        "resampled_examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
 
 
 class ImportanceResampler(base_beam_component.BaseBeamComponent):
-    """Draws a pre-training set from the source's train split by the importance of its labels.
+    """Draws a pre-training set from the source's train split.
 
     Args:
       examples, index: the source's.
       label_prior: P_t for the target at hand.
-      n: how many (example, label) pairs to draw, at least 1.
+      strategy: 'same_distribution' (the paper's), 'elastic_distribution', 'uniform_subsample', 'label_subset',
+        'emd_subset' or 'weighted_loss'; see `components.importance_resampler.matchers`.
+      n: how many (example, label) pairs to draw with same_distribution, or examples with the others; at least 1. Left
+        out for weighted_loss, which takes every example once.
       seed: another seed gives another sample with the same quotas.
-      shards: record files of the sample; 0 makes as many as the source has.
+      max_repeats: how often same_distribution may draw a pair; 0: no limit.
+      label_subset: names of labels or of nodes above them, for label_subset.
+      vocabulary: the source's, for label_subset.
+      source_predictions: with embeddings, of the source's eval split, for emd_subset.
+      target_predictions, target_index: with embeddings, of the target's train split, for emd_subset.
+      materialise: whether to write the sample as Examples; False writes the plan only.
+      shard_bytes: size of the record files to aim at, in bytes of encoded images.
+      shards: their number, whatever the size; 0: as `shard_bytes` says.
 
-    Outputs: `plan`, how often each source example is taken; `resampled_examples`, the sample itself, split `train`.
+    Outputs: `plan`, how often each source example is taken; if materialised also `resampled_examples`, the sample
+    itself, split `train`.
 
     Raises:
-      ValueError: n < 1.
+      ValueError: a setting is wrong or does not go with the strategy, or the strategy needs an input that is not there.
     """
 
     SPEC_CLASS = ImportanceResamplerSpec
@@ -55,22 +78,54 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel,
         index: types.BaseChannel,
         label_prior: types.BaseChannel,
-        n: int,
+        strategy: str = "same_distribution",
+        n: int = 0,
         seed: int = 0,
+        max_repeats: int = 0,
+        label_subset: Sequence[str] = (),
+        vocabulary: types.BaseChannel | None = None,
+        source_predictions: types.BaseChannel | None = None,
+        target_predictions: types.BaseChannel | None = None,
+        target_index: types.BaseChannel | None = None,
+        materialise: bool = True,
+        shard_bytes: int = 128 << 20,
         shards: int = 0,
     ):
-        if n < 1:
-            raise ValueError(f"n: {n}; a sample needs at least 1 example")
+        strategies.Settings(strategy, n, seed, max_repeats, tuple(label_subset))
+        optional = {
+            "vocabulary": vocabulary,
+            "source_predictions": source_predictions,
+            "target_predictions": target_predictions,
+            "target_index": target_index,
+        }
+        missing = [key for key in strategies.INPUTS[strategy] if optional[key] is None]
+        if missing:
+            raise ValueError(f"{missing[0]}: strategy {strategy!r} needs {' and '.join(missing)}")
+        if materialise and strategy == "weighted_loss":
+            raise ValueError("materialise: Examples hold no loss weights; with weighted_loss set it to False")
+        if shard_bytes < 1:
+            raise ValueError(f"shard_bytes: {shard_bytes}; a record file has at least 1 byte")
+        if shards < 0:
+            raise ValueError(f"shards: {shards}; it must be at least 1, or 0 for as many as shard_bytes says")
+        outputs = {"plan": types.Channel(type=artifacts.ResamplePlan)}
+        if materialise:
+            outputs["resampled_examples"] = types.Channel(type=standard_artifacts.Examples)
         super().__init__(
             spec=ImportanceResamplerSpec(
                 examples=examples,
                 index=index,
                 label_prior=label_prior,
+                # What the strategy does not read is left out, so that a change of it does not draw again.
+                **{key: optional[key] for key in strategies.INPUTS[strategy]},
+                strategy=strategy,
                 n=n,
                 seed=seed,
+                max_repeats=max_repeats,
+                label_subset=json_utils.dumps(list(label_subset)),
+                materialise=int(materialise),
+                shard_bytes=shard_bytes,
                 shards=shards,
                 code_version=code_version(executor.__name__),
-                plan=types.Channel(type=artifacts.ResamplePlan),
-                resampled_examples=types.Channel(type=standard_artifacts.Examples),
+                **outputs,
             )
         )

@@ -1,4 +1,4 @@
-"""Plans a sample of the source from the index, then writes its Examples with Beam."""
+"""Plans a sample of the source from the index, and writes its Examples with Beam if they are asked for."""
 
 import os
 from collections.abc import Iterator
@@ -10,10 +10,13 @@ import pyarrow as pa
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
+from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import index
-from components.importance_resampler import matchers, plan
+from components.example_gen import index, vocabulary
+from components.importance_resampler import emd, placement, plan, strategies
+from components.importance_resampler.pairs import Pairs
+from components.predictor import predictions
 from components.prior_estimator import label_prior
 
 
@@ -29,61 +32,80 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         def folder(key: str, *parts: str) -> str:
             return os.path.join(artifact_utils.get_single_uri(input_dict[key]), *parts)
 
-        n, seed = int(exec_properties["n"]), int(exec_properties["seed"])
+        settings = strategies.Settings(
+            strategy=exec_properties["strategy"],
+            n=int(exec_properties["n"]),
+            seed=int(exec_properties["seed"]),
+            max_repeats=int(exec_properties["max_repeats"]),
+            label_subset=tuple(json_utils.loads(exec_properties["label_subset"])),
+        )
         prior = label_prior.from_table(storage.read_table(folder("label_prior", label_prior.FILE_NAME)))
         index_paths = storage.files(folder("index", "Split-train"), index.FILE_PATTERN)
-        index_tables = [storage.read_table(path, ["key", "labels"]) for path in index_paths]
-        sample, labels = draw(pa.concat_tables(index_tables), prior, n=n, seed=seed)
+        index_tables = [storage.read_table(path, ["key", "labels", "bytes"]) for path in index_paths]
+        rows = pa.concat_tables(index_tables)
+        pairs = Pairs.of_index(rows, len(prior.names))
+        more: dict[str, Any] = {}
+        if settings.strategy == "label_subset":
+            more["vocabulary"] = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
+        if settings.strategy == "emd_subset":
+            more["source_means"] = _class_means(folder("source_predictions"), folder("index"), "eval", pairs.num_labels)
+            more["target_means"] = _class_means(folder("target_predictions"), folder("target_index"), "train")
+        sample = strategies.draw(settings, pairs, prior, **more)
 
         plan_uri = artifact_utils.get_single_uri(output_dict["plan"])
-        per_shard = np.split(sample.copies, np.cumsum([len(table) for table in index_tables])[:-1])
-        for i, copies in enumerate(per_shard):
-            name = storage.shard_name("copies", i, len(per_shard), ".parquet")
-            storage.write_table(os.path.join(plan_uri, "Split-train", name), plan.copies_table(copies))
-        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels)
+        plan_paths = []
+        start = 0
+        for i, table in enumerate(index_tables):
+            part = slice(start, start + len(table))
+            start += len(table)
+            name = storage.shard_name("copies", i, len(index_tables), ".parquet")
+            plan_paths.append(os.path.join(plan_uri, "Split-train", name))
+            weights = None if sample.weights is None else sample.weights[part]
+            storage.write_table(plan_paths[-1], plan.copies_table(sample.copies[part], weights))
+        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), plan.labels_table(sample, pairs, prior, settings))
+        if not int(exec_properties["materialise"]):
+            return
 
         source = artifact_utils.get_single_instance(input_dict["examples"])
         output = artifact_utils.get_single_instance(output_dict["resampled_examples"])
         output.splits = ["train"]
         shard_paths = storage.files(source.path(split="train"))
-        shards = int(exec_properties["shards"]) or len(shard_paths)
-        copies_paths = storage.files(os.path.join(plan_uri, "Split-train"), plan.COPIES_PATTERN)
+        if len(shard_paths) != len(index_paths):
+            raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(shard_paths)}")
+        total_bytes = int(sample.copies.astype(np.int64) @ rows["bytes"].to_numpy())
+        shards = int(exec_properties["shards"]) or sharding.shard_count(
+            total_bytes, int(exec_properties["shard_bytes"])
+        )
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "Shards" >> beam.Create(list(zip(shard_paths, index_paths, copies_paths, strict=True)))
+                | "Shards" >> beam.Create(list(zip(shard_paths, index_paths, plan_paths, strict=True)))
                 | "Spread" >> beam.Reshuffle()
                 | "Copy" >> beam.FlatMap(_copy, shards=shards)
-                | "Write" >> sharding.WriteShards(output.path(split="train"), shards)
+                | "Write" >> sharding.WriteShards(output.path(split="train"), shards, _separate)
             )
 
 
-def draw(
-    index_table: pa.Table, prior: label_prior.LabelPrior, *, n: int, seed: int
-) -> tuple[matchers.Sample, pa.Table]:
-    """Returns the same-distribution sample of an index (columns key and labels), and the plan's table of labels.
-
-    Raises:
-      ValueError: the prior was estimated for another index.
-    """
-    rows, labels = index.label_pairs(index_table["labels"], len(prior.names))
-    pairs = matchers.Pairs(rows=rows, labels=labels, keys=index_table["key"].to_numpy(), num_labels=len(prior.names))
-    if not np.array_equal(pairs.counts, prior.counts):
-        raise ValueError("label_prior: its counts are not those of this index; it was estimated for another source")
-    sample = matchers.same_distribution(pairs, prior.target_prior, n=n, seed=seed)
-    return sample, plan.labels_table(sample, pairs, prior, strategy="same_distribution", n=n, seed=seed)
+def _class_means(predictions_uri: str, index_uri: str, split: str, num_labels: int | None = None) -> emd.ClassMeans:
+    """Reads the mean embeddings of the classes of a split."""
+    split = f"Split-{split}"
+    table = storage.read_table(storage.files(os.path.join(predictions_uri, split), predictions.FILE_PATTERN))
+    rows = storage.read_table(
+        storage.files(os.path.join(index_uri, split), index.FILE_PATTERN), ["source_id", "labels"]
+    )
+    return emd.class_means(table["source_id"], predictions.embeddings_of(table), rows, num_labels)
 
 
 def _copy(element: tuple[str, str, str], shards: int) -> Iterator[tuple[int, list[sharding.Keyed]]]:
     """Yields the records of one input shard as often as the plan says, on their way to the output shards."""
-    shard, index_path, copies_path = element
+    shard, index_path, plan_path = element
     keys = storage.read_table(index_path, ["key"])["key"].to_numpy()
-    copies = plan.copies_of(storage.read_table(copies_path))
+    copies = plan.copies_of(storage.read_table(plan_path, ["copies"]))
     yield from sharding.into_chunks(_repeated(shard, keys, copies, shards), shards)
 
 
 def _repeated(shard: str, keys: np.ndarray, copies: np.ndarray, shards: int) -> Iterator[sharding.Keyed]:
-    copy_keys = matchers.spread(keys, copies, shards)
+    copy_keys = placement.spread(keys, copies, shards)
     start = count = 0
     for count, record in enumerate(storage.read_records(shard), 1):
         if count > len(copies):
@@ -93,3 +115,7 @@ def _repeated(shard: str, keys: np.ndarray, copies: np.ndarray, shards: int) -> 
         start += copies[count - 1]
     if count != len(copies):
         raise ValueError(f"{shard}: its index has {len(copies)} rows, but the shard has another number of records")
+
+
+def _separate(_: int, items: list[sharding.Keyed]) -> list[sharding.Keyed]:
+    return placement.separate(items, lambda item: item.record)  # a record holds its example's id

@@ -1,0 +1,36 @@
+"""What draws are decided by: 64-bit hashes of (seed, label, example) that look random. Pure."""
+
+import numpy as np
+
+# Constants of splitmix64 (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number generators").
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB)))
+
+
+def splitmix(values: np.ndarray) -> np.ndarray:
+    """Returns uint64 values that look random; one to one."""
+    values = values + _GOLDEN
+    for shift, factor in _MIX:
+        values ^= values >> np.uint64(shift)
+        values *= factor
+    values ^= values >> np.uint64(31)
+    return values
+
+
+def label_salts(seed: int, num_labels: int) -> np.ndarray:
+    """Returns uint64 [labels]: what `hashes` takes for a draw within each label."""
+    return splitmix(_stream(seed) + np.arange(num_labels, dtype=np.uint64))
+
+
+def example_salt(seed: int) -> np.ndarray:
+    """Returns uint64 [1]: what `hashes` takes for a draw that knows no labels."""
+    return splitmix(_stream(seed) - np.uint64(1))
+
+
+def hashes(keys: np.ndarray, salts: np.ndarray) -> np.ndarray:
+    """Returns uint64 hashes of example keys. One to one in the key, so that under one salt no two examples ever tie."""
+    return splitmix(keys ^ salts)
+
+
+def _stream(seed: int) -> np.ndarray:
+    return splitmix(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))

@@ -1,0 +1,66 @@
+"""Where the copies of a sample stand in its record files: apart from each other. Pure."""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import TypeVar
+
+import numpy as np
+
+from components.importance_resampler import hashing
+
+_Item = TypeVar("_Item")
+# Places are below this: the shard then fits into the last digit without an overflow.
+_PLACES = np.uint64(1 << 62)
+
+
+def spread(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarray:
+    """Returns uint64 keys, one a copy, row after row: modulo `shards` the key is the copy's shard, its size the place.
+
+    The copies of an example go to consecutive shards, so that no shard has two more of them than another. Those that
+    share a shard stand at equal distances in the range of the keys, from an offset that the example's hash decides.
+
+    Args:
+      keys: uint64 [examples].
+      copies: int32 [examples].
+    """
+    rows = np.repeat(np.arange(len(copies)), copies)
+    ordinal = np.arange(len(rows)) - np.repeat(np.cumsum(copies, dtype=np.int64) - copies, copies)
+    turn, step = np.divmod(ordinal.astype(np.uint64), np.uint64(shards))
+    together = (copies[rows].astype(np.uint64) - step + np.uint64(shards - 1)) // np.uint64(shards)
+    distance = _PLACES // together
+    place = turn * distance + hashing.splitmix(keys[rows] ^ hashing.splitmix(step)) % distance
+    count = np.uint64(shards)
+    return place - place % count + (keys[rows] % count + step) % count
+
+
+def separate(items: Sequence[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
+    """Returns `items` reordered so that no two neighbours have the same identity, wherever that is possible.
+
+    It is, unless one identity makes up more than half of the items, rounded up; then only its surplus stays together,
+    at the end. Items move as little as that takes: one that would stand beside its like waits for the next place.
+    """
+    apart: list[_Item] = []
+    waiting: list[_Item] = []  # all of the identity that stands last in `apart`
+    for item in items:
+        if apart and identity(item) == identity(apart[-1]):
+            waiting.append(item)
+            continue
+        apart.append(item)
+        if waiting:
+            apart.append(waiting.pop())
+    return _fit_in(apart, waiting, identity) if waiting else apart
+
+
+def _fit_in(apart: list[_Item], waiting: list[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
+    """Puts `waiting`, all of one identity, into the gaps of `apart` that do not touch it: the last ones first."""
+    alike = identity(waiting[-1])
+    fitted: list[_Item] = []  # from the back
+    touches = True  # nothing goes behind the last one, which is of this identity
+    for item in reversed(apart):
+        is_alike = identity(item) == alike
+        if waiting and not touches and not is_alike:
+            fitted.append(waiting.pop())
+        fitted.append(item)
+        touches = is_alike
+    if waiting and not touches:
+        fitted.append(waiting.pop())
+    return fitted[::-1] + waiting

@@ -1,0 +1,331 @@
+import collections
+import io
+import itertools
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from tfx.utils import json_utils
+
+from components import artifacts, storage
+from components.example_gen import examples, index, vocabulary
+from components.importance_resampler import executor, plan
+from components.predictor import predictions
+from components.prior_estimator import label_prior
+
+BEAM = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",  # by the name that every Beam version knows
+    "--sdk_container_image=unused",  # or else TFX packs itself for remote workers, in three seconds
+]
+NAMES = ("a", "b", "c", "d")
+PARENTS = {"a": ["vowels"], "b": ["others"], "c": ["others"], "d": ["others"]}
+# 40 examples, of which every fifth has two labels; none has label d.
+LABELS = [(i % 3, (i + 1) % 3) if i % 5 == 0 else (i % 3,) for i in range(40)]
+TARGET_PRIOR = np.array([0.1, 0.6, 0.2, 0.1])
+
+
+def image(i: int) -> bytes:
+    data = io.BytesIO()
+    PIL.Image.new("L", (4 + i % 3, 5), i).save(data, "PNG")
+    return data.getvalue()
+
+
+class Source:
+    """A source on disk, whose examples stand in `order`, one after the other in `shards` shards."""
+
+    def __init__(self, root: pathlib.Path, order=range(40), shards: int = 3):
+        self.root = root
+        self.artifacts = {
+            "examples": standard_artifacts.Examples(),
+            "index": artifacts.ExampleIndex(),
+            "label_prior": artifacts.LabelPrior(),
+            "vocabulary": artifacts.LabelVocabulary(),
+            "source_predictions": artifacts.Predictions(),
+            "target_predictions": artifacts.Predictions(),
+            "target_index": artifacts.ExampleIndex(),
+        }
+        for key, artifact in self.artifacts.items():
+            artifact.uri = str(root / key)
+        self.artifacts["examples"].splits = ["train", "eval"]
+        items = [
+            examples.keyed(
+                examples.LabelledImage(image=image(i), labels=LABELS[i], source_id=f"id {i}"),
+                split="train",
+                names=NAMES,
+            )
+            for i in order
+        ]
+        for shard, rows in enumerate(np.array_split(np.arange(len(items)), shards)):
+            self.write("examples", "train", shard, shards, [items[row] for row in rows])
+        self.items = items
+        counts = np.bincount([label for own in LABELS for label in own], minlength=4)
+        self.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
+        storage.write_text(
+            str(root / "vocabulary" / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.make(NAMES, PARENTS))
+        )
+
+    def write(self, key: str, split: str, shard: int, shards: int, items) -> None:
+        folder = os.path.join(self.artifacts[key].uri, f"Split-{split}")
+        name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
+        storage.write_records(os.path.join(folder, name), [item.record for item in items])
+        folder = os.path.join(self.artifacts["index"].uri, f"Split-{split}")
+        name = storage.shard_name("index", shard, shards, ".parquet")
+        storage.write_table(os.path.join(folder, name), index.table(item.row for item in items))
+
+    def write_prior(self, prior: label_prior.LabelPrior) -> None:
+        path = os.path.join(self.artifacts["label_prior"].uri, label_prior.FILE_NAME)
+        storage.write_table(path, label_prior.to_table(prior))
+
+    def write_embeddings(self) -> None:
+        """Source eval has an example of c, of a, of b and of d; the target looks like b, and a third of it like c."""
+        eval_labels = [2, 0, 1, 3]
+        for key, split, labels, points in (
+            ("index", "eval", eval_labels, [[9.0, 1.0], [0.0, 0.0], [4.0, 0.0], [50.0, 0.0]]),
+            ("target_index", "train", [1, 0, 0], [[8.0, 0.0], [4.0, 1.0], [4.0, -1.0]]),
+        ):
+            rows = [
+                examples.keyed(
+                    examples.LabelledImage(image=image(i), labels=(label,), source_id=f"{key} {i}"),
+                    split=split,
+                    names=NAMES,
+                ).row
+                for i, label in enumerate(labels)
+            ]
+            folder = f"Split-{split}"
+            storage.write_table(os.path.join(self.artifacts[key].uri, folder, "index-0.parquet"), index.table(rows))
+            of = "source_predictions" if key == "index" else "target_predictions"
+            table = predictions.table([row["source_id"] for row in rows], np.zeros((len(rows), 4)), np.array(points))
+            path = os.path.join(self.artifacts[of].uri, folder, "predictions-0.parquet")
+            storage.write_table(path, table)
+
+    def resample(self, *, beam_args=(), materialise=True, **settings) -> "Result":
+        outputs = {"plan": artifacts.ResamplePlan()}
+        if materialise:
+            outputs["resampled_examples"] = standard_artifacts.Examples()
+        folder = self.root / "out" / str(len(list(self.root.glob("out/*"))))
+        for key, artifact in outputs.items():
+            artifact.uri = str(folder / key)
+        properties: dict[str, Any] = {
+            "strategy": "same_distribution",
+            "n": 100,
+            "seed": 0,
+            "max_repeats": 0,
+            "shard_bytes": 1 << 20,
+            "shards": 2,
+            **settings,
+            "label_subset": json_utils.dumps(list(settings.get("label_subset", ()))),
+            "materialise": int(materialise),
+        }
+        context = base_beam_executor.BaseBeamExecutor.Context(
+            beam_pipeline_args=[*BEAM, *beam_args], tmp_dir=str(self.root / "tmp"), unique_id="1"
+        )
+        executor.Executor(context).Do(
+            {key: [artifact] for key, artifact in self.artifacts.items()},
+            {key: [artifact] for key, artifact in outputs.items()},
+            properties,
+        )
+        return Result(self, outputs)
+
+
+class Result:
+    """What an execution wrote."""
+
+    def __init__(self, source: Source, outputs: dict[str, types.Artifact]):
+        self.plan = pathlib.Path(outputs["plan"].uri)
+        paths = storage.files(str(self.plan / "Split-train"), plan.COPIES_PATTERN)
+        self.tables = [storage.read_table(path) for path in paths]
+        self.copies = {
+            item.row["source_id"]: int(copies)
+            for item, copies in zip(
+                source.items, np.concatenate([plan.copies_of(table) for table in self.tables]), strict=True
+            )
+        }
+        self.labels = storage.read_table(str(self.plan / plan.LABELS_FILE))
+        self.shards: list[list[str]] = []
+        self.records: list[bytes] = []
+        if "resampled_examples" in outputs:
+            assert outputs["resampled_examples"].splits == ["train"]
+            for path in storage.files(outputs["resampled_examples"].path(split="train")):
+                records = list(storage.read_records(path))
+                self.records += records
+                self.shards.append([source_id(record) for record in records])
+
+    @property
+    def drawn(self) -> collections.Counter:
+        return collections.Counter(name for shard in self.shards for name in shard)
+
+
+def source_id(record: bytes) -> str:
+    return tf.train.Example.FromString(record).features.feature["image/source_id"].bytes_list.value[0].decode()
+
+
+@pytest.fixture
+def source(tmp_path) -> Source:
+    return Source(tmp_path)
+
+
+def test_the_records_are_what_the_plan_says(source):
+    result = source.resample(n=150, shards=2)
+    assert sum(result.copies.values()) == 150
+    assert result.drawn == {name: copies for name, copies in result.copies.items() if copies}
+    assert [len(table) for table in result.tables] == [14, 13, 13]
+    originals = {item.row["source_id"]: item.record for item in source.items}
+    assert all(record == originals[source_id(record)] for record in result.records)
+    header = plan.header_of(result.labels)
+    assert (header["examples"], header["n"], header["seed"]) == (150, 150, 0)
+    # 0.1, 0.6 and 0.2 of 0.9; nothing has label d.
+    assert result.labels["quota"].to_pylist() == [17, 100, 33, 0]
+
+
+def test_the_copies_of_an_example_are_spread(source):
+    result = source.resample(n=400, shards=4)
+    assert len(result.shards) == 4
+    for name, copies in result.copies.items():
+        by_shard = [shard.count(name) for shard in result.shards]
+        assert max(by_shard) - min(by_shard) <= 1, (name, copies)
+    assert not any(a == b for shard in result.shards for a, b in itertools.pairwise(shard))
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory) -> Result:
+    return Source(tmp_path_factory.mktemp("reference"), shards=1).resample(n=123, seed=7, shards=3)
+
+
+@pytest.mark.parametrize(
+    ("order", "shards"),
+    [(range(40), 1), (range(40), 4), (range(39, -1, -1), 1), (np.random.default_rng(0).permutation(40).tolist(), 4)],
+    ids=["again", "four shards", "reversed", "shuffled, four shards"],
+)
+def test_the_sample_does_not_depend_on_the_order_or_the_sharding(tmp_path, reference, order, shards):
+    result = Source(tmp_path, order, shards).resample(n=123, seed=7, shards=3)
+    assert result.drawn == reference.drawn
+    assert result.shards == reference.shards  # not only the same multiset: the same files
+    assert result.labels.equals(reference.labels)
+
+
+def test_another_seed(source, reference):
+    result = source.resample(n=123, seed=8, shards=3)
+    assert result.drawn != reference.drawn
+    assert result.labels["quota"].equals(reference.labels["quota"])
+
+
+@pytest.mark.parametrize("mode", ["multi_threading", "multi_processing"])
+def test_the_mode_of_the_runner_does_not_matter(tmp_path, reference, mode):
+    source = Source(tmp_path, shards=2)
+    args = [f"--direct_running_mode={mode}", "--direct_num_workers=2"]
+    assert source.resample(n=123, seed=7, shards=3, beam_args=args).shards == reference.shards
+
+
+def test_a_plan_alone_writes_no_records(source):
+    result = source.resample(materialise=False)
+    assert sum(result.copies.values()) == 100
+    assert not list(source.root.glob("out/**/*tfrecord*"))
+    assert result.copies == source.resample().copies
+
+
+def test_shards_of_a_size(source):
+    size = {item.row["source_id"]: item.row["bytes"] for item in source.items}
+    result = source.resample(shards=0, shard_bytes=2000)
+    total = sum(copies * size[name] for name, copies in result.copies.items())
+    assert len(result.shards) == -(-total // 2000) > 1
+
+
+STRATEGIES = {
+    "elastic_distribution": ({"n": 20}, {"a": 0, "b": 16, "c": 4}),
+    "uniform_subsample": ({"n": 20}, None),
+    "label_subset": ({"n": 99, "label_subset": ["vowels"]}, {"a": 17, "b": 0, "c": 0}),
+    "emd_subset": ({"n": 18}, {"a": 0, "b": 16, "c": 2}),
+}
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_strategies_that_take_examples(source, strategy):
+    if strategy == "emd_subset":
+        source.write_embeddings()
+    settings, quotas = STRATEGIES[strategy]
+    result = source.resample(strategy=strategy, **settings)
+    if quotas is not None:
+        assert result.labels["quota"].to_pylist() == [*quotas.values(), 0]
+    assert set(result.copies.values()) == {0, 1}
+    assert result.drawn == {name: 1 for name, copies in result.copies.items() if copies}
+    assert len(result.drawn) == (sum(quotas.values()) if quotas else 20)
+    header = plan.header_of(result.labels)
+    assert header["strategy"] == strategy
+    assert all(table.column_names == ["copies"] for table in result.tables)
+    if strategy == "emd_subset":
+        # Two thirds at (4, ±1), one third at (8, 0); b is at (4, 0) and c at (9, 1).
+        assert 0 < header["similarity_source"] < header["similarity_sample"] < 1
+
+
+def test_max_repeats(source):
+    result = source.resample(n=60, max_repeats=2)
+    assert result.labels["quota"].to_pylist() == [9, 32, 19, 0]
+    assert result.labels["limited"].to_pylist() == [False, True, False, False]
+
+
+def test_weighted_loss(source):
+    result = source.resample(strategy="weighted_loss", n=0, materialise=False)
+    weights = np.concatenate([plan.weights_of(table) for table in result.tables])
+    assert set(result.copies.values()) == {1}
+    assert weights.mean() == pytest.approx(1, abs=1e-6)
+    by_label = {LABELS[i]: weights[i] for i in range(40)}
+    assert by_label[0, 1] == pytest.approx(by_label[0,] + by_label[1,])
+    # P_t / N_y: a has 17 examples, b has 16.
+    assert by_label[1,] / by_label[0,] == pytest.approx((0.6 / 16) / (0.1 / 17))
+
+
+def test_an_index_of_fewer_rows_than_records(source):
+    rows = source.items[14:26]
+    folder = os.path.join(source.artifacts["index"].uri, "Split-train")
+    storage.write_table(os.path.join(folder, "index-00001-of-00003.parquet"), index.table(item.row for item in rows))
+    counts = np.bincount([y for i, own in enumerate(LABELS) if i != 26 for y in own], minlength=4)
+    source.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
+    with pytest.raises(Exception, match=r"00001-of-00003.* its index has 12 rows, but the shard has another number"):
+        source.resample()
+
+
+def test_an_index_of_more_rows_than_records(source):
+    folder = os.path.join(source.artifacts["examples"].uri, "Split-train")
+    storage.write_records(os.path.join(folder, "data_tfrecord-00002-of-00003.gz"), [source.items[27].record])
+    with pytest.raises(Exception, match=r"00002-of-00003.* its index has 13 rows, but the shard has another number"):
+        source.resample()
+
+
+def test_an_index_of_fewer_shards(source):
+    os.remove(os.path.join(source.artifacts["examples"].uri, "Split-train", "data_tfrecord-00002-of-00003.gz"))
+    with pytest.raises(ValueError, match="index: has 3 shards, but the examples have 2"):
+        source.resample()
+
+
+def test_an_id_that_occurs_twice(tmp_path):
+    with pytest.raises(ValueError, match="have the same id"):
+        Source(tmp_path, [*range(39), 3]).resample()
+
+
+def test_a_prior_of_another_source(source):
+    counts = np.bincount([label for own in [*LABELS, (0,)] for label in own], minlength=4)
+    source.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
+    with pytest.raises(ValueError, match="label_prior: its counts are not those of this index"):
+        source.resample()
+
+
+def test_a_prior_of_fewer_labels(source):
+    counts = np.bincount([label for own in LABELS for label in own])[:2]
+    source.write_prior(label_prior.LabelPrior(NAMES[:2], counts, np.array([0.5, 0.5]), "mean_prediction", 2.0, 10))
+    with pytest.raises(ValueError, match="labels: 2 is outside the vocabulary of 2 labels"):
+        source.resample()
+
+
+def test_predictions_without_embeddings(source):
+    source.write_embeddings()
+    path = os.path.join(source.artifacts["target_predictions"].uri, "Split-train", "predictions-0.parquet")
+    storage.write_table(path, storage.read_table(path).drop(["embedding"]))
+    with pytest.raises(ValueError, match="predictions: have no embeddings"):
+        source.resample(strategy="emd_subset", n=5)
