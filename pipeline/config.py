@@ -12,7 +12,15 @@ from trainer.models import Backbone, Image
 from trainer.recipes import STRATEGIES, Recipe
 from trainer.strict import Strict
 
-Arm = Literal["entire_source", "same_distribution"]
+Arm = Literal[
+    "entire_source",
+    "same_distribution",
+    "elastic_distribution",
+    "uniform_subsample",
+    "label_subset",
+    "emd_subset",
+    "weighted_loss",
+]
 Split = Literal["train", "eval", "test"]
 
 
@@ -57,11 +65,20 @@ class Evaluation(Strict):
 
 
 class Target(Strict):
-    """A target task: its data, the arms to compare, and the one that is pushed (null: none)."""
+    """A target task.
+
+    Attributes:
+      data: its images.
+      arms: the ways to pre-train, compared.
+      push: the arm that is pushed; null: none.
+      label_subset: names of source labels, or of nodes above them, that the arm label_subset trains on.
+      evaluation: when a model is good enough to be pushed.
+    """
 
     data: Dataset
     arms: list[Arm] = pydantic.Field(min_length=1)
     push: Arm | None = None
+    label_subset: list[str] = []
     evaluation: Evaluation = Evaluation()
 
     @pydantic.model_validator(mode="after")
@@ -70,19 +87,52 @@ class Target(Strict):
             raise ValueError(f"arms: {self.arms} names one twice")
         if self.push and self.push not in self.arms:
             raise ValueError(f"push: {self.push!r} is not one of its arms, {', '.join(self.arms)}")
+        if ("label_subset" in self.arms) != bool(self.label_subset):
+            raise ValueError(
+                f"label_subset: {self.label_subset} with the arms {', '.join(self.arms)}; "
+                "the arm label_subset needs names of source labels or of nodes above them, and only that arm"
+            )
         return self
 
 
 class Prior(Strict):
-    """How P_t is estimated; `temperature` softens the predictions, 2.0 in the paper."""
+    """How P_t is estimated; see `components.prior_estimator`.
 
-    temperature: pydantic.PositiveFloat = 2.0
+    Attributes:
+      estimator: mean_prediction is the paper's.
+      temperature: softens the predictions, 2.0 in the paper; `fitted` calibrates them, as em and bbse presume.
+      bootstrap: replicates for the intervals of P_t; 0: no intervals.
+      level: the share of the replicates inside an interval.
+      smoothing: e in (1 − e) P_t + e P_s.
+      floor: the least share of every label that has source examples.
+      assumption_threshold: from which ratio on the target's images of a label count as unlike the source's.
+      source_images: of the source's eval split, predicted to calibrate, to correct and to check by; at most this many.
+    """
+
+    estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
+    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
+    bootstrap: pydantic.NonNegativeInt = 200
+    level: float = pydantic.Field(0.95, gt=0, lt=1)
+    smoothing: float = pydantic.Field(0.0, ge=0, le=1)
+    floor: float = pydantic.Field(0.0, ge=0, lt=1)
+    assumption_threshold: pydantic.PositiveFloat = 1.5
+    source_images: pydantic.PositiveInt = 20_000
 
 
 class Resample(Strict):
-    """How the pre-training set is drawn: `n` (example, label) pairs."""
+    """How the pre-training sets are drawn.
+
+    Attributes:
+      n: (example, label) pairs of same_distribution, examples of the other arms; weighted_loss takes all.
+      seed: of the draws; null: the run's.
+      max_repeats: how often same_distribution may draw a pair; null: no limit.
+      materialise: whether samples are written as Examples; else the Trainer takes them from the source's shards.
+    """
 
     n: pydantic.PositiveInt
+    seed: int | None = pydantic.Field(None, ge=0)
+    max_repeats: pydantic.PositiveInt | None = None
+    materialise: bool = False
 
 
 class Config(Strict):

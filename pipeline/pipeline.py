@@ -50,6 +50,15 @@ class Side:
 
 
 @dataclasses.dataclass(frozen=True)
+class Adaptation:
+    """The nodes that say which source labels a target resembles."""
+
+    predictor: BaseNode
+    source_predictor: BaseNode
+    prior: BaseNode
+
+
+@dataclasses.dataclass(frozen=True)
 class ArmNodes:
     """The nodes of an arm, and the fine-tuned model they end in."""
 
@@ -72,14 +81,21 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     source = _side("source", SourceExampleGen, config.source)
     classifier = _pretrain(config, source, "source-classifier", config.classifier)
     classifier.add_upstream_node(source.validator)  # hours of training come after the check of their data
-    nodes = [*source.nodes, classifier]
+    source_predictor = Predictor(
+        examples=source["examples"],
+        index=source["index"],
+        model=classifier.outputs["model"],
+        splits=["eval"],
+        max_examples=config.prior.source_images,
+    ).with_id("source-predictions")
+    nodes = [*source.nodes, classifier, source_predictor]
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
         side = _side(name, TargetExampleGen, target.data)
-        prior_nodes = _prior(config, name, side, source, classifier)
-        nodes += [*side.nodes, *prior_nodes]
+        adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
+        nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
-            built = arm(config, name, arm_name, side, source, prior_nodes[-1], shared)
+            built = arm(config, name, arm_name, side, source, adaptation, shared)
             nodes += built.nodes
             if arm_name == target.push:
                 nodes += _push(name, target, side, built.finetune, workspace)
@@ -96,7 +112,13 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
 
 
 def arm(
-    config: Config, target: str, name: Arm, side: Side, source: Side, prior: BaseNode, shared: dict[str, BaseNode]
+    config: Config,
+    target: str,
+    name: Arm,
+    side: Side,
+    source: Side,
+    adaptation: Adaptation,
+    shared: dict[str, BaseNode],
 ) -> ArmNodes:
     """Returns the nodes of one way to pre-train and fine-tune: a sample, a specialist, its fine-tuned model.
 
@@ -104,30 +126,25 @@ def arm(
       target: name of the target.
       name: the arm.
       side, source: the data of both sides.
-      prior: the target's PriorEstimator.
+      adaptation: what the source's classifier says of the target.
       shared: specialists that do not depend on the target, made once and kept here for the next one.
     """
     prefix = f"{target}-{_dashed(name)}"
-    nodes = []
     if name == "entire_source":
+        nodes = []
         if name not in shared:
-            shared[name] = _pretrain(config, source, f"source-{_dashed(name)}-specialist", config.pretrain)
+            shared[name] = _pretrain(config, source, f"source-{_dashed(name)}-specialist")
             nodes.append(shared[name])
         specialist = shared[name]
-    elif name == "same_distribution":
-        resampler = ImportanceResampler(
-            examples=source["examples"],
-            index=source["index"],
-            label_prior=prior.outputs["label_prior"],
-            n=config.resample.n,
-            seed=config.seed,
-        ).with_id(f"{prefix}-resample")
-        specialist = _pretrain(
-            config, source, f"{prefix}-specialist", config.pretrain, resampler.outputs["resampled_examples"]
-        )
-        nodes += [resampler, specialist]
     else:
-        raise ValueError(f"arms: {name!r} is not known")
+        resampler = _resampler(config, target, name, side, source, adaptation).with_id(f"{prefix}-resample")
+        # A plan is followed straight from the source's shards, unless its sample has been written.
+        if "resampled_examples" in resampler.outputs:
+            sample = {"train_examples": resampler.outputs["resampled_examples"]}
+        else:
+            sample = {"plan": resampler.outputs["plan"]}
+        specialist = _pretrain(config, source, f"{prefix}-specialist", **sample)
+        nodes = [resampler, specialist]
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=side["examples"],
@@ -166,25 +183,53 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
     return Side(example_gen, statistics, schema, validator)
 
 
-def _pretrain(config: Config, source: Side, node_id: str, recipe: Recipe, train_examples=None) -> BaseNode:
+def _pretrain(config: Config, source: Side, node_id: str, recipe: Recipe | None = None, **sample) -> BaseNode:
     return Trainer(
         run_fn="trainer.pretrain.run_fn",
         examples=source["examples"],
         vocabulary=source["vocabulary"],
-        train_examples=train_examples,
-        custom_config=_settings(config, recipe, backbone=config.backbone.model_dump()),
+        custom_config=_settings(config, recipe or config.pretrain, backbone=config.backbone.model_dump()),
+        **sample,
     ).with_id(node_id)
 
 
-def _prior(config: Config, name: str, side: Side, source: Side, classifier: BaseNode) -> list[BaseNode]:
-    predictor = Predictor(examples=side["examples"], model=classifier.outputs["model"]).with_id(f"{name}-predictions")
+def _adaptation(
+    config: Config, name: str, side: Side, source: Side, classifier: BaseNode, source_predictor: BaseNode
+) -> Adaptation:
+    predictor = Predictor(examples=side["examples"], index=side["index"], model=classifier.outputs["model"]).with_id(
+        f"{name}-predictions"
+    )
+    settings = config.prior.model_dump(exclude={"source_images"})
     prior = PriorEstimator(
         predictions=predictor.outputs["predictions"],
+        source_predictions=source_predictor.outputs["predictions"],
         index=source["index"],
         vocabulary=source["vocabulary"],
-        temperature=config.prior.temperature,
+        seed=config.seed,
+        **settings,
     ).with_id(f"{name}-prior")
-    return [predictor, prior]
+    return Adaptation(predictor, source_predictor, prior)
+
+
+def _resampler(
+    config: Config, target: str, name: Arm, side: Side, source: Side, adaptation: Adaptation
+) -> ImportanceResampler:
+    weighted = name == "weighted_loss"  # takes every example once; its weights cannot be written as Examples
+    return ImportanceResampler(
+        examples=source["examples"],
+        index=source["index"],
+        vocabulary=source["vocabulary"],
+        label_prior=adaptation.prior.outputs["label_prior"],
+        source_predictions=adaptation.source_predictor.outputs["predictions"],
+        target_predictions=adaptation.predictor.outputs["predictions"],
+        target_index=side["index"],
+        strategy=name,
+        n=0 if weighted else config.resample.n,
+        seed=config.seed if config.resample.seed is None else config.resample.seed,
+        max_repeats=(config.resample.max_repeats or 0) if name == "same_distribution" else 0,
+        label_subset=config.targets[target].label_subset if name == "label_subset" else (),
+        materialise=config.resample.materialise and not weighted,
+    )
 
 
 def _push(name: str, target: Target, side: Side, finetune: BaseNode, workspace: str) -> list[BaseNode]:

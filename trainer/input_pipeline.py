@@ -62,9 +62,7 @@ def training_batches(
     shuffled = (
         tf.data.Dataset.from_tensor_slices((files, plans))
         .shuffle(len(files), seed=seed)
-        .interleave(
-            records, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        )
+        .interleave(records, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .shuffle(_shuffle_records(files[0]), seed=seed)
         .repeat()
     )
@@ -89,14 +87,15 @@ def _planned(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
 
     def read(path: bytes) -> tuple[np.ndarray, np.ndarray]:
         table = storage.read_table(path.decode())
-        return plan.copies_of(table), plan.weights_of(table)
+        copies, weights = plan.copies_of(table), plan.weights_of(table)
+        return copies, np.ones(len(copies), np.float32) if weights is None else weights
 
     copies, weights = tf.numpy_function(read, [plan_file], [tf.int32, tf.float32])
     return tf.ensure_shape(copies, [None]), tf.ensure_shape(weights, [None])
 
 
 def _shuffle_records(file: str) -> int:
-    """Returns how many records the shuffle buffer holds: as many as fit, because copies of one example come together."""
+    """Returns how many records the shuffle buffer holds: what fits, because an example's copies come together."""
     sizes = [len(record) for record in itertools.islice(storage.read_records(file), 64)]
     return int(np.clip(_SHUFFLE_BYTES // np.mean(sizes or [1]), 1024, 1 << 16))
 
