@@ -63,23 +63,90 @@ def predict(
             typer.echo(f"{prediction.file}: " + "  ".join(f"{label} {100 * p:.1f}%" for label, p in pairs))
 
 
+_Run = Annotated[str, typer.Argument(metavar="RUN", help="A workspace of `run`, or a file of its folder runs/.")]
+_TargetName = Annotated[str | None, typer.Option("--target", help="Which target; needed if there are several.")]
+_Labels = Annotated[list[str] | None, typer.Option("--label", help="Only labels that are, or contain, this.")]
+_Count = Annotated[int, typer.Option("--rows", min=1, help="How many labels to show.")]
+
+
+@app.command()
+def prior(
+    run: _Run,
+    target: _TargetName = None,
+    label: _Labels = None,
+    bottom: Annotated[bool, typer.Option("--bottom", help="The labels that matter least first.")] = False,
+    rows: _Count = 20,
+    csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write all labels to a CSV file.")] = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Show which source labels matter for a target: P_s, P_t with its interval, importance weights."""
+    with _errors(verbose):
+        inspection, record, console = _inspect(run)
+        table = inspection.prior(record, inspection.target_of(record, target))
+        inspection.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
+        if csv:
+            inspection.write_csv(table, csv)
+
+
+@app.command()
+def plan(
+    run: _Run,
+    target: _TargetName = None,
+    arm: Annotated[str | None, typer.Option(help="Which arm; needed if several have a plan.")] = None,
+    label: _Labels = None,
+    example: Annotated[str | None, typer.Option(metavar="ID", help="Why this source example is taken.")] = None,
+    rows: _Count = 20,
+    verbose: _Verbose = False,
+) -> None:
+    """Show what an arm is pre-trained on: label by label, or why it takes an example as often as it does."""
+    with _errors(verbose):
+        inspection, record, console = _inspect(run)
+        target = inspection.target_of(record, target)
+        arm = inspection.arm_of(record, target, arm)
+        if example is None:
+            inspection.show_plan(console, inspection.plan_labels(record, target, arm), searched=label or (), count=rows)
+            return
+        found = inspection.explain(record, target, arm, example)
+        typer.echo(f"{example}: {', '.join(found.labels)}: taken {found.copies} times by {arm}")
+        for draw in found.draws:
+            typer.echo(f"  {draw}")
+        if found.weight != 1.0:
+            typer.echo(f"  its loss is multiplied by {found.weight:.4g}")
+
+
+def _inspect(run: str):
+    from pipeline import record
+
+    found = record.read(run)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    import rich.console
+
+    from pipeline import inspection
+
+    return inspection, found, rich.console.Console()
+
+
 def _run(settings, workspace: str, log: str, console) -> bool:
     from pipeline import local_runner
 
     with local_runner.locked(workspace):
         with console.status("starting"):
             from components.example_gen import tfds_reader
-            from pipeline import display, pipeline, summary
+            from pipeline import display, pipeline, record, summary
             from trainer import progress
 
             datasets = [settings.source, *(target.data for target in settings.targets.values())]
         for dataset in datasets:
             with console.status(f"preparing {dataset.dataset}"):
                 tfds_reader.prepare(pipeline.reader(dataset))
-        nodes = pipeline.create_pipeline(settings, workspace)
         view = display.Display(console)
         with progress.listening(view.progress):
-            results = local_runner.run(nodes, on_start=view.start, on_end=view.end)
+            results = local_runner.run(
+                pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end
+            )
+        nodes = {result.node: record.Node(result.state.value, result.seconds, result.uris()) for result in results}
+        name = os.path.splitext(os.path.basename(log))[0]
+        record.write(workspace, name, record.Record(settings.model_dump(), nodes))
         summary.show(console, summary.collect(settings, results), results)
     failed = [result.node for result in results if result.state is local_runner.State.FAILED]
     if failed:

@@ -46,6 +46,10 @@ class NodeResult:
     outputs: dict[str, list[mlmd.Artifact]] = dataclasses.field(default_factory=dict)
     error: Exception | None = None
 
+    def uris(self) -> dict[str, list[str]]:
+        """Returns the URIs of its artifacts, by output key."""
+        return {key: [artifact.uri for artifact in artifacts] for key, artifacts in self.outputs.items()}
+
 
 def run(
     pipeline: tfx_pipeline.Pipeline,

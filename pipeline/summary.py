@@ -26,14 +26,14 @@ class TargetSummary:
 
     Attributes:
       prior: the label prior.
-      plan: header of the same-distribution plan.
+      plans: arm → header of its plan.
       arms: arm → (split that is reported, its metrics).
       pushed: folder of the pushed model, or None.
       blessed: whether the Evaluator let it through; None if there was none.
     """
 
     prior: label_prior.LabelPrior | None
-    plan: dict | None
+    plans: dict[str, dict]
     arms: dict[str, tuple[str, Metrics]]
     pushed: str | None
     blessed: bool | None
@@ -71,10 +71,13 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     found = {}
     for name, target in config.targets.items():
         prior_path = path(f"{name}-prior", "label_prior", label_prior.FILE_NAME)
-        plan_path = path(f"{name}-same-distribution-resample", "plan", plan.LABELS_FILE)
-        arms = {}
+        arms, plans = {}, {}
         for arm in target.arms:
-            metrics_path = path(f"{name}-{arm.replace('_', '-')}-finetune", "model_run", METRICS_FILE)
+            node = f"{name}-{arm.replace('_', '-')}"
+            plan_path = path(f"{node}-resample", "plan", plan.LABELS_FILE)
+            if plan_path:
+                plans[arm] = plan.header_of(storage.read_table(plan_path))
+            metrics_path = path(f"{node}-finetune", "model_run", METRICS_FILE)
             if metrics_path:
                 metrics = json.loads(storage.read_text(metrics_path))
                 split = "test" if "test" in metrics else "eval"
@@ -83,7 +86,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         pushed = uris.get((f"{name}-pusher", "pushed_model"))
         found[name] = TargetSummary(
             prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
-            plan=plan.header_of(storage.read_table(plan_path)) if plan_path else None,
+            plans=plans,
             arms=arms,
             pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
             blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
@@ -99,11 +102,10 @@ def show(console: rich.console.Console, found: Summary, results: list[NodeResult
         console.print(f"\n[bold]{name}[/]")
         if summary.prior is not None:
             _show_prior(console, summary.prior)
-        if summary.plan is not None:
-            sample = summary.plan
+        for arm, sample in summary.plans.items():
             console.print(
-                f"sample: {sample['examples']:,} examples, {sample['unique_examples']:,} unique, none more than "
-                f"{sample['max_copies']} times; distance to P_t {sample['distance_drawn']:.5f} "
+                f"{arm:<20} {sample['examples']:,} examples, {sample['unique_examples']:,} unique, none more than "
+                f"{sample['max_copies']} times; distance to P_t {sample['distance_seen']:.4f} "
                 f"(the source's own: {sample['distance_source']:.3f})",
                 highlight=False,
             )
@@ -140,16 +142,27 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
         title=f"source labels that matter most (of {len(prior.names):,}; effectively {header['effective_labels']:.0f})",
         title_justify="left",
     )
-    for column, justify in (("label", "left"), ("P_s", "right"), ("P_t", "right"), ("w", "right")):
-        table.add_column(column, justify=justify)
+    for column in ("label", "P_s", "P_t", *(["interval"] if prior.interval else []), "w"):
+        table.add_column(column, justify="left" if column == "label" else "right")
     for i in prior.target_prior.argsort()[::-1][:_TOP]:
+        interval = [f"{prior.interval[0][i]:.4f} – {prior.interval[1][i]:.4f}"] if prior.interval else []
         table.add_row(
             rich.markup.escape(prior.names[i]),
             f"{prior.source_prior[i]:.5f}",
             f"{prior.target_prior[i]:.5f}",
+            *interval,
             f"{prior.weights[i]:.1f}",
         )
     console.print(table)
+    if prior.assumption is not None and prior.assumption.flagged.any():
+        names = [prior.names[i] for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
+        console.print(
+            f"the target's images of {len(names)} labels are unlike the source's ({' '.join(names[:_TOP])}): "
+            "`specialist prior` has the figures",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
 
 
 def _counts(results: list[NodeResult]) -> str:

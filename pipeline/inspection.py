@@ -1,0 +1,161 @@
+"""Looking at a run: the label prior of a target, and the plan of an arm, label by label and example by example."""
+
+import os
+import uuid
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import rich.console
+import rich.markup
+import rich.table
+
+from components import storage
+from components.example_gen import index
+from components.importance_resampler import explanation, plan
+from components.importance_resampler.pairs import Pairs
+from components.prior_estimator import label_prior
+from pipeline.record import Record
+
+_RESAMPLE = "-resample"
+
+
+def target_of(record: Record, target: str | None) -> str:
+    """Returns `target`, or the only one of the run.
+
+    Raises:
+      ValueError: the run has no such target, or several.
+    """
+    return _one_of("--target", target, record.targets())
+
+
+def arm_of(record: Record, target: str, arm: str | None) -> str:
+    """Returns `arm`, or the only one of the target that has a plan.
+
+    Raises:
+      ValueError: there is no such arm with a plan, or several.
+    """
+    nodes = [node for node in record.nodes if node.startswith(f"{target}-") and node.endswith(_RESAMPLE)]
+    arms = [node.removeprefix(f"{target}-").removesuffix(_RESAMPLE).replace("-", "_") for node in nodes]
+    return _one_of("--arm", arm, arms)
+
+
+def prior(record: Record, target: str) -> pa.Table:
+    """Returns the label prior of a target as a table."""
+    return storage.read_table(os.path.join(record.uri(f"{target}-prior", "label_prior"), label_prior.FILE_NAME))
+
+
+def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
+    """Returns the table of the labels of an arm's plan."""
+    return storage.read_table(os.path.join(_plan_uri(record, target, arm), plan.LABELS_FILE))
+
+
+def explain(record: Record, target: str, arm: str, source_id: str) -> explanation.Explanation:
+    """Returns how often an arm's plan takes an example, and why.
+
+    Raises:
+      ValueError: the source's train split has no such example.
+    """
+    folder = os.path.join(record.uri("source-examples", "index"), "Split-train")
+    rows = storage.read_table(storage.files(folder, index.FILE_PATTERN), ["source_id", "key", "labels"])
+    row = pa.compute.index(rows["source_id"], source_id).as_py()
+    if row < 0:
+        raise ValueError(
+            f"--example: the source's train split has no {source_id!r}; one of its ids is {_an_id(rows)!r}"
+        )
+    labels = plan_labels(record, target, arm)
+    return explanation.explain(labels, Pairs.of_index(rows, len(labels)), row)
+
+
+def rows_of(names: pa.ChunkedArray, searched: Sequence[str]) -> np.ndarray:
+    """Returns the rows whose name is one of `searched`, or contains it where no name is just that.
+
+    Raises:
+      ValueError: there is none for one of them.
+    """
+    texts = names.to_pylist()
+    found: list[int] = []
+    for text in searched:
+        rows = [i for i, name in enumerate(texts) if name == text]
+        rows = rows or [i for i, name in enumerate(texts) if text.casefold() in name.casefold()]
+        if not rows:
+            raise ValueError(f"--label: no source label is or contains {text!r}")
+        found += rows
+    return np.array(found)
+
+
+def show_prior(
+    console: rich.console.Console, table: pa.Table, *, searched: Sequence[str] = (), bottom: bool = False, count: int
+) -> None:
+    """Prints the header of a label prior, and its rows by falling (or rising) P_t, or those that are searched."""
+    header = label_prior.from_table(table).header()
+    for key, value in header.items():
+        if value is not None:
+            console.print(f"{key:<22}{_figure(value)}", highlight=False)
+    if searched:
+        rows = rows_of(table["name"], searched)
+    else:
+        order = np.argsort(table["target_prior"].to_numpy(), kind="stable")
+        rows = (order if bottom else order[::-1])[:count]
+    columns = {"label": "name", "N_y": "count", "P_s": "source_prior", "P_t": "target_prior"}
+    columns |= {"from": "target_prior_low", "to": "target_prior_high", "w": "importance_weight"}
+    columns |= {"target images": "target_images", "distance": "assumption_ratio", "unlike": "assumption_flag"}
+    _show(console, table.take(rows), columns)
+
+
+def show_plan(console: rich.console.Console, labels: pa.Table, *, searched: Sequence[str] = (), count: int) -> None:
+    """Prints what a plan asked and what came out, and its labels by falling quota, or those that are searched."""
+    for key, value in plan.header_of(labels).items():
+        if value not in (None, []):
+            console.print(f"{key:<22}{_figure(value)}", highlight=False)
+    order = np.argsort(labels["quota"].to_numpy(), kind="stable")[::-1][:count]
+    columns = {"label": "name", "N_y": "count", "asked": "asked", "n_y": "quota", "unique": "unique"}
+    columns |= {"repeats": "repeats", "seen": "seen", "limited": "limited"}
+    _show(console, labels.take(rows_of(labels["name"], searched) if searched else order), columns)
+
+
+def write_csv(table: pa.Table, path: str) -> None:
+    """Writes `table` as CSV, whole or not at all."""
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    try:
+        pyarrow.csv.write_csv(table, temporary)
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def _plan_uri(record: Record, target: str, arm: str) -> str:
+    return record.uri(f"{target}-{arm.replace('_', '-')}{_RESAMPLE}", "plan")
+
+
+def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
+    if chosen is None and len(choices) == 1:
+        return choices[0]
+    if chosen not in choices:
+        asked = f"{chosen!r} is not in this run" if chosen else "the run has several" if choices else "the run has none"
+        raise ValueError(f"{option}: {asked}; choose one of {', '.join(choices) or 'none'}")
+    return chosen
+
+
+def _an_id(rows: pa.Table) -> str:
+    return rows["source_id"][0].as_py()
+
+
+def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]) -> None:
+    table = rich.table.Table()
+    shown = {title: name for title, name in columns.items() if name in rows.column_names}
+    for title in shown:
+        table.add_column(title, justify="left" if title == "label" else "right")
+    for row in rows.select(list(shown.values())).to_pylist():
+        table.add_row(*(rich.markup.escape(_figure(row[name])) for name in shown.values()))
+    console.print(table)
+
+
+def _figure(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else ""
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.4g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
