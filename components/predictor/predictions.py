@@ -1,7 +1,7 @@
-"""The Predictions table: an id and the logits of each example. Pure.
+"""The Predictions table: an id, the logits and optionally the embedding of each example. Pure.
 
 Logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors underflow in
-float16. They are kept as fixed-size binary, little-endian float16, because Parquet files of older Arrow have no float16.
+float16. Both are kept as fixed-size binary, little-endian float16: Parquet files of older Arrow have no float16.
 """
 
 from collections.abc import Sequence
@@ -12,29 +12,66 @@ import pyarrow as pa
 FILE_PATTERN = "predictions-*.parquet"
 
 
-def table(source_ids: Sequence[str], logits: np.ndarray) -> pa.Table:
+def table(source_ids: Sequence[str], logits: np.ndarray, embedding: np.ndarray | None = None) -> pa.Table:
     """Returns the table of `logits`, [examples, labels] in the order of the vocabulary.
 
+    Args:
+      source_ids: of the examples.
+      logits: float [examples, labels].
+      embedding: float [examples, dimensions], what the classifier's last layer sees; None: the table has none.
+
     Raises:
-      ValueError: the shapes do not fit, or a logit is not finite.
+      ValueError: the shapes do not fit, or a logit or an embedding is not finite.
     """
-    if logits.ndim != 2 or len(logits) != len(source_ids):
-        raise ValueError(f"logits: shape {logits.shape} for {len(source_ids)} examples; expected [examples, labels]")
-    if not np.isfinite(logits).all():
-        row = int(np.argmin(np.isfinite(logits).all(axis=1)))
-        raise ValueError(f"logits: those of {source_ids[row]!r} are not finite; the classifier has diverged")
-    limit = np.finfo(np.float16).max
-    halves = np.ascontiguousarray(np.clip(logits, -limit, limit), dtype="<f2")
-    width = 2 * logits.shape[1]
-    cells = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(halves), [None, pa.py_buffer(halves.tobytes())])
-    return pa.table({"source_id": pa.array(source_ids, pa.string()), "logits": cells})
+    columns = {"source_id": pa.array(source_ids, pa.string()), "logits": _cells("logits", source_ids, logits)}
+    if embedding is not None:
+        columns["embedding"] = _cells("embedding", source_ids, embedding)
+    return pa.table(columns)
 
 
 def logits_of(predictions: pa.Table) -> np.ndarray:
-    """Returns the float16 logits of a table, [examples, labels]."""
-    width = predictions.schema.field("logits").type.byte_width
-    chunks = predictions.column("logits").chunks
+    """Returns the float16 logits of a table, [examples, labels].
+
+    Raises:
+      ValueError: it has none.
+    """
+    return _halves(predictions, "logits")
+
+
+def embeddings_of(predictions: pa.Table) -> np.ndarray:
+    """Returns the float16 embeddings of a table, [examples, dimensions].
+
+    Raises:
+      ValueError: it has none.
+    """
+    return _halves(predictions, "embedding")
+
+
+def has_embeddings(predictions: pa.Table) -> bool:
+    """Returns whether the table has embeddings."""
+    return "embedding" in predictions.column_names
+
+
+def _cells(name: str, source_ids: Sequence[str], values: np.ndarray) -> pa.Array:
+    if values.ndim != 2 or len(values) != len(source_ids):
+        raise ValueError(f"{name}: shape {values.shape} for {len(source_ids)} examples; expected a row for each")
+    if not np.isfinite(values).all():
+        row = int(np.argmin(np.isfinite(values).all(axis=1)))
+        raise ValueError(f"{name}: those of {source_ids[row]!r} are not finite; the classifier has diverged")
+    limit = np.finfo(np.float16).max
+    halves = np.ascontiguousarray(np.clip(values, -limit, limit), dtype="<f2")
+    width = 2 * values.shape[1]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(halves), [None, pa.py_buffer(halves.tobytes())])
+
+
+def _halves(predictions: pa.Table, name: str) -> np.ndarray:
+    if name not in predictions.column_names:
+        raise ValueError(
+            f"predictions: no column {name!r} among {', '.join(predictions.column_names)}; let the Predictor write it"
+        )
+    width = predictions.schema.field(name).type.byte_width
     halves = [
-        np.frombuffer(chunk.buffers()[1], "<f2", len(chunk) * width // 2, chunk.offset * width) for chunk in chunks
+        np.frombuffer(chunk.buffers()[1], "<f2", len(chunk) * width // 2, chunk.offset * width)
+        for chunk in predictions.column(name).chunks
     ]
     return np.concatenate([np.empty(0, "<f2"), *halves]).reshape(-1, width // 2)
