@@ -1,5 +1,7 @@
 """PriorEstimator."""
 
+from typing import ClassVar, Literal
+
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
@@ -7,21 +9,31 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components import artifacts
 from components.code_version import code_version
 from components.prior_estimator import executor
+from components.prior_estimator.settings import Settings
 
 
 class PriorEstimatorSpec(ComponentSpec):
     """What PriorEstimator takes and gives."""
 
-    PARAMETERS = {
-        "temperature": ExecutionParameter(type=float),
+    PARAMETERS: ClassVar = {
+        "estimator": ExecutionParameter(type=str),
+        "temperature": ExecutionParameter(type=str),  # JSON: a number or "fitted"
+        "activation": ExecutionParameter(type=str),
+        "bootstrap": ExecutionParameter(type=int),
+        "level": ExecutionParameter(type=float),
+        "smoothing": ExecutionParameter(type=float),
+        "floor": ExecutionParameter(type=float),
+        "assumption_threshold": ExecutionParameter(type=float),
+        "seed": ExecutionParameter(type=int),
         "code_version": ExecutionParameter(type=str),
     }
-    INPUTS = {
+    INPUTS: ClassVar = {
         "predictions": ChannelParameter(type=artifacts.Predictions),
+        "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
         "index": ChannelParameter(type=artifacts.ExampleIndex),
         "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
     }
-    OUTPUTS = {"label_prior": ChannelParameter(type=artifacts.LabelPrior)}
+    OUTPUTS: ClassVar = {"label_prior": ChannelParameter(type=artifacts.LabelPrior)}
 
 
 class PriorEstimator(base_component.BaseComponent):
@@ -30,9 +42,25 @@ class PriorEstimator(base_component.BaseComponent):
     Args:
       predictions: the source classifier's, for the target's train split.
       index, vocabulary: the source's; P_s counts its train split.
-      temperature: softens the predictions; 2.0 in the paper.
+      source_predictions: the same classifier's, for the source's eval split or a sample of it. The temperature
+        'fitted' and the estimators 'em' and 'bbse' need them. If they and `predictions` hold embeddings, the prior's
+        table also says for which labels the target's images do not look like the source's.
+      estimator: 'mean_prediction', the paper's; 'em' or 'bbse', which estimate the shift itself, and with it more of
+        the noise. `benchmarks/priors.py` shows when they win.
+      temperature: softens the predictions; 2.0 in the paper. 'em' and 'bbse' presume calibrated predictions: give
+        them 'fitted'.
+      activation: 'softmax', or 'sigmoid' for a classifier whose labels do not exclude each other.
+      bootstrap: replicates for an interval of P_t; 0: no interval.
+      level: the share of the replicates that the interval holds.
+      smoothing: e; P_t becomes (1 − e) P_t + e P_s.
+      floor: the least share of each label that has source examples.
+      assumption_threshold: from which ratio of distances on a label is flagged; see `assumption.check`.
+      seed: of the bootstrap.
 
     Outputs: `label_prior`, readable by `pandas.read_parquet`.
+
+    Raises:
+      ValueError: a parameter is out of range, they do not go together, or `source_predictions` is needed and missing.
     """
 
     SPEC_CLASS = PriorEstimatorSpec
@@ -44,14 +72,37 @@ class PriorEstimator(base_component.BaseComponent):
         predictions: types.BaseChannel,
         index: types.BaseChannel,
         vocabulary: types.BaseChannel,
-        temperature: float = 2.0,
+        source_predictions: types.BaseChannel | None = None,
+        estimator: str = "mean_prediction",
+        temperature: float | Literal["fitted"] = 2.0,
+        activation: str = "softmax",
+        bootstrap: int = 0,
+        level: float = 0.95,
+        smoothing: float = 0.0,
+        floor: float = 0.0,
+        assumption_threshold: float = 1.5,
+        seed: int = 0,
     ):
+        settings = Settings(
+            estimator=estimator,
+            temperature=temperature,
+            activation=activation,
+            bootstrap=bootstrap,
+            level=float(level),
+            smoothing=float(smoothing),
+            floor=float(floor),
+            assumption_threshold=float(assumption_threshold),
+            seed=seed,
+        )
+        if source_predictions is None:
+            settings.check_without_source()
         super().__init__(
             spec=PriorEstimatorSpec(
                 predictions=predictions,
+                source_predictions=source_predictions,
                 index=index,
                 vocabulary=vocabulary,
-                temperature=float(temperature),
+                **executor.to_properties(settings),
                 code_version=code_version(executor.__name__),
                 label_prior=types.Channel(type=artifacts.LabelPrior),
             )

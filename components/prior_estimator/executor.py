@@ -1,16 +1,20 @@
 """Reads predictions and the source index, writes the label prior."""
 
+import dataclasses
 import os
 from typing import Any
 
+from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
 from tfx.types import artifact_utils
+from tfx.utils import json_utils
 
 from components import storage
 from components.example_gen import index, vocabulary
 from components.predictor import predictions
-from components.prior_estimator import label_prior, priors
+from components.prior_estimator import estimate, label_prior
+from components.prior_estimator.settings import Settings
 
 
 class Executor(base_executor.BaseExecutor):
@@ -22,29 +26,40 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        def folder(key: str, *parts: str) -> str:
-            return os.path.join(artifact_utils.get_single_uri(input_dict[key]), *parts)
+        def read(key: str, split: str, pattern: str, columns: list[str] | None = None):
+            folder = os.path.join(artifact_utils.get_single_uri(input_dict[key]), f"Split-{split}")
+            return storage.read_table(storage.files(folder, pattern), columns)
 
-        labels = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
-        source = storage.read_table(storage.files(folder("index", "Split-train"), index.FILE_PATTERN), ["labels"])
-        logits = predictions.logits_of(
-            storage.read_table(
-                storage.files(folder("predictions", "Split-train"), predictions.FILE_PATTERN), ["logits"]
+        vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
+        labels = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME)))
+        train = read("index", "train", index.FILE_PATTERN, ["labels"])
+        source = None
+        if input_dict.get("source_predictions"):
+            source = estimate.labelled_images(
+                read("source_predictions", "eval", predictions.FILE_PATTERN),
+                read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
+                len(labels),
             )
+        prior = estimate.estimate(
+            settings_of(exec_properties),
+            labels.names,
+            index.label_counts(index.label_pairs(train["labels"], len(labels)), len(labels)),
+            estimate.images(read("predictions", "train", predictions.FILE_PATTERN)),
+            source,
         )
-        if logits.shape[1] != len(labels):
-            raise ValueError(
-                f"predictions: {logits.shape[1]} logits an image, but the source vocabulary has {len(labels)} labels; "
-                "they must come from a classifier of this source"
-            )
-        temperature = exec_properties["temperature"]
-        prior = label_prior.LabelPrior(
-            names=labels.names,
-            counts=index.label_counts(index.label_pairs(source["labels"], len(labels)), len(labels)),
-            target_prior=priors.mean_prediction(logits, temperature),
-            estimator="mean_prediction",
-            temperature=temperature,
-            num_images=len(logits),
-        )
+        if prior.converged is False:
+            logging.warning("%s did not converge in %d steps", prior.estimator, prior.iterations)
         output_uri = artifact_utils.get_single_uri(output_dict["label_prior"])
         storage.write_table(os.path.join(output_uri, label_prior.FILE_NAME), label_prior.to_table(prior))
+
+
+def to_properties(settings: Settings) -> dict[str, Any]:
+    """Returns `settings` as execution properties."""
+    return {**dataclasses.asdict(settings), "temperature": json_utils.dumps(settings.temperature)}
+
+
+def settings_of(exec_properties: dict[str, Any]) -> Settings:
+    """Returns the settings that `to_properties` was given. Some runners turn whole numbers into floats."""
+    values = {field.name: exec_properties[field.name] for field in dataclasses.fields(Settings)}
+    whole = {name: int(values[name]) for name in ("bootstrap", "seed")}
+    return Settings(**{**values, **whole, "temperature": json_utils.loads(values["temperature"])})

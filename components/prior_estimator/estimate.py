@@ -1,0 +1,179 @@
+"""From settings, predictions and label counts to the LabelPrior. Pure."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.example_gen import index
+from components.predictor import predictions
+from components.prior_estimator import assumption, calibration, intervals, label_prior, priors
+from components.prior_estimator.settings import FITTED, Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """What the classifier says of some images.
+
+    Attributes:
+      logits: float16 [images, labels].
+      embeddings: float16 [images, dimensions], or None.
+    """
+
+    logits: np.ndarray
+    embeddings: np.ndarray | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledImages:
+    """Images of the source, which the classifier did not learn from.
+
+    Attributes:
+      images: what the classifier says of them.
+      rows, labels: int32 [pairs], their (image, label) pairs.
+    """
+
+    images: Images
+    rows: np.ndarray
+    labels: np.ndarray
+
+
+def images(table: pa.Table) -> Images:
+    """Returns the images of a Predictions table."""
+    embeddings = predictions.embeddings_of(table) if predictions.has_embeddings(table) else None
+    return Images(predictions.logits_of(table), embeddings)
+
+
+def labelled_images(table: pa.Table, index_table: pa.Table, num_labels: int) -> LabelledImages:
+    """Returns the images of a Predictions table with their labels from an index (columns source_id and labels).
+
+    Raises:
+      ValueError: an id is not in the index, or as for `index.label_pairs`.
+    """
+    found = pc.index_in(table["source_id"], value_set=index_table["source_id"])
+    if found.null_count:
+        missing = table["source_id"].filter(pc.is_null(found))
+        raise ValueError(
+            f"source_predictions: {len(missing)} of {len(table)} ids are not in the index of the source's eval split, "
+            f"among them {missing[0].as_py()!r}; both must come from the same examples"
+        )
+    rows, labels = index.label_pairs(index_table["labels"].take(found), num_labels)
+    return LabelledImages(images(table), rows, labels)
+
+
+def estimate(
+    settings: Settings,
+    names: Sequence[str],
+    counts: np.ndarray,
+    target: Images,
+    source: LabelledImages | None = None,
+) -> label_prior.LabelPrior:
+    """Estimates P_t as `settings` say.
+
+    Args:
+      names: K label names, in the order of the vocabulary.
+      counts: int64 [K], N_y.
+      target: the target's train images.
+      source: a sample of the source's eval split; 'fitted', 'em' and 'bbse' need it. With embeddings on both sides
+        the assumption P_s(x|y) = P_t(x|y) is checked.
+
+    Raises:
+      ValueError: `source` is needed and missing, logits are of another vocabulary, there is no source example, or as
+        for what is called.
+    """
+    _check(settings, names, counts, target, source)
+    source_prior = counts / counts.sum()
+    temperature = settings.temperature
+    if temperature == FITTED:
+        temperature = calibration.fit_temperature(
+            source.images.logits, source.labels, rows=source.rows, activation=settings.activation
+        )
+    result, replicates = _estimators(settings, float(temperature), names, source_prior, target, source)
+
+    def adjusted(prior: np.ndarray) -> np.ndarray:
+        return priors.adjusted(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
+
+    interval = None
+    if settings.bootstrap:
+        interval = intervals.bootstrap(
+            lambda weights: adjusted(replicates(weights)),
+            len(target.logits),
+            replicates=settings.bootstrap,
+            level=settings.level,
+            seed=settings.seed,
+        )
+    checked = None
+    if source is not None and source.images.embeddings is not None and target.embeddings is not None:
+        checked = assumption.check(
+            source.images.embeddings,
+            source.labels,
+            target.embeddings,
+            target.logits.argmax(axis=1),
+            len(names),
+            source_rows=source.rows,
+            threshold=settings.assumption_threshold,
+        )
+    return label_prior.LabelPrior(
+        names=tuple(names),
+        counts=counts,
+        target_prior=adjusted(result.prior),
+        estimator=settings.estimator,
+        temperature=float(temperature),
+        num_images=len(target.logits),
+        temperature_fitted=settings.temperature == FITTED,
+        activation=settings.activation,
+        iterations=result.iterations,
+        converged=result.converged,
+        regularisation=result.regularisation,
+        smoothing=settings.smoothing,
+        floor=settings.floor,
+        interval=interval,
+        replicates=settings.bootstrap,
+        level=settings.level if settings.bootstrap else None,
+        seed=settings.seed if settings.bootstrap else None,
+        assumption=checked,
+        assumption_threshold=settings.assumption_threshold if checked else None,
+    )
+
+
+def _check(
+    settings: Settings, names: Sequence[str], counts: np.ndarray, target: Images, source: LabelledImages | None
+) -> None:
+    if source is None:
+        settings.check_without_source()
+    sides = {"predictions": target} if source is None else {"predictions": target, "source_predictions": source.images}
+    for argument, side in sides.items():
+        if side.logits.shape[1] != len(names):
+            raise ValueError(
+                f"{argument}: {side.logits.shape[1]} logits an image, but the source vocabulary has {len(names)} "
+                "labels; they must come from a classifier of this source"
+            )
+    if not counts.sum() > 0:
+        raise ValueError("index: the source's train split has no example")
+
+
+def _estimators(
+    settings: Settings,
+    temperature: float,
+    names: Sequence[str],
+    source_prior: np.ndarray,
+    target: Images,
+    source: LabelledImages | None,
+) -> tuple[priors.Estimate, Callable[[np.ndarray], np.ndarray]]:
+    """Returns the estimate, and what gives float64 [replicates, labels] for weights [replicates, images]."""
+    if settings.estimator == "em":
+        em = functools.partial(priors.em, target.logits, source_prior, temperature)
+        result = em()
+        # Near the estimate, but with a way back for the labels that it has put to 0.
+        start = 0.9 * result.prior + 0.1 * source_prior
+        return result, lambda weights: em(weights=weights, start=start).prior
+    if settings.estimator == "bbse":
+        known = (source.images.logits, source.labels, source_prior, temperature)
+        bbse = functools.partial(priors.bbse, target.logits, *known, source_rows=source.rows, names=names)
+        result = bbse()
+        return result, lambda weights: bbse(weights=weights, regularisation=result.regularisation).prior
+    mean = functools.partial(priors.mean_prediction, target.logits, temperature, activation=settings.activation)
+    return priors.Estimate(mean()), lambda weights: mean(weights=weights)
