@@ -5,6 +5,7 @@ import json
 import os
 import sys
 import time
+import warnings
 from typing import Annotated
 
 import typer
@@ -52,6 +53,7 @@ def predict(
     """Ask a pushed model about images."""
     with _errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        warnings.simplefilter("ignore")  # of libraries while they are imported; they say nothing of the images
         from pipeline.predict import predict as predict_files
 
         predictions = predict_files(model, images)
@@ -118,7 +120,6 @@ def _inspect(run: str):
     from pipeline import record
 
     found = record.read(run)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import rich.console
 
     from pipeline import inspection

@@ -1,17 +1,23 @@
-"""Looking at a run: the label prior of a target, and the plan of an arm, label by label and example by example."""
+"""Looking at a run: the label prior of a target, and the plan of an arm, label by label and example by example.
+
+Reads the files of a local workspace without TensorFlow, so that an answer takes a second.
+"""
 
 import os
+import pathlib
 import uuid
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.parquet as pq
+import rich.box
 import rich.console
 import rich.markup
 import rich.table
 
-from components import storage
 from components.example_gen import index
 from components.importance_resampler import explanation, plan
 from components.importance_resampler.pairs import Pairs
@@ -43,12 +49,13 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
 
 def prior(record: Record, target: str) -> pa.Table:
     """Returns the label prior of a target as a table."""
-    return storage.read_table(os.path.join(record.uri(f"{target}-prior", "label_prior"), label_prior.FILE_NAME))
+    return pq.read_table(os.path.join(record.uri(f"{target}-prior", "label_prior"), label_prior.FILE_NAME))
 
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     """Returns the table of the labels of an arm's plan."""
-    return storage.read_table(os.path.join(_plan_uri(record, target, arm), plan.LABELS_FILE))
+    node = f"{target}-{arm.replace('_', '-')}{_RESAMPLE}"
+    return pq.read_table(os.path.join(record.uri(node, "plan"), plan.LABELS_FILE))
 
 
 def explain(record: Record, target: str, arm: str, source_id: str) -> explanation.Explanation:
@@ -57,12 +64,13 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> explanatio
     Raises:
       ValueError: the source's train split has no such example.
     """
-    folder = os.path.join(record.uri("source-examples", "index"), "Split-train")
-    rows = storage.read_table(storage.files(folder, index.FILE_PATTERN), ["source_id", "key", "labels"])
-    row = pa.compute.index(rows["source_id"], source_id).as_py()
+    folder = pathlib.Path(record.uri("source-examples", "index"), "Split-train")
+    columns = ["source_id", "key", "labels"]
+    rows = pa.concat_tables(pq.read_table(path, columns=columns) for path in sorted(folder.glob(index.FILE_PATTERN)))
+    row = pc.index(rows["source_id"], source_id).as_py()
     if row < 0:
         raise ValueError(
-            f"--example: the source's train split has no {source_id!r}; one of its ids is {_an_id(rows)!r}"
+            f"--example: the source's train split has no {source_id!r}; an id that it has is {rows['source_id'][0]}"
         )
     labels = plan_labels(record, target, arm)
     return explanation.explain(labels, Pairs.of_index(rows, len(labels)), row)
@@ -100,7 +108,7 @@ def show_prior(
         rows = (order if bottom else order[::-1])[:count]
     columns = {"label": "name", "N_y": "count", "P_s": "source_prior", "P_t": "target_prior"}
     columns |= {"from": "target_prior_low", "to": "target_prior_high", "w": "importance_weight"}
-    columns |= {"target images": "target_images", "distance": "assumption_ratio", "unlike": "assumption_flag"}
+    columns |= {"images": "target_images", "distance": "assumption_ratio", "unlike": "assumption_flag"}
     _show(console, table.take(rows), columns)
 
 
@@ -126,10 +134,6 @@ def write_csv(table: pa.Table, path: str) -> None:
             os.remove(temporary)
 
 
-def _plan_uri(record: Record, target: str, arm: str) -> str:
-    return record.uri(f"{target}-{arm.replace('_', '-')}{_RESAMPLE}", "plan")
-
-
 def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
     if chosen is None and len(choices) == 1:
         return choices[0]
@@ -139,12 +143,8 @@ def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
     return chosen
 
 
-def _an_id(rows: pa.Table) -> str:
-    return rows["source_id"][0].as_py()
-
-
 def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]) -> None:
-    table = rich.table.Table()
+    table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0))
     shown = {title: name for title, name in columns.items() if name in rows.column_names}
     for title in shown:
         table.add_column(title, justify="left" if title == "label" else "right")
@@ -155,7 +155,7 @@ def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]
 
 def _figure(value) -> str:
     if isinstance(value, bool):
-        return "yes" if value else ""
+        return "yes" if value else "no"
     if isinstance(value, float):
-        return "" if np.isnan(value) else f"{value:.4g}"
+        return "" if np.isnan(value) else f"{value:.3g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
