@@ -108,7 +108,7 @@ def show_prior(
         rows = (order if bottom else order[::-1])[:count]
     columns = {"label": "name", "N_y": "count", "P_s": "source_prior", "P_t": "target_prior"}
     columns |= {"from": "target_prior_low", "to": "target_prior_high", "w": "importance_weight"}
-    columns |= {"images": "target_images", "distance": "assumption_ratio", "unlike": "assumption_flag"}
+    columns |= {"images": "target_images", "ratio": "assumption_ratio", "unlike": "assumption_flag"}
     _show(console, table.take(rows), columns)
 
 

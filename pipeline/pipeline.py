@@ -162,7 +162,8 @@ def local_beam_args() -> list[str]:
     major, minor = (int(part) for part in apache_beam.__version__.split(".")[:2])
     # Newer Beam's DirectRunner tries to download a binary first.
     runner = ["--runner=FnApiRunner"] if (major, minor) > (2, 65) else []
-    return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1"]
+    # With an image named, TFX does not pack itself for remote workers, which takes three seconds a node.
+    return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
 def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
