@@ -1,0 +1,163 @@
+"""`specialist prior` and `specialist plan` on a run that is written for it."""
+
+import csv
+import json
+import pathlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from typer.testing import CliRunner
+
+from components.example_gen import index
+from components.importance_resampler import plan, strategies
+from components.importance_resampler.pairs import Pairs
+from components.prior_estimator import label_prior
+from components.prior_estimator.assumption import Assumption
+from pipeline import cli, record
+
+NAMES = ("eta", "zeta", "[b]eta", "none")
+LABELS = [[0], [1], [1], [2, 0], [1], [2]]
+PRIOR = label_prior.LabelPrior(
+    NAMES,
+    np.array([2, 3, 2, 0]),
+    np.array([0.6, 0.25, 0.05, 0.1]),
+    estimator="em",
+    temperature=1.25,
+    num_images=40,
+    interval=(np.array([0.5, 0.2, 0.0, 0.0]), np.array([0.7, 0.3, 0.1, 0.2])),
+    assumption=Assumption(
+        np.array([5, 2, 0, 0]), np.array([1.0, 2.5, np.nan, np.nan]), np.array([False, True, False, False])
+    ),
+)
+
+
+@pytest.fixture
+def workspace(tmp_path) -> str:
+    """A run with two targets, `pets` with the arms same_distribution and uniform_subsample, and `dishes` with none."""
+    rows = pa.table(
+        {
+            "source_id": [f"id-{i}" for i in range(6)],
+            "key": pa.array([index.id_key(f"id-{i}") for i in range(6)], pa.uint64()),
+            "labels": pa.array(LABELS, pa.list_(pa.int32())),
+        }
+    )
+    nodes = {}
+
+    def write(node: str, output: str, file: str, table: pa.Table) -> None:
+        path = tmp_path / node / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
+        nodes[node] = record.Node("done", 1.0, {output: [str(tmp_path / node)]})
+
+    write("source-examples", "index", "Split-train/index-00000-of-00002.parquet", rows.slice(0, 4))
+    write("source-examples", "index", "Split-train/index-00001-of-00002.parquet", rows.slice(4))
+    pairs = Pairs.of_index(rows, 4)
+    for arm in ("same_distribution", "uniform_subsample"):
+        settings = strategies.Settings(arm, n=5)
+        sample = strategies.draw(settings, pairs, PRIOR)
+        labels = plan.labels_table(sample, pairs, PRIOR, settings)
+        write(f"pets-{arm.replace('_', '-')}-resample", "plan", plan.LABELS_FILE, labels)
+        (tmp_path / f"{arm}.json").write_text(json.dumps(sample.copies.tolist()))
+    for target in ("pets", "dishes"):
+        write(f"{target}-prior", "label_prior", label_prior.FILE_NAME, label_prior.to_table(PRIOR))
+    record.write(str(tmp_path), "now", record.Record({"targets": {"pets": {}, "dishes": {}}}, nodes))
+    return str(tmp_path)
+
+
+@pytest.fixture
+def specialist(workspace, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def specialist(command: str, *arguments: str) -> tuple[int, list[str], str]:
+        """Returns the exit code, the lines of standard output, and standard error."""
+        done = CliRunner().invoke(cli.app, [command, workspace, *arguments])
+        return done.exit_code, [line.rstrip() for line in done.stdout.splitlines()], done.stderr
+
+    return specialist
+
+
+def names_of(lines: list[str]) -> list[str]:
+    """Returns the first column of the table that ends `lines`."""
+    (rule,) = (i for i, line in enumerate(lines) if "──" in line)
+    return [line.split()[0] for line in lines[rule + 1 :] if line.strip()]
+
+
+def test_prior_shows_the_labels_that_matter_first(specialist):
+    code, lines, _ = specialist("prior", "--target", "pets")
+    assert code == 0
+    assert "estimator             em" in lines
+    assert "lost_mass             0.1" in lines
+    assert names_of(lines) == ["eta", "zeta", "none", "[b]eta"]
+    (zeta,) = (line for line in lines if line.split()[:1] == ["zeta"])
+    assert zeta.split() == ["zeta", "3", "0.429", "0.25", "0.2", "0.3", "0.648", "2", "2.5", "yes"]
+
+
+def test_prior_from_the_bottom_and_no_more_than_asked(specialist):
+    _, lines, _ = specialist("prior", "--target", "pets", "--bottom", "--rows", "2")
+    assert names_of(lines) == ["[b]eta", "none"]
+
+
+def test_prior_of_labels_that_are_searched(specialist):
+    # A name that is just that comes before names that contain it.
+    assert names_of(specialist("prior", "--target", "pets", "--label", "eta")[1]) == ["eta"]
+    assert names_of(specialist("prior", "--target", "pets", "--label", "ETA")[1]) == ["eta", "zeta", "[b]eta"]
+    assert names_of(specialist("prior", "--target", "pets", "--label", "[b", "--label", "none")[1]) == [
+        "[b]eta",
+        "none",
+    ]
+
+
+def test_prior_as_csv(specialist, tmp_path):
+    path = tmp_path / "prior.csv"
+    assert specialist("prior", "--target", "dishes", "--rows", "1", "--csv", str(path))[0] == 0
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    assert [row["name"] for row in rows] == list(NAMES)
+    assert float(rows[1]["target_prior_high"]) == 0.3
+    assert not [file for file in path.parent.iterdir() if file.suffix == ".tmp"]
+
+
+def test_plan_by_label(specialist):
+    _, lines, _ = specialist("plan", "--target", "pets", "--arm", "same_distribution")
+    assert "n                     5" in lines
+    rows = {line.split()[0]: line.split() for line in lines if line.split()[:1] and line.split()[0] in NAMES}
+    # Largest remainder of 5 × (0.6, 0.25, 0.05) / 0.9.
+    assert {name: row[3] for name, row in rows.items()} == {"eta": "3", "zeta": "2", "[b]eta": "0", "none": "0"}
+    assert rows["eta"][4:6] == ["2", "1"]
+
+
+@pytest.mark.parametrize("arm", ["same_distribution", "uniform_subsample"])
+def test_plan_says_how_often_an_example_is_taken(specialist, workspace, arm):
+    copies = json.loads(pathlib.Path(workspace, f"{arm}.json").read_text())
+    for i, times in enumerate(copies):
+        code, lines, _ = specialist("plan", "--target", "pets", "--arm", arm, "--example", f"id-{i}")
+        labels = ", ".join(NAMES[label] for label in LABELS[i])
+        assert (code, lines[0]) == (0, f"id-{i}: {labels}: taken {times} times by {arm}")
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments", "message"),
+    [
+        ("prior", [], "--target: the run has several; choose one of pets, dishes"),
+        ("prior", ["--target", "cars"], "--target: 'cars' is not in this run; choose one of pets, dishes"),
+        ("prior", ["--target", "pets", "--label", "theta"], "--label: no source label is or contains 'theta'"),
+        (
+            "plan",
+            ["--target", "pets"],
+            "--arm: the run has several; choose one of same_distribution, uniform_subsample",
+        ),
+        ("plan", ["--target", "dishes"], "--arm: the run has none"),
+        (
+            "plan",
+            ["--target", "pets", "--arm", "uniform_subsample", "--example", "id-9"],
+            "--example: the source's train split has no 'id-9'",
+        ),
+    ],
+    ids=["several-targets", "no-target", "no-label", "several-arms", "no-arm", "no-example"],
+)
+def test_mistakes(specialist, command, arguments, message):
+    code, _, stderr = specialist(command, *arguments)
+    assert code == 1
+    assert stderr.startswith(f"error: {message}")
+    assert len(stderr.splitlines()) == 1
