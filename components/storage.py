@@ -77,7 +77,7 @@ def read_records(path: str) -> Iterator[bytes]:
         yield from batch
 
 
-def repeated_records(path: str, copies, *columns, block: int = 1024) -> tf.data.Dataset:
+def repeated_records(path: str, copies, *columns, block: int = 128) -> tf.data.Dataset:
     """Returns the records of the gzip TFRecord file at `path`, each as often as `copies` says, in its order.
 
     Args:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import typing
 
 import PIL.Image
 import pytest
@@ -74,6 +75,35 @@ def test_only_what_a_change_reaches_runs_again(tmp_path, monkeypatch):
     again = executed(run(tmp_path, "finetune.learning_rate=0.05"))
     assert again >= {"digits-prior", "digits-same-distribution-resample", "digits-same-distribution-specialist"}
     assert not again & {"source-classifier", "digits-predictions", "source-entire-source-specialist"}
+
+
+def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(tmp_path):
+    only = ("targets.digits.arms=[same_distribution]", "targets.digits.push=null")
+    run(tmp_path, *only)
+    trained = {"digits-same-distribution-specialist", "digits-same-distribution-finetune"}
+    drawn = {"digits-same-distribution-resample", *trained}
+    estimated = {"digits-prior", *drawn}
+    for overrides, expected in (
+        (["prior.temperature=1.0"], estimated),
+        (["prior.estimator=em", "prior.temperature=fitted"], estimated),
+        (["resample.n=301"], drawn),
+        (["resample.seed=5"], drawn),
+        (["resample.max_repeats=2"], drawn),
+        (["targets.digits.arms=[elastic_distribution]"], {node.replace("same", "elastic") for node in drawn}),
+    ):
+        assert executed(run(tmp_path, *only, *overrides)) == expected, overrides
+
+
+@pytest.mark.slow
+def test_every_arm_goes_the_same_way(tmp_path):
+    arms = [arm for arm in typing.get_args(config.Arm) if arm != "entire_source"]
+    results = run(
+        tmp_path,
+        *("targets.digits.push=emd_subset", f"targets.digits.arms={arms}", "targets.digits.label_subset=[digits]"),
+        *("resample.materialise=true", "prior.estimator=em", "prior.temperature=fitted"),
+    )
+    assert {f"digits-{arm.replace('_', '-')}-finetune" for arm in arms} <= executed(results)
+    assert len(versions(tmp_path)) == 1
 
 
 @pytest.mark.slow
