@@ -85,7 +85,7 @@ def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(
     estimated = {"digits-prior", *drawn}
     for overrides, expected in (
         (["prior.temperature=1.0"], estimated),
-        (["prior.estimator=em", "prior.temperature=fitted"], estimated),
+        (["prior.estimator=em", "prior.temperature=1.0"], estimated),
         (["resample.n=301"], drawn),
         (["resample.seed=5"], drawn),
         (["resample.max_repeats=2"], drawn),
@@ -100,7 +100,7 @@ def test_every_arm_goes_the_same_way(tmp_path):
     results = run(
         tmp_path,
         *("targets.digits.push=emd_subset", f"targets.digits.arms={arms}", "targets.digits.label_subset=[digits]"),
-        *("resample.materialise=true", "prior.estimator=em", "prior.temperature=fitted"),
+        *("resample.materialise=true", "prior.estimator=em", "prior.temperature=1.0"),
     )
     assert {f"digits-{arm.replace('_', '-')}-finetune" for arm in arms} <= executed(results)
     assert len(versions(tmp_path)) == 1
