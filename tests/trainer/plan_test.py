@@ -119,7 +119,12 @@ def test_a_plan_with_another_number_of_files_is_refused(source, tmp_path):
 def test_the_materialised_sample_is_what_the_plan_takes(source, tmp_path):
     records, _ = source(3, [1] * 11)
     prior = label_prior.LabelPrior(
-        NAMES, np.bincount(LABELS), np.array([0.2, 0.1, 0.7]), estimator="mean_prediction", temperature=2.0, num_images=1
+        NAMES,
+        np.bincount(LABELS),
+        np.array([0.2, 0.1, 0.7]),
+        estimator="mean_prediction",
+        temperature=2.0,
+        num_images=1,
     )
     storage.write_table(str(tmp_path / "prior" / label_prior.FILE_NAME), label_prior.to_table(prior))
     inputs = {

@@ -1,0 +1,287 @@
+"""The ExampleGen on TFDS data sets that are prepared here: from the pictures to the files of the three artifacts."""
+
+import dataclasses
+import hashlib
+import pathlib
+import re
+
+import apache_beam as beam
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
+from tfx.utils import json_utils
+
+import components
+from components import storage
+from components.example_gen import executor, index, tfds_reader, vocabulary
+from components.example_gen.tfds_reader import TfdsDataset
+
+# By its full name, which every Beam version knows.
+RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+NAMES = ["cat", "dog, wet", "emu"]
+FEATURES = {
+    "image": tfds.features.Image(shape=(None, None, 3)),
+    "labels": tfds.features.Sequence(tfds.features.ClassLabel(names=NAMES)),
+    "name": tfds.features.Text(),
+}
+PARENTS = {"dog, wet": ["pet", "mammal"], "emu": ["bird"]}
+SIZES = {"train": 23, "eval": 5, "test": 1}
+SPLITS = {"train": "train", "eval": "validation[:5]", "test": "validation[-1:]"}
+
+
+@dataclasses.dataclass
+class Generated:
+    """What the ExampleGen left."""
+
+    examples: standard_artifacts.Examples
+    index: pathlib.Path
+    vocabulary: pathlib.Path
+
+    def shards(self, split: str) -> list[list[dict[str, list]]]:
+        """Shard → record → feature → values, read as the names of the files say."""
+        paths = storage.files(self.examples.path(split=split))
+        pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
+        numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
+        assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
+        return [[features_of(record) for record in storage.read_records(path)] for path in paths]
+
+    def index_shards(self, split: str) -> list[list[dict]]:
+        return [
+            storage.read_table(path).to_pylist()
+            for path in storage.files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
+        ]
+
+    def files(self) -> dict[str, str]:
+        """Path → hash of its content, of all files of all artifacts."""
+        root = self.vocabulary.parent
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+
+def features_of(record: bytes) -> dict[str, list]:
+    features = tf.train.Example.FromString(record).features.feature
+    return {name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in features.items()}
+
+
+@pytest.fixture(scope="module")
+def generate(tmp_path_factory):
+    def run(
+        dataset: TfdsDataset,
+        shards: int = 0,
+        beam_arguments: tuple[str, ...] = (),
+        root: pathlib.Path | None = None,
+    ) -> Generated:
+        root = root or tmp_path_factory.mktemp("run")
+        examples, rows, labels = standard_artifacts.Examples(), components.ExampleIndex(), components.LabelVocabulary()
+        examples.uri, rows.uri, labels.uri = (str(root / name) for name in ("examples", "index", "vocabulary"))
+        # Not by beam_pipeline_args, for which TFX packs itself up first, as for remote workers: seconds each time.
+        context = base_beam_executor.BaseBeamExecutor.Context(
+            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
+        )
+        executor.Executor(context).Do(
+            {},
+            {"examples": [examples], "index": [rows], "vocabulary": [labels]},
+            {
+                "dataset": json_utils.dumps(dataclasses.asdict(dataset)),
+                "shards": shards,
+                "fingerprint": "1",
+                "code_version": "1",
+            },
+        )
+        return Generated(examples, root / "index", root / "vocabulary")
+
+    return run
+
+
+def rows_of(picture, split: str, count: int) -> list[dict]:
+    """PNGs and JPEGs of different sizes, with one or two labels."""
+    return [
+        {
+            "image": picture(i, 3 + i % 2, 5 + i % 3, "PNG" if i % 3 else "JPEG"),
+            "labels": [[2], [0, 1], [1]][i % 3],
+            "name": f"{split}/{i:02d}",
+        }
+        for i in range(count)
+    ]
+
+
+@pytest.fixture(scope="module")
+def rows(picture) -> dict[str, list[dict]]:
+    return {"train": rows_of(picture, "train", 23), "validation": rows_of(picture, "validation", 6)}
+
+
+@pytest.fixture(scope="module")
+def zoo(prepare, rows) -> TfdsDataset:
+    # Of a name of its own, and with names of features that are not the usual ones.
+    names = {"splits": SPLITS, "label_key": "labels", "id_key": "name"}
+    return prepare(rows, FEATURES, name="zoo", files=2, metadata={"parents": PARENTS}, **names)
+
+
+@pytest.fixture(scope="module")
+def generated(generate, zoo) -> Generated:
+    """In four shards."""
+    return generate(zoo, shards=4)
+
+
+@pytest.fixture
+def expected(rows) -> dict[str, dict]:
+    """Id → what its record has to hold."""
+    return {
+        row["name"]: {
+            "image/encoded": [row["image"]],
+            "image/format": [b"png" if i % 3 else b"jpeg"],
+            "image/height": [3 + i % 2],
+            "image/width": [5 + i % 3],
+            "image/class/label": row["labels"],
+            "image/class/text": [NAMES[label].encode() for label in row["labels"]],
+            "image/source_id": [row["name"].encode()],
+        }
+        for split in rows.values()
+        for i, row in enumerate(split)
+    }
+
+
+def by_id(records: list[dict]) -> list[dict]:
+    return sorted(records, key=lambda record: record["image/source_id"])
+
+
+def ids(shards: list[list[dict]]) -> list[list[str]]:
+    return [[record["image/source_id"][0].decode() for record in records] for records in shards]
+
+
+def test_every_example_is_there_once_and_is_what_was_read(generated, expected):
+    assert sorted(generated.examples.splits) == ["eval", "test", "train"]
+    found = {}
+    for split, size in SIZES.items():
+        records = [record for shard in generated.shards(split) for record in shard]
+        assert len(records) == size
+        found |= {record["image/source_id"][0].decode(): record for record in records}
+    assert found == expected
+    train = {name for names in ids(generated.shards("train")) for name in names}
+    assert train == {f"train/{i:02d}" for i in range(23)}
+
+
+def test_tfx_knows_how_to_read_them(generated):
+    assert examples_utils.get_payload_format_string(generated.examples) == "FORMAT_TF_EXAMPLE"
+    assert examples_utils.get_file_format(generated.examples) == "tfrecords_gzip"
+
+
+def test_the_index_has_the_rows_of_the_records_in_their_order(generated):
+    for split in SIZES:
+        described = [
+            [
+                {
+                    "source_id": record["image/source_id"][0].decode(),
+                    "key": index.id_key(record["image/source_id"][0].decode()),
+                    "labels": record["image/class/label"],
+                    "split": split,
+                    "format": record["image/format"][0].decode(),
+                    "height": record["image/height"][0],
+                    "width": record["image/width"][0],
+                    "bytes": len(record["image/encoded"][0]),
+                    "content_hash": index.content_hash(record["image/encoded"][0]),
+                }
+                for record in records
+            ]
+            for records in generated.shards(split)
+        ]
+        assert generated.index_shards(split) == described
+
+
+def test_a_key_decides_where_an_example_stands(generated):
+    shards = ids(generated.shards("train"))
+    for shard, names in enumerate(shards):
+        keys = [index.id_key(name) for name in names]
+        assert keys == sorted(keys)
+        assert {key % 4 for key in keys} <= {shard}
+    assert sum(map(len, shards)) == 23
+
+
+def test_every_shard_is_there_even_when_it_is_empty(generated):
+    (name,) = [name for names in ids(generated.shards("test")) for name in names]
+    sizes = [int(shard == index.id_key(name) % 4) for shard in range(4)]
+    assert [len(records) for records in generated.shards("test")] == sizes
+    assert [len(records) for records in generated.index_shards("test")] == sizes
+    names = {path.rsplit("/", 1)[1] for path in generated.files() if path.startswith("index/Split-test/")}
+    assert names == {f"index-{shard:05d}-of-00004.parquet" for shard in range(4)}
+    # Together they are one table: an empty one too has the columns.
+    table = storage.read_table(storage.files(str(generated.index / "Split-test"), index.FILE_PATTERN))
+    assert table.schema.equals(index.SCHEMA)
+
+
+def test_the_vocabulary(generated):
+    text = (generated.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8")
+    assert vocabulary.loads(text) == vocabulary.make(NAMES, PARENTS)
+
+
+def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zoo):
+    one = generate(zoo, shards=1)
+    for split in SIZES:
+        (alone,) = one.shards(split)
+        together = [record for records in generated.shards(split) for record in records]
+        assert len(generated.shards(split)) == 4
+        assert by_id(alone) == by_id(together)
+
+
+def test_files_do_not_depend_on_who_reads_what(generate, generated, zoo, monkeypatch):
+    def seven_parts(dataset, split):
+        runs = tfds.even_splits(dataset.splits[split], min(7, SIZES[split]))
+        return [tfds_reader.Part(split, run) for run in reversed(runs)]
+
+    monkeypatch.setattr(tfds_reader, "parts", seven_parts)
+    files = generate(zoo, shards=4).files()
+    assert files == generated.files()
+    assert len(files) == 3 * 4 * 2 + 1
+
+
+@pytest.mark.slow
+def test_files_do_not_depend_on_the_runner(generate, generated, zoo):
+    several = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
+    assert generate(zoo, 4, several).files() == generated.files()
+
+
+def test_small_splits_without_ids(generate, zoo, rows):
+    generated = generate(dataclasses.replace(zoo, id_key=None))
+    assert [len(generated.shards(split)) for split in SIZES] == [1, 1, 1]  # a file each, unless it is asked for more
+    (names,) = ids(generated.shards("train"))
+    assert set(names) == {index.content_hash(row["image"]) for row in rows["train"]}
+
+
+@pytest.mark.parametrize("id_key", ["name", None])
+def test_what_occurs_twice(generate, prepare, picture, id_key):
+    pairs = [(0, "m"), (1, "m"), (0, "n")]
+    rows = [{"image": picture(value), "labels": [0], "name": name} for value, name in pairs]
+    dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key=id_key)
+    source_id = "m" if id_key else index.content_hash(picture(0))
+    message = f"source_id: '{source_id}' occurs twice in .*/Split-train; set id_key to a feature that is unique"
+    with pytest.raises(ValueError, match=message):
+        generate(dataset, shards=3)
+
+
+def test_an_example_without_a_label_is_named(generate, prepare, picture):
+    rows = [{"image": picture(i), "labels": [2] * (i != 3), "name": f"n{i}"} for i in range(5)]
+    dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key="name")
+    with pytest.raises(ValueError, match=r"example 'n3': labels \(\) outside the vocabulary of 3 names"):
+        generate(dataset)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"splits": {"train": "train", "eval": "valid"}}, r"^splits\.eval: 'valid' does not fit 'zoo'"),
+        ({"splits": {"train": "train[:0]"}}, r"^splits\.train: 'train\[:0\]' selects no example"),
+        ({"label_key": "name"}, r"^label_key: 'name' of 'zoo' is a Text, not a ClassLabel"),
+        ({"name": "zoos"}, r"^dataset: 'zoos' is not a TFDS data set"),
+    ],
+    ids=["split", "empty split", "label", "name"],
+)
+def test_what_cannot_be_read_is_refused_before_anything_is_written(generate, zoo, tmp_path, changes, message):
+    with pytest.raises(ValueError, match=message):
+        generate(dataclasses.replace(zoo, **changes), root=tmp_path)
+    assert list(tmp_path.iterdir()) == []
