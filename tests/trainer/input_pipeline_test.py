@@ -154,6 +154,16 @@ class TrainingBatchesTest(tf.test.TestCase):
             self.assertAllEqual(image, original[:, ::-1] if is_mirrored else original)
         self.assertBetween(int(mirrored), 160, 240)  # four standard deviations of 400 coins
 
+    def test_flip_and_shift_are_independent(self):
+        original = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+        dataset = self.batches([self.write_split([png(original)], [0])], 8, batch_size=100, shift=2, flip=True)
+        seen = set()
+        for image in np.concatenate([images for images, _ in dataset])[..., 0].astype(int):
+            mirrored = image[8, 8] < image[8, 7]
+            down, right = np.divmod((image[:, ::-1] if mirrored else image)[8, 8], 16) - np.array([8, 8])
+            seen.add((bool(mirrored), int(down), int(right)))
+        self.assertEqual(seen, set(itertools.product((False, True), range(-2, 3), range(-2, 3))))
+
     def test_without_augmentation_images_are_as_they_were(self):
         original = np.random.default_rng(2).integers(0, 256, (16, 16, 1))
         for images, _ in self.batches([self.write_split([png(original)], [0])], 4):

@@ -1,0 +1,179 @@
+import os
+import pathlib
+import shutil
+
+import pytest
+from tfx.types import Channel, artifact_utils, standard_artifacts
+from tfx.utils import json_utils
+
+from components import artifacts, code_version
+from trainer import component, run
+from trainer.component import Trainer
+
+BACKBONE = {"name": "compact_cnn", "options": {}}
+
+
+def trainer(**changes) -> Trainer:
+    arguments = {
+        "run_fn": "trainer.pretrain.run_fn",
+        "examples": Channel(type=standard_artifacts.Examples),
+        "vocabulary": Channel(type=artifacts.LabelVocabulary),
+        "custom_config": {"seed": 7, "backbone": BACKBONE},
+    }
+    return Trainer(**{**arguments, **changes})
+
+
+def test_inputs_and_outputs():
+    node = trainer()
+    assert {name: channel.type for name, channel in node.inputs.items()} == {
+        "examples": standard_artifacts.Examples,
+        "vocabulary": artifacts.LabelVocabulary,
+    }
+    assert {name: channel.type for name, channel in node.outputs.items()} == {
+        "model": standard_artifacts.Model,
+        "model_run": standard_artifacts.ModelRun,
+    }
+    more = trainer(
+        train_examples=Channel(type=standard_artifacts.Examples), base_model=Channel(type=standard_artifacts.Model)
+    )
+    assert set(more.inputs) - set(node.inputs) == {"train_examples", "base_model"}
+
+
+def test_what_the_run_fn_is_told():
+    properties = trainer().exec_properties
+    assert properties["run_fn"] == "trainer.pretrain.run_fn"
+    assert json_utils.loads(properties["custom_config"]) == {"seed": 7, "backbone": BACKBONE}
+    assert trainer().executor_spec.executor_class is component.Executor
+
+
+@pytest.fixture
+def our_code(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
+    """Returns the cache key of a Trainer after a module of this project has changed, in a copy of its files."""
+    root = pathlib.Path(component.__file__).parents[1]
+    find = code_version._path
+
+    def in_the_copy(module: str) -> pathlib.Path | None:
+        path = find(module)
+        return path and tmp_path / path.relative_to(root)
+
+    for package in ("components", "trainer"):
+        shutil.copytree(root / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code_version, "_path", in_the_copy)
+
+    def version(changed: str | None = None, **changes) -> str:
+        path = tmp_path / changed if changed else None
+        before = path.read_text() if path else ""
+        if path:
+            path.write_text(before + "\nCHANGED = True\n")
+        try:
+            return trainer(**changes).exec_properties["code_version"]
+        finally:
+            if path:
+                path.write_text(before)
+
+    return version
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "trainer/pretrain.py",
+        "trainer/training.py",
+        "trainer/schedules.py",
+        "trainer/serving.py",
+        "trainer/component.py",
+        "trainer/models/classifier.py",
+        "trainer/models/compact_cnn.py",  # reached by the name in the registry only
+        "components/example_gen/vocabulary.py",
+    ],
+)
+def test_the_cache_key_changes_with_the_code_that_runs(our_code, module):
+    assert our_code(module) != our_code()
+
+
+@pytest.mark.parametrize("module", ["trainer/finetune.py", "trainer/models/inception_v3.py", "components/sharding.py"])
+def test_and_with_no_other(our_code, module):
+    assert our_code(module) == our_code()
+
+
+def test_fine_tuning_does_not_name_a_backbone(our_code):
+    finetune = {"run_fn": "trainer.finetune.run_fn", "custom_config": {"seed": 7}}
+    assert our_code("trainer/finetune.py", **finetune) != our_code(**finetune)
+    assert our_code("trainer/models/compact_cnn.py", **finetune) == our_code(**finetune)
+    assert our_code(**finetune) == our_code(**{**finetune, "custom_config": {"seed": 7, "backbone": None}})
+
+
+def test_an_unknown_backbone_fails_while_the_pipeline_is_made():
+    with pytest.raises(ValueError, match=r"did you mean compact_cnn\?"):
+        trainer(custom_config={"backbone": {"name": "compact-cnn"}})
+
+
+class Recorded:
+    """The executor, with a training that only keeps what it is given."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+
+    def train(self, fn_args, make_model) -> None:
+        self.fn_args = fn_args
+        os.makedirs(fn_args.serving_model_dir)  # without which TFX's executor takes the run for failed
+
+    def __call__(self, **inputs):
+        """Runs the executor with these inputs, besides those that are always there."""
+        outputs = {"model": standard_artifacts.Model(), "model_run": standard_artifacts.ModelRun()}
+        for name, artifact in outputs.items():
+            artifact.uri = str(self.root / "out" / name)
+        component.Executor().Do(
+            {
+                "examples": [self.examples("examples", ["train", "eval", "test"])],
+                "vocabulary": [self.placed(artifacts.LabelVocabulary(), "vocabulary")],
+                **inputs,
+            },
+            {name: [artifact] for name, artifact in outputs.items()},
+            trainer().exec_properties,
+        )
+        return self.fn_args
+
+    def placed(self, artifact, name: str):
+        artifact.uri = str(self.root / name)
+        return artifact
+
+    def examples(self, name: str, splits: list[str]) -> standard_artifacts.Examples:
+        examples = self.placed(standard_artifacts.Examples(), name)
+        examples.split_names = artifact_utils.encode_split_names(splits)
+        return examples
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch) -> Recorded:
+    recorded = Recorded(tmp_path)
+    monkeypatch.setattr(run, "train_and_export", recorded.train)
+    return recorded
+
+
+def test_the_executor_says_where_everything_lies(recorded, tmp_path):
+    fn_args = recorded()
+    assert fn_args.custom_config == {"seed": 7, "backbone": BACKBONE}
+    assert fn_args.split_patterns == {
+        split: [f"{tmp_path}/examples/Split-{split}/*"] for split in ("train", "eval", "test")
+    }
+    assert fn_args.vocabulary_path == f"{tmp_path}/vocabulary"
+    assert fn_args.model_dir == f"{tmp_path}/out/model"
+    assert fn_args.serving_model_dir == f"{tmp_path}/out/model/Format-Serving"
+    assert fn_args.model_run_dir == f"{tmp_path}/out/model_run"
+    assert fn_args.base_model_dir is None
+
+
+def test_other_training_examples_replace_the_split_train_alone(recorded, tmp_path):
+    fn_args = recorded(train_examples=[recorded.examples("sample", ["train"])])
+    assert fn_args.split_patterns == {
+        "train": [f"{tmp_path}/sample/Split-train/*"],
+        "eval": [f"{tmp_path}/examples/Split-eval/*"],
+        "test": [f"{tmp_path}/examples/Split-test/*"],
+    }
+
+
+def test_the_base_model_is_the_whole_artifact(recorded, tmp_path):
+    os.makedirs(tmp_path / "base" / "Format-Serving")
+    fn_args = recorded(base_model=[recorded.placed(standard_artifacts.Model(), "base")])
+    assert fn_args.base_model_dir == f"{tmp_path}/base"

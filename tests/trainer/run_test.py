@@ -1,0 +1,169 @@
+"""Pre-training and fine-tuning as the Trainer component runs them, on a few tiny images."""
+
+import csv
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from tfx.types import Channel, artifact, artifact_utils, standard_artifacts
+
+from components import artifacts, storage
+from components.example_gen import vocabulary
+from trainer import component, run, serving
+
+SOURCE, TARGET = ("alpha", "beta", "gamma", "δ"), ("nul", "één")
+SOURCE_SPLITS = {"train": 12, "eval": 5}
+TARGET_SPLITS = {"train": 6, "eval": 4, "test": 3}
+IMAGE = {"size": 16, "channels": 1}
+BACKBONE = {"name": "compact_cnn", "options": {}}
+RECIPE = {"steps": 3, "batch_size": 4, "learning_rate": 0.05, "dropout": 0.2, "shift": 1, "l2": 1e-4}
+
+
+class Trainings:
+    """Artifacts under one folder, and the executor."""
+
+    def __init__(self, root: pathlib.Path, write_split):
+        self.root = root
+        self.write_split = write_split
+
+    def data(self, side: str, names: tuple[str, ...], splits: dict[str, int]) -> dict[str, list[artifact.Artifact]]:
+        """Writes Examples, whose labels follow one after the other, and their vocabulary."""
+        random = np.random.default_rng(len(names))
+        examples = self.at(standard_artifacts.Examples(), f"{side}-examples")
+        examples.split_names = artifact_utils.encode_split_names(list(splits))
+        for split, count in splits.items():
+            images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in range(count)]
+            labels = [index % len(names) for index in range(count)]
+            self.write_split(examples.uri, images, labels, names=names, split=split, shards=2)
+        words = self.at(artifacts.LabelVocabulary(), f"{side}-vocabulary")
+        table = vocabulary.dumps(vocabulary.make(names))
+        storage.write_text(os.path.join(words.uri, vocabulary.FILE_NAME), table)
+        return {"examples": [examples], "vocabulary": [words]}
+
+    def at(self, made: artifact.Artifact, name: str) -> artifact.Artifact:
+        made.uri = str(self.root / name)
+        return made
+
+    def __call__(self, run_fn: str, name: str, inputs: dict[str, list[artifact.Artifact]], **config) -> pathlib.Path:
+        """Trains; returns the folder of the model, beside which the one of the run ends in `-run`."""
+        model = self.at(standard_artifacts.Model(), name)
+        model_run = self.at(standard_artifacts.ModelRun(), f"{name}-run")
+        node = component.Trainer(
+            run_fn=f"trainer.{run_fn}.run_fn",
+            examples=Channel(type=standard_artifacts.Examples),
+            vocabulary=Channel(type=artifacts.LabelVocabulary),
+            custom_config={"recipe": RECIPE, "image": IMAGE, "seed": 5, **config},
+        )
+        component.Executor().Do(inputs, {"model": [model], "model_run": [model_run]}, node.exec_properties)
+        return self.root / name
+
+
+@pytest.fixture(scope="module")
+def trainings(tmp_path_factory, write_split) -> Trainings:
+    return Trainings(tmp_path_factory.mktemp("trainings"), write_split)
+
+
+@pytest.fixture(scope="module")
+def source(trainings) -> dict[str, list[artifact.Artifact]]:
+    return trainings.data("source", SOURCE, SOURCE_SPLITS)
+
+
+@pytest.fixture(scope="module")
+def target(trainings) -> dict[str, list[artifact.Artifact]]:
+    return trainings.data("target", TARGET, TARGET_SPLITS)
+
+
+@pytest.fixture(scope="module")
+def pretrained(trainings, source) -> pathlib.Path:
+    return trainings("pretrain", "pretrained", source, backbone=BACKBONE)
+
+
+@pytest.fixture(scope="module")
+def tuned(trainings, target, pretrained) -> pathlib.Path:
+    base = trainings.at(standard_artifacts.Model(), pretrained.name)
+    # So small a learning rate moves the weights a little: a backbone that started anew would be far away.
+    return trainings("finetune", "tuned", {**target, "base_model": [base]}, recipe={**RECIPE, "learning_rate": 1e-3})
+
+
+def load(model: pathlib.Path) -> keras.Model:
+    return keras.saving.load_model(model / serving.KERAS_FILE, compile=False)
+
+
+def metrics_and_history(model: pathlib.Path) -> tuple[dict, list[dict[str, str]]]:
+    folder = model.with_name(f"{model.name}-run")
+    with open(folder / run.HISTORY_FILE, newline="") as file:
+        return json.loads((folder / run.METRICS_FILE).read_text()), list(csv.DictReader(file))
+
+
+def test_pre_training_reports_metrics_and_history(pretrained):
+    metrics, history = metrics_and_history(pretrained)
+    assert {split: values["examples"] for split, values in metrics.items()} == {"eval": 5}
+    assert set(metrics["eval"]) == {
+        "examples",
+        "accuracy",
+        "top_5_accuracy",
+        "mean_per_class_accuracy",
+        "cross_entropy",
+    }
+    assert set(history[0]) == {"step", "steps", "loss", "images_per_second"}
+    assert (history[-1]["step"], history[-1]["steps"]) == ("3", "3")
+    assert 0.5 < float(history[0]["loss"]) < 5  # about log 4, before anything is learnt
+
+
+def test_fine_tuning_starts_from_the_backbone_and_moves_all_of_it(pretrained, tuned):
+    before, after = (load(model).get_layer("backbone").trainable_variables for model in (pretrained, tuned))
+    assert len(before) == len(after) == 12
+    for a, b in zip(before, after, strict=True):
+        assert 1e-6 < np.abs(a.numpy() - b.numpy()).max() < 1e-2, a.path
+
+
+def test_the_head_is_over_the_labels_of_its_own_vocabulary(pretrained, tuned):
+    assert load(pretrained).get_layer("head").kernel.shape == (128, len(SOURCE))
+    assert load(tuned).get_layer("head").kernel.shape == (128, len(TARGET))
+
+
+def test_the_metrics_are_those_of_the_model_that_is_served(tuned, target):
+    metrics, _ = metrics_and_history(tuned)
+    assert {split: values["examples"] for split, values in metrics.items()} == {"eval": 4, "test": 3}
+
+    served = tf.saved_model.load(str(tuned / "Format-Serving")).signatures["serving_default"]
+    shards = storage.files(target["examples"][0].path(split="test"))
+    records = [record for shard in shards for record in storage.read_records(shard)]
+    answer = served(examples=tf.constant(records))
+    assert {label.decode() for label in answer["top_labels"].numpy().ravel()} == set(TARGET)
+    features = [tf.train.Example.FromString(record).features.feature for record in records]
+    labels = [feature["image/class/label"].int64_list.value[0] for feature in features]
+    own = answer["probabilities"].numpy()[range(3), labels]
+    assert metrics["test"]["cross_entropy"] == pytest.approx(-np.log(own).mean(), rel=1e-4)
+
+
+def test_the_same_settings_give_the_same_model(trainings, source, pretrained):
+    again = trainings("pretrain", "again", source, backbone=BACKBONE)
+    for a, b in zip(load(pretrained).get_weights(), load(again).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_pre_training_needs_a_backbone(trainings, source):
+    with pytest.raises(ValueError, match="backbone: pre-training needs one"):
+        trainings("pretrain", "refused", source)
+    assert not (trainings.root / "refused").exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"recipe": {**RECIPE, "step": 3}}, r"unknown key 'step' \(did you mean 'steps'\?\)"),
+        ({"sead": 5}, r"unknown key 'sead' \(did you mean 'seed'\?\)"),
+        ({"seed": 5.0}, "valid integer"),
+        ({"backbone": {"name": "inception_v3"}}, "image.size: 16; inception_v3 needs at least 75"),
+        ({"distribution": "tpu"}, "distribution: 'tpu'; must be one of auto, cpu, mirrored"),
+    ],
+)
+def test_settings_that_are_refused(trainings, source, config, message):
+    with pytest.raises(ValueError, match=message):
+        trainings("pretrain", "refused", source, **{"backbone": BACKBONE, **config})
+    assert not (trainings.root / "refused").exists()

@@ -1,0 +1,145 @@
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from trainer import input_pipeline, serving
+from trainer.models import Backbone, Image, classifier
+
+IMAGE = Image(size=16, channels=1)
+NAMES = ("з", "ʒ", "7", "ვ", "Ω, ω", "猫")  # more than five, most of them not ASCII, one with a comma
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("artifact")
+
+
+@pytest.fixture(scope="module")
+def model(folder) -> keras.Model:
+    keras.utils.set_random_seed(2)
+    model = classifier.build(Backbone(name="compact_cnn").build(IMAGE), len(NAMES), dropout=0.5)
+    random = np.random.default_rng(1)
+    model(random.integers(0, 256, (8, 16, 16, 1), np.uint8), training=True)  # moves the moving statistics a little
+    # A random head gives nearly the same answer to everything; a comparison would not notice mixed-up images.
+    model.get_layer("head").set_weights([random.normal(0, 5, (128, len(NAMES))), random.normal(0, 1, len(NAMES))])
+    serving.export(
+        model,
+        IMAGE,
+        NAMES,
+        saved_model=str(folder / "Format-Serving"),
+        keras_file=str(folder / serving.KERAS_FILE),
+    )
+    return model
+
+
+@pytest.fixture(scope="module")
+def images() -> list[bytes]:
+    """One as the network wants it, one too large, not square and coloured, and a JPEG."""
+    random = np.random.default_rng(4)
+    exact = random.integers(0, 256, (16, 16, 1), np.uint8)
+    large = random.integers(0, 100, (40, 31, 3), np.uint8)
+    grey = random.integers(100, 256, (20, 17, 1), np.uint8)
+    return [tf.io.encode_png(exact).numpy(), tf.io.encode_png(large).numpy(), tf.io.encode_jpeg(grey).numpy()]
+
+
+def expected(model: keras.Model, images: list[bytes]) -> dict[str, np.ndarray]:
+    """What the model says of the images as training and evaluation decode them."""
+    outputs = model(tf.stack([input_pipeline.decode(image, IMAGE) for image in images]), training=False)
+    probabilities = tf.nn.softmax(outputs["logits"]).numpy()
+    return {"probabilities": probabilities, **{name: value.numpy() for name, value in outputs.items()}}
+
+
+def as_example(image: bytes) -> bytes:
+    """An Example with nothing but its image, as a client may send it."""
+    value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
+    return tf.train.Example(features=tf.train.Features(feature={"image/encoded": value})).SerializeToString()
+
+
+class SignaturesTest(tf.test.TestCase):
+    @pytest.fixture(autouse=True)
+    def _exported(self, folder, model, images):
+        self.folder, self.images, self.expected = folder, images, expected(model, images)
+        self.signatures = tf.saved_model.load(str(folder / "Format-Serving")).signatures
+
+    def check(self, outputs: dict[str, tf.Tensor], rows: slice) -> None:
+        probabilities = self.expected["probabilities"][rows]
+        self.assertEqual(set(outputs), {"probabilities", "top_labels", "top_probabilities"})
+        self.assertAllClose(outputs["probabilities"], probabilities, rtol=1e-5)
+        order = np.argsort(-probabilities, axis=1)[:, :5]
+        self.assertAllClose(outputs["top_probabilities"], np.take_along_axis(probabilities, order, axis=1), rtol=1e-5)
+        labels = [[name.decode() for name in row] for row in outputs["top_labels"].numpy()]
+        self.assertEqual(labels, [[NAMES[index] for index in row] for row in order])
+
+    def test_images_of_three_formats_and_sizes_in_one_batch(self):
+        self.check(self.signatures["image_bytes"](image_bytes=tf.constant(self.images)), slice(0, 3))
+
+    def test_a_single_image(self):
+        self.check(self.signatures["image_bytes"](image_bytes=tf.constant(self.images[1:2])), slice(1, 2))
+
+    def test_serialized_examples(self):
+        examples = [as_example(image) for image in self.images]
+        self.check(self.signatures["serving_default"](examples=tf.constant(examples)), slice(0, 3))
+        self.check(self.signatures["serving_default"](examples=tf.constant(examples[2:])), slice(2, 3))
+
+    def test_features(self):
+        outputs = self.signatures["features"](image_bytes=tf.constant(self.images))
+        self.assertEqual(set(outputs), {"logits", "features"})
+        self.assertAllClose(outputs["logits"], self.expected["logits"], rtol=1e-4, atol=1e-5)
+        self.assertAllClose(outputs["features"], self.expected["features"], rtol=1e-4, atol=1e-5)
+
+
+class ExportTest(tf.test.TestCase):
+    @pytest.fixture(autouse=True)
+    def _exported(self, folder, model, images):
+        self.folder, self.model, self.images = folder, model, images
+
+    def test_the_keras_file_lies_beside_what_is_pushed(self):
+        self.assertEqual({path.name for path in self.folder.iterdir()}, {"Format-Serving", "Format-Keras"})
+        self.assertEqual(list(self.folder.rglob("*.keras")), [self.folder / "Format-Keras" / "model.keras"])
+
+    def test_the_keras_file_is_the_model(self):
+        loaded = keras.saving.load_model(self.folder / serving.KERAS_FILE, compile=False)
+        pixels = tf.stack([input_pipeline.decode(image, IMAGE) for image in self.images])
+        self.assertAllEqual(loaded(pixels)["logits"], self.model(pixels)["logits"])
+
+    def test_tensorflow_alone_serves_it(self):
+        code = (
+            "import json, sys, tensorflow as tf\n"
+            "served = tf.saved_model.load(sys.argv[1]).signatures['image_bytes']\n"
+            "image = tf.constant([tf.io.read_file(sys.argv[2]).numpy()])\n"
+            "answer = served(image_bytes=image)\n"
+            "json.dump({\n"
+            "    'labels': [name.decode() for name in answer['top_labels'][0].numpy()],\n"
+            "    'probabilities': answer['probabilities'][0].numpy().tolist(),\n"
+            "    'ours': sorted({'trainer', 'components', 'pipeline', 'schemas'} & set(sys.modules)),\n"
+            "}, sys.stdout)\n"
+        )
+        image = self.folder.parent / "image.png"
+        image.write_bytes(self.images[1])
+        done = subprocess.run(
+            [sys.executable, "-I", "-c", code, str(self.folder / "Format-Serving"), str(image)],
+            cwd=self.folder.parent,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        answer = json.loads(done.stdout)
+        (probabilities,) = expected(self.model, self.images[1:2])["probabilities"]
+        self.assertEqual(answer["ours"], [])
+        self.assertAllClose(answer["probabilities"], probabilities, rtol=1e-5)
+        self.assertEqual(answer["labels"], [NAMES[index] for index in np.argsort(-probabilities)[:5]])
+
+
+def test_fewer_labels_than_five_are_all_returned(images):
+    model = classifier.build(Backbone(name="compact_cnn").build(IMAGE), 3)
+    served = serving.ServingModule(model, IMAGE, ("a", "b", "c")).concrete_signatures()["image_bytes"]
+    answer = served(image_bytes=tf.constant(images))
+    assert answer["top_probabilities"].shape == (3, 3)
+    for row in answer["top_labels"].numpy():
+        assert sorted(row) == [b"a", b"b", b"c"]
