@@ -27,7 +27,8 @@ class Metrics:
 def compute(logits: np.ndarray, labels: np.ndarray) -> Metrics:
     """Returns the metrics of `logits` [examples, classes] against `labels` int [examples].
 
-    An example counts as right when no other class has a higher logit, and fewer than k have one among the first k.
+    Classes rank by falling logits. Of equal ones the lower class comes first, as argmax has it: a network that says the
+    same of every class is right for one class, not for all.
 
     Raises:
       ValueError: there is no example, a label is not one of the classes, or a logit is not a finite number.
@@ -42,7 +43,8 @@ def compute(logits: np.ndarray, labels: np.ndarray) -> Metrics:
     if not finite.all():  # no logit is greater than NaN: such an example would count as right
         raise ValueError(f"logits: not finite for {(~finite).sum()} of {len(logits)} examples; the model is broken")
     own = logits[np.arange(len(labels)), labels]
-    rank = (logits > own[:, None]).sum(axis=1)
+    before = (logits == own[:, None]) & (np.arange(logits.shape[1]) < labels[:, None])
+    rank = ((logits > own[:, None]) | before).sum(axis=1)
     per_class = np.bincount(labels, minlength=logits.shape[1])
     right = np.bincount(labels, weights=rank == 0, minlength=logits.shape[1])
     return Metrics(

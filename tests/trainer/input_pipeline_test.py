@@ -88,7 +88,7 @@ class TrainingBatchesTest(tf.test.TestCase):
 
     def batches(self, patterns, count: int, seed: int = 3, **changes):
         dataset = input_pipeline.training_batches(patterns, self.image, recipe(**changes), seed=seed)
-        return [(images.numpy(), labels.numpy()) for images, labels in dataset.take(count)]
+        return [(images.numpy(), labels.numpy()) for images, labels, _ in dataset.take(count)]
 
     def levels(self, *args, **kwargs) -> list[list[int]]:
         return [images[:, 0, 0, 0].tolist() for images, _ in self.batches(*args, **kwargs)]
@@ -97,7 +97,7 @@ class TrainingBatchesTest(tf.test.TestCase):
         dataset = input_pipeline.training_batches(self.plain(5), self.image, recipe(shift=2, flip=True), seed=1)
         self.assertEqual(
             dataset.element_spec,
-            (tf.TensorSpec([5, 16, 16, 1], tf.uint8), tf.TensorSpec([5], tf.int64)),
+            (tf.TensorSpec([5, 16, 16, 1], tf.uint8), tf.TensorSpec([5], tf.int64), tf.TensorSpec([5], tf.float32)),
         )
 
     def test_every_epoch_holds_every_example_once_in_another_order(self):

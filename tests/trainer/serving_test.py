@@ -87,7 +87,10 @@ class SignaturesTest(tf.test.TestCase):
         self.check(self.signatures["serving_default"](examples=tf.constant(examples[2:])), slice(2, 3))
 
     def test_features(self):
-        outputs = self.signatures["features"](image_bytes=tf.constant(self.images))
+        # Decoding and the network, one after the other, as batch jobs call them.
+        pixels = [self.signatures["decode"](encoded=tf.constant(image))["pixels"] for image in self.images]
+        self.assertEqual({image.dtype for image in pixels}, {tf.uint8})
+        outputs = self.signatures["features"](pixels=tf.stack(pixels))
         self.assertEqual(set(outputs), {"logits", "features"})
         self.assertAllClose(outputs["logits"], self.expected["logits"], rtol=1e-4, atol=1e-5)
         self.assertAllClose(outputs["features"], self.expected["features"], rtol=1e-4, atol=1e-5)
