@@ -27,7 +27,11 @@ class ServingModule(tf.Module):
 
     def __init__(self, model: keras.Model, image: Image, label_names: tuple[str, ...]):
         super().__init__()
-        self._model, self._image = model, image
+        # The variables, and the model only inside a function. As an attribute it would be tracked twice, and whoever
+        # restores by name, as TensorFlow Serving does, would not find some of its variables.
+        self._variables = [variable.value for variable in model.variables]
+        self._network = lambda pixels: dict(model(pixels, training=False))
+        self._image = image
         self._label_names = tf.constant(label_names)
 
     def concrete_signatures(self) -> dict:
@@ -66,7 +70,7 @@ class ServingModule(tf.Module):
         return {"pixels": decode(encoded, self._image)}
 
     def _features(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return dict(self._model(pixels, training=False))
+        return self._network(pixels)
 
 
 def export(

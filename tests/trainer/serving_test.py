@@ -96,6 +96,16 @@ class SignaturesTest(tf.test.TestCase):
         self.assertAllClose(outputs["features"], self.expected["features"], rtol=1e-4, atol=1e-5)
 
 
+    def test_a_session_that_restores_by_name_as_tensorflow_serving_does(self):
+        with tf.compat.v1.Session(graph=tf.Graph()) as session:
+            loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(self.folder / "Format-Serving"))
+            signature = loaded.signature_def["image_bytes"]
+            probabilities = session.run(
+                signature.outputs["probabilities"].name, {signature.inputs["image_bytes"].name: self.images}
+            )
+        self.assertAllClose(probabilities, self.expected["probabilities"], rtol=1e-5)
+
+
 class ExportTest(tf.test.TestCase):
     @pytest.fixture(autouse=True)
     def _exported(self, folder, model, images):
