@@ -157,7 +157,8 @@ def bbse(
       source_rows: int [pairs], the source image of each pair; None: one label an image, in their order.
       weights: float [images] or [replicates, images], how much each target image counts; None: all the same.
       regularisation: λ. 0 is plain constrained least squares. None takes the largest λ whose residual stays within the
-        sampling noise that is expected of q and M.
+        sampling noise that is expected of q and M: a shift that is not seen in the noise is not believed. Under a
+        strong shift 0 comes nearer to the truth.
       names: label names, for messages.
       max_labels: how many labels with P_s > 0 are allowed. M is dense, and needs images of each of them.
       tolerance, max_iterations: of `simplex.LeastSquares`.

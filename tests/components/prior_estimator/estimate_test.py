@@ -70,6 +70,14 @@ def test_sigmoids_with_a_fitted_temperature():
     assert prior.activation == "sigmoid"
 
 
+def test_the_seed_reaches_the_interval():
+    one, same, other = (
+        estimate.estimate(Settings(bootstrap=20, seed=seed), NAMES, COUNTS, TARGET).interval for seed in (1, 1, 2)
+    )
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
 def test_smoothing_and_floor_reach_the_prior_and_its_interval():
     plain = estimate.estimate(Settings(bootstrap=50), NAMES, COUNTS, TARGET)
     smoothed = estimate.estimate(Settings(bootstrap=50, smoothing=0.4), NAMES, COUNTS, TARGET)

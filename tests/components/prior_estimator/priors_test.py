@@ -152,6 +152,12 @@ def test_a_label_without_source_examples_gets_nothing_from_em():
     assert result.prior.sum() == pytest.approx(1, abs=1e-12)
 
 
+def test_em_where_that_label_drowns_all_others():
+    logits = np.array([[1.0, 2000.0, 1.0 - np.log(3)], [1.0 - np.log(3), 2000.0, 1.0]])
+    result = priors.em(logits, np.array([0.5, 0.0, 0.5]), 1.0)
+    assert result.prior == pytest.approx([0.5, 0, 0.5], abs=1e-12)
+
+
 def test_em_where_posteriors_underflow():
     # Posteriors of e^-600, and a weight that makes up for a part of that.
     logits = np.array([[0.0, -600.0, -700.0], [-600.0, 0.0, -700.0]])

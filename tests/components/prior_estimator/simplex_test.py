@@ -72,6 +72,18 @@ def test_many_at_once_are_those_of_one_at_a_time():
         assert row == pytest.approx(problem(6, 9, value).solve(0.01)[0], abs=1e-6)
 
 
+def test_an_ill_conditioned_problem_is_solved():
+    # Neighbouring labels are hard to tell apart; without momentum 200,000 steps are not enough.
+    outcomes = np.arange(30)
+    columns = np.exp(-0.5 * np.square((outcomes - outcomes[:, None]) / 1.2))
+    columns /= columns.sum(axis=1, keepdims=True)
+    truth = np.random.default_rng(0).dirichlet(np.full(30, 3.0))
+    given_problem = simplex.LeastSquares(columns, truth @ columns, np.full(30, 1 / 30), 1e-12, 10_000)
+    point, _, converged = given_problem.solve(0.0)
+    assert converged
+    assert given_problem.residual(point) < 1e-11
+
+
 def test_it_says_when_it_has_not_converged():
     values = np.random.default_rng(5).dirichlet(np.ones(9))
     _, iterations, converged = problem(6, 9, values, max_iterations=3).solve(0.0)
