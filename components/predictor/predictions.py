@@ -1,7 +1,7 @@
-"""The Predictions table: an id, the logits and optionally the embedding of each example. Pure.
+"""The Predictions table: an id and the logits of each example. Pure.
 
-Logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors underflow in
-float16. Both are kept as fixed-size binary, little-endian float16: Parquet files of older Arrow have no float16.
+Logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors underflow
+in float16. They are kept as fixed-size binary, little-endian float16, because older Arrow's Parquet has no float16.
 """
 
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ FILE_PATTERN = "predictions-*.parquet"
 
 
 def table(source_ids: Sequence[str], logits: np.ndarray, embedding: np.ndarray | None = None) -> pa.Table:
-    """Returns the table of `logits`, [examples, labels] in the order of the vocabulary.
+    """Returns the table of `logits`, and of `embedding` where there is one.
 
     Args:
       source_ids: of the examples.
-      logits: float [examples, labels].
-      embedding: float [examples, dimensions], what the classifier's last layer sees; None: the table has none.
+      logits: float [examples, labels], in the order of the vocabulary.
+      embedding: float [examples, dimensions], what the classifier's last layer sees; None: no column.
 
     Raises:
       ValueError: the shapes do not fit, or a logit or an embedding is not finite.

@@ -1,6 +1,6 @@
 """PriorEstimator."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -15,7 +15,7 @@ from components.prior_estimator.settings import Settings
 class PriorEstimatorSpec(ComponentSpec):
     """What PriorEstimator takes and gives."""
 
-    PARAMETERS: ClassVar = {
+    PARAMETERS = {
         "estimator": ExecutionParameter(type=str),
         "temperature": ExecutionParameter(type=str),  # JSON: a number or "fitted"
         "activation": ExecutionParameter(type=str),
@@ -27,13 +27,13 @@ class PriorEstimatorSpec(ComponentSpec):
         "seed": ExecutionParameter(type=int),
         "code_version": ExecutionParameter(type=str),
     }
-    INPUTS: ClassVar = {
+    INPUTS = {
         "predictions": ChannelParameter(type=artifacts.Predictions),
         "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
         "index": ChannelParameter(type=artifacts.ExampleIndex),
         "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
     }
-    OUTPUTS: ClassVar = {"label_prior": ChannelParameter(type=artifacts.LabelPrior)}
+    OUTPUTS = {"label_prior": ChannelParameter(type=artifacts.LabelPrior)}
 
 
 class PriorEstimator(base_component.BaseComponent):

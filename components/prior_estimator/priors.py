@@ -4,12 +4,16 @@ Each takes weights of the target's images, and many sets of weights at once: tha
 """
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
 import scipy.sparse
 
 from components.prior_estimator import posteriors, simplex
+
+# Up to a quarter of a gigabyte of posteriors is kept from one step of `em` to the next; more is computed again.
+_KEPT_CELLS = 1 << 25
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +101,8 @@ def em(
         _check_prior("start", start, logits.shape[1])
     among = source_prior > 0
     shares = _shares(weights, len(logits))
+    passes = functools.partial(posteriors.chunks, logits, temperature, among=among)
+    kept = list(passes()) if logits.size <= _KEPT_CELLS else None
     prior = np.broadcast_to(source_prior if start is None else start, (*shares.shape[:-1], len(source_prior)))
     for iteration in range(1, max_iterations + 1):
         ratio = np.divide(prior, source_prior, out=np.zeros(prior.shape), where=among)
@@ -104,7 +110,7 @@ def em(
         # With p = softmax(logits / T), softmax(logits / T + log ratio) is p · ratio / Σ p · ratio, so that one set of
         # exponentials serves all replicates. The largest entry of p is at least 1 / labels: what underflows is nothing
         # beside it.
-        for rows, chunk in posteriors.chunks(logits, temperature, among=among):
+        for rows, chunk in kept or passes():
             share, evidence = shares[..., rows].T, chunk @ ratio.T
             # An image that a replicate leaves out may have no evidence in it at all.
             attributed += np.divide(share, evidence, out=np.zeros(share.shape), where=share > 0).T @ chunk
@@ -151,7 +157,8 @@ def bbse(
       source_rows: int [pairs], the source image of each pair; None: one label an image, in their order.
       weights: float [images] or [replicates, images], how much each target image counts; None: all the same.
       regularisation: λ. 0 is plain constrained least squares. None takes the largest λ whose residual stays within the
-        sampling noise that is expected of q and M.
+        sampling noise that is expected of q and M: a shift that is not seen in the noise is not believed. Under a
+        strong shift 0 comes nearer to the truth.
       names: label names, for messages.
       max_labels: how many labels with P_s > 0 are allowed. M is dense, and needs images of each of them.
       tolerance, max_iterations: of `simplex.LeastSquares`.

@@ -1,0 +1,178 @@
+import pathlib
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.special
+from tfx import types
+from tfx.utils import json_utils
+
+import components
+from components import artifacts, code_version, storage
+from components.example_gen import index, vocabulary
+from components.predictor import predictions
+from components.prior_estimator import executor, label_prior
+from components.prior_estimator.settings import Settings
+
+# Three labels in train, of which a fourth has no example; the eval split knows all three.
+TRAIN = [[0], [0], [0], [0], [1], [1], [2], [2], [2], [2]]
+EVAL = [[0], [1], [2]] * 20
+NAMES = ["owl", "crow", "wren", "dodo"]
+
+
+def logits_of(labels: list[list[int]], seed: int) -> np.ndarray:
+    """Logits that are right more often than not: the classifier makes mistakes, so that it can be calibrated."""
+    noise = np.random.default_rng(seed).normal(size=(len(labels), 4))
+    return 1.5 * np.eye(4)[[first for first, *_ in labels]] + noise - [0, 0, 0, 4]
+
+
+class Estimation:
+    """The executor on an index and predictions that are written for it."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.inputs = {
+            "index": [self._artifact(artifacts.ExampleIndex, "index")],
+            "vocabulary": [self._artifact(artifacts.LabelVocabulary, "vocabulary")],
+            "predictions": [self._artifact(artifacts.Predictions, "predictions")],
+            "source_predictions": [self._artifact(artifacts.Predictions, "source_predictions")],
+        }
+        storage.write_text(f"{root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES)))
+        for split, labels in (("train", TRAIN), ("eval", EVAL)):
+            self._write("index", split, [self._index(split, labels)[:3], self._index(split, labels)[3:]])
+        # Mostly wrens in the target; and of the source's eval split, every image but the first ten, in another order.
+        self.target_logits = logits_of([[2]] * 30 + [[0]] * 10, seed=1)
+        self._write_predictions("predictions", "train", [str(i) for i in range(40)], self.target_logits)
+        rows = np.arange(59, 9, -1)
+        self._write_predictions("source_predictions", "eval", [f"eval-{row}" for row in rows], logits_of(EVAL, 2)[rows])
+
+    def _artifact(self, artifact_type, name: str) -> types.Artifact:
+        artifact = artifact_type()
+        artifact.uri = str(self.root / name)
+        return artifact
+
+    def _index(self, split: str, labels: list[list[int]]):
+        rows = [{"source_id": f"{split}-{i}", "key": i, "labels": ids, "split": split} for i, ids in enumerate(labels)]
+        return index.table(rows)
+
+    def _write(self, name: str, split: str, tables: list) -> None:
+        stem = "index" if name == "index" else "predictions"
+        for shard, table in enumerate(tables):
+            file_name = storage.shard_name(stem, shard, len(tables), ".parquet")
+            storage.write_table(f"{self.root}/{name}/Split-{split}/{file_name}", table)
+
+    def _write_predictions(self, name: str, split: str, ids: list[str], logits: np.ndarray) -> None:
+        table = predictions.table(ids, logits, embedding=logits[:, :2])
+        self._write(name, split, [table[:25], table[25:]])
+
+    def __call__(self, **settings) -> label_prior.LabelPrior:
+        output = self._artifact(artifacts.LabelPrior, "label_prior")
+        properties = {**executor.to_properties(Settings(**settings)), "code_version": "1"}
+        executor.Executor().Do(self.inputs, {"label_prior": [output]}, properties)
+        return label_prior.from_table(storage.read_table(f"{output.uri}/{label_prior.FILE_NAME}"))
+
+
+@pytest.fixture
+def estimation(tmp_path) -> Estimation:
+    return Estimation(tmp_path)
+
+
+def test_mean_prediction_without_the_source(estimation):
+    del estimation.inputs["source_predictions"]
+    prior = estimation()
+    halves = estimation.target_logits.astype(np.float16).astype(float)
+    assert prior.target_prior == pytest.approx(scipy.special.softmax(halves / 2, axis=1).mean(axis=0), abs=1e-12)
+    assert prior.counts.tolist() == [4, 2, 4, 0]
+    assert prior.names == tuple(NAMES)
+    assert prior.assumption is None
+    assert prior.header()["lost_mass"] > 0
+
+
+@pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])
+def test_each_estimator(estimation, estimator):
+    prior = estimation(estimator=estimator, temperature="fitted", bootstrap=20, smoothing=0.1, floor=0.01, seed=5)
+    header = prior.header()
+    assert (header["estimator"], header["temperature_fitted"]) == (estimator, True)
+    assert header["temperature"] == pytest.approx(1, abs=0.4)
+    assert (header["smoothing"], header["floor"], header["replicates"], header["seed"]) == (0.1, 0.01, 20, 5)
+    assert prior.target_prior.argmax() == 2
+    assert prior.assumption.target_images.sum() == 40
+    frame = pd.read_parquet(estimation.root / "label_prior" / "label_prior.parquet")
+    assert np.all(frame.target_prior_low <= frame.target_prior_high)
+    assert frame.importance_weight[3] == 0
+
+
+def test_labels_go_with_their_predictions_whatever_the_order(estimation):
+    # Were rows and labels mixed up, the classifier would be no better than chance and have no temperature.
+    fitted = estimation(temperature="fitted").temperature
+    labels = np.array([first for first, *_ in EVAL])
+    rows = np.arange(10, 60)
+    logits = logits_of(EVAL, 2)[rows].astype(np.float16).astype(float)
+
+    def loss(temperature: float) -> float:
+        return -scipy.special.log_softmax(logits / temperature, axis=1)[np.arange(50), labels[rows]].mean()
+
+    assert loss(fitted) < min(loss(0.95 * fitted), loss(1.05 * fitted))
+
+
+@pytest.mark.parametrize(
+    "settings", [{"estimator": "em"}, {"estimator": "bbse"}, {"temperature": "fitted"}], ids=["em", "bbse", "fitted"]
+)
+def test_missing_predictions_for_the_source(estimation, settings):
+    # An optional input is absent, or a list without an artifact.
+    for inputs in ({"source_predictions": []}, {}):
+        estimation.inputs.pop("source_predictions", None)
+        estimation.inputs.update(inputs)
+        with pytest.raises(ValueError, match="source_predictions: missing"):
+            estimation(**settings)
+    assert not (estimation.root / "label_prior").exists()
+
+
+def test_another_vocabulary(estimation):
+    storage.write_text(f"{estimation.root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES[:3])))
+    with pytest.raises(ValueError, match="predictions: 4 logits an image, but the source vocabulary has 3 labels"):
+        estimation()
+
+
+def test_settings_survive_a_runner_that_turns_whole_numbers_into_floats():
+    settings = Settings(estimator="em", temperature="fitted", bootstrap=100, level=0.9, smoothing=0.5, seed=7)
+    properties = executor.to_properties(settings)
+    properties.update(bootstrap=100.0, seed=7.0, code_version="1")
+    read = executor.settings_of(properties)
+    assert read == settings
+    assert (type(read.bootstrap), type(read.seed)) == (int, int)
+
+
+def component(**changes) -> components.PriorEstimator:
+    channels = {
+        "predictions": types.Channel(type=artifacts.Predictions),
+        "index": types.Channel(type=artifacts.ExampleIndex),
+        "vocabulary": types.Channel(type=artifacts.LabelVocabulary),
+    }
+    return components.PriorEstimator(**{**channels, **changes})
+
+
+def test_the_component():
+    source = types.Channel(type=artifacts.Predictions)
+    estimator = component(source_predictions=source, estimator="em", temperature="fitted", bootstrap=50, floor=0)
+    properties = estimator.exec_properties
+    assert json_utils.loads(properties["temperature"]) == "fitted"
+    assert (properties["estimator"], properties["bootstrap"], properties["floor"]) == ("em", 50, 0.0)
+    assert properties["code_version"] == code_version.code_version("components.prior_estimator.executor")
+    assert set(estimator.inputs) == {"predictions", "source_predictions", "index", "vocabulary"}
+    assert set(component().inputs) == {"predictions", "index", "vocabulary"}
+    assert json_utils.loads(component(temperature=2).exec_properties["temperature"]) == 2.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"estimator": "bbse"}, "source_predictions: missing"),
+        ({"temperature": "fitted"}, "source_predictions: missing"),
+        ({"temperature": 0.0}, "temperature: 0.0"),
+        ({"estimator": "mean"}, "estimator: 'mean'"),
+    ],
+)
+def test_a_wrong_component_fails_when_it_is_made(changes, message):
+    with pytest.raises(ValueError, match=message):
+        component(**changes)
