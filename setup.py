@@ -28,10 +28,12 @@ setuptools.setup(
         "numpy",
         "pandas",
         "pillow",
+        "pot",  # the earth mover's distance
         "pyarrow",
         "pydantic>=2",
         "pyyaml",
         "rich",
+        "scipy",
         "scikit-learn",  # carries the scans of the embedded target set
         "typer",
     ],
