@@ -33,8 +33,8 @@ setuptools.setup(
         "pydantic>=2",
         "pyyaml",
         "rich",
-        "scipy",
         "scikit-learn",  # carries the scans of the embedded target set
+        "scipy",
         "typer",
     ],
     extras_require={

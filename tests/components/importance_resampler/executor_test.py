@@ -267,7 +267,7 @@ def test_strategies_that_take_examples(source, strategy):
 def test_max_repeats(source):
     result = source.resample(n=60, max_repeats=2)
     assert result.labels["quota"].to_pylist() == [9, 32, 19, 0]
-    assert result.labels["limited"].to_pylist() == [False, True, False, False]
+    assert result.labels["capped"].to_pylist() == [False, True, False, False]
 
 
 def test_weighted_loss(source):
