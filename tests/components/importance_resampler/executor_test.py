@@ -327,5 +327,5 @@ def test_predictions_without_embeddings(source):
     source.write_embeddings()
     path = os.path.join(source.artifacts["target_predictions"].uri, "Split-train", "predictions-0.parquet")
     storage.write_table(path, storage.read_table(path).drop(["embedding"]))
-    with pytest.raises(ValueError, match="predictions: have no embeddings"):
+    with pytest.raises(ValueError, match="predictions: no column 'embedding' among source_id, logits"):
         source.resample(strategy="emd_subset", n=5)
