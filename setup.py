@@ -28,11 +28,13 @@ setuptools.setup(
         "numpy",
         "pandas",
         "pillow",
+        "pot",  # the earth mover's distance
         "pyarrow",
         "pydantic>=2",
         "pyyaml",
         "rich",
         "scikit-learn",  # carries the scans of the embedded target set
+        "scipy",
         "typer",
     ],
     extras_require={

@@ -53,33 +53,45 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         sample = strategies.draw(settings, pairs, prior, **more)
 
         plan_uri = artifact_utils.get_single_uri(output_dict["plan"])
+        labels = plan.labels_table(sample, pairs, prior, settings)
+        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels)
         plan_paths = []
         start = 0
         for i, table in enumerate(index_tables):
-            part = slice(start, start + len(table))
-            start += len(table)
             name = storage.shard_name("copies", i, len(index_tables), ".parquet")
             plan_paths.append(os.path.join(plan_uri, "Split-train", name))
+            part = slice(start, start + len(table))
+            start += len(table)
             weights = None if sample.weights is None else sample.weights[part]
             storage.write_table(plan_paths[-1], plan.copies_table(sample.copies[part], weights))
-        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), plan.labels_table(sample, pairs, prior, settings))
-        if not int(exec_properties["materialise"]):
-            return
 
-        source = artifact_utils.get_single_instance(input_dict["examples"])
-        output = artifact_utils.get_single_instance(output_dict["resampled_examples"])
+        if int(exec_properties["materialise"]):
+            total_bytes = int(sample.copies.astype(np.int64) @ rows["bytes"].to_numpy())
+            by_size = sharding.shard_count(total_bytes, int(exec_properties["shard_bytes"]))
+            self._write_examples(
+                artifact_utils.get_single_instance(input_dict["examples"]),
+                artifact_utils.get_single_instance(output_dict["resampled_examples"]),
+                index_paths,
+                plan_paths,
+                int(exec_properties["shards"]) or by_size,
+            )
+
+    def _write_examples(
+        self,
+        source: types.Artifact,
+        output: types.Artifact,
+        index_paths: list[str],
+        plan_paths: list[str],
+        shards: int,
+    ) -> None:
         output.splits = ["train"]
-        shard_paths = storage.files(source.path(split="train"))
-        if len(shard_paths) != len(index_paths):
-            raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(shard_paths)}")
-        total_bytes = int(sample.copies.astype(np.int64) @ rows["bytes"].to_numpy())
-        shards = int(exec_properties["shards"]) or sharding.shard_count(
-            total_bytes, int(exec_properties["shard_bytes"])
-        )
+        paths = storage.files(source.path(split="train"))
+        if len(paths) != len(index_paths):
+            raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(paths)}")
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "Shards" >> beam.Create(list(zip(shard_paths, index_paths, plan_paths, strict=True)))
+                | "Shards" >> beam.Create(list(zip(paths, index_paths, plan_paths, strict=True)))
                 | "Spread" >> beam.Reshuffle()
                 | "Copy" >> beam.FlatMap(_copy, shards=shards)
                 | "Write" >> sharding.WriteShards(output.path(split="train"), shards, _separate)

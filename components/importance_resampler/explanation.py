@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
+from components.example_gen import index
 from components.importance_resampler import hashing, plan
 from components.importance_resampler.pairs import Pairs
 
@@ -70,8 +71,8 @@ class Explanation:
         return sum(draw.copies for draw in self.draws)
 
 
-def explain(labels: pa.Table, pairs: Pairs, row: int) -> Explanation:
-    """Returns why a plan takes the example in `row` of the index as often as it does.
+def explain(labels: pa.Table, pairs: Pairs, source_id: str) -> Explanation:
+    """Returns why a plan takes the example of an id as often as it does.
 
     same_distribution draws for each label of the example. The matchers that take whole labels draw once, for the label
     that it counts under; those that take examples draw once from all that may be taken. weighted_loss takes all.
@@ -81,10 +82,12 @@ def explain(labels: pa.Table, pairs: Pairs, row: int) -> Explanation:
       pairs: those of the index that the plan was made from.
 
     Raises:
-      ValueError: the index has no such row, or other counts than the plan.
+      ValueError: the index has no example of this id, or other counts than the plan.
     """
-    if not 0 <= row < len(pairs.keys):
-        raise ValueError(f"row: {row}; the index has {len(pairs.keys)} rows, counted from 0")
+    found = np.flatnonzero(pairs.keys == np.uint64(index.id_key(source_id)))
+    if not len(found):
+        raise ValueError(f"source_id: {source_id!r} is none of the {len(pairs.keys)} examples of the index")
+    row = int(found[0])
     if not np.array_equal(pairs.counts, labels["count"].to_numpy()):
         raise ValueError("labels: the counts of this plan are not those of the index; it was made from another one")
     header = plan.header_of(labels)

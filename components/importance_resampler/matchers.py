@@ -24,7 +24,7 @@ class Sample:
       ranks: int32 [labels], 0 for the label that an example counts under first, K for labels that none counts under;
         None where examples count under each of their labels.
       weights: float32 [examples], factors of the loss; None: all are 1.
-      limited: bool [labels], whose quota `max_repeats` holds down; None: no limit.
+      capped: bool [labels], whose quota `max_repeats` holds down; None: none is.
       figures: what only this strategy has to report.
     """
 
@@ -32,7 +32,7 @@ class Sample:
     quotas: np.ndarray
     ranks: np.ndarray | None = None
     weights: np.ndarray | None = None
-    limited: np.ndarray | None = None
+    capped: np.ndarray | None = None
     figures: Mapping[str, float | int] = dataclasses.field(default_factory=dict)
 
 
@@ -52,7 +52,7 @@ def same_distribution(
     Raises:
       ValueError: see `quotas.quotas`.
     """
-    drawn, limited = quotas.quotas(target_prior, pairs.counts, n, max_repeats)
+    drawn, capped = quotas.quotas(target_prior, pairs.counts, n, max_repeats)
     base, extra = np.divmod(drawn, np.maximum(pairs.counts, 1))
     copies = base.astype(np.int32)[pairs.labels]
     copies += lowest(pairs, extra, seed)
@@ -60,8 +60,8 @@ def same_distribution(
     if max_repeats is not None:
         reachable = np.where(pairs.counts > 0, target_prior, 0.0)
         over = reachable / reachable.sum() - drawn / n
-        figures = {"limited_labels": int(limited.sum()), "limited_mass": float(np.maximum(over, 0)[limited].sum())}
-    return Sample(copies=pairs.example_sums(copies), quotas=drawn, limited=limited, figures=figures)
+        figures = {"capped_labels": int(capped.sum()), "capped_mass": float(np.maximum(over, 0)[capped].sum())}
+    return Sample(copies=pairs.example_sums(copies), quotas=drawn, capped=capped, figures=figures)
 
 
 def elastic_distribution(pairs: Pairs, weights: np.ndarray, *, n: int, seed: int) -> Sample:
@@ -179,7 +179,7 @@ def lowest(pairs: Pairs, wanted: np.ndarray, seed: int) -> np.ndarray:
     """Returns bool [pairs]: of each label's pairs the wanted[label] ones that come first in the order of the hash.
 
     A radix selection: the pairs of a label are counted by the leading bits of their hashes, and only those whose bits
-    are the threshold's are sorted. It takes 3 bytes a pair, where a sort of all takes 16 and more.
+    are the threshold's are sorted. It takes 6 bytes a pair, where a sort of all takes 30.
 
     Args:
       wanted: int64 [labels], each from 0 to N_y.

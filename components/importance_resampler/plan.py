@@ -44,7 +44,7 @@ def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Sett
 
     Its columns: label, name, count (N_y), asked (P_t over the labels with N_y > 0), quota (n_y, how many were drawn for
     the label), unique (of how many different examples), repeats (the rest of n_y), seen (how often training meets the
-    label: the other labels of the examples drawn count too, and loss weights), limited (n_y is held down by
+    label: the other labels of the examples drawn count too, and loss weights), capped (n_y is held down by
     max_repeats), rank (which label an example counts under first; null: none counts under it).
 
     The header holds `settings`, the size of the sample, what its strategy reports, and total variation distances
@@ -76,7 +76,7 @@ def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Sett
         "unique": unique,
         "repeats": sample.quotas - unique,
         "seen": seen,
-        "limited": no_labels if sample.limited is None else sample.limited,
+        "capped": no_labels if sample.capped is None else sample.capped,
         "rank": pa.array(ranks, pa.int32(), mask=unranked),
     }
     return pa.table(columns).replace_schema_metadata({_HEADER: json.dumps(header)})

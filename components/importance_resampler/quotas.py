@@ -52,21 +52,21 @@ def quotas(
     if not reachable.sum() > 0:
         raise ValueError("target_prior: has no mass on any label that has examples")
     limits = _limits(counts, reachable, n, max_repeats)
-    limited = np.zeros(len(counts), bool)
+    capped = np.zeros(len(counts), bool)
     while True:
-        free = np.where(limited, 0.0, reachable)
+        free = np.where(capped, 0.0, reachable)
         total = free.sum()
-        shares = (n - limits[limited].sum()) * (free / total) if total > 0 else free
+        shares = (n - limits[capped].sum()) * (free / total) if total > 0 else free
         over = shares > limits
         if not over.any():
             break
-        limited |= over
+        capped |= over
     whole = np.floor(shares).astype(np.int64)
     remainders = np.where(free > 0, shares - whole, -1.0)
-    whole[limited] = limits[limited]
+    whole[capped] = limits[capped]
     missing = n - whole.sum()
     whole[np.argsort(-remainders, kind="stable")[:missing]] += 1
-    return whole, limited
+    return whole, capped
 
 
 def _limits(counts: np.ndarray, reachable: np.ndarray, n: int, max_repeats: int | None) -> np.ndarray:

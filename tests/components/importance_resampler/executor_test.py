@@ -267,7 +267,7 @@ def test_strategies_that_take_examples(source, strategy):
 def test_max_repeats(source):
     result = source.resample(n=60, max_repeats=2)
     assert result.labels["quota"].to_pylist() == [9, 32, 19, 0]
-    assert result.labels["limited"].to_pylist() == [False, True, False, False]
+    assert result.labels["capped"].to_pylist() == [False, True, False, False]
 
 
 def test_weighted_loss(source):
@@ -327,5 +327,5 @@ def test_predictions_without_embeddings(source):
     source.write_embeddings()
     path = os.path.join(source.artifacts["target_predictions"].uri, "Split-train", "predictions-0.parquet")
     storage.write_table(path, storage.read_table(path).drop(["embedding"]))
-    with pytest.raises(ValueError, match="predictions: have no embeddings"):
+    with pytest.raises(ValueError, match="predictions: no column 'embedding' among source_id, logits"):
         source.resample(strategy="emd_subset", n=5)

@@ -20,7 +20,7 @@ def explain(make_pairs, labels, target_prior, row, *, means=None, **arguments):
     sample = strategies.draw(asked, pairs, prior, vocabulary=vocabulary, source_means=means, target_means=means)
     table = plan.labels_table(sample, pairs, prior, asked)
     weight = 1.0 if sample.weights is None else sample.weights[row]
-    return explanation.explain(table, pairs, row), sample.copies[row], weight
+    return explanation.explain(table, pairs, f"example {row}"), sample.copies[row], weight
 
 
 def means(num_labels: int) -> emd.ClassMeans:
@@ -119,9 +119,13 @@ def test_another_index(make_pairs):
     asked = strategies.Settings("uniform_subsample", n=2)
     table = plan.labels_table(strategies.draw(asked, pairs, prior), pairs, prior, asked)
     with pytest.raises(ValueError, match="the counts of this plan are not those of the index"):
-        explanation.explain(table, make_pairs(LABELS[1:], 3), 0)
+        explanation.explain(table, make_pairs(LABELS[1:], 3), "example 0")
 
 
-def test_no_such_row(make_pairs):
-    with pytest.raises(ValueError, match="row: 7; the index has 7 rows"):
-        explain(make_pairs, LABELS, [1, 1, 1], 7, strategy="uniform_subsample", n=1)
+def test_an_id_of_no_example(make_pairs):
+    pairs = make_pairs(LABELS, 3)
+    prior = LabelPrior(("a", "b", "c"), pairs.counts, np.array([0.2, 0.3, 0.5]), "mean_prediction", 2.0, 1)
+    asked = strategies.Settings("uniform_subsample", n=2)
+    table = plan.labels_table(strategies.draw(asked, pairs, prior), pairs, prior, asked)
+    with pytest.raises(ValueError, match="source_id: 'example 7' is none of the 7 examples"):
+        explanation.explain(table, pairs, "example 7")

@@ -60,8 +60,8 @@ def test_same_distribution_with_a_limit(make_pairs, masses, sources, data):
     assert (sample.quotas <= max_repeats * pairs.counts).all()
     own_labels = np.bincount(pairs.rows)
     assert (sample.copies <= max_repeats * own_labels).all()
-    assert sample.figures["limited_labels"] == sample.limited.sum()
-    assert 0 <= sample.figures["limited_mass"] <= 1
+    assert sample.figures["capped_labels"] == sample.capped.sum()
+    assert 0 <= sample.figures["capped_mass"] <= 1
 
 
 def draw(strategy, pairs, masses, n, seed):
@@ -131,8 +131,8 @@ def test_a_limit_and_what_it_reports(make_pairs):
     sample = matchers.same_distribution(pairs, prior, n=8, seed=0, max_repeats=2)
     # 4, 2 and 2 were due; label 0 may give 2, and the others take its 2 by halves.
     assert sample.quotas.tolist() == [2, 3, 3, 0]
-    assert sample.limited.tolist() == [True, False, False, False]
-    assert sample.figures == {"limited_labels": 1, "limited_mass": pytest.approx(0.25, abs=1e-12)}
+    assert sample.capped.tolist() == [True, False, False, False]
+    assert sample.figures == {"capped_labels": 1, "capped_mass": pytest.approx(0.25, abs=1e-12)}
 
 
 def test_many_labels():

@@ -50,7 +50,7 @@ def test_same_distribution(pairs, prior):
     assert frame["repeats"].tolist() == [0, 2, 0, 1]
     # The third example is taken 2 + 1 times, and has both labels.
     assert frame["seen"].tolist() == [0, 2 + 3, 1 + 3, 2]
-    assert not frame["limited"].any()
+    assert not frame["capped"].any()
     assert frame["rank"].isna().all()
     assert plan.header_of(table) == {
         "strategy": "same_distribution",
@@ -72,16 +72,16 @@ def test_a_limit_is_reported(pairs, prior):
     sample = matchers.same_distribution(pairs, prior.target_prior, n=7, seed=0, max_repeats=2)
     table = plan.labels_table(sample, pairs, prior, Settings("same_distribution", n=7, max_repeats=2))
     # 3.5, 1.75 and 1.75 were due, and 4, 4 and 2 are possible: nothing is over.
-    assert not table["limited"].to_numpy().any()
-    assert plan.header_of(table)["limited_mass"] == 0
+    assert not table["capped"].to_numpy().any()
+    assert plan.header_of(table)["capped_mass"] == 0
     sample = matchers.same_distribution(pairs, prior.target_prior, n=9, seed=0, max_repeats=2)
     table = plan.labels_table(sample, pairs, prior, Settings("same_distribution", n=9, max_repeats=2))
     # 4.5, 2.25 and 2.25 were due: 4, 3 and 2 it is.
     assert table["quota"].to_pylist() == [0, 4, 3, 2]
-    assert table["limited"].to_pylist() == [False, True, False, True]
+    assert table["capped"].to_pylist() == [False, True, False, True]
     header = plan.header_of(table)
-    assert header["limited_labels"] == 2
-    assert header["limited_mass"] == pytest.approx(0.5 - 4 / 9 + 0.25 - 2 / 9)
+    assert header["capped_labels"] == 2
+    assert header["capped_mass"] == pytest.approx(0.5 - 4 / 9 + 0.25 - 2 / 9)
 
 
 def test_elastic_distribution(pairs, prior):

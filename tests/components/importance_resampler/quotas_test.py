@@ -40,7 +40,7 @@ def test_the_largest_n():
 
 
 @pytest.mark.parametrize(
-    ("target_prior", "counts", "n", "max_repeats", "expected", "limited"),
+    ("target_prior", "counts", "n", "max_repeats", "expected", "capped"),
     [
         ([0.5, 0.3, 0.2], [10, 10, 10], 10, 1, [5, 3, 2], []),
         # 7.5 is over 2 · 2; the other 6 go 3 : 1, as 4.5 and 1.5.
@@ -54,10 +54,10 @@ def test_the_largest_n():
         ([0.6, 0.4, 0.0], [0, 3, 10], 6, 2, [0, 6, 0], []),
     ],
 )
-def test_max_repeats(target_prior, counts, n, max_repeats, expected, limited):
+def test_max_repeats(target_prior, counts, n, max_repeats, expected, capped):
     whole, held = quotas(np.array(target_prior), np.array(counts), n, max_repeats)
     assert whole.tolist() == expected
-    assert np.flatnonzero(held).tolist() == limited
+    assert np.flatnonzero(held).tolist() == capped
 
 
 def test_too_many_for_the_limit():
@@ -95,7 +95,7 @@ def test_within_one_of_the_exact_share(masses, data):
         return
     max_repeats = data.draw(st.one_of(st.none(), st.integers(1, 4)))
     n = data.draw(st.integers(1, 1000 if max_repeats is None else max_repeats * reachable))
-    whole, limited = quotas(prior, np.array(counts), n, max_repeats)
+    whole, capped = quotas(prior, np.array(counts), n, max_repeats)
     shares = exact_shares(prior.tolist(), counts, n, max_repeats)
     assert whole.sum() == n
     for y in range(num_labels):
@@ -106,7 +106,7 @@ def test_within_one_of_the_exact_share(masses, data):
         )
         if max_repeats is not None:
             assert whole[y] <= max_repeats * counts[y]
-        if limited[y]:
+        if capped[y]:
             assert whole[y] == max_repeats * counts[y]
         if not counts[y] or not prior[y]:
             assert whole[y] == 0

@@ -1,0 +1,296 @@
+"""How fast and how exact the resampler is, each against a named peer.
+
+  python benchmarks/resampler.py            all three
+  python benchmarks/resampler.py planning   one of copy, distance, planning
+
+copy: a materialised sample against a plain Beam copy of as many records, in the same process by turns.
+distance: L1 distance of the label distribution that comes out to the one that was asked for, next to other samplers.
+planning: time and peak memory from an index file to a plan, each size in a process of its own.
+"""
+
+import argparse
+import concurrent.futures
+import io
+import multiprocessing
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from components.importance_resampler import matchers, plan, strategies
+from components.importance_resampler.pairs import Pairs
+from components.prior_estimator.label_prior import LabelPrior
+
+_BEAM = [
+    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
+    "--direct_running_mode=in_memory",
+    "--direct_num_workers=1",
+    "--sdk_container_image=unused",  # or else TFX packs itself for remote workers
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help="copy, distance, planning; all by default")
+    parser.add_argument("--records", type=int, default=20_000, help="copy: records of the source, and of the sample")
+    parser.add_argument("--record-bytes", type=int, default=5_000, help="copy: their size")
+    parser.add_argument("--repeats", type=int, default=3, help="copy: turns, of which the median is given")
+    parser.add_argument("--labels", type=int, default=200, help="distance: labels of the source")
+    parser.add_argument("--examples", type=int, default=100_000, help="distance: examples of the source")
+    parser.add_argument("--n", type=int, default=10_000, help="distance: size of the sample")
+    parser.add_argument(
+        "--pairs", type=float, nargs="+", default=[1e5, 1e6, 1e7], help="planning: (example, label) pairs"
+    )
+    parser.add_argument("--plan-labels", type=int, default=18_291, help="planning: labels of the source")
+    parser.add_argument("--labels-per-example", type=float, default=1.26, help="planning: 1 or more; JFT has 1.26")
+    parser.add_argument("--strategy", choices=["same_distribution", "elastic_distribution", "uniform_subsample"])
+    args = parser.parse_args()
+    unknown = set(args.parts) - {"copy", "distance", "planning"}
+    if unknown:
+        parser.error(f"parts: {', '.join(sorted(unknown))}; there are copy, distance and planning")
+    if "copy" in (args.parts or ["copy"]):
+        copy(args.records, args.record_bytes, args.repeats)
+    if "distance" in (args.parts or ["distance"]):
+        distance(args.labels, args.examples, args.n)
+    if "planning" in (args.parts or ["planning"]):
+        planning(
+            [int(pairs) for pairs in args.pairs],
+            args.plan_labels,
+            args.labels_per_example,
+            args.strategy or "same_distribution",
+        )
+
+
+def skewed(num_labels: int, rng: np.random.Generator, power: float = 1.2) -> np.ndarray:
+    """Returns a distribution in which the mass of labels falls with their rank, and every label has some."""
+    mass = rng.permutation(1 / np.arange(1, num_labels + 1) ** power)
+    return mass / mass.sum()
+
+
+def copy(records: int, record_bytes: int, repeats: int) -> None:
+    """Prints the time of a materialised sample, of a plain copy, and their ratio."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = _write_source(folder, records, record_bytes)
+        tasks = {"resample": _resample, "plain copy": _plain_copy}
+        wall: dict[str, list[float]] = {name: [] for name in tasks}
+        cpu: dict[str, list[float]] = {name: [] for name in tasks}
+        for turn in range(-1, repeats):
+            for name, task in tasks.items():
+                start, cpu_start = time.perf_counter(), time.process_time()
+                task(source, os.path.join(folder, f"{name} {turn}"), records)
+                if turn >= 0:  # the first turn imports everything
+                    wall[name].append(time.perf_counter() - start)
+                    cpu[name].append(time.process_time() - cpu_start)
+    print(f"copy: {records:,} records of {record_bytes:,} bytes, in 4 shards, medians of {repeats}")
+    for name in tasks:
+        seconds = statistics.median(wall[name])
+        turns = ", ".join(f"{value:.2f}" for value in wall[name])
+        print(
+            f"  {name:<12}{seconds:7.2f} s ({turns})  {records / seconds:7,.0f} records/s"
+            f"  {statistics.median(cpu[name]):6.2f} s of CPU"
+        )
+    ratios = [statistics.median(times["resample"]) / statistics.median(times["plain copy"]) for times in (wall, cpu)]
+    print(f"  ratio {ratios[0]:.2f}, of CPU time {ratios[1]:.2f} (to reach: at most 1.25)")
+
+
+def _write_source(folder: str, records: int, record_bytes: int, num_labels: int = 100) -> str:
+    from components import sharding, storage
+    from components.example_gen import examples, index
+    from components.prior_estimator import label_prior
+
+    rng = np.random.default_rng(0)
+    names = tuple(f"label {y}" for y in range(num_labels))
+    labels = rng.choice(num_labels, records, p=skewed(num_labels, rng))
+    for shard, rows in enumerate(np.array_split(np.arange(records), 4)):
+        items = [
+            examples.keyed(
+                examples.LabelledImage(_image(record_bytes, rng), (int(labels[row]),), f"example {row}"),
+                split="train",
+                names=names,
+            )
+            for row in rows
+        ]
+        name = storage.shard_name(sharding.RECORD_STEM, shard, 4, ".gz")
+        storage.write_records(f"{folder}/examples/Split-train/{name}", (item.record for item in items))
+        name = storage.shard_name("index", shard, 4, ".parquet")
+        storage.write_table(f"{folder}/index/Split-train/{name}", index.table(item.row for item in items))
+    counts = np.bincount(labels, minlength=num_labels)
+    prior = LabelPrior(names, counts, skewed(num_labels, rng), "mean_prediction", 2.0, 1)
+    storage.write_table(f"{folder}/prior/{label_prior.FILE_NAME}", label_prior.to_table(prior))
+    return folder
+
+
+def _image(size: int, rng: np.random.Generator) -> bytes:
+    """Returns a PNG of noise of about `size` bytes, which compresses no further."""
+    import PIL.Image
+
+    side = max(1, round(size**0.5))
+    data = io.BytesIO()
+    PIL.Image.fromarray(rng.integers(0, 256, (side, side), np.uint8)).save(data, "PNG", compress_level=0)
+    return data.getvalue()
+
+
+def _resample(source: str, target: str, n: int) -> None:
+    from tfx.dsl.components.base import base_beam_executor
+    from tfx.types import standard_artifacts
+
+    from components import artifacts
+    from components.importance_resampler import executor
+
+    def artifact(artifact_type, uri: str) -> list:
+        made = artifact_type()
+        made.uri = uri
+        return [made]
+
+    inputs = {
+        "examples": artifact(standard_artifacts.Examples, f"{source}/examples"),
+        "index": artifact(artifacts.ExampleIndex, f"{source}/index"),
+        "label_prior": artifact(artifacts.LabelPrior, f"{source}/prior"),
+    }
+    inputs["examples"][0].splits = ["train"]
+    outputs = {
+        "plan": artifact(artifacts.ResamplePlan, f"{target}/plan"),
+        "resampled_examples": artifact(standard_artifacts.Examples, f"{target}/examples"),
+    }
+    settings = {"strategy": "same_distribution", "n": n, "seed": 0, "max_repeats": 0, "label_subset": "[]"}
+    context = base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=_BEAM, tmp_dir=f"{target}/tmp", unique_id="1"
+    )
+    executor.Executor(context).Do(inputs, outputs, {**settings, "materialise": 1, "shard_bytes": 1, "shards": 4})
+
+
+def _plain_copy(source: str, target: str, n: int) -> None:
+    import apache_beam as beam
+
+    del n  # it writes what it reads
+    with beam.Pipeline(argv=_BEAM) as pipeline:
+        _ = (
+            pipeline
+            | beam.io.ReadFromTFRecord(f"{source}/examples/Split-train/*.gz")
+            | beam.io.WriteToTFRecord(f"{target}/copy", num_shards=4, file_name_suffix=".gz")
+        )
+
+
+def distance(num_labels: int, examples: int, n: int) -> None:
+    """Prints the L1 distance of what comes out to what was asked, for ours and for three other samplers."""
+    rng = np.random.default_rng(0)
+    # Not so skewed that rejection_resample rejects more than nine tenths: it then writes pages of warnings.
+    source, asked = (skewed(num_labels, rng, power=0.4) for _ in range(2))
+    labels = np.concatenate([np.arange(num_labels), rng.choice(num_labels, examples, p=source)])
+    counts = np.bincount(labels, minlength=num_labels)
+    samplers: dict[str, Callable] = {
+        "ours, same_distribution": _ours,
+        "tf.data rejection_resample": _rejection_resample,
+        "numpy choice with replacement": _choice,
+        "a coin flip per element": _coin_flips,
+    }
+    print(f"distance: {num_labels} labels, {len(labels):,} examples, n = {n:,}; L1 = Σ |achieved − asked|")
+    print(f"  {'the source itself':<32}{np.abs(counts / counts.sum() - asked).sum():9.5f}")
+    for name, sampler in samplers.items():
+        start = time.perf_counter()
+        drawn = sampler(labels, asked, n)
+        seconds = time.perf_counter() - start
+        l1 = np.abs(drawn / drawn.sum() - asked).sum()
+        print(f"  {name:<32}{l1:9.5f}  {int(drawn.sum()):8,} examples  {seconds:7.2f} s")
+
+
+def _ours(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+    rows = np.arange(len(labels), dtype=np.int32)
+    pairs = Pairs(rows, labels.astype(np.int32), rows.astype(np.uint64), len(asked))
+    return pairs.label_sums(matchers.same_distribution(pairs, asked, n=n, seed=0).copies)
+
+
+def _choice(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+    chances = (asked / np.bincount(labels, minlength=len(asked)))[labels]
+    rows = np.random.default_rng(1).choice(len(labels), n, p=chances / chances.sum())
+    return np.bincount(labels[rows], minlength=len(asked))
+
+
+def _coin_flips(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+    expected = (n * asked / np.bincount(labels, minlength=len(asked)))[labels]
+    copies = np.floor(expected) + (np.random.default_rng(1).random(len(labels)) < expected % 1)
+    return np.bincount(labels, weights=copies, minlength=len(asked))
+
+
+def _rejection_resample(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+    import tensorflow as tf
+
+    counts = np.bincount(labels, minlength=len(asked))
+    order = np.random.default_rng(1).permutation(len(labels))
+    drawn = (
+        tf.data.Dataset.from_tensor_slices(labels[order].astype(np.int32))
+        .repeat()
+        .rejection_resample(
+            lambda label: label, asked.astype(np.float32), (counts / counts.sum()).astype(np.float32), 1
+        )
+        .map(lambda label, _: label)
+        .take(n)
+        .batch(n)
+    )
+    return np.bincount(next(drawn.as_numpy_iterator()), minlength=len(asked))
+
+
+def planning(sizes: list[int], num_labels: int, labels_per_example: float, strategy: str) -> None:
+    """Prints time and peak memory of planning, and how they grow from one size to the next."""
+    print(f"planning: {strategy}, {num_labels:,} labels, {labels_per_example} labels an example, n = half the pairs")
+    before = None
+    with tempfile.TemporaryDirectory() as folder:
+        for pairs in sizes:
+            path = os.path.join(folder, f"{pairs}.parquet")
+            _alone(_write_index, path, pairs, num_labels, labels_per_example)
+            read, planned, memory = _alone(_plan, path, num_labels, strategy)
+            line = f"  {pairs:>12,} pairs  read {read:6.2f} s  plan {planned:6.2f} s  peak {memory / 1e6:8.0f} MB"
+            if before is not None:
+                line += f"  pairs ×{pairs / before[0]:.0f}, plan ×{planned / before[1]:.1f}, "
+                line += f"peak ×{memory / before[2]:.1f}"
+            print(line, flush=True)
+            before = pairs, planned, memory
+
+
+def _alone(function: Callable, *arguments):
+    """Runs `function` in a process of its own, so that its peak memory is nobody else's."""
+    with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _write_index(path: str, pairs: int, num_labels: int, labels_per_example: float) -> None:
+    rng = np.random.default_rng(0)
+    examples = round(pairs / labels_per_example)
+    first = rng.choice(num_labels, examples, p=skewed(num_labels, rng)).astype(np.int32)
+    # A second label for the first ones of them; another than the first.
+    several = pairs - examples
+    second = (first[:several] + rng.integers(1, num_labels, several)) % num_labels
+    values = np.insert(first, np.arange(1, several + 1), second.astype(np.int32))
+    offsets = np.concatenate([[0], np.cumsum(np.where(np.arange(examples) < several, 2, 1))]).astype(np.int32)
+    keys = rng.permutation(np.arange(examples, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    pq.write_table(pa.table({"key": keys, "labels": pa.ListArray.from_arrays(offsets, values)}), path)
+
+
+def _plan(path: str, num_labels: int, strategy: str) -> tuple[float, float, int]:
+    """Returns seconds to read the index, seconds to plan, and bytes of memory at the peak of both."""
+    target_prior = skewed(num_labels, np.random.default_rng(1))
+    baseline = _peak_bytes()
+    start = time.perf_counter()
+    table = pq.read_table(path)
+    read = time.perf_counter()
+    pairs = Pairs.of_index(table, num_labels)
+    prior = LabelPrior(tuple(map(str, range(num_labels))), pairs.counts, target_prior, "mean_prediction", 2.0, 1)
+    settings = strategies.Settings(strategy, n=len(pairs) // 2)
+    sample = strategies.draw(settings, pairs, prior)
+    plan.labels_table(sample, pairs, prior, settings)
+    plan.copies_table(sample.copies)
+    return read - start, time.perf_counter() - read, _peak_bytes() - baseline
+
+
+def _peak_bytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+if __name__ == "__main__":
+    main()
