@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import rich.box
@@ -65,15 +64,10 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> explanatio
       ValueError: the source's train split has no such example.
     """
     folder = pathlib.Path(record.uri("source-examples", "index"), "Split-train")
-    columns = ["source_id", "key", "labels"]
-    rows = pa.concat_tables(pq.read_table(path, columns=columns) for path in sorted(folder.glob(index.FILE_PATTERN)))
-    row = pc.index(rows["source_id"], source_id).as_py()
-    if row < 0:
-        raise ValueError(
-            f"--example: the source's train split has no {source_id!r}; an id that it has is {rows['source_id'][0]}"
-        )
+    paths = sorted(folder.glob(index.FILE_PATTERN))
+    rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
     labels = plan_labels(record, target, arm)
-    return explanation.explain(labels, Pairs.of_index(rows, len(labels)), row)
+    return explanation.explain(labels, Pairs.of_index(rows, len(labels)), source_id)
 
 
 def rows_of(names: pa.ChunkedArray, searched: Sequence[str]) -> np.ndarray:
@@ -119,7 +113,7 @@ def show_plan(console: rich.console.Console, labels: pa.Table, *, searched: Sequ
             console.print(f"{key:<22}{_figure(value)}", highlight=False)
     order = np.argsort(labels["quota"].to_numpy(), kind="stable")[::-1][:count]
     columns = {"label": "name", "N_y": "count", "asked": "asked", "n_y": "quota", "unique": "unique"}
-    columns |= {"repeats": "repeats", "seen": "seen", "limited": "limited"}
+    columns |= {"repeats": "repeats", "seen": "seen", "capped": "capped"}
     _show(console, labels.take(rows_of(labels["name"], searched) if searched else order), columns)
 
 

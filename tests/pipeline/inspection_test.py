@@ -151,7 +151,7 @@ def test_plan_says_how_often_an_example_is_taken(specialist, workspace, arm):
         (
             "plan",
             ["--target", "pets", "--arm", "uniform_subsample", "--example", "id-9"],
-            "--example: the source's train split has no 'id-9'",
+            "source_id: 'id-9' is none of the 6 examples of the index",
         ),
     ],
     ids=["several-targets", "no-target", "no-label", "several-arms", "no-arm", "no-example"],

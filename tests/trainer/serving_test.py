@@ -95,7 +95,6 @@ class SignaturesTest(tf.test.TestCase):
         self.assertAllClose(outputs["logits"], self.expected["logits"], rtol=1e-4, atol=1e-5)
         self.assertAllClose(outputs["features"], self.expected["features"], rtol=1e-4, atol=1e-5)
 
-
     def test_a_session_that_restores_by_name_as_tensorflow_serving_does(self):
         with tf.compat.v1.Session(graph=tf.Graph()) as session:
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(self.folder / "Format-Serving"))

@@ -1,0 +1,84 @@
+"""labels.csv: what goes in comes out."""
+
+import io
+
+import pandas as pd
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from components import storage
+from components.example_gen import vocabulary
+
+# Any text but a null character and half a surrogate pair, which no CSV and no UTF-8 can hold.
+TEXT = st.text(st.characters(blacklist_characters="\x00", blacklist_categories=["Cs"]), max_size=6)
+PARENT = TEXT.filter(lambda name: name and "|" not in name)
+
+
+def test_the_text():
+    labels = vocabulary.make(['an "old" cat', "dog, wet", "7"], {"dog, wet": ["pet", "mammal"], "7": ["digits"]})
+    assert vocabulary.dumps(labels) == (
+        '"index","name","parents"\n'
+        '0,"an ""old"" cat",""\n'
+        '1,"dog, wet","pet|mammal"\n'
+        '2,"7","digits"\n'
+    )  # fmt: skip
+
+
+def test_pandas_reads_it():
+    text = vocabulary.dumps(vocabulary.make(["two\nlines", "a,b"], {"a,b": ["x"]}))
+    table = pd.read_csv(io.StringIO(text), index_col="index", keep_default_na=False)
+    assert table.to_dict("list") == {"name": ["two\nlines", "a,b"], "parents": ["", "x"]}
+
+
+@given(st.dictionaries(TEXT, st.lists(PARENT, max_size=3), min_size=1, max_size=5))
+@example({"a\rb": ["\r"], "a\nb": [], "a\r\nb": ["\n"], '"': ['"'], ",": [","], "|": [], "": ["\u2028"]})
+def test_round_trip(parents):
+    labels = vocabulary.make(list(parents), parents)
+    assert labels.names == tuple(parents)
+    assert labels.parents == tuple(map(tuple, parents.values()))
+    assert vocabulary.loads(vocabulary.dumps(labels)) == labels
+
+
+def test_round_trip_through_a_file(tmp_path):
+    labels = vocabulary.make(["a\r\nb", "ö", "z"], {"ö": ["ünten", "x\ny"]})
+    storage.write_text(str(tmp_path / "labels.csv"), vocabulary.dumps(labels))
+    assert vocabulary.loads(storage.read_text(str(tmp_path / "labels.csv"))) == labels
+
+
+def test_its_length_is_the_number_of_labels():
+    assert len(vocabulary.make(["a", "b", "c"])) == 3
+
+
+@pytest.mark.parametrize(
+    ("names", "parents", "message"),
+    [
+        (("b", "a", "c", "a", "b"), ((),) * 5, r"names: \['a', 'b'\] occur more than once; label names must be unique"),
+        ((), (), "names: a vocabulary needs at least one label"),
+        (("a", "b"), ((),), "parents: 1 entries for 2 labels"),
+        (("a", "b"), ((), ("x|y",)), r"parents: 'x\|y' is empty or holds '\|', which separates parents"),
+        (("a",), (("x", ""),), r"parents: '' is empty or holds '\|', which separates parents"),
+    ],
+    ids=["duplicates", "nothing", "lengths", "separator", "empty parent"],
+)
+def test_what_is_no_vocabulary(names, parents, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        vocabulary.Vocabulary(names, parents)
+
+
+@pytest.mark.parametrize(
+    "rows", ["1,a,\n2,b,\n", "0,a,\n2,b,\n", "1,a,\n0,b,\n", "x,a,\n"], ids=["from 1", "gap", "order", "no number"]
+)
+def test_indices_must_count(rows):
+    with pytest.raises(ValueError, match=r"^labels\.csv: the column `index` must count 0, 1, 2, …$"):
+        vocabulary.loads("index,name,parents\n" + rows)
+
+
+def test_duplicates_in_a_file():
+    with pytest.raises(ValueError, match=r"names: \['a'\] occur more than once"):
+        vocabulary.loads("index,name,parents\n0,a,\n1,a,\n")
+
+
+def test_files_without_quotes_are_read_too():
+    expected = vocabulary.make(["a", "b c"], {"b c": ["x", "y"]})
+    assert vocabulary.loads("index,name,parents\n0,a,\n1,b c,x|y\n") == expected
