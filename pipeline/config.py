@@ -1,5 +1,6 @@
 """The configuration of a run: one typed YAML file. Reading one imports neither TensorFlow nor TFX."""
 
+import math
 import pathlib
 import re
 from collections.abc import Sequence
@@ -110,13 +111,22 @@ class Prior(Strict):
     """
 
     estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
+    temperature: float | Literal["fitted"] = 2.0
     bootstrap: pydantic.NonNegativeInt = 200
     level: float = pydantic.Field(0.95, gt=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, le=1)
     floor: float = pydantic.Field(0.0, ge=0, lt=1)
     assumption_threshold: pydantic.PositiveFloat = 1.5
     source_images: pydantic.PositiveInt = 20_000
+
+    @pydantic.field_validator("temperature", mode="before")
+    @classmethod
+    def _temperature(cls, value: Any) -> float | str:
+        # Before the union is tried, whose own errors name its members and not the key.
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value != "fitted" and not (number and 0 < value < math.inf):
+            raise ValueError("must be a positive number, or 'fitted'")
+        return value
 
 
 class Resample(Strict):
