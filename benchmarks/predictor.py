@@ -1,6 +1,6 @@
 """How fast the Predictor is, next to `keras.Model.predict` on decoded arrays and to TFX's BulkInferrer.
 
-  python benchmarks/predictor.py
+  python -m benchmarks.predictor
 
 Inception-v3 with 1,000 classes at 299×299, on JPEGs cut from scikit-learn's sample photographs. All three run in one
 process, in turns, with the same batch size; the Predictor and BulkInferrer from the same Examples in Beam's in-memory

@@ -1,7 +1,7 @@
 """How fast and how exact the resampler is, each against a named peer.
 
-  python benchmarks/resampler.py            all three
-  python benchmarks/resampler.py planning   one of copy, distance, planning
+  python -m benchmarks.resampler            all three
+  python -m benchmarks.resampler planning   one of copy, distance, planning
 
 copy: a materialised sample against a plain Beam copy of as many records, in the same process by turns.
 distance: L1 distance of the label distribution that comes out to the one that was asked for, next to other samplers.
