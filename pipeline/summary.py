@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 
+import rich.box
 import rich.console
 import rich.table
 import tensorflow as tf
@@ -102,19 +103,8 @@ def show(console: rich.console.Console, found: Summary, results: list[NodeResult
         console.print(f"\n[bold]{name}[/]")
         if summary.prior is not None:
             _show_prior(console, summary.prior)
-        for arm, sample in summary.plans.items():
-            console.print(
-                f"{arm:<20} {sample['examples']:,} examples, {sample['unique_examples']:,} unique, none more than "
-                f"{sample['max_copies']} times; distance to P_t {sample['distance_seen']:.4f} "
-                f"(the source's own: {sample['distance_source']:.3f})",
-                highlight=False,
-            )
-        for arm, (split, metrics) in summary.arms.items():
-            console.print(
-                f"{arm:<20} {split} accuracy {100 * metrics.accuracy:5.1f}%  "
-                f"(mean per class {100 * metrics.mean_per_class_accuracy:.1f}%, {metrics.examples:,} images)",
-                highlight=False,
-            )
+        if summary.arms or summary.plans:
+            _show_arms(console, summary)
         if summary.blessed is False:
             console.print("not pushed: the model did not pass its evaluation", style="yellow")
         if summary.pushed:
@@ -157,12 +147,38 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
     if prior.assumption is not None and prior.assumption.flagged.any():
         names = [prior.names[i] for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
         console.print(
-            f"the target's images of {len(names)} labels are unlike the source's ({' '.join(names[:_TOP])}): "
+            f"the target's images of {len(names)} label(s) are unlike the source's ({' '.join(names[:_TOP])}): "
             "`specialist prior` has the figures",
             style="yellow",
             markup=False,
             highlight=False,
         )
+
+
+def _show_arms(console: rich.console.Console, summary: TargetSummary) -> None:
+    splits = {split for split, _ in summary.arms.values()}
+    own = [f"; the source's own: {header['distance_source']:.3f}" for header in summary.plans.values()]
+    table = rich.table.Table(
+        title=f"arms: what they are pre-trained on, and what comes of it (distance to P_t{own[0] if own else ''})",
+        title_justify="left",
+        box=rich.box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for column in ("arm", "examples", "unique", "copies", "distance", f"{'/'.join(splits)} accuracy", "per class"):
+        table.add_column(column, justify="left" if column == "arm" else "right", no_wrap=True)
+    for arm in dict.fromkeys([*summary.arms, *summary.plans]):
+        row = [arm]
+        if arm in summary.plans:
+            sample = summary.plans[arm]
+            row += [f"{sample['examples']:,}", f"{sample['unique_examples']:,}", f"≤ {sample['max_copies']}"]
+            row += [f"{sample['distance_seen']:.4f}"]
+        else:
+            row += ["all", "", "", ""]
+        if arm in summary.arms:
+            _, metrics = summary.arms[arm]
+            row += [f"{100 * metrics.accuracy:.1f}%", f"{100 * metrics.mean_per_class_accuracy:.1f}%"]
+        table.add_row(*row)
+    console.print(table)
 
 
 def _counts(results: list[NodeResult]) -> str:

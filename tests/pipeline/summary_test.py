@@ -1,0 +1,84 @@
+"""The end of a run, as a person sees it."""
+
+import io
+
+import numpy as np
+import pytest
+import rich.console
+
+from components.prior_estimator import label_prior
+from components.prior_estimator.assumption import Assumption
+from pipeline import local_runner, summary
+from pipeline.local_runner import State
+from trainer.metrics import Metrics
+
+PRIOR = label_prior.LabelPrior(
+    ("a", "[b]", "c"),
+    np.array([6, 3, 1]),
+    np.array([0.1, 0.7, 0.2]),
+    estimator="mean_prediction",
+    temperature=2.0,
+    num_images=9,
+    interval=(np.array([0.0, 0.6, 0.1]), np.array([0.2, 0.8, 0.3])),
+    assumption=Assumption(np.array([5, 5, 5]), np.array([1.0, 2.0, 1.0]), np.array([False, True, False])),
+)
+PLAN = {"examples": 1200, "unique_examples": 7, "max_copies": 400, "distance_seen": 0.01, "distance_source": 0.4}
+
+
+def shown(found: summary.Summary, *states: State) -> str:
+    text = io.StringIO()
+    results = [local_runner.NodeResult(f"node-{i}", state, 2.0) for i, state in enumerate(states)]
+    summary.show(rich.console.Console(file=text, width=80), found, results)
+    return text.getvalue()
+
+
+@pytest.fixture
+def found() -> summary.Summary:
+    digits = summary.TargetSummary(
+        prior=PRIOR,
+        plans={"same_distribution": PLAN},
+        arms={
+            "entire_source": ("test", Metrics(1297, 0.951, 1.0, 0.9, 0.2)),
+            "same_distribution": ("test", Metrics(1297, 0.9722, 1.0, 0.95, 0.1)),
+        },
+        pushed="/serving/digits/7",
+        blessed=True,
+    )
+    return summary.Summary(["source, train: image/format: Unexpected string values"], {"digits": digits})
+
+
+def test_everything_is_there_in_eighty_columns(found):
+    text = shown(found, State.DONE, State.REUSED, State.RESOLVED)
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "anomaly: source, train: image/format: Unexpected string values" in lines
+    labels = [line.replace("│", " ").split() for line in lines if line.startswith("│")]
+    assert labels == [
+        ["[b]", "0.30000", "0.70000", "0.6000", "–", "0.8000", "2.3"],
+        ["c", "0.10000", "0.20000", "0.1000", "–", "0.3000", "2.0"],
+        ["a", "0.60000", "0.10000", "0.0000", "–", "0.2000", "0.2"],
+    ]
+    assert "of 1 label(s) are unlike the source's ([b])" in text
+    arms = [line.split() for line in lines if line.split()[:1] in (["entire_source"], ["same_distribution"])]
+    assert arms == [
+        ["entire_source", "all", "95.1%", "90.0%"],
+        ["same_distribution", "1,200", "7", "≤", "400", "0.0100", "97.2%", "95.0%"],
+    ]
+    assert "specialist predict /serving/digits/7" in text
+    assert lines[-1] == "1 executors ran, 1 results were reused, 2 s"
+
+
+def test_nothing_has_changed(found):
+    text = shown(found, State.REUSED, State.REUSED, State.RESOLVED)
+    assert text.splitlines()[-1] == "nothing has changed: no executor ran, all 2 results were reused"
+
+
+def test_a_run_that_failed_early_shows_what_there_is():
+    nothing = summary.TargetSummary(prior=None, plans={}, arms={}, pushed=None, blessed=None)
+    text = shown(summary.Summary([], {"digits": nothing}), State.FAILED, State.BLOCKED)
+    assert " ".join(text.split()) == "digits 0 executors ran, 0 results were reused, 0 s"
+
+
+def test_a_model_that_is_not_good_enough(found):
+    digits = summary.TargetSummary(**{**vars(found.targets["digits"]), "pushed": None, "blessed": False})
+    assert "not pushed: the model did not pass its evaluation" in shown(summary.Summary([], {"digits": digits}))
