@@ -164,7 +164,7 @@ def _show_arms(console: rich.console.Console, summary: TargetSummary) -> None:
         box=rich.box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
-    for column in ("arm", "examples", "unique", "copies", "distance", f"{'/'.join(splits)} accuracy", "per class"):
+    for column in ("arm", "examples", "unique", "copies", "to P_t", f"{'/'.join(splits)} acc.", "per class"):
         table.add_column(column, justify="left" if column == "arm" else "right", no_wrap=True)
     for arm in dict.fromkeys([*summary.arms, *summary.plans]):
         row = [arm]
