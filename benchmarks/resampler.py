@@ -248,7 +248,7 @@ def planning(sizes: list[int], num_labels: int, labels_per_example: float, strat
             line = f"  {pairs:>12,} pairs  read {read:6.2f} s  plan {planned:6.2f} s  peak {memory / 1e6:8.0f} MB"
             if before is not None:
                 line += f"  pairs ×{pairs / before[0]:.0f}, plan ×{planned / before[1]:.1f}, "
-                line += f"peak ×{memory / before[2]:.1f}"
+                line += f"peak ×{memory / max(before[2], 1):.1f}"
             print(line, flush=True)
             before = pairs, planned, memory
 

@@ -167,8 +167,11 @@ class _errors:  # noqa: N801 - reads as a word at its use
     def __exit__(self, kind, error, traceback) -> bool:
         if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return False
-        text = str(error).strip() or type(error).__name__
-        for line in text.splitlines() if isinstance(error, ValueError) else [text.splitlines()[0]]:
+        from pipeline.errors import one_line
+
+        # A configuration's mistakes are told all at once, a line each.
+        lines = str(error).splitlines() if type(error) is ValueError else [one_line(error)]
+        for line in lines:
             print(f"error: {line}", file=sys.stderr)
         raise SystemExit(1)
 

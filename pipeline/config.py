@@ -139,8 +139,8 @@ class Resample(Strict):
       materialise: whether samples are written as Examples; else the Trainer takes them from the source's shards.
     """
 
-    n: pydantic.PositiveInt
-    seed: int | None = pydantic.Field(None, ge=0)
+    n: int = pydantic.Field(gt=0, lt=1 << 31)
+    seed: int | None = pydantic.Field(None, ge=0, lt=1 << 32)
     max_repeats: pydantic.PositiveInt | None = None
     materialise: bool = False
 
@@ -160,7 +160,7 @@ class Config(Strict):
     """
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
-    seed: int = pydantic.Field(0, ge=0)
+    seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
     image: Image
     backbone: Backbone
     distribution: Literal[STRATEGIES] = "auto"
@@ -199,7 +199,7 @@ def load(path: str, overrides: Sequence[str] = ()) -> Config:
         raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
     try:
         content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
         raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")

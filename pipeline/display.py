@@ -3,6 +3,7 @@
 import rich.console
 import rich.progress
 
+from pipeline.errors import one_line
 from pipeline.local_runner import NodeResult, State
 from trainer.progress import Progress
 
@@ -59,11 +60,3 @@ class Display:
         self._console.print(f"{_MARKS[result.state]} {result.node:<42}{result.state.value:<10}{time}", highlight=False)
         if result.error is not None:
             self._console.print(f"    {one_line(result.error)}", style="red", markup=False, highlight=False)
-
-
-def one_line(error: BaseException) -> str:
-    """Returns what an error says, in a line: that of its root, which Beam and TFX wrap in their own."""
-    while error.__cause__ is not None:
-        error = error.__cause__
-    text = str(error) or type(error).__name__
-    return text.strip().splitlines()[0]

@@ -23,8 +23,6 @@ from components.importance_resampler.pairs import Pairs
 from components.prior_estimator import label_prior
 from pipeline.record import Record
 
-_RESAMPLE = "-resample"
-
 
 def target_of(record: Record, target: str | None) -> str:
     """Returns `target`, or the only one of the run.
@@ -41,8 +39,7 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
     Raises:
       ValueError: there is no such arm with a plan, or several.
     """
-    nodes = [node for node in record.nodes if node.startswith(f"{target}-") and node.endswith(_RESAMPLE)]
-    arms = [node.removeprefix(f"{target}-").removesuffix(_RESAMPLE).replace("-", "_") for node in nodes]
+    arms = [name for name in record.config["targets"][target]["arms"] if _resampler(target, name) in record.nodes]
     return _one_of("--arm", arm, arms)
 
 
@@ -53,8 +50,7 @@ def prior(record: Record, target: str) -> pa.Table:
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     """Returns the table of the labels of an arm's plan."""
-    node = f"{target}-{arm.replace('_', '-')}{_RESAMPLE}"
-    return pq.read_table(os.path.join(record.uri(node, "plan"), plan.LABELS_FILE))
+    return pq.read_table(os.path.join(record.uri(_resampler(target, arm), "plan"), plan.LABELS_FILE))
 
 
 def explain(record: Record, target: str, arm: str, source_id: str) -> explanation.Explanation:
@@ -128,6 +124,10 @@ def write_csv(table: pa.Table, path: str) -> None:
             os.remove(temporary)
 
 
+def _resampler(target: str, arm: str) -> str:
+    return f"{target}-{arm.replace('_', '-')}-resample"
+
+
 def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
     if chosen is None and len(choices) == 1:
         return choices[0]
@@ -141,7 +141,7 @@ def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]
     table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0))
     shown = {title: name for title, name in columns.items() if name in rows.column_names}
     for title in shown:
-        table.add_column(title, justify="left" if title == "label" else "right")
+        table.add_column(title, justify="left" if title == "label" else "right", no_wrap=title != "label")
     for row in rows.select(list(shown.values())).to_pylist():
         table.add_row(*(rich.markup.escape(_figure(row[name])) for name in shown.values()))
     console.print(table)

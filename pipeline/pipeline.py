@@ -78,9 +78,15 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     Raises:
       ValueError: a data set is unknown, or not prepared.
     """
+    datasets = {"source": config.source, **{f"targets.{name}.data": item.data for name, item in config.targets.items()}}
+    for key, dataset in datasets.items():
+        if tfds_reader.has_several_labels(reader(dataset)):
+            raise ValueError(
+                f"{key}.label_key: {dataset.label_key!r} of {dataset.dataset!r} has several labels an image, and the "
+                "Trainer takes one; name a feature that is a ClassLabel"
+            )
     source = _side("source", SourceExampleGen, config.source)
     classifier = _pretrain(config, source, "source-classifier", config.classifier)
-    classifier.add_upstream_node(source.validator)  # hours of training come after the check of their data
     source_predictor = Predictor(
         examples=source["examples"],
         index=source["index"],
@@ -152,6 +158,7 @@ def arm(
         base_model=specialist.outputs["model"],
         custom_config=_settings(config, config.finetune),
     ).with_id(f"{prefix}-finetune")
+    finetune.add_upstream_node(side.validator)
     return ArmNodes([*nodes, finetune], finetune)
 
 
@@ -185,13 +192,15 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
 
 
 def _pretrain(config: Config, source: Side, node_id: str, recipe: Recipe | None = None, **sample) -> BaseNode:
-    return Trainer(
+    trainer = Trainer(
         run_fn="trainer.pretrain.run_fn",
         examples=source["examples"],
         vocabulary=source["vocabulary"],
         custom_config=_settings(config, recipe or config.pretrain, backbone=config.backbone.model_dump()),
         **sample,
     ).with_id(node_id)
+    trainer.add_upstream_node(source.validator)  # hours of training come after the check of their data
+    return trainer
 
 
 def _adaptation(

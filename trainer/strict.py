@@ -9,7 +9,7 @@ import pydantic
 class Strict(pydantic.BaseModel):
     """A frozen model whose error for an unknown key names the known ones."""
 
-    model_config = pydantic.ConfigDict(strict=True, frozen=True)
+    model_config = pydantic.ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
     @pydantic.model_validator(mode="before")
     @classmethod

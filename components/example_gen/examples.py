@@ -65,6 +65,11 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keye
     return Keyed(key, record.SerializeToString(deterministic=True), row)
 
 
+def source_id_of(record: bytes) -> str:
+    """Returns the id of the example in `record`."""
+    return tf.train.Example.FromString(record).features.feature["image/source_id"].bytes_list.value[0].decode()
+
+
 def _header(image: bytes, source_id: str) -> tuple[str, int, int]:
     """Returns format, height and width without decoding a pixel."""
     try:

@@ -97,6 +97,11 @@ def read_vocabulary(dataset: TfdsDataset) -> vocabulary.Vocabulary:
     return vocabulary.make(feature.names, parents)
 
 
+def has_several_labels(dataset: TfdsDataset) -> bool:
+    """Returns whether an example may have more than one label."""
+    return hasattr(_feature(dataset, _prepared(dataset).info, "label_key"), "feature")
+
+
 def sizes(dataset: TfdsDataset) -> dict[str, tuple[int, int]]:
     """Returns split → (number of examples, estimated bytes).
 

@@ -55,7 +55,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
       seed: another seed gives another sample with the same quotas.
       max_repeats: how often same_distribution may draw a pair; 0: no limit.
       label_subset: names of labels or of nodes above them, for label_subset.
-      vocabulary: the source's, for label_subset.
+      vocabulary: the source's, for label_subset; with any strategy the prior is checked against it.
       source_predictions: with embeddings, of the source's eval split, for emd_subset.
       target_predictions, target_index: with embeddings, of the target's train split, for emd_subset.
       materialise: whether to write the sample as Examples; False writes the plan only.
@@ -115,8 +115,9 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
                 examples=examples,
                 index=index,
                 label_prior=label_prior,
-                # What the strategy does not read is left out, so that a change of it does not draw again.
-                **{key: optional[key] for key in strategies.INPUTS[strategy]},
+                # What the strategy does not read is left out, so that a change of it does not draw again. Only the
+                # vocabulary always goes in: the prior is checked against it.
+                **{key: optional[key] for key in ("vocabulary", *strategies.INPUTS[strategy])},
                 strategy=strategy,
                 n=n,
                 seed=seed,

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import index, vocabulary
+from components.example_gen import examples, index, vocabulary
 from components.importance_resampler import emd, placement, plan, strategies
 from components.importance_resampler.pairs import Pairs
 from components.predictor import predictions
@@ -42,11 +42,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         prior = label_prior.from_table(storage.read_table(folder("label_prior", label_prior.FILE_NAME)))
         index_paths = storage.files(folder("index", "Split-train"), index.FILE_PATTERN)
         index_tables = [storage.read_table(path, ["key", "labels", "bytes"]) for path in index_paths]
+        more: dict[str, Any] = {}
+        if input_dict.get("vocabulary"):
+            more["vocabulary"] = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
+            strategies.check_vocabulary(prior, more["vocabulary"])
+        source = artifact_utils.get_single_instance(input_dict["examples"])
+        shard_paths = storage.files(source.path(split="train"))
+        if len(shard_paths) != len(index_paths):
+            raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(shard_paths)}")
+        for path, table in zip(shard_paths, index_tables, strict=True):
+            _check_first(path, table["key"])
         rows = pa.concat_tables(index_tables)
         pairs = Pairs.of_index(rows, len(prior.names))
-        more: dict[str, Any] = {}
-        if settings.strategy == "label_subset":
-            more["vocabulary"] = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
         if settings.strategy == "emd_subset":
             more["source_means"] = _class_means(folder("source_predictions"), folder("index"), "eval", pairs.num_labels)
             more["target_means"] = _class_means(folder("target_predictions"), folder("target_index"), "train")
@@ -69,7 +76,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             total_bytes = int(sample.copies.astype(np.int64) @ rows["bytes"].to_numpy())
             by_size = sharding.shard_count(total_bytes, int(exec_properties["shard_bytes"]))
             self._write_examples(
-                artifact_utils.get_single_instance(input_dict["examples"]),
+                shard_paths,
                 artifact_utils.get_single_instance(output_dict["resampled_examples"]),
                 index_paths,
                 plan_paths,
@@ -78,24 +85,31 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
     def _write_examples(
         self,
-        source: types.Artifact,
+        shard_paths: list[str],
         output: types.Artifact,
         index_paths: list[str],
         plan_paths: list[str],
         shards: int,
     ) -> None:
         output.splits = ["train"]
-        paths = storage.files(source.path(split="train"))
-        if len(paths) != len(index_paths):
-            raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(paths)}")
         with self._make_beam_pipeline() as pipeline:
             _ = (
                 pipeline
-                | "Shards" >> beam.Create(list(zip(paths, index_paths, plan_paths, strict=True)))
+                | "Shards" >> beam.Create(list(zip(shard_paths, index_paths, plan_paths, strict=True)))
                 | "Spread" >> beam.Reshuffle()
                 | "Copy" >> beam.FlatMap(_copy, shards=shards)
                 | "Write" >> sharding.WriteShards(output.path(split="train"), shards, _separate)
             )
+
+
+def _check_first(shard: str, keys: pa.ChunkedArray) -> None:
+    """Refuses an index in another order than its shard: the first record tells, and costs no more than opening it."""
+    first = next(storage.read_records(shard), None)
+    found = None if first is None else index.id_key(examples.source_id_of(first))
+    if found != (keys[0].as_py() if len(keys) else None):
+        raise ValueError(
+            f"index: its first row is not the first record of {shard}; both must be of one ExampleGen's run"
+        )
 
 
 def _class_means(predictions_uri: str, index_uri: str, split: str, num_labels: int | None = None) -> emd.ClassMeans:

@@ -62,7 +62,9 @@ def workspace(tmp_path) -> str:
         (tmp_path / f"{arm}.json").write_text(json.dumps(sample.copies.tolist()))
     for target in ("pets", "dishes"):
         write(f"{target}-prior", "label_prior", label_prior.FILE_NAME, label_prior.to_table(PRIOR))
-    record.write(str(tmp_path), "now", record.Record({"targets": {"pets": {}, "dishes": {}}}, nodes))
+    arms = ["entire_source", "same_distribution", "uniform_subsample"]
+    targets = {"pets": {"arms": arms}, "dishes": {"arms": ["entire_source"]}}
+    record.write(str(tmp_path), "now", record.Record({"targets": targets}, nodes))
     return str(tmp_path)
 
 

@@ -54,7 +54,9 @@ def test_label_subset():
 
 
 def test_what_a_strategy_does_not_read_is_no_input():
-    assert "vocabulary" not in resampler(vocabulary=channel(artifacts.LabelVocabulary)).inputs
+    node = resampler(vocabulary=channel(artifacts.LabelVocabulary), **PREDICTIONS)
+    assert not set(PREDICTIONS) & set(node.inputs)
+    assert "vocabulary" in node.inputs  # the prior is checked against it
 
 
 PREDICTIONS = {

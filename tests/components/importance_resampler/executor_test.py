@@ -319,7 +319,7 @@ def test_a_prior_of_another_source(source):
 def test_a_prior_of_fewer_labels(source):
     counts = np.bincount([label for own in LABELS for label in own])[:2]
     source.write_prior(label_prior.LabelPrior(NAMES[:2], counts, np.array([0.5, 0.5]), "mean_prediction", 2.0, 10))
-    with pytest.raises(ValueError, match="labels: 2 is outside the vocabulary of 2 labels"):
+    with pytest.raises(ValueError, match="label_prior: its labels are not those of the vocabulary"):
         source.resample()
 
 
@@ -329,3 +329,13 @@ def test_predictions_without_embeddings(source):
     storage.write_table(path, storage.read_table(path).drop(["embedding"]))
     with pytest.raises(ValueError, match="predictions: no column 'embedding' among source_id, logits"):
         source.resample(strategy="emd_subset", n=5)
+
+
+@pytest.mark.parametrize("materialise", [True, False])
+def test_an_index_in_another_order_than_its_shards_is_refused(tmp_path, materialise):
+    source = Source(tmp_path, shards=1)
+    (path,) = storage.files(f"{source.artifacts['index'].uri}/Split-train")
+    rows = storage.read_table(path)
+    storage.write_table(path, rows.take(list(range(len(rows)))[::-1]))
+    with pytest.raises(ValueError, match="index: its first row is not the first record of"):
+        source.resample(materialise=materialise)
