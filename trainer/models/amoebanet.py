@@ -82,6 +82,7 @@ class DropPath(layers.Layer):
         if not 0 <= rate < 1:
             raise ValueError(f"rate: {rate}; a probability of leaving out is at least 0 and below 1")
         self.rate = rate
+        self.seed = seed
         self.supports_masking = True
         self._random = keras.random.SeedGenerator(seed)
 
@@ -102,7 +103,7 @@ class DropPath(layers.Layer):
         return input_shape
 
     def get_config(self) -> dict:
-        return {**super().get_config(), "rate": self.rate, "seed": self._random.seed}
+        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
 
 
 def _norm(x, name: str):
