@@ -16,10 +16,6 @@ from keras import layers, ops
 from trainer.models import Image
 
 _STEM_CHANNELS = 32
-_HE = keras.initializers.VarianceScaling(2.0, mode="fan_in", distribution="truncated_normal")
-# Keras counts all channels into the fan-in of a depthwise kernel, though each is convolved alone; its fan-out is that
-# of one. Wide cells would start with variances next to normalisation's epsilon otherwise.
-_HE_DEPTHWISE = keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
 
 
 def build(
@@ -41,7 +37,7 @@ def build(
     """
     images = keras.Input((image.size, image.size, image.channels), name="images")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)
-    x = layers.Conv2D(_STEM_CHANNELS, 3, 2, use_bias=False, kernel_initializer=_HE, name="stem")(x)
+    x = layers.Conv2D(_STEM_CHANNELS, 3, 2, use_bias=False, kernel_initializer="he_normal", name="stem")(x)
     x = _norm(x, "stem")
     drop = DropPath(drop_path, name="drop_path") if drop_path else None
 
@@ -111,9 +107,18 @@ def _norm(x, name: str):
     return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_norm")(x)
 
 
+def _he_normal_depthwise() -> keras.initializers.Initializer:
+    # Keras counts all channels into the fan-in of a depthwise kernel, though each is convolved alone; its fan-out is
+    # that of one. Wide cells would start with variances next to normalisation's epsilon otherwise. And each layer gets
+    # an instance of its own: one instance gives equal values to all kernels of a shape.
+    return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
+
+
 def _convolution(x, filters: int, stride: int, name: str, *, size: int = 1):
     x = layers.ReLU(name=f"{name}_relu")(x)
-    x = layers.Conv2D(filters, size, stride, padding="same", use_bias=False, kernel_initializer=_HE, name=name)(x)
+    x = layers.Conv2D(filters, size, stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name)(
+        x
+    )
     return _norm(x, name)
 
 
@@ -133,8 +138,8 @@ def _separable(size: int) -> Callable:
                 step,
                 padding="same",
                 use_bias=False,
-                depthwise_initializer=_HE_DEPTHWISE,
-                pointwise_initializer=_HE,
+                depthwise_initializer=_he_normal_depthwise(),
+                pointwise_initializer="he_normal",
                 name=f"{name}_{part}",
             )(x)
             x = _norm(x, f"{name}_{part}")
@@ -220,7 +225,7 @@ def _factorized_reduction(x, filters: int, name: str):
     odd = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
     odd = layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_shift")(odd)
     halves = [
-        layers.Conv2D(filters // 2, 1, 2, use_bias=False, kernel_initializer=_HE, name=f"{name}_{side}")(half)
+        layers.Conv2D(filters // 2, 1, 2, use_bias=False, kernel_initializer="he_normal", name=f"{name}_{side}")(half)
         for side, half in (("even", x), ("odd", odd))
     ]
     return _norm(layers.Concatenate(name=name)(halves), name)
@@ -232,6 +237,6 @@ def _auxiliary(x):
     # On maps below 5×5, which the published network never meets, all of the map is pooled.
     x = layers.AveragePooling2D(min(5, x.shape[1]), 3, name="auxiliary_pool")(x)
     for filters, size, name in ((128, 1, "auxiliary_in"), (768, x.shape[1], "auxiliary_out")):
-        x = layers.Conv2D(filters, size, use_bias=False, kernel_initializer=_HE, name=name)(x)
+        x = layers.Conv2D(filters, size, use_bias=False, kernel_initializer="he_normal", name=name)(x)
         x = layers.ReLU(name=f"{name}_relu")(_norm(x, name))
     return layers.Flatten(name="auxiliary")(x)

@@ -74,6 +74,21 @@ class AmoebaNetTest(tf.test.TestCase):
         self.assertAllClose(output[0, :, :, 0], [[0, 2, 4], [10, 12, 14], [20, 22, 24]])
         self.assertAllClose(output[0, :, :, 1], [[6, 8, 0], [16, 18, 0], [0, 0, 0]])
 
+    def test_every_kernel_starts_differently_and_by_the_seed(self):
+        def kernels(seed: int) -> list[np.ndarray]:
+            keras.utils.set_random_seed(seed)
+            return [kernel.numpy() for kernel in training.kernels(backbone(auxiliary=True))]
+
+        first, again, other = kernels(1), kernels(1), kernels(2)
+        self.assertLen({kernel.tobytes() for kernel in first + other}, 2 * len(first))
+        for a, b in zip(first, again, strict=True):
+            self.assertAllEqual(a, b)
+
+    def test_depthwise_kernels_start_by_the_inputs_that_one_output_sees(self):
+        for name, size in (("normal_2_3b_sep3_first", 3), ("reduction_2_4a_sep5_first", 5)):
+            layer = backbone(filters=64).get_layer(name)
+            self.assertAllClose(np.std(layer.depthwise_kernel), math.sqrt(2) / size, rtol=0.1)
+
     def test_what_is_saved_gives_the_same_outputs_and_takes_a_new_head(self):
         source = classifier.build(backbone(drop_path=0.3, auxiliary=True), 5, dropout=0.5)
         source(self.images, training=True)  # moves the moving statistics
