@@ -30,7 +30,7 @@ class ServingModule(tf.Module):
         # The variables, and the model only inside a function. As an attribute it would be tracked twice, and whoever
         # restores by name, as TensorFlow Serving does, would not find some of its variables.
         self._variables = [variable.value for variable in model.variables]
-        self._network = lambda pixels: dict(model(pixels, training=False))
+        self._network = lambda pixels: _served(model(pixels, training=False))
         self._image = image
         self._label_names = tf.constant(label_names)
 
@@ -71,6 +71,11 @@ class ServingModule(tf.Module):
 
     def _features(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._network(pixels)
+
+
+def _served(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    # An auxiliary head is for training.
+    return {name: outputs[name] for name in ("logits", "features")}
 
 
 def export(

@@ -12,6 +12,7 @@ from trainer.recipes import Recipe
 from trainer.schedules import RampThenCosine
 
 _REPORT_SECONDS = 1.0
+_AUXILIARY_WEIGHT = 0.4  # of an auxiliary head's cross entropy, as AmoebaNet is published
 
 
 def fit(
@@ -42,11 +43,15 @@ def fit(
         optimizer = keras.optimizers.SGD(schedule, momentum=recipe.momentum, nesterov=recipe.nesterov)
         optimizer.build(model.trainable_variables)
     replica_step = _replica_step(model, optimizer, recipe, strategy)
+    # What follows the training's progress, as `trainer.models.amoebanet.DropPath` does, has a variable of this name.
+    followers = [variable for variable in model.non_trainable_variables if variable.name == "training_progress"]
 
     @tf.function
     def run(iterator, steps: tf.Tensor) -> tf.Tensor:
         total = tf.constant(0.0)
         for _ in tf.range(steps):
+            for follower in followers:
+                follower.assign(tf.cast(optimizer.iterations.value, tf.float32) / recipe.steps)
             losses = strategy.run(replica_step, args=next(iterator))
             total += strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
         return total / tf.cast(steps, tf.float32)
@@ -101,9 +106,13 @@ def _replica_step(model, optimizer, recipe: Recipe, strategy: tf.distribute.Stra
 
     def replica_step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
-            logits = model(images, training=True)["logits"]
-            losses = weights * _cross_entropy(labels, logits, recipe.label_smoothing)
-            loss = tf.reduce_sum(losses) / recipe.batch_size
+            outputs = model(images, training=True)
+            losses = _cross_entropy(labels, outputs["logits"], recipe.label_smoothing)
+            if "auxiliary_logits" in outputs:
+                losses += _AUXILIARY_WEIGHT * _cross_entropy(
+                    labels, outputs["auxiliary_logits"], recipe.label_smoothing
+                )
+            loss = tf.reduce_sum(weights * losses) / recipe.batch_size
             if recipe.l2:
                 # Once, not once a replica: the replicas' gradients are summed.
                 loss += recipe.l2 / replicas * tf.add_n([2 * tf.nn.l2_loss(kernel.value) for kernel in decayed])

@@ -132,10 +132,21 @@ def test_a_kill_during_pre_training_costs_only_that_node(tmp_path):
 
 
 @pytest.mark.slow
-def test_inception_v3_goes_the_same_way(tmp_path):
+@pytest.mark.parametrize(
+    ("backbone", "image"),
+    [
+        ("{name: inception_v3}", "{size: 75, channels: 3}"),
+        (
+            "{name: amoebanet_b, options: {normal_cells: 3, filters: 16, drop_path: 0.3, auxiliary: true}}",
+            "{size: 19, channels: 1}",
+        ),
+    ],
+    ids=["inception_v3", "amoebanet_b"],
+)
+def test_the_published_networks_go_the_same_way(tmp_path, backbone, image):
     results = run(
         tmp_path,
-        *("backbone.name=inception_v3", "image={size: 75, channels: 3}"),
+        *(f"backbone={backbone}", f"image={image}"),
         *("classifier.steps=3", "pretrain.steps=3", "finetune.steps=3"),
         *(f"{training}.batch_size=8" for training in ("classifier", "pretrain", "finetune")),
         *("source.splits={train: 'train[:1%]', eval: 'eval[:1%]'}", "resample.n=40"),

@@ -155,3 +155,11 @@ def test_fewer_labels_than_five_are_all_returned(images):
     assert answer["top_probabilities"].shape == (3, 3)
     for row in answer["top_labels"].numpy():
         assert sorted(row) == [b"a", b"b", b"c"]
+
+
+def test_an_auxiliary_head_is_not_served():
+    pixels = keras.Input((IMAGE.size, IMAGE.size, IMAGE.channels))
+    flat = keras.layers.Flatten()(pixels)
+    backbone = keras.Model(pixels, {"features": flat, "auxiliary": flat}, name="backbone")
+    signatures = serving.ServingModule(classifier.build(backbone, 2), IMAGE, ("a", "b")).concrete_signatures()
+    assert set(signatures["features"].structured_outputs) == {"logits", "features"}

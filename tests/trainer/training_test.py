@@ -120,6 +120,53 @@ class FitTest(tf.test.TestCase):
                 self.assertAllClose(model.get_layer("head").kernel, kernel, rtol=1e-4, atol=1e-5)
                 self.assertAllClose(model.get_layer("head").bias, bias, rtol=1e-4, atol=1e-5)
 
+    def test_an_auxiliary_head_adds_its_cross_entropy_times_0_4(self):
+        images, labels = random_batches(1)
+
+        def with_auxiliary() -> keras.Model:
+            pixels = keras.Input((2, 2, 1))
+            flat = keras.layers.Flatten()(pixels / 100)
+            model = classifier.build(
+                keras.Model(pixels, {"features": flat, "auxiliary": 2 * flat}, name="backbone"), CLASSES
+            )
+            model.get_layer("head").set_weights([KERNEL, BIAS])
+            model.get_layer("auxiliary_head").set_weights([KERNEL / 2, BIAS])  # the same logits
+            return model
+
+        for changes in ({}, {"label_smoothing": 0.2}):
+            one = recipe(steps=1, **changes)
+            (loss,), kernel, _ = by_hand(images, labels, one)
+            model, history = training.fit(with_auxiliary, dataset(images, labels), one, STRATEGY)
+            self.assertAllClose(history[0].loss, 1.4 * loss, rtol=1e-5)
+            self.assertAllClose(model.get_layer("head").kernel, kernel, rtol=1e-4, atol=1e-5)
+            # Twice the input and 0.4 of the loss: 0.8 of the step.
+            moved = model.get_layer("auxiliary_head").kernel - KERNEL / 2
+            self.assertAllClose(moved, 0.8 * (kernel - KERNEL), rtol=1e-3, atol=1e-5)
+
+    def test_what_follows_the_progress_is_told_before_each_step(self):
+        class Recorder(keras.layers.Layer):
+            """Sums the progress that it is told, over the steps."""
+
+            def build(self, input_shape):
+                self.progress = self.add_weight(name="training_progress", shape=(), trainable=False)
+                self.total = self.add_weight(name="total", shape=(), initializer="zeros", trainable=False)
+
+            def call(self, inputs, training=False):
+                if training:
+                    self.total.assign_add(self.progress)
+                return inputs
+
+        def following() -> keras.Model:
+            pixels = keras.Input((2, 2, 1))
+            flat = Recorder(name="recorder")(keras.layers.Flatten()(pixels / 100))
+            return classifier.build(keras.Model(pixels, flat, name="backbone"), CLASSES)
+
+        images, labels = random_batches(8)
+        model, _ = training.fit(following, dataset(images, labels), recipe(steps=8), STRATEGY)
+        recorder = model.get_layer("backbone").get_layer("recorder")
+        self.assertAllClose(recorder.progress, 7 / 8)
+        self.assertAllClose(recorder.total, sum(range(8)) / 8)
+
     def test_in_the_ramp_the_first_step_changes_nothing(self):
         images, labels = random_batches(2)
         one = recipe(steps=2, warmup=0.5)

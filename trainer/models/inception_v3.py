@@ -8,6 +8,8 @@ from trainer.models import Image
 def build(image: Image, *, width: float = 1.0) -> keras.Model:
     """Returns the backbone, [batch, 2048]; 21.8 million parameters. Its native size is 299 pixels.
 
+    Preprocessing: 0..255 to -1..1. Feature layer: the global average. From 75 pixels on, as keras.applications demands.
+
     Args:
       image: what goes in.
       width: multiplies the filters of every convolution, and with them the features.

@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from trainer import training
 from trainer.models import Backbone, Image, classifier
+from trainer.recipes import Recipe
 
 
 class InceptionV3Test(tf.test.TestCase):
@@ -27,3 +29,17 @@ class InceptionV3Test(tf.test.TestCase):
         backbone.save(path)
         images = np.random.default_rng(5).integers(0, 256, (2, 75, 75, 1), np.uint8)
         self.assertAllEqual(keras.saving.load_model(path)(images), backbone(images))
+
+    def test_weight_decay_touches_exactly_the_kernels(self):
+        model = classifier.build(Backbone(name="inception_v3", options={"width": 0.125}).build(Image(size=75)), 5)
+        decayed = training.kernels(model)
+        self.assertLen(decayed, 94 + 1)  # convolutions, and the head
+        self.assertEqual({variable.name for variable in decayed}, {"kernel"})
+        left = [variable.name for variable in model.trainable_variables if variable.name != "kernel"]
+        self.assertCountEqual(left, ["beta"] * 94 + ["bias"])
+
+
+@pytest.mark.slow
+def test_it_learns_64_images_by_heart(accuracy_by_heart):
+    recipe = Recipe(steps=600, batch_size=64, learning_rate=0.03, clip_norm=5.0)
+    assert accuracy_by_heart(Backbone(name="inception_v3", options={"width": 0.125}), 75, recipe) > 0.95

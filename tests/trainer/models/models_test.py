@@ -27,6 +27,8 @@ def test_options_get_their_defaults():
     assert Backbone(name="inception_v3").options == {"width": 1.0}
     assert Backbone(name="inception_v3", options={}) == Backbone(name="inception_v3")
     assert Backbone(name="inception_v3", options={"width": 0.25}).options == {"width": 0.25}
+    published = {"normal_cells": 18, "filters": 512, "drop_path": 0.0, "auxiliary": False}
+    assert Backbone(name="amoebanet_b").options == published
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,12 @@ def test_options_get_their_defaults():
         ("inception_v3", {"width": 1.5}, "less than or equal to 1"),
         ("inception_v3", {"width": "half"}, "valid number"),
         ("compact_cnn", {"width": 0.5}, "unknown key 'width'; allowed are none"),
+        ("amoebanet_b", {"normal_cells": 4}, "multiple of 3"),
+        ("amoebanet_b", {"normal_cells": 0}, "greater than or equal to 3"),
+        ("amoebanet_b", {"filters": 18}, "multiple of 4"),
+        ("amoebanet_b", {"filters": 12}, "greater than or equal to 16"),
+        ("amoebanet_b", {"drop_path": 1.0}, "less than 1"),
+        ("amoebanet_b", {"auxilliary": True}, r"unknown key 'auxilliary' \(did you mean 'auxiliary'\?\)"),
     ],
 )
 def test_options_that_a_backbone_does_not_take(name, options, message):
@@ -44,7 +52,7 @@ def test_options_that_a_backbone_does_not_take(name, options, message):
         Backbone(name=name, options=options)
 
 
-@pytest.mark.parametrize(("name", "smallest"), [("compact_cnn", 16), ("inception_v3", 75)])
+@pytest.mark.parametrize(("name", "smallest"), [("compact_cnn", 16), ("inception_v3", 75), ("amoebanet_b", 19)])
 def test_smallest_image(name, smallest):
     backbone = Backbone(name=name)
     backbone.check(Image(size=smallest))
@@ -67,7 +75,8 @@ def test_images_that_no_network_sees(key, value):
 @pytest.mark.parametrize("name", SPECS)
 def test_a_backbone_maps_images_to_features(name):
     image = Image(size=SPECS[name].min_size, channels=1)
-    model = Backbone(name=name).build(image)
+    small = {"amoebanet_b": {"normal_cells": 3, "filters": 16}}  # 2 GB otherwise
+    model = Backbone(name=name, options=small.get(name, {})).build(image)
     assert model.name == "backbone"  # by which fine-tuning finds it
     assert model.input_shape == (None, image.size, image.size, 1)
     assert len(model.output_shape) == 2
