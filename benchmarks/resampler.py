@@ -54,10 +54,7 @@ def main() -> None:
     unknown = set(args.parts) - {"copy", "distance", "planning"}
     if unknown:
         parser.error(f"parts: {', '.join(sorted(unknown))}; there are copy, distance and planning")
-    if "copy" in (args.parts or ["copy"]):
-        copy(args.records, args.record_bytes, args.repeats)
-    if "distance" in (args.parts or ["distance"]):
-        distance(args.labels, args.examples, args.n)
+    # First, because the peak of a child counts from that of its parent.
     if "planning" in (args.parts or ["planning"]):
         planning(
             [int(pairs) for pairs in args.pairs],
@@ -65,6 +62,10 @@ def main() -> None:
             args.labels_per_example,
             args.strategy or "same_distribution",
         )
+    if "copy" in (args.parts or ["copy"]):
+        copy(args.records, args.record_bytes, args.repeats)
+    if "distance" in (args.parts or ["distance"]):
+        distance(args.labels, args.examples, args.n)
 
 
 def skewed(num_labels: int, rng: np.random.Generator, power: float = 1.2) -> np.ndarray:
