@@ -21,7 +21,7 @@ from trainer.progress import Progress
 from trainer.recipes import Checkpoint
 
 POLICY_FILE = "policy.json"
-_UNREADABLE = (tf.errors.DataLossError, tf.errors.NotFoundError, tf.errors.OutOfRangeError)
+_UNREADABLE = (tf.errors.OpError, IndexError)  # the latter is what TensorFlow says of a file that is too short
 
 
 def folder(parent: str, **decisive: object) -> str:
@@ -55,7 +55,7 @@ class Checkpoints:
 
     def __init__(self, folder: str | None = None, policy: Checkpoint | None = None):
         self.folder = folder
-        self._policy = policy or Checkpoint()
+        self.policy = policy or Checkpoint()
         self._manager: tf.train.CheckpointManager | None = None
         self._model: keras.Model | None = None
         self._written = time.monotonic()
@@ -82,11 +82,11 @@ class Checkpoints:
             history=_History(history),
         )
         self._model = model
-        self._manager = tf.train.CheckpointManager(state, self.folder, max_to_keep=self._policy.keep)
+        self._manager = tf.train.CheckpointManager(state, self.folder, max_to_keep=self.policy.keep)
         self._written = time.monotonic()
         for path in reversed(self._manager.checkpoints):
             try:
-                state.read(path).assert_consumed()
+                state.restore(path).assert_consumed()
             except _UNREADABLE as error:
                 _log().warning("%s cannot be read, the one before it is tried: %s", path, error)
                 continue
@@ -100,7 +100,7 @@ class Checkpoints:
 
     def steps_to_next(self, step: int) -> int:
         """Returns how many steps after `step` may be done before `due` has to be asked."""
-        return self._policy.steps - step % self._policy.steps if self._policy.steps else sys.maxsize
+        return self.policy.steps - step % self.policy.steps if self.policy.steps else sys.maxsize
 
     def due(self, step: int) -> bool:
         """Returns whether it is time to save after `step`."""
@@ -108,8 +108,8 @@ class Checkpoints:
             return False
         seconds = time.monotonic() - self._written
         return bool(
-            (self._policy.steps and step % self._policy.steps == 0)
-            or (self._policy.minutes and seconds >= 60 * self._policy.minutes)
+            (self.policy.steps and step % self.policy.steps == 0)
+            or (self.policy.minutes and seconds >= 60 * self.policy.minutes)
         )
 
     def save(self, step: int) -> bool:
