@@ -109,6 +109,8 @@ def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int)
     buffer = _shuffle_records(files[0])
 
     def one_pass(number: tf.Tensor) -> tf.data.Dataset:
+        # Of this function's graph alone. The global seed would count too, and 0 not work with the tensors below.
+        tf.random.set_seed(1)
         seeds = tf.random.stateless_uniform([2], tf.stack([tf.cast(seed, tf.int64), number]), 0, 1 << 31, tf.int64)
         return (
             shards.shuffle(len(files), seed=seeds[0], reshuffle_each_iteration=False)

@@ -136,7 +136,7 @@ def test_a_kill_during_pre_training_costs_only_that_node(tmp_path):
 @pytest.mark.slow
 def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
     only = ["targets.digits.arms=[same_distribution]", "targets.digits.push=null"]
-    long = [*only, "classifier.steps=1000"]
+    long = [*only, "classifier.steps=300"]
     command = [sys.executable, "-m", "pipeline.cli", "run", DEMO, "--workspace", str(tmp_path)]
     command += [part for override in [*SMALL, *long] for part in ("--set", override)]
     # Saving once a step says when the training is under way.
@@ -148,7 +148,7 @@ def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
         process.terminate()
         output = process.communicate(timeout=60)[0]
     assert process.returncode == 143
-    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 1000; the same command goes on", output)
+    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 300; the same command goes on", output)
     assert stopped and "failed" not in output
     done = int(stopped.group(1))
     assert list(tmp_path.glob(f"checkpoints/source-classifier/*/ckpt-{done}.index"))

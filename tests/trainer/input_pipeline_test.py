@@ -125,6 +125,17 @@ class TrainingBatchesTest(tf.test.TestCase):
             self.assertAllEqual(images_a, images_b)
         self.assertNotAllEqual([labels for _, labels in first], [labels for _, labels in other])
 
+    def test_the_global_seed_does_not_count(self):
+        patterns = self.plain(10, shards=3)
+        orders = set()
+        for seed in (0, 1):
+            tf.random.set_seed(seed)
+            orders.add(str(self.levels(patterns, 4)))
+            drawn = tf.random.uniform([])
+            tf.random.set_seed(seed)
+            self.assertEqual(tf.random.uniform([]), drawn)  # nor is it changed
+        self.assertLen(orders, 1)
+
     def test_another_seed_augments_differently_too(self):
         # All examples are the same image here: only the augmentation can differ.
         patterns = [self.write_split([png(np.arange(256).reshape(16, 16, 1))] * 5, [0] * 5)]
