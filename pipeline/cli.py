@@ -134,17 +134,23 @@ def _run(settings, workspace: str, log: str, console) -> bool:
         with console.status("starting"):
             from components.example_gen import tfds_reader
             from pipeline import display, pipeline, record, summary
-            from trainer import progress
+            from trainer import checkpoints, preemption, progress
 
             datasets = [settings.source, *(target.data for target in settings.targets.values())]
         for dataset in datasets:
             with console.status(f"preparing {dataset.dataset}"):
                 tfds_reader.prepare(pipeline.reader(dataset))
+        checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = display.Display(console)
-        with progress.listening(view.progress):
-            results = local_runner.run(
-                pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end
-            )
+        try:
+            with progress.listening(view.progress):
+                results = local_runner.run(
+                    pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end
+                )
+        except preemption.Preempted as stop:
+            view.stop()
+            console.print(f"stopped: {stop}; the same command goes on from there", style="yellow", highlight=False)
+            raise
         nodes = {result.node: record.Node(result.state.value, result.seconds, result.uris()) for result in results}
         name = os.path.splitext(os.path.basename(log))[0]
         record.write(workspace, name, record.Record(settings.model_dump(), nodes))

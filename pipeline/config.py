@@ -10,7 +10,7 @@ import pydantic
 import yaml
 
 from trainer.models import Backbone, Image
-from trainer.recipes import STRATEGIES, Recipe
+from trainer.recipes import STRATEGIES, Checkpoint, Recipe
 from trainer.strict import Strict
 
 Arm = Literal[
@@ -155,6 +155,7 @@ class Config(Strict):
       distribution: the strategy of all trainings.
       source, targets: the data. A target's name is part of its nodes' ids.
       classifier, pretrain, finetune: the recipes of the three trainings.
+      checkpoint: when each of them is saved, to go on after an interruption.
       prior, resample: from the classifier to the sample.
       beam: arguments of the Beam jobs; empty: the local runner's own.
     """
@@ -168,6 +169,7 @@ class Config(Strict):
     classifier: Recipe
     pretrain: Recipe
     finetune: Recipe
+    checkpoint: Checkpoint = Checkpoint()
     prior: Prior = Prior()
     resample: Resample
     targets: dict[str, Target] = pydantic.Field(min_length=1)

@@ -51,11 +51,15 @@ class Display:
         )
         self._bar.update(self._task, completed=progress.step, total=progress.steps, detail=detail)
 
-    def end(self, result: NodeResult) -> None:
-        """Leaves the line of a node that has ended."""
+    def stop(self) -> None:
+        """Takes the live line away."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+    def end(self, result: NodeResult) -> None:
+        """Leaves the line of a node that has ended."""
+        self.stop()
         time = f"{result.seconds:6.1f} s" if result.state in (State.DONE, State.FAILED) else " " * 8
         self._console.print(f"{_MARKS[result.state]} {result.node:<42}{result.state.value:<10}{time}", highlight=False)
         if result.error is not None:

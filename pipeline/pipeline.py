@@ -86,7 +86,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
                 "Trainer takes one; name a feature that is a ClassLabel"
             )
     source = _side("source", SourceExampleGen, config.source)
-    classifier = _pretrain(config, source, "source-classifier", config.classifier)
+    classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier)
     source_predictor = Predictor(
         examples=source["examples"],
         index=source["index"],
@@ -101,7 +101,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
-            built = arm(config, name, arm_name, side, source, adaptation, shared)
+            built = arm(config, workspace, name, arm_name, side, source, adaptation, shared)
             nodes += built.nodes
             if arm_name == target.push:
                 nodes += _push(name, target, side, built.finetune, workspace)
@@ -119,6 +119,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
 
 def arm(
     config: Config,
+    workspace: str,
     target: str,
     name: Arm,
     side: Side,
@@ -129,6 +130,7 @@ def arm(
     """Returns the nodes of one way to pre-train and fine-tune: a sample, a specialist, its fine-tuned model.
 
     Args:
+      workspace: where checkpoints go.
       target: name of the target.
       name: the arm.
       side, source: the data of both sides.
@@ -139,7 +141,7 @@ def arm(
     if name == "entire_source":
         nodes = []
         if name not in shared:
-            shared[name] = _pretrain(config, source, f"source-{_dashed(name)}-specialist")
+            shared[name] = _pretrain(config, workspace, source, f"source-{_dashed(name)}-specialist")
             nodes.append(shared[name])
         specialist = shared[name]
     else:
@@ -149,17 +151,24 @@ def arm(
             sample = {"train_examples": resampler.outputs["resampled_examples"]}
         else:
             sample = {"plan": resampler.outputs["plan"]}
-        specialist = _pretrain(config, source, f"{prefix}-specialist", **sample)
+        specialist = _pretrain(config, workspace, source, f"{prefix}-specialist", **sample)
         nodes = [resampler, specialist]
+    finetune_id = f"{prefix}-finetune"
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=side["examples"],
         vocabulary=side["vocabulary"],
         base_model=specialist.outputs["model"],
         custom_config=_settings(config, config.finetune),
-    ).with_id(f"{prefix}-finetune")
+        checkpoints=os.path.join(checkpoint_root(workspace), finetune_id),
+    ).with_id(finetune_id)
     finetune.add_upstream_node(side.validator)
     return ArmNodes([*nodes, finetune], finetune)
+
+
+def checkpoint_root(workspace: str) -> str:
+    """Returns where the trainings of `workspace` keep their checkpoints, and `trainer.checkpoints` their policy."""
+    return os.path.join(workspace, "checkpoints")
 
 
 def local_beam_args() -> list[str]:
@@ -191,12 +200,15 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
     return Side(example_gen, statistics, schema, validator)
 
 
-def _pretrain(config: Config, source: Side, node_id: str, recipe: Recipe | None = None, **sample) -> BaseNode:
+def _pretrain(
+    config: Config, workspace: str, source: Side, node_id: str, recipe: Recipe | None = None, **sample
+) -> BaseNode:
     trainer = Trainer(
         run_fn="trainer.pretrain.run_fn",
         examples=source["examples"],
         vocabulary=source["vocabulary"],
         custom_config=_settings(config, recipe or config.pretrain, backbone=config.backbone.model_dump()),
+        checkpoints=os.path.join(checkpoint_root(workspace), node_id),
         **sample,
     ).with_id(node_id)
     trainer.add_upstream_node(source.validator)  # hours of training come after the check of their data

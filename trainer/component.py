@@ -15,15 +15,17 @@ from tfx.utils import io_utils, json_utils
 from components import artifacts
 from components.code_version import code_version
 from components.importance_resampler import plan
+from trainer import checkpoints as checkpoints_module
 from trainer.models import SPECS, Backbone
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):
-    """TFX's spec, with a vocabulary, other training examples or a plan for them, and the code version."""
+    """TFX's spec, with a vocabulary, other training examples or a plan for them, checkpoints, and the code version."""
 
     PARAMETERS = {
         **standard_component_specs.TrainerSpec.PARAMETERS,
         "code_version": ExecutionParameter(type=str),
+        "checkpoints": ExecutionParameter(type=str, optional=True),
     }
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
@@ -38,7 +40,7 @@ class Executor(tfx_executor.GenericExecutor):
 
     The `FnArgs` get the attributes `split_patterns` ({split: [file pattern, …]}, `train` from `train_examples` where
     that is given), `plan_pattern` (of the plan's files for the train split, or None), `vocabulary_path`, `model_dir`
-    (of the Model artifact) and `base_model_dir` (likewise, or None).
+    (of the Model artifact), `base_model_dir` (likewise, or None) and `checkpoints` (a `Checkpoints`).
     """
 
     def _GetFnArgs(
@@ -63,6 +65,7 @@ class Executor(tfx_executor.GenericExecutor):
         fn_args.model_dir = artifact_utils.get_single_uri(output_dict["model"])
         base_model = input_dict.get("base_model")
         fn_args.base_model_dir = artifact_utils.get_single_uri(base_model) if base_model else None
+        fn_args.checkpoints = _checkpoints(input_dict, exec_properties)
         return fn_args
 
 
@@ -77,6 +80,9 @@ class Trainer(base_component.BaseComponent):
       train_examples: Examples whose split `train` is trained on instead.
       plan: how often each example of the split `train` is trained on, and with what weight; not with `train_examples`.
       base_model: a model of this Trainer to start from.
+      checkpoints: folder of this node's checkpoints, outside of what TFX makes anew for each execution; within it each
+        training has its own, by its configuration, inputs and code. It is part of the cache key: name the same one in
+        every run of a workspace. Beside it may lie what `trainer.checkpoints.write_policy` writes. None: none are kept.
 
     Outputs: `model`, with `Format-Serving/` (the SavedModel) and `Format-Keras/model.keras`; `model_run`, with
     `metrics.json` and `history.csv`.
@@ -95,6 +101,7 @@ class Trainer(base_component.BaseComponent):
         train_examples: types.BaseChannel | None = None,
         plan: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
+        checkpoints: str | None = None,
     ):
         if plan and train_examples:
             raise ValueError("plan: belongs to `examples`; give either it or `train_examples`, not both")
@@ -110,10 +117,25 @@ class Trainer(base_component.BaseComponent):
                 train_args=trainer_pb2.TrainArgs(),
                 eval_args=trainer_pb2.EvalArgs(),
                 code_version=_code_version(run_fn, custom_config),
+                checkpoints=checkpoints,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )
         )
+
+
+def _checkpoints(
+    inputs: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
+) -> checkpoints_module.Checkpoints:
+    parent = exec_properties.get("checkpoints")
+    if not parent:
+        return checkpoints_module.Checkpoints()
+    folder = checkpoints_module.folder(
+        parent,
+        parameters={key: exec_properties[key] for key in ("run_fn", "custom_config", "code_version")},
+        inputs={key: [artifact.uri for artifact in artifacts] for key, artifacts in inputs.items()},
+    )
+    return checkpoints_module.Checkpoints(folder, checkpoints_module.read_policy(os.path.dirname(parent)))
 
 
 def _code_version(run_fn: str, custom_config: dict[str, Any]) -> str:

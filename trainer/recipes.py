@@ -39,3 +39,17 @@ class Recipe(Strict):
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
     shift: pydantic.NonNegativeInt = 0
     flip: bool = False
+
+
+class Checkpoint(Strict):
+    """When a training is saved, so that it can go on after a failure. It changes nothing in the result.
+
+    Attributes:
+      minutes: between two checkpoints; null: no matter how long. A training shorter than this writes none.
+      steps: likewise, in optimiser steps.
+      keep: how many are kept, the newest ones.
+    """
+
+    minutes: pydantic.PositiveFloat | None = 10.0
+    steps: pydantic.PositiveInt | None = None
+    keep: pydantic.PositiveInt = 2

@@ -41,17 +41,19 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
     settings = Settings.model_validate(fn_args.custom_config)
     labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
     keras.utils.set_random_seed(settings.seed)
+    data = {
+        "patterns": fn_args.split_patterns["train"],
+        "recipe": settings.recipe,
+        "seed": settings.seed,
+        "plan_pattern": fn_args.plan_pattern,
+    }
     model, history = training.fit(
         lambda: make_model(settings, len(labels)),
-        input_pipeline.training_batches(
-            fn_args.split_patterns["train"],
-            settings.image,
-            settings.recipe,
-            seed=settings.seed,
-            plan_pattern=fn_args.plan_pattern,
-        ),
+        lambda step: input_pipeline.training_batches(**data, image=settings.image, start_step=step),
         settings.recipe,
         make_strategy(settings.distribution),
+        checkpoints=fn_args.checkpoints,
+        example_ids=lambda step: input_pipeline.example_ids(**data, step=step),
     )
     metrics = {}
     for split, patterns in fn_args.split_patterns.items():
@@ -68,6 +70,7 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
         saved_model=fn_args.serving_model_dir,
         keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE),
     )
+    fn_args.checkpoints.delete()
 
 
 def _as_csv(history: list) -> str:

@@ -7,34 +7,48 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import metrics, progress
+from trainer import metrics, preemption, progress
+from trainer.checkpoints import Checkpoints
 from trainer.recipes import Recipe
 from trainer.schedules import RampThenCosine
 
 _REPORT_SECONDS = 1.0
 _AUXILIARY_WEIGHT = 0.4  # of an auxiliary head's cross entropy, as AmoebaNet is published
+_FEW = 5  # ids of examples in the line that says what went wrong; the others follow it
 
 
 def fit(
     make_model: Callable[[], keras.Model],
-    batches: tf.data.Dataset,
+    batches: Callable[[int], tf.data.Dataset],
     recipe: Recipe,
     strategy: tf.distribute.Strategy,
+    *,
+    checkpoints: Checkpoints | None = None,
+    example_ids: Callable[[int], list[str]] = lambda step: [],
 ) -> tuple[keras.Model, list[progress.Progress]]:
-    """Trains a model for `recipe.steps` steps.
+    """Trains a model for `recipe.steps` steps, from its newest checkpoint on.
+
+    On a CPU the weights are those of a training that was never interrupted, bit for bit. On a GPU that takes
+    `tf.config.experimental.enable_op_determinism()` before.
 
     Args:
       make_model: returns a model as `trainer.models.classifier.build` makes it; called in the strategy's scope.
-      batches: endless (images, labels, weights) batches of the global size `recipe.batch_size`.
+      batches: returns, for a number of steps done, the endless (images, labels, weights) batches that follow; of the
+        global size `recipe.batch_size`.
       recipe: how to train.
       strategy: where to train.
+      checkpoints: of this training. Deleting them is up to the caller, once the model is in a safe place.
+      example_ids: returns the ids of the batch that follows a number of steps; asked when the loss is not finite.
 
     Returns:
-      The trained model, and the history of its training.
+      The trained model, and the history of its training, the part before an interruption included.
 
     Raises:
-      FloatingPointError: the loss is not a finite number any more.
+      FloatingPointError: the loss, or a weight that was to be saved, is not a finite number any more.
+      RuntimeError: there are checkpoints, and none can be read.
+      trainer.preemption.Preempted: SIGTERM came; all steps done are in a checkpoint.
     """
+    checkpoints = checkpoints or Checkpoints()
     with strategy.scope():
         model = make_model()
         # A share below 1 of a few steps rounds up to all of them: at least one is left to decay.
@@ -47,33 +61,41 @@ def fit(
     followers = [variable for variable in model.non_trainable_variables if variable.name == "training_progress"]
 
     @tf.function
-    def run(iterator, steps: tf.Tensor) -> tf.Tensor:
-        total = tf.constant(0.0)
+    def run(iterator, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        total, finite = tf.constant(0.0), tf.constant(0)
         for _ in tf.range(steps):
             for follower in followers:
                 follower.assign(tf.cast(optimizer.iterations.value, tf.float32) / recipe.steps)
             losses = strategy.run(replica_step, args=next(iterator))
             total += strategy.reduce(tf.distribute.ReduceOp.SUM, losses, axis=None)
-        return total / tf.cast(steps, tf.float32)
+            finite += tf.cast(tf.math.is_finite(total), tf.int32)
+        return total / tf.cast(steps, tf.float32), finite
 
-    iterator = iter(strategy.experimental_distribute_dataset(batches))
+    def diverged(what: str, step: int) -> FloatingPointError:
+        return _diverged(what, step, float(schedule(step - 1)), example_ids(step - 1), checkpoints.latest())
+
     history: list[progress.Progress] = []
-    done, chunk = 0, 1
-    while done < recipe.steps:
-        chunk = min(chunk, recipe.steps - done)
-        start = time.perf_counter()
-        loss = float(run(iterator, tf.constant(chunk)))
-        seconds = time.perf_counter() - start
-        done += chunk
-        if not np.isfinite(loss):
-            raise FloatingPointError(
-                f"the loss became {loss} by step {done}, at a learning rate of {float(schedule(done)):.4g}; "
-                "lower learning_rate, lengthen warmup or set clip_norm"
-            )
-        history.append(progress.Progress(done, recipe.steps, loss, chunk * recipe.batch_size / seconds))
-        progress.report(history[-1])
-        # As many steps in one call as fit between two reports: Python then costs nothing, and the display stays alive.
-        chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
+    done, chunk = checkpoints.restore(model, optimizer, history), 1
+    iterator = iter(strategy.experimental_distribute_dataset(batches(done)))
+    with preemption.noticed() as preempted:
+        while done < recipe.steps:
+            chunk = min(chunk, recipe.steps - done, checkpoints.steps_to_next(done))
+            start = time.perf_counter()
+            loss, finite = (float(value) for value in run(iterator, tf.constant(chunk)))
+            seconds = time.perf_counter() - start
+            if finite < chunk:
+                raise diverged(f"the loss became {loss}", done + int(finite) + 1)
+            done += chunk
+            history.append(progress.Progress(done, recipe.steps, loss, chunk * recipe.batch_size / seconds))
+            progress.report(history[-1])
+            stop = preempted()
+            if (stop or checkpoints.due(done)) and not checkpoints.save(done):
+                raise diverged("a weight is not finite any more", done)
+            if stop:
+                raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
+            # As many steps in one call as fit between two reports: Python then costs nothing, the display stays alive,
+            # and a preemption is noticed in time.
+            chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
     return model, history
 
 
@@ -131,3 +153,15 @@ def _cross_entropy(labels: tf.Tensor, logits: tf.Tensor, smoothing: float) -> tf
     classes = logits.shape[-1]
     targets = tf.one_hot(labels, classes, on_value=1 - smoothing + smoothing / classes, off_value=smoothing / classes)
     return tf.nn.softmax_cross_entropy_with_logits(targets, logits)
+
+
+def _diverged(what: str, step: int, rate: float, ids: list[str], checkpoint: str | None) -> FloatingPointError:
+    few = ", ".join(ids[:_FEW]) + (f" and {len(ids) - _FEW} more" if len(ids) > _FEW else "")
+    message = f"{what} at step {step}, at a learning rate of {rate:.4g}"
+    message += f", on the examples {few}" if ids else ""
+    message += "; lower learning_rate, lengthen warmup or set clip_norm"
+    if checkpoint:
+        message += f"\nThe last good checkpoint is {checkpoint}"
+    if len(ids) > _FEW:
+        message += f"\nThe batch: {', '.join(ids)}"
+    return FloatingPointError(message)

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pipeline
 from pipeline import config, local_runner, predict, summary
 from pipeline import pipeline as pipeline_module
 from pipeline.local_runner import State
+from trainer import progress
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 SMALL = [
@@ -129,6 +131,39 @@ def test_a_kill_during_pre_training_costs_only_that_node(tmp_path):
     assert results["digits-same-distribution-resample"].state is State.REUSED
     assert executed(results) == {killed, "digits-same-distribution-finetune", *PUSH}
     assert len(versions(tmp_path)) == 1
+
+
+@pytest.mark.slow
+def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
+    only = ["targets.digits.arms=[same_distribution]", "targets.digits.push=null"]
+    long = [*only, "classifier.steps=300"]
+    command = [sys.executable, "-m", "pipeline.cli", "run", DEMO, "--workspace", str(tmp_path)]
+    command += [part for override in [*SMALL, *long] for part in ("--set", override)]
+    # Saving once a step says when the training is under way.
+    with subprocess.Popen([*command, "--set", "checkpoint.steps=1"], stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 300
+        while not list(tmp_path.glob("checkpoints/source-classifier/*/ckpt-*.index")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.1)
+        process.terminate()
+        output = process.communicate(timeout=60)[0]
+    assert process.returncode == 143
+    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 300; the same command goes on", output)
+    assert stopped and "failed" not in output
+    done = int(stopped.group(1))
+    assert list(tmp_path.glob(f"checkpoints/source-classifier/*/ckpt-{done}.index"))
+
+    heard = []
+    with progress.listening(heard.append):
+        results = run(tmp_path, *long)
+    assert heard[0].step == done + 1
+    assert results["source-examples"].state is State.REUSED
+    assert {"source-classifier", "digits-same-distribution-finetune"} <= executed(results)
+    assert not list(tmp_path.glob("checkpoints/*/*"))
+
+    # How often a training is saved is no reason to train again.
+    again = subprocess.run([*command, "--set", "checkpoint.minutes=3"], capture_output=True, text=True, check=True)
+    assert "done" not in again.stdout and "reused" in again.stdout
 
 
 @pytest.mark.slow

@@ -7,8 +7,9 @@ from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
 from components import artifacts, code_version
-from trainer import component, run
+from trainer import checkpoints, component, run
 from trainer.component import Trainer
+from trainer.recipes import Checkpoint
 
 BACKBONE = {"name": "compact_cnn", "options": {}}
 
@@ -118,8 +119,8 @@ class Recorded:
         self.fn_args = fn_args
         os.makedirs(fn_args.serving_model_dir)  # without which TFX's executor takes the run for failed
 
-    def __call__(self, **inputs):
-        """Runs the executor with these inputs, besides those that are always there."""
+    def __call__(self, changes: dict | None = None, **inputs):
+        """Runs the executor of a Trainer with these changes, with these inputs besides those that are always there."""
         outputs = {"model": standard_artifacts.Model(), "model_run": standard_artifacts.ModelRun()}
         for name, artifact in outputs.items():
             artifact.uri = str(self.root / "out" / name)
@@ -130,7 +131,7 @@ class Recorded:
                 **inputs,
             },
             {name: [artifact] for name, artifact in outputs.items()},
-            trainer().exec_properties,
+            trainer(**(changes or {})).exec_properties,
         )
         return self.fn_args
 
@@ -177,3 +178,37 @@ def test_the_base_model_is_the_whole_artifact(recorded, tmp_path):
     os.makedirs(tmp_path / "base" / "Format-Serving")
     fn_args = recorded(base_model=[recorded.placed(standard_artifacts.Model(), "base")])
     assert fn_args.base_model_dir == f"{tmp_path}/base"
+
+
+def test_without_a_folder_for_them_there_are_no_checkpoints(recorded):
+    assert recorded().checkpoints.folder is None
+
+
+def test_a_training_has_its_checkpoints_apart_from_those_of_any_other(recorded, tmp_path, monkeypatch):
+    node = str(tmp_path / "checkpoints" / "a-node")
+
+    def folder(changes: dict | None = None, **inputs) -> str:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return recorded({"checkpoints": node, **(changes or {})}, **inputs).checkpoints.folder
+
+    first = folder()
+    assert os.path.dirname(first) == node
+    assert folder() == first  # the model's URI is another one in each execution, and does not count
+    others = {
+        folder({"custom_config": {"seed": 8, "backbone": BACKBONE}}),
+        folder({"run_fn": "trainer.finetune.run_fn"}),
+        folder(train_examples=[recorded.examples("sample", ["train"])]),
+        folder(train_examples=[recorded.examples("another-sample", ["train"])]),
+        folder(vocabulary=[recorded.placed(artifacts.LabelVocabulary(), "another-vocabulary")]),
+    }
+    monkeypatch.setattr(component, "_code_version", lambda run_fn, custom_config: "changed")
+    others.add(folder())
+    assert len(others - {first}) == 6
+
+
+def test_the_policy_lies_beside_the_nodes_and_is_no_part_of_a_cache_key(recorded, tmp_path):
+    policy = Checkpoint(minutes=3, keep=5)
+    checkpoints.write_policy(str(tmp_path / "checkpoints"), policy)
+    changes = {"checkpoints": str(tmp_path / "checkpoints" / "a-node")}
+    assert recorded(changes).checkpoints.policy == policy
+    assert set(trainer(**changes).exec_properties) - set(trainer().exec_properties) <= {"checkpoints"}

@@ -125,6 +125,17 @@ class TrainingBatchesTest(tf.test.TestCase):
             self.assertAllEqual(images_a, images_b)
         self.assertNotAllEqual([labels for _, labels in first], [labels for _, labels in other])
 
+    def test_the_global_seed_does_not_count(self):
+        patterns = self.plain(10, shards=3)
+        orders = set()
+        for seed in (0, 1):
+            tf.random.set_seed(seed)
+            orders.add(str(self.levels(patterns, 4)))
+            drawn = tf.random.uniform([])
+            tf.random.set_seed(seed)
+            self.assertEqual(tf.random.uniform([]), drawn)  # nor is it changed
+        self.assertLen(orders, 1)
+
     def test_another_seed_augments_differently_too(self):
         # All examples are the same image here: only the augmentation can differ.
         patterns = [self.write_split([png(np.arange(256).reshape(16, 16, 1))] * 5, [0] * 5)]
@@ -168,6 +179,29 @@ class TrainingBatchesTest(tf.test.TestCase):
         original = np.random.default_rng(2).integers(0, 256, (16, 16, 1))
         for images, _ in self.batches([self.write_split([png(original)], [0])], 4):
             self.assertAllEqual(images, np.broadcast_to(original, (5, 16, 16, 1)))
+
+    def test_from_any_step_on_the_batches_are_those_of_the_uninterrupted_run(self):
+        # 23 examples: passes end inside of batches, and step 23 begins one.
+        images = [png(np.random.default_rng(i).integers(0, 256, (16, 16, 1))) for i in range(23)]
+        patterns = [self.write_split(images, [i % 10 for i in range(23)], shards=4)]
+        settings = {"image": self.image, "recipe": recipe(shift=2, flip=True), "seed": 3}
+        everything = list(input_pipeline.training_batches(patterns, **settings).take(27).as_numpy_iterator())
+        for start in (1, 4, 5, 9, 23, 25):
+            batches = input_pipeline.training_batches(patterns, **settings, start_step=start)
+            for ours, expected in zip(batches.take(2).as_numpy_iterator(), everything[start:], strict=False):
+                for a, b in zip(ours, expected, strict=True):
+                    self.assertAllEqual(a, b)
+
+    def test_the_ids_of_a_batch_are_those_of_its_examples(self):
+        patterns = self.plain(13, shards=3)
+        for step, levels in enumerate(self.levels(patterns, 6)):
+            ids = input_pipeline.example_ids(patterns, recipe(), seed=3, step=step)
+            self.assertEqual(ids, [f"train-{level}" for level in levels])
+
+    def test_no_example_at_all(self):
+        patterns = [self.write_split([], [], shards=2)]
+        with pytest.raises(ValueError, match=r"examples: \[.*Split-train.*\] hold no example"):
+            self.batches(patterns, 1)
 
     def test_several_patterns_are_one_set(self):
         images = [png(np.full((16, 16, 1), level)) for level in range(5)]

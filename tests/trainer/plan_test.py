@@ -100,6 +100,26 @@ def test_another_seed_is_another_order_of_the_same_examples(source):
     assert sum(a == b for a, b in zip(order(1), order(1)[1:], strict=False)) < 20
 
 
+def test_from_any_step_on_the_batches_are_those_of_the_uninterrupted_run(source):
+    copies = [0, 3, 0, 1, 0, 0, 2, 0, 0, 7, 1]
+    records, plans = source(3, copies, [i / 4 for i in range(11)])
+    settings = {"patterns": [records], "recipe": recipe(4), "seed": 5, "plan_pattern": plans}
+    everything = list(input_pipeline.training_batches(image=IMAGE, **settings).take(9).as_numpy_iterator())
+    for start in (1, 4, 7):  # a pass has 14 examples
+        batches = input_pipeline.training_batches(image=IMAGE, **settings, start_step=start)
+        for ours, expected in zip(batches.take(2).as_numpy_iterator(), everything[start:], strict=False):
+            for a, b in zip(ours, expected, strict=True):
+                np.testing.assert_array_equal(a, b)
+        ids = input_pipeline.example_ids(**settings, step=start)
+        assert ids == [f"id-{level // 10}" for level in everything[start][0][:, 0, 0, 0]]
+
+
+def test_a_plan_that_takes_nothing_is_refused(source):
+    records, plans = source(2, [0] * 11)
+    with pytest.raises(ValueError, match=r"hold, as the plan takes them, no example"):
+        epoch([records], 1, plans)
+
+
 @pytest.mark.parametrize("rows", [10, 12], ids=["plan-too-short", "plan-too-long"])
 def test_a_plan_of_other_shards_is_refused(source, tmp_path, rows):
     records, plans = source(1, [1] * 11)

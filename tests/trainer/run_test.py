@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import signal
 
 import keras
 import numpy as np
@@ -13,7 +14,7 @@ from tfx.types import Channel, artifact, artifact_utils, standard_artifacts
 
 from components import artifacts, storage
 from components.example_gen import vocabulary
-from trainer import component, run, serving
+from trainer import component, preemption, progress, run, serving
 
 SOURCE, TARGET = ("alpha", "beta", "gamma", "δ"), ("nul", "één")
 SOURCE_SPLITS = {"train": 12, "eval": 5}
@@ -48,7 +49,14 @@ class Trainings:
         made.uri = str(self.root / name)
         return made
 
-    def __call__(self, run_fn: str, name: str, inputs: dict[str, list[artifact.Artifact]], **config) -> pathlib.Path:
+    def __call__(
+        self,
+        run_fn: str,
+        name: str,
+        inputs: dict[str, list[artifact.Artifact]],
+        checkpoints: str | None = None,
+        **config,
+    ) -> pathlib.Path:
         """Trains; returns the folder of the model, beside which the one of the run ends in `-run`."""
         model = self.at(standard_artifacts.Model(), name)
         model_run = self.at(standard_artifacts.ModelRun(), f"{name}-run")
@@ -57,6 +65,7 @@ class Trainings:
             examples=Channel(type=standard_artifacts.Examples),
             vocabulary=Channel(type=artifacts.LabelVocabulary),
             custom_config={"recipe": RECIPE, "image": IMAGE, "seed": 5, **config},
+            checkpoints=checkpoints,
         )
         component.Executor().Do(inputs, {"model": [model], "model_run": [model_run]}, node.exec_properties)
         return self.root / name
@@ -145,6 +154,32 @@ def test_the_same_settings_give_the_same_model(trainings, source, pretrained):
     again = trainings("pretrain", "again", source, backbone=BACKBONE)
     for a, b in zip(load(pretrained).get_weights(), load(again).get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpoint(
+    trainings, source, pretrained, tmp_path
+):
+    heard = []
+
+    def preempt(progress: progress.Progress) -> None:
+        heard.append(progress.step)
+        if progress.step == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    where = {"checkpoints": str(tmp_path / "node"), "backbone": BACKBONE}
+    with progress.listening(preempt):
+        with pytest.raises(preemption.Preempted):
+            trainings("pretrain", "preempted", source, **where)
+        assert not (trainings.root / "preempted").exists()
+        assert len(list(tmp_path.glob("node/*/ckpt-1.index"))) == 1
+        # Another execution: what it writes to is another folder.
+        again = trainings("pretrain", "gone-on", source, **where)
+    assert heard[:2] == [1, 2] and heard[-1] == 3
+    for a, b in zip(load(pretrained).get_weights(), load(again).get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert metrics_and_history(again)[0] == metrics_and_history(pretrained)[0]
+    assert metrics_and_history(again)[1][0]["step"] == "1"
+    assert not list(tmp_path.glob("node/*"))
 
 
 def test_pre_training_needs_a_backbone(trainings, source):

@@ -1,6 +1,7 @@
 """The training loop, on one device, against softmax regression worked out in numpy."""
 
 import math
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -38,8 +39,9 @@ def random_batches(steps: int, size: int = 2, batch_size: int = 4) -> tuple[np.n
     return images.astype(np.uint8), labels
 
 
-def dataset(images: np.ndarray, labels: np.ndarray) -> tf.data.Dataset:
-    return tf.data.Dataset.from_tensor_slices((images, labels, weights_of(labels))).repeat()
+def batches(images: np.ndarray, labels: np.ndarray) -> Callable[[int], tf.data.Dataset]:
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels, weights_of(labels))).repeat()
+    return dataset.skip
 
 
 def weights_of(labels: np.ndarray) -> np.ndarray:
@@ -89,7 +91,7 @@ class FitTest(tf.test.TestCase):
         labels = np.array([[2, 0]])
         _, history = training.fit(
             softmax_regression,
-            dataset(images, labels),
+            batches(images, labels),
             recipe(steps=1, batch_size=2, l2=0.01, label_smoothing=0.3),
             STRATEGY,
         )
@@ -115,7 +117,7 @@ class FitTest(tf.test.TestCase):
                 settings = recipe(**changes)
                 images, labels = random_batches(settings.steps)
                 losses, kernel, bias = by_hand(images, labels, settings)
-                model, history = training.fit(softmax_regression, dataset(images, labels), settings, STRATEGY)
+                model, history = training.fit(softmax_regression, batches(images, labels), settings, STRATEGY)
                 self.assertAllClose(mean_loss(history), np.mean(losses), rtol=1e-5)
                 self.assertAllClose(model.get_layer("head").kernel, kernel, rtol=1e-4, atol=1e-5)
                 self.assertAllClose(model.get_layer("head").bias, bias, rtol=1e-4, atol=1e-5)
@@ -136,7 +138,7 @@ class FitTest(tf.test.TestCase):
         for changes in ({}, {"label_smoothing": 0.2}):
             one = recipe(steps=1, **changes)
             (loss,), kernel, _ = by_hand(images, labels, one)
-            model, history = training.fit(with_auxiliary, dataset(images, labels), one, STRATEGY)
+            model, history = training.fit(with_auxiliary, batches(images, labels), one, STRATEGY)
             self.assertAllClose(history[0].loss, 1.4 * loss, rtol=1e-5)
             self.assertAllClose(model.get_layer("head").kernel, kernel, rtol=1e-4, atol=1e-5)
             # Twice the input and 0.4 of the loss: 0.8 of the step.
@@ -162,7 +164,7 @@ class FitTest(tf.test.TestCase):
             return classifier.build(keras.Model(pixels, flat, name="backbone"), CLASSES)
 
         images, labels = random_batches(8)
-        model, _ = training.fit(following, dataset(images, labels), recipe(steps=8), STRATEGY)
+        model, _ = training.fit(following, batches(images, labels), recipe(steps=8), STRATEGY)
         recorder = model.get_layer("backbone").get_layer("recorder")
         self.assertAllClose(recorder.progress, 7 / 8)
         self.assertAllClose(recorder.total, sum(range(8)) / 8)
@@ -170,21 +172,21 @@ class FitTest(tf.test.TestCase):
     def test_in_the_ramp_the_first_step_changes_nothing(self):
         images, labels = random_batches(2)
         one = recipe(steps=2, warmup=0.5)
-        model, _ = training.fit(softmax_regression, dataset(images, labels), one, STRATEGY)
+        model, _ = training.fit(softmax_regression, batches(images, labels), one, STRATEGY)
         # The second step has the peak, and starts from the weights that the first one left alone.
         _, kernel, _ = by_hand(images[1:], labels[1:], recipe(steps=1))
         self.assertAllClose(model.get_layer("head").kernel, kernel, rtol=1e-4, atol=1e-5)
 
     def test_a_warmup_that_rounds_up_to_all_steps_leaves_one(self):
         images, labels = random_batches(2)
-        _, history = training.fit(softmax_regression, dataset(images, labels), recipe(steps=2, warmup=0.99), STRATEGY)
+        _, history = training.fit(softmax_regression, batches(images, labels), recipe(steps=2, warmup=0.99), STRATEGY)
         self.assertEqual(history[-1].step, 2)
 
     def test_history_counts_up_to_the_last_step_and_is_what_the_listener_heard(self):
         images, labels = random_batches(23)
         heard = []
         with progress.listening(heard.append):
-            _, history = training.fit(softmax_regression, dataset(images, labels), recipe(steps=23), STRATEGY)
+            _, history = training.fit(softmax_regression, batches(images, labels), recipe(steps=23), STRATEGY)
         self.assertEqual(heard, history)
         steps = [entry.step for entry in history]
         self.assertEqual(steps, sorted(set(steps)))
@@ -203,23 +205,23 @@ class FitTest(tf.test.TestCase):
                     model.get_layer("head").set_weights([np.full_like(KERNEL, weight), BIAS])
                     return model
 
-                # After one step of two the ramp has reached half of the peak.
-                message = f"the loss became {loss} by step 1, at a learning rate of 0.15; lower learning_rate"
+                # The ramp starts from 0.
+                message = f"the loss became {loss} at step 1, at a learning rate of 0; lower learning_rate"
                 heard = []
                 with pytest.raises(FloatingPointError, match=message), progress.listening(heard.append):
-                    training.fit(broken, dataset(images, labels), recipe(steps=4, warmup=0.5, l2=0.1), STRATEGY)
+                    training.fit(broken, batches(images, labels), recipe(steps=4, warmup=0.5, l2=0.1), STRATEGY)
                 self.assertEmpty(heard)
 
     def test_a_learning_rate_that_is_too_high_is_found_out(self):
         images, labels = random_batches(20)
-        with pytest.raises(FloatingPointError, match=r"by step \d+, at a learning rate of \d\.\d+e\+3\d; lower"):
-            training.fit(softmax_regression, dataset(images, labels), recipe(steps=20, learning_rate=1e38), STRATEGY)
+        with pytest.raises(FloatingPointError, match=r"at step \d+, at a learning rate of \d\.\d+e\+3\d; lower"):
+            training.fit(softmax_regression, batches(images, labels), recipe(steps=20, learning_rate=1e38), STRATEGY)
 
     def test_a_network_learns_what_can_be_told_apart(self):
         images, labels = self.bars(64)
         settings = recipe(steps=40, batch_size=64, learning_rate=0.1, momentum=0.9, warmup=0.1)
         keras.utils.set_random_seed(1)
-        model, history = training.fit(compact_cnn, dataset(images[None], labels[None]), settings, STRATEGY)
+        model, history = training.fit(compact_cnn, batches(images[None], labels[None]), settings, STRATEGY)
         self.assertLess(history[-1].loss, 0.1)
         self.assertGreater(history[0].loss, 0.7)
         for layer in model.get_layer("backbone").layers:
@@ -236,7 +238,7 @@ class FitTest(tf.test.TestCase):
         def weights(seed: int) -> list[np.ndarray]:
             keras.utils.set_random_seed(seed)
             model, _ = training.fit(
-                lambda: compact_cnn(dropout=0.3, seed=seed), dataset(images, labels), settings, STRATEGY
+                lambda: compact_cnn(dropout=0.3, seed=seed), batches(images, labels), settings, STRATEGY
             )
             return model.get_weights()
 
@@ -276,9 +278,9 @@ class EvaluateTest(tf.test.TestCase):
         labels = np.array([2, 0, 2, 0, 1])
         log_sum = [math.log(sum(math.exp(x) for x in row)) for row in ((0.1, -0.2, 0.3), (1.1, -2.2, 0.8))]
         losses = [log_sum[0] - 0.3, log_sum[0] - 0.1, log_sum[0] - 0.3, log_sum[1] - 1.1, log_sum[1] + 2.2]
-        batches = tf.data.Dataset.from_tensor_slices((images, labels)).batch(3)
+        examples = tf.data.Dataset.from_tensor_slices((images, labels)).batch(3)
         self.assertEqual(
-            training.evaluate(softmax_regression(), batches),
+            training.evaluate(softmax_regression(), examples),
             metrics.Metrics(
                 examples=5,
                 accuracy=0.6,
@@ -301,4 +303,4 @@ class EvaluateTest(tf.test.TestCase):
     def test_nothing_to_evaluate(self):
         images, labels = random_batches(1)
         with pytest.raises(ValueError, match="no example"):
-            training.evaluate(softmax_regression(), dataset(images, labels).take(0))
+            training.evaluate(softmax_regression(), batches(images, labels)(0).take(0))
