@@ -36,7 +36,7 @@ def test_what_has_to_be_there(key):
         ("batch_size", -1, "greater than 0"),
         ("batch_size", "128", "valid integer"),
         ("learning_rate", 0, "greater than 0"),
-        ("learning_rate", float("nan"), "greater than 0"),
+        ("learning_rate", float("nan"), "finite number"),
         ("learning_rate", "fast", "valid number"),
         ("warmup", -0.1, "greater than or equal to 0"),
         ("warmup", 1, "less than 1"),
