@@ -1,6 +1,7 @@
 """The Predictor on an exported model whose logits are small whole numbers: exact in float16, whatever the batch."""
 
 import pathlib
+import shutil
 
 import apache_beam as beam
 import keras
@@ -78,7 +79,7 @@ def model(tmp_path_factory) -> standard_artifacts.Model:
 @pytest.fixture
 def predict(images, tmp_path):
     def run(
-        model: standard_artifacts.Model, splits: list[str], batch_size: int, max_examples: int = 0
+        model: standard_artifacts.Model, splits: list[str], batch_size: int, max_examples: int = 0, beam_args=()
     ) -> dict[str, tuple]:
         """Returns path below the artifact → (ids, logits)."""
         images_index = components.ExampleIndex()
@@ -87,7 +88,7 @@ def predict(images, tmp_path):
         output.uri = str(tmp_path / "predictions")
         # Not by beam_pipeline_args, for which TFX packs itself up first, as for remote workers: seconds each time.
         context = base_beam_executor.BaseBeamExecutor.Context(
-            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER])
+            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_args])
         )
         executor.Executor(context).Do(
             {"examples": [images], "index": [images_index], "model": [model]},
@@ -122,6 +123,22 @@ def test_ids_and_logits_of_every_shard(predict, model, batch_size):
         assert found[path][0] == ids
         np.testing.assert_array_equal(found[path][1], logits)
         assert found[path][1].dtype == np.float16 and found[path][1].shape == (len(ids), 3)
+
+
+@pytest.mark.slow
+def test_the_mode_of_the_runner_does_not_matter(predict, model, tmp_path):
+    one = predict(model, ["train"], 2, max_examples=7)
+    shutil.rmtree(tmp_path / "predictions")
+    several = predict(
+        model,
+        ["train"],
+        2,
+        max_examples=7,
+        beam_args=["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
+    )
+    assert {path: ids for path, (ids, _) in one.items()} == {path: ids for path, (ids, _) in several.items()}
+    for path, (_, logits) in one.items():
+        np.testing.assert_array_equal(several[path][1], logits)
 
 
 def test_shards_together_are_one_table(predict, model, tmp_path):
