@@ -264,11 +264,11 @@ def test_the_policy_is_read_from_where_it_was_written(tmp_path):
 
 
 def test_the_folder_is_that_of_what_decides_the_training():
-    folder = checkpoints.folder("/root/node", seed=1, inputs={"a": ["x"], "b": []})
-    assert os.path.dirname(folder) == "/root/node"
-    assert folder == checkpoints.folder("/root/node", inputs={"b": [], "a": ["x"]}, seed=1)
-    others = [checkpoints.folder("/root/node", seed=2, inputs={"a": ["x"], "b": []})]
-    others.append(checkpoints.folder("/root/node", seed=1, inputs={"a": ["y"], "b": []}))
+    folder = checkpoints.folder("/checkpoints/node", seed=1, inputs={"a": ["x"], "b": []})
+    assert os.path.dirname(folder) == "/checkpoints/node"
+    assert folder == checkpoints.folder("/checkpoints/node", inputs={"b": [], "a": ["x"]}, seed=1)
+    others = [checkpoints.folder("/checkpoints/node", seed=2, inputs={"a": ["x"], "b": []})]
+    others.append(checkpoints.folder("/checkpoints/node", seed=1, inputs={"a": ["y"], "b": []}))
     assert len({folder, *others}) == 3
 
 
