@@ -1,8 +1,8 @@
 """Checkpoints of a training: all that it takes to go on as if nothing had happened.
 
-That is every variable of the model (seed generators included, which `weights` leaves out) and of the optimiser, whose
-step tells the place in the schedule and in the input, and the history so far. Writing and keeping them is left to
-TensorFlow's `CheckpointManager`: a checkpoint counts once it has been written whole.
+That is every variable of the model (seed generators included, which `weights` leaves out), of its average and of the
+optimiser, the step, which tells the place in the schedule and in the input, and the history so far. Writing and keeping
+them is left to TensorFlow's `CheckpointManager`: a checkpoint counts once it has been written whole.
 """
 
 import dataclasses
@@ -11,9 +11,10 @@ import json
 import logging
 import os
 import sys
+import tempfile
 import time
+from collections.abc import Mapping, Sequence
 
-import keras
 import tensorflow as tf
 
 from components import storage
@@ -57,46 +58,51 @@ class Checkpoints:
         self.folder = folder
         self.policy = policy or Checkpoint()
         self._manager: tf.train.CheckpointManager | None = None
-        self._model: keras.Model | None = None
+        self._checked: list[tf.Variable] = []
         self._written = time.monotonic()
 
-    def restore(self, model: keras.Model, optimizer: keras.Optimizer, history: list[Progress]) -> int:
+    def restore(
+        self, variables: Mapping[str, Sequence[tf.Variable]], history: list[Progress], *, is_chief: bool = True
+    ) -> bool:
         """Brings everything to where the newest readable checkpoint has it; what is saved from now on is theirs.
 
         Args:
-          model: as it was made for the training.
-          optimizer: already built for it.
+          variables: all that changes in a training, in the same groups and order whenever it is made; before a save,
+            those of the group 'model' have to be finite.
           history: changed in place; save after appending to it.
+          is_chief: whether this process is the one of several whose checkpoints count. All have to save, because some
+            variables are read from all of them; the others' go to a temporary folder.
 
         Returns:
-          The number of steps done; 0 where there is no checkpoint.
+          Whether there was a checkpoint.
 
         Raises:
           RuntimeError: there are checkpoints, and none can be read.
         """
         if self.folder is None:
-            return 0
+            return False
         state = tf.train.Checkpoint(
-            model=[variable.value for variable in model.variables],
-            optimizer=[variable.value for variable in optimizer.variables],
-            history=_History(history),
+            **{name: list(group) for name, group in variables.items()}, history=_History(history)
         )
-        self._model = model
+        self._checked = [variable for variable in variables["model"] if variable.dtype.is_floating]
         self._manager = tf.train.CheckpointManager(state, self.folder, max_to_keep=self.policy.keep)
         self._written = time.monotonic()
-        for path in reversed(self._manager.checkpoints):
+        paths = self._manager.checkpoints
+        if not is_chief:
+            elsewhere = tempfile.mkdtemp(prefix="checkpoints-")
+            self._manager = tf.train.CheckpointManager(state, elsewhere, max_to_keep=1)
+        for path in reversed(paths):
             try:
                 state.restore(path).assert_consumed()
             except _UNREADABLE as error:
                 _log().warning("%s cannot be read, the one before it is tried: %s", path, error)
                 continue
-            step = int(optimizer.iterations)
-            _log().info("goes on after step %d, from %s", step, path)
-            return step
-        if self._manager.checkpoints:
+            _log().info("goes on from %s", path)
+            return True
+        if paths:
             # A read that failed may have changed some variables already: a training could not start from them.
             raise RuntimeError(f"checkpoints: none in {self.folder} can be read; delete that folder to train anew")
-        return 0
+        return False
 
     def steps_to_next(self, step: int) -> int:
         """Returns how many steps after `step` may be done before `due` has to be asked."""
@@ -116,11 +122,11 @@ class Checkpoints:
         """Writes a checkpoint, unless a variable of the model is not finite: then good ones stay as they are.
 
         Returns:
-          Whether all variables are finite.
+          Whether all of them are finite.
         """
         if self.folder is None:
             return True
-        if not all(_is_finite(variable.value) for variable in self._model.variables):
+        if not all(bool(tf.reduce_all(tf.math.is_finite(variable))) for variable in self._checked):
             return False
         start = time.monotonic()
         path = self._manager.save(checkpoint_number=step)
@@ -149,11 +155,6 @@ class _History(tf.train.experimental.PythonState):
 
     def deserialize(self, text: str) -> None:
         self._entries[:] = [Progress(*row) for row in json.loads(text)]
-
-
-def _is_finite(value: tf.Variable) -> bool:
-    # The state of a seed generator is made of integers.
-    return not value.dtype.is_floating or bool(tf.reduce_all(tf.math.is_finite(value)))
 
 
 def _log() -> logging.Logger:

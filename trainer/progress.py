@@ -9,12 +9,26 @@ from collections.abc import Callable, Iterator
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """A training's state: steps done of `steps`; since the last report, the mean loss and the images a second."""
+    """A training's state after `step` of `steps` steps, and what the steps since the last report were like.
+
+    Attributes:
+      step, steps: how many are done, and of how many.
+      loss: their mean, the weight decay's part included.
+      images_per_second: of all replicas together.
+      learning_rate: of the last of them.
+      accuracy: share of the examples for which the first label was right, while training.
+      gradient_norm: mean of the global norm of the gradient, before it is clipped.
+      input_wait: share of the time in which the training waited for its input.
+    """
 
     step: int
     steps: int
     loss: float
     images_per_second: float
+    learning_rate: float
+    accuracy: float
+    gradient_norm: float
+    input_wait: float
 
 
 def _log(progress: Progress) -> None:

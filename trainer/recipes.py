@@ -1,44 +1,143 @@
-"""Recipes: the hyper-parameters of a training, typed and checked."""
+"""Recipes: the hyper-parameters of a training, typed and checked. This module is pure."""
+
+import difflib
+import types
+from typing import Any, Literal
 
 import pydantic
 
 from trainer.strict import Strict
 
-STRATEGIES = ("auto", "cpu", "mirrored")  # trainer.distribution makes them
+STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.distribution makes them
+LOSSES = ("softmax", "sigmoid")  # trainer.losses has them
 
 
 class Recipe(Strict):
-    """How a model is trained.
+    """How a model is trained, by SGD with momentum.
 
     The learning rate ramps up linearly over the first `warmup` share of the steps, then decays by a cosine to 0
     (Ngiam et al. 2018, section 4.1 and appendix).
 
     Attributes:
+      preset: one of PRESETS, from which all takes its value that is not given here. A recipe that is a mere string is
+        the preset of that name.
       steps: optimiser steps.
       batch_size: images a step, over all replicas.
       learning_rate: its peak.
+      base_batch_size: the batch size that `learning_rate` is meant for: the peak grows and shrinks in proportion to
+        `batch_size` (Goyal et al. 2017, arXiv 1706.02677). None: it is taken as it is.
       warmup: share of the steps that ramp up.
       momentum, nesterov: of SGD.
       l2: λ in λ Σ‖kernel‖² of the loss; biases and normalisation are left alone.
       clip_norm: the gradient's global norm is clipped to this; None: it is not.
-      label_smoothing: share of the target distribution that is spread over all labels.
+      ema: decay of an average of the weights, which is what gets evaluated and exported; see `trainer.average`. None:
+        the weights of the last step are.
+      frozen_epochs: passes over the data at the beginning in which the head alone is trained; for fine-tuning.
+      loss: 'softmax': one label excludes the others; over an example with several labels it asks for equal shares.
+        'sigmoid': each label is a question of its own.
+      label_smoothing: share of the target distribution that is spread over all labels; with 'softmax'.
       dropout: rate before the head.
       shift: augmentation, in pixels: images move by up to this much in both directions.
       flip: augmentation: half of the images are mirrored left to right.
     """
 
+    preset: str | None = pydantic.Field(None, exclude=True, repr=False)
     steps: pydantic.PositiveInt
     batch_size: pydantic.PositiveInt
     learning_rate: pydantic.PositiveFloat
+    base_batch_size: pydantic.PositiveInt | None = None
     warmup: float = pydantic.Field(0.1, ge=0, lt=1)
     momentum: float = pydantic.Field(0.9, ge=0, lt=1)
     nesterov: bool = False
     l2: pydantic.NonNegativeFloat = 0.0
     clip_norm: pydantic.PositiveFloat | None = None
+    ema: float | None = pydantic.Field(None, gt=0, lt=1)
+    frozen_epochs: pydantic.NonNegativeFloat = 0.0
+    loss: Literal[LOSSES] = "softmax"
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
     shift: pydantic.NonNegativeInt = 0
     flip: bool = False
+
+    @property
+    def peak_learning_rate(self) -> float:
+        """The learning rate at the end of the ramp."""
+        return self.learning_rate * (self.batch_size / self.base_batch_size if self.base_batch_size else 1.0)
+
+    @property
+    def ramp_steps(self) -> int:
+        """How many steps ramp up. A share below 1 of a few steps may round up to all of them: one is left to decay."""
+        return min(round(self.warmup * self.steps), self.steps - 1)
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_preset(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            value = {"preset": value}
+        if not isinstance(value, dict) or value.get("preset") is None:
+            return value
+        preset = value["preset"]
+        if preset not in PRESETS:
+            near = difflib.get_close_matches(str(preset), PRESETS, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise ValueError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}{hint}")
+        return {**PRESETS[preset], **value}
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        if self.label_smoothing and self.loss == "sigmoid":
+            raise ValueError(
+                f"label_smoothing: {self.label_smoothing} spreads a distribution over labels, which loss 'sigmoid' "
+                "does not have; set it to 0, or loss to 'softmax'"
+            )
+        return self
+
+
+# The paper's numbers (Ngiam et al. 2018, section 4.1 and appendix) are the steps, the batch sizes, the optimiser, the
+# cosine, and that fine-tuning ramps up over 2,000 of its steps. The learning rates, by Goyal et al.'s rule, the ramp of
+# pre-training, the weight decay and label smoothing of Inception-v3 (Szegedy et al. 2015) are common practice.
+_PUBLISHED = {
+    "learning_rate": 0.1,
+    "base_batch_size": 256,
+    "momentum": 0.9,
+    "nesterov": True,
+    "l2": 4e-5,
+    "label_smoothing": 0.1,
+    "flip": True,
+}
+_SMALL = {"learning_rate": 0.4, "momentum": 0.9, "nesterov": True, "l2": 4e-5, "clip_norm": 5.0}
+
+PRESETS = types.MappingProxyType(
+    {
+        "inception_v3_pretrain": {**_PUBLISHED, "steps": 2_000_000, "batch_size": 1024, "warmup": 0.01},
+        "amoebanet_b_pretrain": {**_PUBLISHED, "steps": 250_000, "batch_size": 2048, "warmup": 0.01, "dropout": 0.5},
+        "finetune": {**_PUBLISHED, "steps": 20_000, "batch_size": 256, "warmup": 0.1, "nesterov": False},
+        # For `compact_cnn` on small images: the embedded benchmark's.
+        "small_classifier": {**_SMALL, "steps": 1500, "batch_size": 128},
+        "small_pretrain": {**_SMALL, "steps": 300, "batch_size": 128},
+        "small_finetune": {**_SMALL, "steps": 100, "batch_size": 64, "learning_rate": 0.1, "shift": 1},
+    }
+)
+
+
+class Compute(Strict):
+    """What a training runs on. Nothing of it is part of a recipe: the global batch is the same everywhere.
+
+    Attributes:
+      distribution: a strategy of `trainer.distribution.make_strategy`.
+      precision: what the layers compute in. The variables, the loss and what is exported stay float32; float16 gets
+        dynamic loss scaling.
+      xla: whether the forward and backward pass is compiled by XLA. A TPU always does.
+      synchronized_batch_norm: whether batch normalisation takes its statistics over all replicas, as one device with
+        the whole batch would; else each replica normalises its own part.
+      deterministic: whether TensorFlow's ops must be deterministic on a GPU, which is slower. On a CPU they are.
+    """
+
+    distribution: Literal[STRATEGIES] = "auto"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    xla: bool = False
+    synchronized_batch_norm: bool = False
+    deterministic: bool = False
 
 
 class Checkpoint(Strict):

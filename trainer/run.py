@@ -4,17 +4,20 @@ import csv
 import dataclasses
 import io
 import json
+import math
 import os
 from collections.abc import Callable
 
 import keras
+import tensorflow as tf
 
 from components import storage
 from components.example_gen import vocabulary
-from trainer import input_pipeline, serving, training
-from trainer.distribution import make_strategy
+from trainer import evaluation, input_pipeline, scalars, serving, training
+from trainer.distribution import Workers, make_strategy
 from trainer.models import Backbone, Image
-from trainer.recipes import Recipe
+from trainer.progress import Progress
+from trainer.recipes import Compute, Recipe
 from trainer.strict import Strict
 
 METRICS_FILE = "metrics.json"
@@ -22,60 +25,103 @@ HISTORY_FILE = "history.csv"
 
 
 class Settings(Strict):
-    """The `custom_config` of a Trainer node."""
+    """The `custom_config` of a Trainer node.
+
+    Attributes:
+      recipe, image, compute: how, on what pixels and on what hardware to train.
+      seed: of weights, order and augmentation.
+      several_labels: whether an example may have more than one label.
+      backbone: to start from at random; None: that of the base model.
+    """
 
     recipe: Recipe
     image: Image
     seed: int
-    distribution: str = "auto"
-    backbone: Backbone | None = None  # None: that of the base model
+    compute: Compute = Compute()
+    several_labels: bool = False
+    backbone: Backbone | None = None
 
 
 def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]) -> None:
     """Trains the model that `make_model` returns for (settings, number of classes) and writes all that a Trainer gives.
+
+    Where several processes train together, each calls this, and the chief writes.
 
     Args:
       fn_args: from `trainer.component.Executor`.
       make_model: called in the scope of the distribution strategy.
     """
     settings = Settings.model_validate(fn_args.custom_config)
-    labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
+    recipe = settings.recipe
+    strategy = make_strategy(settings.compute.distribution)
+    workers = Workers(strategy)
+    if settings.compute.deterministic:
+        tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(settings.seed)
+    labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
     data = {
         "patterns": fn_args.split_patterns["train"],
-        "recipe": settings.recipe,
+        "recipe": recipe,
         "seed": settings.seed,
         "plan_pattern": fn_args.plan_pattern,
     }
-    model, history = training.fit(
-        lambda: make_model(settings, len(labels)),
-        lambda step: input_pipeline.training_batches(**data, image=settings.image, start_step=step),
-        settings.recipe,
-        make_strategy(settings.distribution),
-        checkpoints=fn_args.checkpoints,
-        example_ids=lambda step: input_pipeline.example_ids(**data, step=step),
-    )
+    with scalars.written_to(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
+        model, history = training.fit(
+            lambda: make_model(settings, len(labels)),
+            lambda step, context: input_pipeline.training_batches(
+                **data,
+                image=settings.image,
+                several_labels=settings.several_labels,
+                start_step=step,
+                shards=context.num_input_pipelines,
+                shard=context.input_pipeline_id,
+                batch_size=context.get_per_replica_batch_size(recipe.batch_size),
+            ),
+            recipe,
+            strategy,
+            compute=settings.compute,
+            frozen_steps=_frozen_steps(recipe, fn_args),
+            checkpoints=fn_args.checkpoints,
+            example_ids=lambda step: input_pipeline.example_ids(**data, step=step),
+            on_progress=write_scalars,
+        )
+    if workers.is_chief:
+        _write(fn_args, settings, labels.names, model, history)
+    workers.wait()
+    if workers.is_chief:
+        fn_args.checkpoints.delete()
+
+
+def _frozen_steps(recipe: Recipe, fn_args) -> int:
+    if not recipe.frozen_epochs:
+        return 0
+    examples = input_pipeline.pass_length(fn_args.split_patterns["train"], fn_args.plan_pattern)
+    return min(math.ceil(recipe.frozen_epochs * examples / recipe.batch_size), recipe.steps)
+
+
+def _write(fn_args, settings: Settings, names: tuple[str, ...], model: keras.Model, history: list[Progress]) -> None:
     metrics = {}
     for split, patterns in fn_args.split_patterns.items():
         if split != "train":
-            batches = input_pipeline.evaluation_batches(patterns, settings.image, settings.recipe.batch_size)
-            metrics[split] = dataclasses.asdict(training.evaluate(model, batches))
-
+            batches = input_pipeline.evaluation_batches(
+                patterns, settings.image, settings.recipe.batch_size, several_labels=settings.several_labels
+            )
+            metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
     serving.export(
         model,
         settings.image,
-        labels.names,
+        names,
+        loss=settings.recipe.loss,
         saved_model=fn_args.serving_model_dir,
         keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE),
     )
-    fn_args.checkpoints.delete()
 
 
-def _as_csv(history: list) -> str:
+def _as_csv(history: list[Progress]) -> str:
     text = io.StringIO()
-    table = csv.DictWriter(text, ["step", "steps", "loss", "images_per_second"], lineterminator="\n")
+    table = csv.DictWriter(text, [field.name for field in dataclasses.fields(Progress)], lineterminator="\n")
     table.writeheader()
     table.writerows(dataclasses.asdict(entry) for entry in history)
     return text.getvalue()

@@ -15,6 +15,9 @@ _TOP = 5
 class ServingModule(tf.Module):
     """A classifier with its decoding and its label names, so that a server needs nothing else.
 
+    The probabilities are those that `loss`, a recipe's, has trained: with 'sigmoid' they are each label's own, and do
+    not sum to 1.
+
     Signatures, for any batch size B and K labels:
       serving_default: `examples` string [B], serialized `tf.train.Example`s → as `image_bytes`.
       image_bytes: `image_bytes` string [B], encoded JPEGs or PNGs → `probabilities` float32 [B, K] in the order of the
@@ -25,8 +28,9 @@ class ServingModule(tf.Module):
     The last two are `image_bytes` in two halves, for batch jobs, which decode while the network runs.
     """
 
-    def __init__(self, model: keras.Model, image: Image, label_names: tuple[str, ...]):
+    def __init__(self, model: keras.Model, image: Image, label_names: tuple[str, ...], loss: str = "softmax"):
         super().__init__()
+        self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[loss]
         # The variables, and the model only inside a function. As an attribute it would be tracked twice, and whoever
         # restores by name, as TensorFlow Serving does, would not find some of its variables.
         self._variables = [variable.value for variable in model.variables]
@@ -58,7 +62,7 @@ class ServingModule(tf.Module):
         pixels = tf.map_fn(
             lambda encoded: decode(encoded, self._image), image_bytes, fn_output_signature=self._pixels_spec()
         )
-        probabilities = tf.nn.softmax(self._features(pixels)["logits"])
+        probabilities = self._activation(self._features(pixels)["logits"])
         top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
         return {
             "probabilities": probabilities,
@@ -79,10 +83,16 @@ def _served(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
 
 
 def export(
-    model: keras.Model, image: Image, label_names: tuple[str, ...], *, saved_model: str, keras_file: str
+    model: keras.Model,
+    image: Image,
+    label_names: tuple[str, ...],
+    *,
+    loss: str = "softmax",
+    saved_model: str,
+    keras_file: str,
 ) -> None:
     """Writes the SavedModel and the Keras file."""
-    module = ServingModule(model, image, label_names)
+    module = ServingModule(model, image, label_names, loss)
     tf.saved_model.save(module, saved_model, signatures=module.concrete_signatures())
     tf.io.gfile.makedirs(os.path.dirname(keras_file))
     model.save(keras_file)

@@ -9,6 +9,14 @@ from trainer import metrics
 BY_RANK = np.log([0.4, 0.2, 0.15, 0.1, 0.07, 0.05, 0.03])
 
 
+def compute(logits: np.ndarray, labels: np.ndarray) -> metrics.Metrics:
+    """The metrics of examples with one label each, in two batches."""
+    sums = metrics.Sums()
+    for rows in (slice(0, 1), slice(1, None)) if len(logits) > 1 else (slice(None),):
+        sums.add(logits[rows], labels[rows, None], np.ones((len(labels[rows]), 1), bool))
+    return sums.metrics()
+
+
 def ranked(label: int, rank: int) -> np.ndarray:
     """The logits of an example whose `label` is at `rank`, from 0."""
     return np.insert(np.delete(BY_RANK, rank), label, BY_RANK[rank])
@@ -19,7 +27,7 @@ def test_exact_values():
     ranks = [0, 0, 0, 0, 1, 0, 2, 5, 4, 6]
     logits = np.stack([ranked(label, rank) for label, rank in zip(labels, ranks, strict=True)])
     # A shift of an example's logits changes none of its probabilities.
-    assert metrics.compute(logits + np.arange(10)[:, None], labels) == metrics.Metrics(
+    assert compute(logits + np.arange(10)[:, None], labels) == metrics.Metrics(
         examples=10,
         accuracy=0.5,
         top_5_accuracy=0.8,
@@ -30,47 +38,79 @@ def test_exact_values():
 
 def test_of_equal_logits_the_lower_class_comes_first():
     logits = np.array([[2.0, 2.0, 1.0], [2.0, 2.0, 1.0], [2.0, 2.0, 1.0]])
-    result = metrics.compute(logits, np.array([0, 1, 2]))
+    result = compute(logits, np.array([0, 1, 2]))
     assert result.accuracy == pytest.approx(1 / 3)
     assert result.mean_per_class_accuracy == pytest.approx(1 / 3)
     # A network that says the same of all seven classes.
-    assert metrics.compute(np.zeros((7, 7)), np.arange(7)).top_5_accuracy == pytest.approx(5 / 7)
+    assert compute(np.zeros((7, 7)), np.arange(7)).top_5_accuracy == pytest.approx(5 / 7)
 
 
 def test_a_class_without_examples_does_not_count_however_often_it_is_predicted():
     logits = np.eye(4)[[3, 3, 1, 3]]
-    result = metrics.compute(logits, np.array([0, 0, 1, 3]))
+    result = compute(logits, np.array([0, 0, 1, 3]))
     assert result.mean_per_class_accuracy == pytest.approx((0 + 1 + 1) / 3)
     assert result.accuracy == 0.5
 
 
 def test_up_to_five_classes_are_always_among_the_first_five():
-    assert metrics.compute(np.array([[4.0, 3.0, 2.0, 1.0, 0.0]]), np.array([4])).top_5_accuracy == 1
+    assert compute(np.array([[4.0, 3.0, 2.0, 1.0, 0.0]]), np.array([4])).top_5_accuracy == 1
 
 
 def test_large_float32_logits_do_not_overflow():
     logits = np.array([[1000.0, 0.0], [1000.0, 1000.0]], np.float32)
-    assert metrics.compute(logits, np.array([1, 0])).cross_entropy == pytest.approx((1000 + math.log(2)) / 2)
+    assert compute(logits, np.array([1, 0])).cross_entropy == pytest.approx((1000 + math.log(2)) / 2)
+
+
+def test_of_several_labels_one_is_enough_and_each_counts_for_its_class():
+    logits = np.array([[5.0, 4.0, 3.0, 2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]])
+    labels = np.array([[1, 2, 0], [6, 0, 5]])  # the last number of the first row is padding
+    has = np.array([[True, True, False], [True, True, True]])
+    sums = metrics.Sums()
+    sums.add(logits, labels, has)
+    found = sums.metrics()
+    assert found.examples == 2
+    assert found.accuracy == 0.5  # 0 is first in the first row, and not one of its labels
+    assert found.top_5_accuracy == 1.0
+    # Of the first row, 1 is among the first two, 2 is not; of the second, 6 and 5 are among the first three, 0 is not.
+    assert found.mean_per_class_accuracy == pytest.approx((1 + 0 + 1 + 0 + 1) / 5)
+    log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    expected = -(log_p[0, [1, 2]].mean() + log_p[1, [6, 0, 5]].mean()) / 2
+    assert found.cross_entropy == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_cross_entropy_of_sigmoids_is_that_of_every_class():
+    logits = np.array([[2.0, -1.0, 0.5], [-1000.0, 1000.0, 0.0]])
+    sums = metrics.Sums("sigmoid")
+    sums.add(logits, np.array([[0, 2], [1, 0]]), np.array([[True, True], [True, False]]))
+    sigmoid = 1 / (1 + np.exp(-logits[0]))
+    expected = -np.log(sigmoid[0]) - np.log(1 - sigmoid[1]) - np.log(sigmoid[2]) + math.log(2)
+    assert sums.metrics().cross_entropy == pytest.approx(expected / 2, abs=1e-12)
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels", "message"),
+    ("logits", "labels", "has", "message"),
     [
-        (np.zeros((0, 3)), np.zeros(0, int), r"shape \(0, 3\) for 0 labels; .* not empty"),
-        (np.zeros((2, 3)), np.array([0]), r"shape \(2, 3\) for 1 labels"),
-        (np.zeros(3), np.array([0, 1, 2]), r"shape \(3,\) for 3 labels"),
-        (np.zeros((2, 3)), np.array([0, 3]), r"labels: 0\.\.3 outside the 3 classes"),
-        (np.zeros((2, 3)), np.array([-1, 2]), r"labels: -1\.\.2 outside the 3 classes"),
+        (np.zeros((2, 3)), [[0]], [[True]], r"shape \(2, 3\) for labels \(1, 1\)"),
+        (np.zeros(3), [[0]], [[True]], r"shape \(3,\) for labels"),
+        (np.zeros((1, 3)), [[0, 1]], [[True]], r"for labels \(1, 2\)"),
+        (np.zeros((2, 3)), [[0], [3]], [[True]] * 2, r"labels: 0\.\.3 outside the 3 classes"),
+        (np.zeros((2, 3)), [[-1], [2]], [[True]] * 2, r"labels: -1\.\.2 outside the 3 classes"),
+        (np.zeros((2, 3)), [[0, 0], [1, 2]], [[False, False], [True, False]], "labels: 1 of 2 examples have none"),
     ],
-    ids=["empty", "lengths", "one dimension", "label too high", "label negative"],
+    ids=["lengths", "one dimension", "which of them", "label too high", "label negative", "no label"],
 )
-def test_inputs_that_are_refused(logits, labels, message):
+def test_inputs_that_are_refused(logits, labels, has, message):
     with pytest.raises(ValueError, match=message):
-        metrics.compute(logits, labels)
+        metrics.Sums().add(logits, np.array(labels), np.array(has))
+
+
+def test_nothing_to_measure():
+    with pytest.raises(ValueError, match="there is no example"):
+        metrics.Sums().metrics()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_a_broken_model_is_not_taken_for_a_perfect_one(value):
     logits = np.array([[0.0, 1.0], [value, value], [0.0, value]])
-    with pytest.raises(ValueError, match="not finite for 2 of 3 examples"):
-        metrics.compute(logits, np.array([1, 0, 0]))
+    with pytest.raises(ValueError, match="not finite for 2 of 2 examples"):
+        compute(logits, np.array([1, 0, 0]))

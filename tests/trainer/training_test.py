@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import metrics, progress, training
+from trainer import evaluation, progress, training
 from trainer.models import Backbone, Image, classifier
 from trainer.recipes import Recipe
 
@@ -39,9 +39,17 @@ def random_batches(steps: int, size: int = 2, batch_size: int = 4) -> tuple[np.n
     return images.astype(np.uint8), labels
 
 
-def batches(images: np.ndarray, labels: np.ndarray) -> Callable[[int], tf.data.Dataset]:
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels, weights_of(labels))).repeat()
-    return dataset.skip
+def batches(images: np.ndarray, labels: np.ndarray) -> Callable[[int, tf.distribute.InputContext], tf.data.Dataset]:
+    """Steps of images and one label each, over and over, cut up for the replicas."""
+    labels = labels[..., None]
+    rows = (images, labels, np.ones(labels.shape, np.float32), weights_of(labels[..., 0]))
+
+    def following(step: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
+        steps = tf.data.Dataset.from_tensor_slices(rows).repeat().skip(step)
+        size = context.get_per_replica_batch_size(images.shape[1])
+        return steps.unbatch().shard(context.num_input_pipelines, context.input_pipeline_id).batch(size)
+
+    return following
 
 
 def weights_of(labels: np.ndarray) -> np.ndarray:
@@ -227,8 +235,9 @@ class FitTest(tf.test.TestCase):
         for layer in model.get_layer("backbone").layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 self.assertGreater(np.abs(layer.moving_mean).max(), 0.01)
-        unseen = self.bars(50, seed=2)
-        result = training.evaluate(model, tf.data.Dataset.from_tensor_slices(unseen).batch(20))
+        images, labels = self.bars(50, seed=2)
+        unseen = tf.data.Dataset.from_tensor_slices((images, labels[:, None], np.ones((50, 1))))
+        result = evaluation.evaluate(model, unseen.batch(20))
         self.assertEqual((result.examples, result.accuracy), (50, 1.0))
 
     def test_the_same_seed_gives_the_same_weights(self):
@@ -268,39 +277,3 @@ class KernelsTest(tf.test.TestCase):
         left = {variable.path.split("/")[-1] for variable in model.trainable_variables} - {"kernel"}
         self.assertEqual(left, {"beta", "bias"})
         self.assertLen(model.trainable_variables, 7 + 6 + 1)
-
-
-class EvaluateTest(tf.test.TestCase):
-    def test_exact_values_over_batches_of_different_sizes(self):
-        # Black images have the bias as their logits, (0.1, -0.2, 0.3); a bright first pixel adds (1, -2, 0.5).
-        images = np.zeros((5, 2, 2, 1), np.uint8)
-        images[3:, 0, 0] = 200
-        labels = np.array([2, 0, 2, 0, 1])
-        log_sum = [math.log(sum(math.exp(x) for x in row)) for row in ((0.1, -0.2, 0.3), (1.1, -2.2, 0.8))]
-        losses = [log_sum[0] - 0.3, log_sum[0] - 0.1, log_sum[0] - 0.3, log_sum[1] - 1.1, log_sum[1] + 2.2]
-        examples = tf.data.Dataset.from_tensor_slices((images, labels)).batch(3)
-        self.assertEqual(
-            training.evaluate(softmax_regression(), examples),
-            metrics.Metrics(
-                examples=5,
-                accuracy=0.6,
-                top_5_accuracy=1.0,
-                mean_per_class_accuracy=pytest.approx((1 / 2 + 0 + 1) / 3),
-                cross_entropy=pytest.approx(sum(losses) / 5, abs=1e-6),
-            ),
-        )
-
-    def test_an_example_is_judged_alone_and_teaches_nothing(self):
-        images, labels = random_batches(1, size=16, batch_size=7)
-        model = compact_cnn()
-        before = model.get_weights()
-        examples = tf.data.Dataset.from_tensor_slices((images[0], labels[0]))
-        together, alone = (training.evaluate(model, examples.batch(size)) for size in (7, 1))
-        self.assertAllClose(together.cross_entropy, alone.cross_entropy, rtol=1e-5)
-        for a, b in zip(before, model.get_weights(), strict=True):
-            self.assertAllEqual(a, b)
-
-    def test_nothing_to_evaluate(self):
-        images, labels = random_batches(1)
-        with pytest.raises(ValueError, match="no example"):
-            training.evaluate(softmax_regression(), batches(images, labels)(0).take(0))
