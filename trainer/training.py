@@ -119,6 +119,8 @@ def fit(
             # As many steps in one call as fit between two reports: Python then costs nothing, the display stays alive,
             # and a preemption is noticed in time.
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
+    if frozen_steps:
+        classifier.backbone_of(state.model).trainable = True
     if replicas == 1 and compute == Compute(distribution=compute.distribution) and state.average is None:
         return state.model, history
     model = make_model()

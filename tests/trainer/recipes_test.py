@@ -1,7 +1,10 @@
+import math
+
 import pydantic
 import pytest
 
-from trainer.recipes import Recipe
+from trainer import schedules
+from trainer.recipes import PRESETS, Compute, Recipe
 
 REQUIRED = {"steps": 300, "batch_size": 128, "learning_rate": 0.4}
 
@@ -10,11 +13,15 @@ def test_what_is_left_out_is_off():
     recipe = Recipe(**REQUIRED)
     assert recipe.model_dump() == {
         **REQUIRED,
+        "base_batch_size": None,
         "warmup": 0.1,
         "momentum": 0.9,
         "nesterov": False,
         "l2": 0.0,
         "clip_norm": None,
+        "ema": None,
+        "frozen_epochs": 0.0,
+        "loss": "softmax",
         "label_smoothing": 0.0,
         "dropout": 0.0,
         "shift": 0,
@@ -44,6 +51,11 @@ def test_what_has_to_be_there(key):
         ("nesterov", 1, "valid boolean"),
         ("l2", -1e-9, "greater than or equal to 0"),
         ("clip_norm", 0.0, "greater than 0"),
+        ("base_batch_size", 0, "greater than 0"),
+        ("ema", 1.0, "less than 1"),
+        ("ema", 0.0, "greater than 0"),
+        ("frozen_epochs", -0.5, "greater than or equal to 0"),
+        ("loss", "hinge", "'softmax' or 'sigmoid'"),
         ("label_smoothing", 1.0, "less than 1"),
         ("dropout", 1.0, "less than 1"),
         ("shift", -1, "greater than or equal to 0"),
@@ -60,3 +72,84 @@ def test_impossible_values(key, value, message):
 def test_a_misspelt_key():
     with pytest.raises(pydantic.ValidationError, match=r"unknown key 'warm_up' \(did you mean 'warmup'\?\)"):
         Recipe(**REQUIRED, warm_up=0.1)
+
+
+@pytest.mark.parametrize(
+    ("preset", "steps", "batch_size", "peak", "ramp_steps"),
+    [
+        ("inception_v3_pretrain", 2_000_000, 1024, 0.4, 20_000),
+        ("amoebanet_b_pretrain", 250_000, 2048, 0.8, 2_500),
+        ("finetune", 20_000, 256, 0.1, 2_000),
+        ("small_classifier", 1500, 128, 0.4, 150),
+        ("small_pretrain", 300, 128, 0.4, 30),
+        ("small_finetune", 100, 64, 0.1, 10),
+    ],
+)
+def test_presets_and_their_learning_rate_curves(preset, steps, batch_size, peak, ramp_steps):
+    recipe = Recipe.model_validate(preset)
+    assert (recipe.steps, recipe.batch_size, recipe.ramp_steps) == (steps, batch_size, ramp_steps)
+    schedule = schedules.RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
+
+    def cosine(step: int) -> float:
+        return peak * (1 + math.cos(math.pi * (step - ramp_steps) / (steps - ramp_steps))) / 2
+
+    assert float(schedule(0)) == 0
+    assert float(schedule(ramp_steps // 2)) == pytest.approx(peak / 2, rel=1e-5)
+    assert float(schedule(ramp_steps)) == pytest.approx(peak, rel=1e-5)
+    assert float(schedule(steps // 2)) == pytest.approx(cosine(steps // 2), rel=1e-4)
+    # Float32 keeps seven digits of the peak, of which the last steps are a part that small.
+    assert float(schedule(steps - 1)) == pytest.approx(cosine(steps - 1), abs=1e-6 * peak)
+    assert float(schedule(steps)) == pytest.approx(0, abs=1e-6 * peak)
+
+
+def test_every_preset_has_its_curve_tested():
+    assert set(PRESETS) == {
+        "inception_v3_pretrain",
+        "amoebanet_b_pretrain",
+        "finetune",
+        "small_classifier",
+        "small_pretrain",
+        "small_finetune",
+    }
+
+
+def test_what_is_given_goes_before_the_preset_and_the_preset_leaves_no_trace():
+    recipe = Recipe(preset="amoebanet_b_pretrain", batch_size=512, nesterov=False, dropout=0.0)
+    assert (recipe.steps, recipe.batch_size, recipe.nesterov, recipe.dropout) == (250_000, 512, False, 0.0)
+    spelt_out = Recipe.model_validate(recipe.model_dump())
+    assert "preset" not in recipe.model_dump()
+    assert spelt_out.model_dump() == recipe.model_dump()
+
+
+def test_an_unknown_preset():
+    with pytest.raises(pydantic.ValidationError, match=r"preset: 'fine_tune' is not one of .*mean finetune\?"):
+        Recipe(preset="fine_tune")
+
+
+def test_the_learning_rate_follows_the_batch_size_only_where_it_is_asked_to():
+    assert Recipe(**REQUIRED).peak_learning_rate == 0.4
+    assert Recipe(**REQUIRED, base_batch_size=512).peak_learning_rate == pytest.approx(0.1)
+    assert Recipe(**{**REQUIRED, "batch_size": 512}, base_batch_size=256).peak_learning_rate == pytest.approx(0.8)
+
+
+def test_a_ramp_leaves_a_step_to_decay():
+    assert Recipe(**{**REQUIRED, "steps": 2}, warmup=0.99).ramp_steps == 1
+    assert Recipe(**{**REQUIRED, "steps": 1}).ramp_steps == 0
+
+
+def test_smoothing_belongs_to_a_distribution():
+    with pytest.raises(pydantic.ValidationError, match=r"label_smoothing: 0\.1 .* set it to 0, or loss to 'softmax'"):
+        Recipe(**REQUIRED, loss="sigmoid", label_smoothing=0.1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("distribution", "gpu", "'auto', 'cpu'"),
+        ("precision", "float64", "'float32', 'bfloat16'"),
+        ("xla", 1, "boolean"),
+    ],
+)
+def test_hardware_that_is_not_known(key, value, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        Compute(**{key: value})

@@ -1,6 +1,7 @@
 """The training loop, on one device, against softmax regression worked out in numpy."""
 
 import math
+import time
 from collections.abc import Callable
 
 import keras
@@ -10,7 +11,7 @@ import tensorflow as tf
 
 from trainer import evaluation, progress, training
 from trainer.models import Backbone, Image, classifier
-from trainer.recipes import Recipe
+from trainer.recipes import Compute, Recipe
 
 CLASSES = 3
 KERNEL = np.array([[0.5, -1.0, 0.25], [0.0, 0.75, -0.5], [1.0, 0.5, -0.25], [-0.75, 0.25, 0.5]])
@@ -61,12 +62,14 @@ def recipe(**changes) -> Recipe:
     return Recipe(**{"steps": 5, "batch_size": 4, "learning_rate": 0.3, "warmup": 0.0, "momentum": 0.0, **changes})
 
 
-def by_hand(images: np.ndarray, labels: np.ndarray, recipe: Recipe) -> tuple[list[float], np.ndarray, np.ndarray]:
-    """Returns the loss of every step, the last kernel and the last bias."""
+def by_hand(
+    images: np.ndarray, labels: np.ndarray, recipe: Recipe, steps: int | None = None
+) -> tuple[list[float], np.ndarray, np.ndarray]:
+    """Returns the loss of every step, the kernel and the bias after `steps`, or all."""
     kernel, bias = KERNEL.copy(), BIAS.copy()
     velocity = [np.zeros_like(kernel), np.zeros_like(bias)]
     losses = []
-    for step in range(recipe.steps):
+    for step in range(steps or recipe.steps):
         x = images[step].reshape(len(images[step]), -1) / 100
         logits = x @ kernel + bias
         log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
@@ -152,6 +155,146 @@ class FitTest(tf.test.TestCase):
             # Twice the input and 0.4 of the loss: 0.8 of the step.
             moved = model.get_layer("auxiliary_head").kernel - KERNEL / 2
             self.assertAllClose(moved, 0.8 * (kernel - KERNEL), rtol=1e-3, atol=1e-5)
+
+    def test_the_history_says_what_the_steps_were_like(self):
+        settings = recipe(steps=1, l2=0.05, clip_norm=0.01)
+        images, labels = random_batches(1)
+        _, (entry,) = training.fit(softmax_regression, batches(images, labels), settings, STRATEGY)
+        x = images[0].reshape(4, -1) / 100
+        logits = x @ KERNEL + BIAS
+        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        error = weights_of(labels[0])[:, None] * (p - np.eye(CLASSES)[labels[0]]) / 4
+        norm = math.hypot(np.linalg.norm(x.T @ error + 2 * 0.05 * KERNEL), np.linalg.norm(error.sum(0)))
+        self.assertAllClose(entry.gradient_norm, norm, rtol=1e-5)  # before it was clipped
+        self.assertEqual(entry.accuracy, (logits.argmax(1) == labels[0]).mean())
+        self.assertAllClose(entry.learning_rate, 0.3)
+        self.assertBetween(entry.input_wait, 0, 1)
+
+    def test_the_share_of_the_time_that_is_spent_waiting_for_input(self):
+        images, labels = random_batches(1)
+
+        def slow(step: int, context: tf.distribute.InputContext) -> tf.data.Dataset:
+            def late(*row: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                with tf.control_dependencies([tf.py_function(lambda: time.sleep(0.03), [], [])]):
+                    return tuple(tf.identity(value) for value in row)
+
+            return batches(images, labels)(step, context).map(late)
+
+        _, history = training.fit(softmax_regression, slow, recipe(steps=12), STRATEGY)
+        # The first call also traces the function.
+        self.assertGreater(max(entry.input_wait for entry in history[1:]), 0.5)
+
+    def test_the_average_is_what_is_returned_and_the_training_goes_on_without_it(self):
+        settings = recipe(steps=6, momentum=0.8)
+        images, labels = random_batches(6)
+        average = KERNEL
+        for step in range(1, 7):
+            decay = min(0.2, step / (9 + step))
+            average = decay * average + (1 - decay) * by_hand(images, labels, settings, steps=step)[1]
+        model, history = training.fit(
+            softmax_regression, batches(images, labels), settings.model_copy(update={"ema": 0.2}), STRATEGY
+        )
+        self.assertAllClose(model.get_layer("head").kernel, average, rtol=1e-4, atol=1e-5)
+        self.assertNotAllClose(model.get_layer("head").kernel, by_hand(images, labels, settings)[1], rtol=1e-3)
+        self.assertAllClose(mean_loss(history), np.mean(by_hand(images, labels, settings)[0]), rtol=1e-5)
+
+    def test_the_average_takes_the_statistics_of_normalisation_too(self):
+        images, labels = random_batches(12, size=16, batch_size=8)
+        settings = recipe(steps=12, batch_size=8, learning_rate=1e-6)
+        moving = []
+        for ema in (None, 0.9):
+            keras.utils.set_random_seed(3)
+            changed = settings.model_copy(update={"ema": ema})
+            model, _ = training.fit(compact_cnn, batches(images, labels), changed, STRATEGY)
+            moving.append(model.get_layer("backbone").get_layer("norm_3").moving_variance.numpy())
+        # They come from 1, with a momentum of 0.9; an average lags behind, and is not what they started from.
+        self.assertAllGreater(np.abs(moving[0] - 1) / np.abs(moving[1] - 1), 1.05)
+        self.assertAllGreater(np.abs(moving[1] - 1), 0.3)
+
+    def test_a_frozen_backbone_is_as_in_inference_and_then_trained(self):
+        images, labels = random_batches(6, size=16, batch_size=8)
+        settings = recipe(steps=6, batch_size=8, momentum=0.9, l2=0.01)
+        keras.utils.set_random_seed(3)
+        start = compact_cnn()
+
+        def trained(frozen_steps: int) -> keras.Model:
+            def make_model() -> keras.Model:
+                model = compact_cnn()
+                model.set_weights(start.get_weights())
+                return model
+
+            return training.fit(make_model, batches(images, labels), settings, STRATEGY, frozen_steps=frozen_steps)[0]
+
+        frozen, half, free = (trained(steps) for steps in (6, 3, 0))
+        backbones = [model.get_layer("backbone") for model in (start, frozen, half, free)]
+        for before, after in zip(backbones[0].variables, backbones[1].variables, strict=True):
+            self.assertAllEqual(before, after)
+        self.assertNotAllClose(start.get_layer("head").kernel, frozen.get_layer("head").kernel)
+        for layer in ("conv_0", "norm_5"):
+            for before, after in zip(
+                backbones[0].get_layer(layer).variables, backbones[2].get_layer(layer).variables, strict=True
+            ):
+                self.assertNotAllClose(before, after)
+        self.assertNotAllClose(half.get_layer("head").kernel, free.get_layer("head").kernel)
+        self.assertTrue(all(backbone.trainable for backbone in backbones[1:]))
+
+    def test_xla_gives_the_same(self):
+        images, labels = random_batches(5, size=16, batch_size=8)
+        settings = recipe(steps=5, batch_size=8, momentum=0.9, l2=1e-3, label_smoothing=0.1)
+        weights = []
+        for xla in (False, True):
+            keras.utils.set_random_seed(3)
+            compute = Compute(xla=xla)
+            model, _ = training.fit(compact_cnn, batches(images, labels), settings, STRATEGY, compute=compute)
+            weights.append([variable.numpy() for variable in model.variables])
+        for plain, compiled in zip(*weights, strict=True):
+            self.assertAllClose(plain, compiled, rtol=1e-3, atol=1e-5)
+
+    def test_half_precision_learns_the_same_and_leaves_a_float32_model(self):
+        images, labels = random_batches(8, size=16, batch_size=16)
+        settings = recipe(steps=8, batch_size=16, momentum=0.9, clip_norm=5.0, learning_rate=0.05)
+        weights = {}
+        for precision in ("float32", "bfloat16", "float16"):
+            keras.utils.set_random_seed(3)
+            model, history = training.fit(
+                compact_cnn, batches(images, labels), settings, STRATEGY, compute=Compute(precision=precision)
+            )
+            self.assertEqual({layer.compute_dtype for layer in model.get_layer("backbone").layers}, {"float32"})
+            self.assertEqual({v.dtype for v in model.trainable_variables}, {"float32"})
+            weights[precision] = model.get_layer("head").kernel.numpy(), mean_loss(history)
+        head = weights["float32"][0]
+        for precision, tolerance in (("bfloat16", 0.1), ("float16", 0.02)):
+            kernel, loss = weights[precision]
+            self.assertLess(np.linalg.norm(kernel - head), tolerance * np.linalg.norm(head))
+            self.assertGreater(np.abs(kernel - head).max(), 1e-6)  # it did compute in another precision
+            self.assertAllClose(loss, weights["float32"][1], rtol=0.05)
+
+    def test_a_step_whose_gradient_overflows_float16_is_left_out(self):
+        images, labels = random_batches(4)
+
+        def bright() -> keras.Model:
+            # Features up to 1000, logits as ever; with the scale of 2^15 the gradient is beyond 2^16 at first.
+            pixels = keras.Input((2, 2, 1))
+            scaled = keras.layers.Rescaling(4.0)(keras.layers.Flatten()(pixels))
+            features = keras.layers.Dense(4, name="dense")(scaled)
+            model = classifier.build(keras.Model(pixels, features, name="backbone"), CLASSES)
+            model.get_layer("backbone").get_layer("dense").set_weights([np.eye(4) / 400, np.zeros(4)])
+            model.get_layer("head").set_weights([KERNEL, BIAS])
+            return model
+
+        kernels = []
+        for steps in (1, 20):
+            model, _ = training.fit(
+                bright,
+                batches(images, labels),
+                recipe(steps=steps, learning_rate=1e-4),
+                STRATEGY,
+                compute=Compute(precision="float16"),
+            )
+            kernels.append(model.get_layer("backbone").get_layer("dense").kernel.numpy())
+        self.assertAllEqual(kernels[0], (np.eye(4) / 400).astype(np.float32))
+        self.assertNotAllClose(kernels[1], np.eye(4) / 400, rtol=1e-6, atol=1e-8)
+        self.assertAllInRange(kernels[1], -1, 1)
 
     def test_what_follows_the_progress_is_told_before_each_step(self):
         class Recorder(keras.layers.Layer):
