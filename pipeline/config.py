@@ -10,7 +10,7 @@ import pydantic
 import yaml
 
 from trainer.models import Backbone, Image
-from trainer.recipes import STRATEGIES, Checkpoint, Recipe
+from trainer.recipes import Checkpoint, Compute, Recipe
 from trainer.strict import Strict
 
 Arm = Literal[
@@ -152,7 +152,7 @@ class Config(Strict):
       name: of the pipeline; runs of the same name share their history.
       seed: of weights, order, augmentation and draws.
       image, backbone: what goes into the networks, and which.
-      distribution: the strategy of all trainings.
+      compute: what all trainings run on.
       source, targets: the data. A target's name is part of its nodes' ids.
       classifier, pretrain, finetune: the recipes of the three trainings.
       checkpoint: when each of them is saved, to go on after an interruption.
@@ -164,7 +164,7 @@ class Config(Strict):
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
     image: Image
     backbone: Backbone
-    distribution: Literal[STRATEGIES] = "auto"
+    compute: Compute = Compute()
     source: Dataset
     classifier: Recipe
     pretrain: Recipe
@@ -186,6 +186,14 @@ class Config(Strict):
     @pydantic.model_validator(mode="after")
     def _fits(self) -> "Config":
         self.backbone.check(self.image)
+        for key in ("classifier", "pretrain"):
+            if frozen := getattr(self, key).frozen_epochs:
+                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained, set it to 0")
+        if self.classifier.loss == "sigmoid" and self.prior.estimator != "mean_prediction":
+            raise ValueError(
+                f"prior.estimator: {self.prior.estimator!r} presumes one label an image, and classifier.loss 'sigmoid' "
+                "does not; use mean_prediction"
+            )
         return self
 
 

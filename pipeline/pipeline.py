@@ -34,12 +34,13 @@ _STATISTICS = ["image/format", "image/height", "image/width", "image/class/label
 
 @dataclasses.dataclass(frozen=True)
 class Side:
-    """The nodes that bring one side's data in."""
+    """The nodes that bring one side's data in, and whether an image of it may have several labels."""
 
     example_gen: BaseNode
     statistics: BaseNode
     schema: BaseNode
     validator: BaseNode
+    several_labels: bool
 
     @property
     def nodes(self) -> list[BaseNode]:
@@ -78,13 +79,6 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     Raises:
       ValueError: a data set is unknown, or not prepared.
     """
-    datasets = {"source": config.source, **{f"targets.{name}.data": item.data for name, item in config.targets.items()}}
-    for key, dataset in datasets.items():
-        if tfds_reader.has_several_labels(reader(dataset)):
-            raise ValueError(
-                f"{key}.label_key: {dataset.label_key!r} of {dataset.dataset!r} has several labels an image, and the "
-                "Trainer takes one; name a feature that is a ClassLabel"
-            )
     source = _side("source", SourceExampleGen, config.source)
     classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier)
     source_predictor = Predictor(
@@ -98,6 +92,11 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
         side = _side(name, TargetExampleGen, target.data)
+        if side.several_labels:
+            raise ValueError(
+                f"targets.{name}.data.label_key: {target.data.label_key!r} of {target.data.dataset!r} has several "
+                "labels an image, which only a source may have; name a feature that is a ClassLabel"
+            )
         adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
@@ -197,7 +196,7 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
     validator = tfx_components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]
     ).with_id(f"{name}-validation")
-    return Side(example_gen, statistics, schema, validator)
+    return Side(example_gen, statistics, schema, validator, tfds_reader.has_several_labels(reader(dataset)))
 
 
 def _pretrain(
@@ -207,7 +206,12 @@ def _pretrain(
         run_fn="trainer.pretrain.run_fn",
         examples=source["examples"],
         vocabulary=source["vocabulary"],
-        custom_config=_settings(config, recipe or config.pretrain, backbone=config.backbone.model_dump()),
+        custom_config=_settings(
+            config,
+            recipe or config.pretrain,
+            backbone=config.backbone.model_dump(),
+            several_labels=source.several_labels,
+        ),
         checkpoints=os.path.join(checkpoint_root(workspace), node_id),
         **sample,
     ).with_id(node_id)
@@ -228,6 +232,7 @@ def _adaptation(
         index=source["index"],
         vocabulary=source["vocabulary"],
         seed=config.seed,
+        activation=config.classifier.loss,
         **settings,
     ).with_id(f"{name}-prior")
     return Adaptation(predictor, source_predictor, prior)
@@ -288,7 +293,7 @@ def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
         "recipe": recipe.model_dump(),
         "image": config.image.model_dump(),
         "seed": config.seed,
-        "distribution": config.distribution,
+        "compute": config.compute.model_dump(),
         **more,
     }
 

@@ -61,7 +61,7 @@ def test_overrides_come_last_and_may_add_keys():
     [
         (
             ["classifier.stepz=3"],
-            r"classifier: unknown key 'stepz' \(did you mean 'steps'\?\); allowed are steps, batch",
+            r"classifier: unknown key 'stepz' \(did you mean 'steps'\?\); allowed are preset, steps, batch",
         ),
         (["colour=red"], r"unknown key 'colour'; allowed are name, seed, image"),
         (["seed=zero"], r"seed: 'zero': input should be a valid integer"),
@@ -77,6 +77,9 @@ def test_overrides_come_last_and_may_add_keys():
             r"label_subset: \[\] with the arms label_sub",
         ),
         (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
+        (["pretrain=small_pretrian"], r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain"),
+        (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
+        (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' presumes one label an image"),
         (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),
         (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),
         (["image.size=15"], r"image\.size: 15; compact_cnn needs at least 16"),
@@ -90,7 +93,7 @@ def test_overrides_come_last_and_may_add_keys():
         (["targets.Digits=null"], r"targets.*'Digits' is no name for a target|targets\.Digits"),
         (["source.splits={train: train}"], r"source\.splits.*lacks eval"),
         (["name=My Run"], r"name: 'My Run': string should match"),
-        (["distribution=tpus"], r"distribution: 'tpus': input should be 'auto'"),
+        (["compute.distribution=tpus"], r"compute\.distribution: 'tpus': input should be 'auto'"),
         (["seed"], r"--set: 'seed' is not of the form key\.path=value"),
         (["seed.deep=1"], r"--set: 'seed\.deep=1': 'seed' holds a value, not keys"),
         (["seed=[1"], r"--set: 'seed=\[1'"),

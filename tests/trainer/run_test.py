@@ -195,7 +195,7 @@ def test_pre_training_needs_a_backbone(trainings, source):
         ({"sead": 5}, r"unknown key 'sead' \(did you mean 'seed'\?\)"),
         ({"seed": 5.0}, "valid integer"),
         ({"backbone": {"name": "inception_v3"}}, "image.size: 16; inception_v3 needs at least 75"),
-        ({"distribution": "tpu"}, "distribution: 'tpu'; must be one of auto, cpu, mirrored"),
+        ({"compute": {"distribution": "gpus"}}, "(?s)compute.distribution.*'auto', 'cpu'"),
     ],
 )
 def test_settings_that_are_refused(trainings, source, config, message):

@@ -1,0 +1,199 @@
+"""Several devices, and several processes, train what one device trains, and write one model.
+
+As a script, this file is one of those processes.
+"""
+
+import json
+import os
+import pathlib
+import signal
+import socket
+import subprocess
+import sys
+import types
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from components import storage
+from components.example_gen import vocabulary
+from trainer import progress, run
+from trainer.checkpoints import Checkpoints
+from trainer.models import Image, classifier, compact_cnn
+from trainer.recipes import Checkpoint
+
+STEPS = 12
+RECIPE = {
+    "steps": STEPS,
+    "batch_size": 12,
+    "learning_rate": 0.1,
+    "nesterov": True,
+    "l2": 1e-3,
+    "clip_norm": 1.0,
+    "label_smoothing": 0.1,
+    "ema": 0.9,
+    "shift": 2,
+    "flip": True,
+}
+IMAGE = {"size": 16, "channels": 1}
+# The same sums, in another order: the last digits of float32 differ, and twelve steps make a little more of it.
+TOLERANCE = {"rtol": 1e-3, "atol": 2e-5}
+
+
+def make_model(settings: run.Settings, num_classes: int, *, normalised: bool) -> keras.Model:
+    if normalised:
+        return classifier.build(compact_cnn.build(Image(**IMAGE)), num_classes)
+    images = keras.Input((16, 16, 1))
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
+    x = keras.layers.Conv2D(8, 3, 2, activation="relu", name="conv")(x)
+    return classifier.build(keras.Model(images, keras.layers.Flatten()(x), name="backbone"), num_classes)
+
+
+def train(
+    examples: str, results: str, *, devices: int, normalised: bool, compute: dict, preempt_at: int = STEPS
+) -> None:
+    """A run_fn, and what it takes to give it several devices, or to take its machine away."""
+    if devices > 1:
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    root = pathlib.Path(results)
+    fn_args = types.SimpleNamespace(
+        custom_config={"recipe": RECIPE, "image": IMAGE, "seed": 4, "compute": compute},
+        vocabulary_path=examples,
+        split_patterns={split: [f"{examples}/Split-{split}/*"] for split in ("train", "eval")},
+        plan_pattern=None,
+        model_dir=str(root / "model"),
+        serving_model_dir=str(root / "model" / "Format-Serving"),
+        model_run_dir=str(root / "model_run"),
+        checkpoints=Checkpoints(str(root / "checkpoints"), Checkpoint(steps=5, minutes=None)),
+    )
+
+    def preempt(entry: progress.Progress) -> None:
+        if preempt_at <= entry.step < STEPS:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with progress.listening(preempt):
+        run.train_and_export(fn_args, lambda *args: make_model(*args, normalised=normalised))
+
+
+@pytest.fixture(scope="module")
+def examples(write_split, tmp_path_factory) -> str:
+    """Splits of 37 and 5 images of three labels, in 3 shards."""
+    uri = tmp_path_factory.mktemp("examples")
+    random = np.random.default_rng(3)
+    for split, count in (("train", 37), ("eval", 5)):
+        images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in range(count)]
+        write_split(
+            str(uri), images, random.integers(0, 3, count).tolist(), split=split, shards=3, names=("a", "b", "c")
+        )
+    storage.write_text(str(uri / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.Vocabulary(("a", "b", "c"))))
+    return str(uri)
+
+
+def start(examples: str, results: pathlib.Path, environment: dict[str, str] | None = None, **options):
+    return subprocess.Popen(
+        [sys.executable, __file__, json.dumps({"examples": examples, "results": str(results), **options})],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def start_workers(
+    examples: str, results: pathlib.Path, *, worker: dict | None = None, **options
+) -> list[subprocess.Popen]:
+    """Starts two processes on loopback, which learn from `TF_CONFIG` of each other."""
+    with socket.socket() as one, socket.socket() as other:
+        one.bind(("localhost", 0))
+        other.bind(("localhost", 0))
+        addresses = [f"localhost:{bound.getsockname()[1]}" for bound in (one, other)]
+    cluster = {"chief": addresses[:1], "worker": addresses[1:]}
+    return [
+        start(
+            examples,
+            results,
+            {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": kind, "index": 0}, "environment": "cloud"})},
+            devices=1,
+            **options,
+            **more,
+        )
+        for kind, more in (("chief", {}), ("worker", worker or {}))
+    ]
+
+
+def finish(process: subprocess.Popen, code: int = 0) -> str:
+    """Waits for a process, and returns what it said."""
+    _, said = process.communicate(timeout=240)
+    assert process.returncode == code, said
+    return said
+
+
+def weights(results: pathlib.Path) -> list[np.ndarray]:
+    model = keras.saving.load_model(results / "model" / "Format-Keras" / "model.keras", compile=False)
+    return [variable.numpy() for variable in model.variables if tf.as_dtype(variable.dtype).is_floating]
+
+
+@pytest.fixture(scope="module")
+def on_one_device(examples, tmp_path_factory) -> dict[bool, pathlib.Path]:
+    """The results of a training on one device, without normalisation and with it."""
+    folders = {normalised: tmp_path_factory.mktemp("one") for normalised in (False, True)}
+    for normalised, results in folders.items():
+        finish(start(examples, results, devices=1, normalised=normalised, compute={"distribution": "cpu"}))
+    return folders
+
+
+def assert_one_model(results: pathlib.Path, reference: pathlib.Path) -> None:
+    """The same weights, metrics and history, written once."""
+    for ours, theirs in zip(weights(results), weights(reference), strict=True):
+        np.testing.assert_allclose(ours, theirs, **TOLERANCE)
+    metrics = [json.loads((folder / "model_run" / run.METRICS_FILE).read_text()) for folder in (results, reference)]
+    assert metrics[0]["eval"]["examples"] == 5  # each is evaluated once, and none is left out
+    assert metrics[0]["eval"] == pytest.approx(metrics[1]["eval"], rel=1e-3)
+    assert len(list((results / "model_run").glob("events.*"))) == 1
+    assert not list((results / "checkpoints").glob("*"))
+    for folder in (results, reference):
+        assert (folder / "model_run" / run.HISTORY_FILE).read_text().splitlines()[-1].startswith(f"{STEPS},{STEPS},")
+
+
+@pytest.mark.parametrize("normalised", [False, True], ids=["plain", "synchronised normalisation"])
+def test_two_devices_of_one_process(examples, on_one_device, tmp_path, normalised):
+    compute = {"distribution": "mirrored", "synchronized_batch_norm": normalised}
+    finish(start(examples, tmp_path, devices=2, normalised=normalised, compute=compute))
+    assert_one_model(tmp_path, on_one_device[normalised])
+
+
+def test_the_weights_did_change_and_normalisation_has_to_be_synchronised(examples, on_one_device, tmp_path):
+    finish(start(examples, tmp_path, devices=2, normalised=True, compute={"distribution": "mirrored"}))
+    differences = [np.abs(a - b).max() for a, b in zip(weights(tmp_path), weights(on_one_device[True]), strict=True)]
+    assert max(differences) > 100 * TOLERANCE["atol"]
+
+
+@pytest.mark.parametrize("normalised", [False, True], ids=["plain", "synchronised normalisation"])
+def test_two_processes(examples, on_one_device, tmp_path, normalised):
+    # `auto` finds out by itself.
+    for process in start_workers(
+        examples, tmp_path, normalised=normalised, compute={"synchronized_batch_norm": normalised}
+    ):
+        finish(process)
+    assert_one_model(tmp_path, on_one_device[normalised])
+
+
+def test_one_of_two_processes_is_preempted_both_stop_and_go_on(examples, on_one_device, tmp_path):
+    options = {"normalised": True, "compute": {"synchronized_batch_norm": True}}
+    for process in start_workers(examples, tmp_path, worker={"preempt_at": 6}, **options):
+        assert "SIGTERM after step" in finish(process, code=143)
+    assert not (tmp_path / "model").exists()
+    steps = sorted(int(path.stem.removeprefix("ckpt-")) for path in (tmp_path / "checkpoints").glob("*.index"))
+    assert len(steps) == 2 and steps[0] == 5 and 6 <= steps[1] < STEPS  # every five, and the preemption
+    for process in start_workers(examples, tmp_path, **options):
+        finish(process)
+    for file in (tmp_path / "model_run").glob("events.*"):  # of the first attempt or the second
+        file.unlink()
+    (tmp_path / "model_run" / "events.one").touch()
+    assert_one_model(tmp_path, on_one_device[True])
+
+
+if __name__ == "__main__":
+    train(**json.loads(sys.argv[1]))
