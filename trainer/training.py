@@ -33,8 +33,8 @@ def fit(
 
     Args:
       make_model: returns a model as `trainer.models.classifier.build` makes it; called in the strategy's scope.
-      batches: returns, for a number of steps done, the endless (images, labels, weights) batches that follow; of the
-        global size `recipe.batch_size`.
+      batches: returns, for a number of steps done, the endless (images, labels, presence, weights) batches that follow;
+        of the global size `recipe.batch_size`.
       recipe: how to train.
       strategy: where to train.
       checkpoints: of this training. Deleting them is up to the caller, once the model is in a safe place.
@@ -110,7 +110,7 @@ def evaluate(model: keras.Model, batches: tf.data.Dataset) -> metrics.Metrics:
     def predict(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)["logits"]
 
-    outputs = [(predict(x).numpy(), y.numpy()) for x, y in batches]
+    outputs = [(predict(x).numpy(), y[:, 0].numpy()) for x, y, _ in batches]
     if not outputs:
         raise ValueError("batches: there is no example in them to evaluate on")
     logits, labels = zip(*outputs, strict=True)
@@ -126,7 +126,9 @@ def _replica_step(model, optimizer, recipe: Recipe, strategy: tf.distribute.Stra
     decayed = kernels(model)
     replicas = strategy.num_replicas_in_sync
 
-    def replica_step(images: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    def replica_step(images: tf.Tensor, labels: tf.Tensor, presence: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        del presence
+        labels = labels[:, 0]
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             losses = _cross_entropy(labels, outputs["logits"], recipe.label_smoothing)

@@ -40,8 +40,13 @@ def random_batches(steps: int, size: int = 2, batch_size: int = 4) -> tuple[np.n
 
 
 def batches(images: np.ndarray, labels: np.ndarray) -> Callable[[int], tf.data.Dataset]:
-    dataset = tf.data.Dataset.from_tensor_slices((images, labels, weights_of(labels))).repeat()
+    dataset = tf.data.Dataset.from_tensor_slices((images, *single(labels), weights_of(labels))).repeat()
     return dataset.skip
+
+
+def single(labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The labels and the presence of examples that have one label each."""
+    return labels[..., None], np.ones_like(labels[..., None], np.float32)
 
 
 def weights_of(labels: np.ndarray) -> np.ndarray:
@@ -227,8 +232,8 @@ class FitTest(tf.test.TestCase):
         for layer in model.get_layer("backbone").layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 self.assertGreater(np.abs(layer.moving_mean).max(), 0.01)
-        unseen = self.bars(50, seed=2)
-        result = training.evaluate(model, tf.data.Dataset.from_tensor_slices(unseen).batch(20))
+        images, labels = self.bars(50, seed=2)
+        result = training.evaluate(model, tf.data.Dataset.from_tensor_slices((images, *single(labels))).batch(20))
         self.assertEqual((result.examples, result.accuracy), (50, 1.0))
 
     def test_the_same_seed_gives_the_same_weights(self):
@@ -278,7 +283,7 @@ class EvaluateTest(tf.test.TestCase):
         labels = np.array([2, 0, 2, 0, 1])
         log_sum = [math.log(sum(math.exp(x) for x in row)) for row in ((0.1, -0.2, 0.3), (1.1, -2.2, 0.8))]
         losses = [log_sum[0] - 0.3, log_sum[0] - 0.1, log_sum[0] - 0.3, log_sum[1] - 1.1, log_sum[1] + 2.2]
-        examples = tf.data.Dataset.from_tensor_slices((images, labels)).batch(3)
+        examples = tf.data.Dataset.from_tensor_slices((images, *single(labels))).batch(3)
         self.assertEqual(
             training.evaluate(softmax_regression(), examples),
             metrics.Metrics(
@@ -294,7 +299,7 @@ class EvaluateTest(tf.test.TestCase):
         images, labels = random_batches(1, size=16, batch_size=7)
         model = compact_cnn()
         before = model.get_weights()
-        examples = tf.data.Dataset.from_tensor_slices((images[0], labels[0]))
+        examples = tf.data.Dataset.from_tensor_slices((images[0], *single(labels[0])))
         together, alone = (training.evaluate(model, examples.batch(size)) for size in (7, 1))
         self.assertAllClose(together.cross_entropy, alone.cross_entropy, rtol=1e-5)
         for a, b in zip(before, model.get_weights(), strict=True):
