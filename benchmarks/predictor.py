@@ -30,7 +30,7 @@ from components import artifacts, storage
 from components.example_gen import examples, index
 from components.predictor import executor as predictor
 from trainer import serving
-from trainer.input_pipeline import decode
+from trainer.images import decode
 from trainer.models import Backbone, Image, classifier
 
 _BEAM = [

@@ -1,38 +1,20 @@
-"""From Examples to batches: uint8 images and labels. Training and serving decode an image by the same function."""
+"""From Examples to batches of uint8 images and their labels: what is read, in which order, and what of it by whom."""
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow as tf
 
 from components import storage
 from components.importance_resampler import plan
+from trainer import augmentation, images
 from trainer.models import Image
 from trainer.recipes import Recipe
 
 _SHUFFLE_BYTES = 128 << 20
-_FEATURES = {
-    "image/encoded": tf.io.FixedLenFeature([], tf.string),
-    "image/class/label": tf.io.FixedLenFeature([], tf.int64),
-}
+_LABEL_MULTIPLE = 8  # where there are several, so that few shapes occur: XLA compiles anew for each
 _SOURCE_ID = {"image/source_id": tf.io.FixedLenFeature([], tf.string)}
-
-
-def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
-    """Returns an encoded JPEG or PNG as uint8 [size, size, channels]: its central square, resized if it has to be."""
-    pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)
-    pixels.set_shape([None, None, image.channels])
-    size = (image.size, image.size)
-
-    def resized() -> tf.Tensor:
-        height, width = tf.shape(pixels)[0], tf.shape(pixels)[1]
-        side = tf.minimum(height, width)
-        square = tf.image.crop_to_bounding_box(pixels, (height - side) // 2, (width - side) // 2, side, side)
-        values = tf.image.resize(square, size, antialias=True)
-        return tf.cast(tf.clip_by_value(tf.round(values), 0, 255), tf.uint8)
-
-    fits = tf.reduce_all(tf.shape(pixels)[:2] == size)
-    return tf.ensure_shape(tf.cond(fits, lambda: pixels, resized), [*size, image.channels])
 
 
 def training_batches(
@@ -43,35 +25,111 @@ def training_batches(
     seed: int,
     plan_pattern: str | None = None,
     start_step: int = 0,
+    several_labels: bool = False,
+    shards: int = 1,
+    shard: int = 0,
+    batch_size: int | None = None,
 ) -> tf.data.Dataset:
-    """Returns endless batches of images uint8 [batch, size, size, channels], labels int64 and weights float32 [batch].
+    """Returns endless batches of (images, labels, presence, weights), shuffled and augmented by `seed`.
 
-    Shuffled and augmented by `seed`. A weight multiplies the loss of its example; without a plan it is 1.
+    images: uint8 [batch, size, size, channels].
+    labels: int64 [batch, labels], indices into the vocabulary.
+    presence: float32 [batch, labels], how present each label is: 1, 0 where there is none (its index is 0 then), and in
+      between where images are mixed. Mixing doubles the number of labels.
+    weights: float32 [batch], multiplies the loss of an example; without a plan it is 1.
+
+    An example and its augmentation are functions of the seed and its position in the whole training, so that all shards
+    together give in each step what a single one gives. Only the partner that an image is mixed with is another one: it
+    is of the same batch.
 
     Args:
       patterns: file patterns of gzip TFRecords.
       plan_pattern: pattern of the files of a ResamplePlan, one a record file in the same order: the examples are taken
         as often as it says, straight from the source's shards.
-      start_step: how many batches to leave out: what follows is what would have followed them. Costs at most a pass
-        over the data, and without a plan another one that counts it; nothing is decoded.
+      start_step: how many steps to leave out: what follows is what would have followed them. Costs at most a pass over
+        the data, and without a plan another one that counts it; nothing is decoded.
+      several_labels: whether an example may have more or fewer than one. If so, there are as many in a batch as its
+        longest list has, rounded up to a multiple of 8; if not, one.
+      shards, shard: of `shards` input pipelines this is number `shard`, from 0 on: of each step's `recipe.batch_size`
+        examples it gives every `shards`-th one.
+      batch_size: of this pipeline's batches; None: a step's examples of this shard are one batch.
 
     Raises:
-      ValueError: no file matches, there is no example in them, or the plan is of other shards or takes none.
+      ValueError: no file matches, there is no example in them, the plan is of other shards or takes none, or the batch
+        sizes do not divide.
+      tf.errors.InvalidArgumentError: while iterating: an image cannot be decoded, or an example has several labels.
     """
+    batch_size = _batch_size(recipe.batch_size, shards, shard, batch_size)
     start = start_step * recipe.batch_size
+    augmented = augmentation.augmenter(recipe)
 
-    def example(drawn: tuple[tf.Tensor, tf.Tensor], position: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    def seed_at(position: tf.Tensor) -> tf.Tensor:
+        return tf.stack([tf.cast(seed, tf.int64), position])
+
+    def example(drawn: tuple[tf.Tensor, tf.Tensor], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         record, weight = drawn
-        row = tf.io.parse_single_example(record, _FEATURES)
-        pixels = _augmented(decode(row["image/encoded"], image), recipe, tf.stack([tf.cast(seed, tf.int64), position]))
-        return pixels, row["image/class/label"], weight
+        own_seed = seed_at(position)
+        encoded, labels, presence = _parsed(record, several_labels)
+        if recipe.crop is None:
+            pixels = images.decode(encoded, image)
+        else:
+            crop_seed = tf.random.fold_in(own_seed, augmentation.CROP)
+            pixels = images.decode_random_crop(encoded, image, recipe.crop, crop_seed)
+        return augmented(pixels, own_seed), labels, presence, weight
+
+    def mixed(batch: tuple[tf.Tensor, ...], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return augmentation.mixed(*batch, recipe, tf.random.fold_in(seed_at(position), augmentation.MIX))
+
+    # A step has a whole number of turns around the shards: what is counted from its start is counted from 0.
+    drawn = tf.data.Dataset.zip((_drawn(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))
+    batches = (
+        drawn.shard(shards, shard)
+        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .apply(_batched(batch_size, several_labels, drop_remainder=True))
+    )
+    if recipe.mixup or recipe.cutmix:
+        firsts = tf.data.Dataset.counter(start + shard, shards * batch_size)
+        batches = tf.data.Dataset.zip((batches, firsts)).map(
+            mixed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+        )
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def evaluation_batches(
+    patterns: list[str], image: Image, batch_size: int, *, several_labels: bool = False
+) -> tf.data.Dataset:
+    """Returns all examples once: (images, labels, presence) as in `training_batches`; the last batch may be smaller."""
+
+    def example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        encoded, labels, presence = _parsed(record, several_labels)
+        return images.decode(encoded, image), labels, presence
 
     return (
-        tf.data.Dataset.zip((_drawn(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))
+        tf.data.TFRecordDataset(_files(patterns), compression_type="GZIP")
         .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(recipe.batch_size, drop_remainder=True)
+        .apply(_batched(batch_size, several_labels, drop_remainder=False))
         .prefetch(tf.data.AUTOTUNE)
     )
+
+
+def pass_length(patterns: list[str], plan_pattern: str | None = None) -> int:
+    """Returns how many examples a pass of training takes: what the plan says, or else what the files hold.
+
+    Without a plan all files are read, in parallel; nothing is decoded.
+
+    Raises:
+      ValueError: no file matches.
+    """
+    if plan_pattern:
+        copies = (plan.copies_of(storage.read_table(file, ["copies"])) for file in _files([plan_pattern]))
+        return sum(int(of_file.sum(dtype=np.int64)) for of_file in copies)
+
+    def sizes(file: tf.Tensor) -> tf.data.Dataset:
+        return tf.data.TFRecordDataset(file, compression_type="GZIP").batch(256).map(lambda x: tf.size(x, tf.int64))
+
+    files = tf.data.Dataset.from_tensor_slices(_files(patterns))
+    counted = files.interleave(sizes, num_parallel_calls=tf.data.AUTOTUNE)
+    return int(counted.reduce(tf.constant(0, tf.int64), tf.add))
 
 
 def example_ids(
@@ -120,20 +178,45 @@ def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int)
             .shuffle(buffer, seed=seeds[1], reshuffle_each_iteration=False)
         )
 
-    number, offset = divmod(start, _pass_length(files, plans)) if start else (0, 0)
+    number, offset = divmod(start, pass_length(patterns, plan_pattern)) if start else (0, 0)
     return tf.data.Dataset.counter(number).flat_map(one_pass).skip(offset)
 
 
-def _pass_length(files: list[str], plans: list[str]) -> int:
-    """Returns how many examples a pass takes: what the plans say, or else what the files hold."""
-    if plans[0]:
-        return sum(int(plan.copies_of(storage.read_table(file, ["copies"])).sum(dtype=np.int64)) for file in plans)
+def _parsed(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """Returns the encoded image, labels int64 and presence float32 of an Example, the last two of the same length."""
+    labels = tf.io.RaggedFeature(tf.int64) if several_labels else tf.io.FixedLenFeature([1], tf.int64)
+    features = {"image/encoded": tf.io.FixedLenFeature([], tf.string), "image/class/label": labels}
+    row = tf.io.parse_single_example(record, features)
+    labels = row["image/class/label"]
+    presence = tf.ones_like(labels, tf.float32)
+    if several_labels:
+        padding = [[0, -tf.size(labels) % _LABEL_MULTIPLE]]
+        labels, presence = tf.pad(labels, padding), tf.pad(presence, padding)
+    return row["image/encoded"], labels, presence
 
-    def sizes(file: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(file, compression_type="GZIP").batch(256).map(lambda x: tf.size(x, tf.int64))
 
-    counted = tf.data.Dataset.from_tensor_slices(files).interleave(sizes, num_parallel_calls=tf.data.AUTOTUNE)
-    return int(counted.reduce(tf.constant(0, tf.int64), tf.add))
+def _batched(batch_size: int, several_labels: bool, drop_remainder: bool) -> Callable[..., tf.data.Dataset]:
+    # Both pad by 0. What is padded to the longest of multiples is padded to a multiple.
+    name = "padded_batch" if several_labels else "batch"
+    return lambda dataset: getattr(dataset, name)(batch_size, drop_remainder=drop_remainder)
+
+
+def _batch_size(of_step: int, shards: int, shard: int, batch_size: int | None) -> int:
+    """Returns the size of a shard's batches, which is `batch_size` unless that is None."""
+    if not 0 <= shard < shards:
+        raise ValueError(f"shard: {shard} of {shards} shards; it must be 0 to {shards - 1}")
+    if of_step % shards:
+        raise ValueError(
+            f"batch_size: {of_step} cannot be dealt to {shards} replicas in equal parts; "
+            f"take {-(-of_step // shards) * shards}, or another number of replicas"
+        )
+    of_shard = of_step // shards
+    if batch_size is not None and (batch_size < 1 or of_shard % batch_size):
+        raise ValueError(
+            f"batch_size: {of_step} over {shards} shards is {of_shard} for each, which batches of {batch_size} do not "
+            f"divide; take a recipe.batch_size that the number of replicas divides"
+        )
+    return of_shard if batch_size is None else batch_size
 
 
 def _planned(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -152,31 +235,6 @@ def _shuffle_records(file: str) -> int:
     """Returns how many records the shuffle buffer holds: what fits, because an example's copies come together."""
     sizes = [len(record) for record in itertools.islice(storage.read_records(file), 64)]
     return int(np.clip(_SHUFFLE_BYTES // np.mean(sizes or [1]), 1024, 1 << 16))
-
-
-def evaluation_batches(patterns: list[str], image: Image, batch_size: int) -> tf.data.Dataset:
-    """Returns all examples once, in batches as `training_batches` gives them; the last one may be smaller."""
-
-    def example(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        row = tf.io.parse_single_example(record, _FEATURES)
-        return decode(row["image/encoded"], image), row["image/class/label"]
-
-    return (
-        tf.data.TFRecordDataset(_files(patterns), compression_type="GZIP")
-        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch_size)
-        .prefetch(tf.data.AUTOTUNE)
-    )
-
-
-def _augmented(pixels: tf.Tensor, recipe: Recipe, seed: tf.Tensor) -> tf.Tensor:
-    if recipe.shift:
-        margin = [[recipe.shift, recipe.shift], [recipe.shift, recipe.shift], [0, 0]]
-        padded = tf.pad(pixels, margin, mode="SYMMETRIC")
-        pixels = tf.image.stateless_random_crop(padded, tf.shape(pixels), seed)
-    if recipe.flip:
-        pixels = tf.image.stateless_random_flip_left_right(pixels, seed + 1)
-    return pixels
 
 
 def _files(patterns: list[str]) -> list[str]:

@@ -37,8 +37,15 @@ class Recipe(Strict):
         'sigmoid': each label is a question of its own.
       label_smoothing: share of the target distribution that is spread over all labels; with 'softmax'.
       dropout: rate before the head.
+      crop: augmentation: a random part of the image is seen, of at least this share of its area and an aspect ratio
+        between 3/4 and 4/3; 0.08 in Inception's (Szegedy et al. 2015). None: what evaluation sees.
       shift: augmentation, in pixels: images move by up to this much in both directions.
       flip: augmentation: half of the images are mirrored left to right.
+      rand_augment: augmentation: two random operations of RandAugment (Cubuk et al. 2020), up to this strength of 1.
+      mixup: augmentation: α of the Beta distribution by which images are blended in pairs (Zhang et al. 2018), 0.2 for
+        ImageNet; 0: they are not.
+      cutmix: augmentation: α of the Beta distribution by which the area is drawn that an image has of another one (Yun
+        et al. 2019), 1 for ImageNet; 0: none. With `mixup` too, each batch takes one of them by a fair coin.
     """
 
     preset: str | None = pydantic.Field(None, exclude=True, repr=False)
@@ -56,8 +63,12 @@ class Recipe(Strict):
     loss: Literal[LOSSES] = "softmax"
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
+    crop: float | None = pydantic.Field(None, gt=0, le=1)
     shift: pydantic.NonNegativeInt = 0
     flip: bool = False
+    rand_augment: float = pydantic.Field(0.0, ge=0, le=1)
+    mixup: pydantic.NonNegativeFloat = 0.0
+    cutmix: pydantic.NonNegativeFloat = 0.0
 
     @property
     def peak_learning_rate(self) -> float:

@@ -5,7 +5,7 @@ import os
 import keras
 import tensorflow as tf
 
-from trainer.input_pipeline import decode
+from trainer.images import decode
 from trainer.models import Image
 
 KERAS_FILE = os.path.join("Format-Keras", "model.keras")

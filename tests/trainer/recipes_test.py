@@ -24,8 +24,12 @@ def test_what_is_left_out_is_off():
         "loss": "softmax",
         "label_smoothing": 0.0,
         "dropout": 0.0,
+        "crop": None,
         "shift": 0,
         "flip": False,
+        "rand_augment": 0.0,
+        "mixup": 0.0,
+        "cutmix": 0.0,
     }
 
 
@@ -61,6 +65,12 @@ def test_what_has_to_be_there(key):
         ("shift", -1, "greater than or equal to 0"),
         ("shift", 0.5, "valid integer"),
         ("flip", "yes", "valid boolean"),
+        ("crop", 0.0, "greater than 0"),
+        ("crop", 1.01, "less than or equal to 1"),
+        ("rand_augment", 1.01, "less than or equal to 1"),
+        ("rand_augment", -0.01, "greater than or equal to 0"),
+        ("mixup", -0.01, "greater than or equal to 0"),
+        ("cutmix", -0.01, "greater than or equal to 0"),
     ],
 )
 def test_impossible_values(key, value, message):

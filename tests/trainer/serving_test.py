@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import input_pipeline, serving
+from trainer import serving
+from trainer.images import decode
 from trainer.models import Backbone, Image, classifier
 
 IMAGE = Image(size=16, channels=1)
@@ -49,7 +50,7 @@ def images() -> list[bytes]:
 
 def expected(model: keras.Model, images: list[bytes]) -> dict[str, np.ndarray]:
     """What the model says of the images as training and evaluation decode them."""
-    outputs = model(tf.stack([input_pipeline.decode(image, IMAGE) for image in images]), training=False)
+    outputs = model(tf.stack([decode(image, IMAGE) for image in images]), training=False)
     probabilities = tf.nn.softmax(outputs["logits"]).numpy()
     return {"probabilities": probabilities, **{name: value.numpy() for name, value in outputs.items()}}
 
@@ -116,7 +117,7 @@ class ExportTest(tf.test.TestCase):
 
     def test_the_keras_file_is_the_model(self):
         loaded = keras.saving.load_model(self.folder / serving.KERAS_FILE, compile=False)
-        pixels = tf.stack([input_pipeline.decode(image, IMAGE) for image in self.images])
+        pixels = tf.stack([decode(image, IMAGE) for image in self.images])
         self.assertAllEqual(loaded(pixels)["logits"], self.model(pixels)["logits"])
 
     def test_tensorflow_alone_serves_it(self):

@@ -11,10 +11,18 @@ from trainer.strict import Strict
 
 
 class Image(Strict):
-    """What a network sees: square images of `size` pixels with 1 (grey) or 3 (RGB) `channels`, values 0..255."""
+    """What a network sees: square images with values 0..255.
+
+    Attributes:
+      size: of their sides, in pixels.
+      channels: 1 (grey) or 3 (RGB).
+      central_crop: share of the side of an image's central square that evaluation and serving see, 0.875 in Inception's
+        evaluation; so does training, unless it crops at random.
+    """
 
     size: pydantic.PositiveInt
     channels: int = 3
+    central_crop: float = pydantic.Field(1.0, gt=0, le=1)
 
     @pydantic.field_validator("channels")
     @classmethod
