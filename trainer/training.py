@@ -78,7 +78,7 @@ def fit(
     checkpoints.restore(state.variables(), history, is_chief=workers.is_chief)
     for entry in history:
         on_progress(entry)
-    done, chunk = int(state.step), 1
+    done, chunk = int(state.step.numpy()), 1
     iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches(done, context)))
     run = None
     with preemption.noticed() as preempted:
@@ -95,8 +95,6 @@ def fit(
             loss, accuracy, gradient_norm = (float(mean) for mean in means)
             if finite < chunk:
                 raise diverged(f"the loss became {loss}", done + int(finite) + 1)
-            # What is decided by the clock, or by one process, has to be the same in all of them.
-            stop, due, seconds = workers.mean([preempted(), checkpoints.due(done + chunk), seconds])
             done += chunk
             history.append(
                 progress.Progress(
@@ -112,6 +110,8 @@ def fit(
             )
             progress.report(history[-1])
             on_progress(history[-1])
+            # What one process decides, or its clock, has to be the same in all of them.
+            stop, due, seconds = workers.mean([preempted(), checkpoints.due(done), seconds])
             if (stop or due) and not checkpoints.save(done):
                 raise diverged("a weight is not finite any more", done)
             if stop:

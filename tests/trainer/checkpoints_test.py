@@ -22,9 +22,18 @@ from trainer.recipes import Checkpoint, Recipe
 
 CLASSES = 3
 IMAGE = Image(size=16, channels=1)
-# Dropout, momentum, augmentation: whatever has a state of its own.
+# Dropout, momentum, average, augmentation: whatever has a state of its own.
 RECIPE = Recipe(
-    steps=240, batch_size=8, learning_rate=0.05, nesterov=True, l2=1e-4, clip_norm=5.0, dropout=0.3, shift=2, flip=True
+    steps=240,
+    batch_size=8,
+    learning_rate=0.05,
+    nesterov=True,
+    l2=1e-4,
+    clip_norm=5.0,
+    dropout=0.3,
+    ema=0.9,
+    shift=2,
+    flip=True,
 )
 
 
@@ -36,7 +45,7 @@ def train(
     data = {"patterns": patterns, "recipe": recipe, "seed": 9}
     model, history = training.fit(
         lambda: classifier.build(Backbone(name="compact_cnn").build(IMAGE), CLASSES, dropout=recipe.dropout, seed=9),
-        lambda step: input_pipeline.training_batches(**data, image=IMAGE, start_step=step),
+        lambda step, context: input_pipeline.training_batches(**data, image=IMAGE, start_step=step),
         recipe,
         tf.distribute.get_strategy(),
         checkpoints=checkpoints.Checkpoints(folder, policy),
@@ -153,20 +162,24 @@ def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(patterns, tmp
 class Small:
     """A model of three numbers, and its checkpoints in `folder`."""
 
-    def __init__(self, folder: pathlib.Path, **policy):
+    def __init__(self, folder: pathlib.Path, *, is_chief: bool = True, **policy):
         inputs = keras.Input((3,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
-        self.optimizer = keras.optimizers.SGD(0.1, momentum=0.9)
-        self.optimizer.build(self.model.trainable_variables)
+        self.counter = tf.Variable(0)
         self.history: list[progress.Progress] = []
         self.checkpoints = checkpoints.Checkpoints(str(folder), Checkpoint(**policy))
-        self.step = self.checkpoints.restore(self.model, self.optimizer, self.history)
+        variables = {"model": [variable.value for variable in self.model.variables], "step": [self.counter]}
+        self.restored = self.checkpoints.restore(variables, self.history, is_chief=is_chief)
 
     def save(self, step: int) -> bool:
         self.model.set_weights([np.full((3, 1), step)])
-        self.optimizer.iterations.assign(step)
-        self.history.append(progress.Progress(step, 9, 0.5, 100.0))
+        self.counter.assign(step)
+        self.history.append(progress.Progress(step, 9, 0.5, 100.0, 0.1, 0.75, 3.5, 0.0))
         return self.checkpoints.save(step)
+
+    @property
+    def step(self) -> int:
+        return int(self.counter)
 
     @property
     def weight(self) -> float:
@@ -253,7 +266,15 @@ def test_delete(tmp_path):
     small.checkpoints.delete()
     small.checkpoints.delete()
     assert os.listdir(tmp_path / "node") == []
-    assert Small(tmp_path / "node" / "hash").step == 0
+    assert not Small(tmp_path / "node" / "hash").restored
+
+
+def test_another_worker_than_the_chief_reads_its_checkpoints_and_writes_none(tmp_path):
+    Small(tmp_path).save(2)
+    worker = Small(tmp_path, is_chief=False)
+    assert (worker.restored, worker.step, worker.weight) == (True, 2, 2)
+    assert worker.save(4)
+    assert steps_in(tmp_path) == [2]
 
 
 def test_the_policy_is_read_from_where_it_was_written(tmp_path):

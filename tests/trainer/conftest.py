@@ -14,20 +14,20 @@ def write_split() -> Callable[..., str]:
     def write(
         uri: str,
         images: Sequence[bytes],
-        labels: Sequence[int],
+        labels: Sequence[int | tuple[int, ...]],
         *,
         names: tuple[str, ...] = tuple("abcdefghij"),
         split: str = "train",
         shards: int = 1,
     ) -> str:
-        """Writes image i with label `labels[i]` to the Examples at `uri`, dealt to the shards in turn.
+        """Writes image i with its label or labels, `labels[i]`, to the Examples at `uri`, dealt to the shards in turn.
 
         Returns the pattern of the files.
         """
-        records = [
-            examples.keyed(examples.LabelledImage(image, (label,), f"{split}-{i}"), split=split, names=names).record
-            for i, (image, label) in enumerate(zip(images, labels, strict=True))
-        ]
+        records = []
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            example = examples.LabelledImage(image, label if isinstance(label, tuple) else (label,), f"{split}-{i}")
+            records.append(examples.keyed(example, split=split, names=names).record)
         folder = os.path.join(uri, f"Split-{split}")
         for shard in range(shards):
             name = storage.shard_name("data_tfrecord", shard, shards, ".gz")

@@ -88,14 +88,14 @@ def examples(write_split, tmp_path_factory) -> str:
         write_split(
             str(uri), images, random.integers(0, 3, count).tolist(), split=split, shards=3, names=("a", "b", "c")
         )
-    storage.write_text(str(uri / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.Vocabulary(("a", "b", "c"))))
+    storage.write_text(str(uri / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.make("abc")))
     return str(uri)
 
 
 def start(examples: str, results: pathlib.Path, environment: dict[str, str] | None = None, **options):
     return subprocess.Popen(
         [sys.executable, __file__, json.dumps({"examples": examples, "results": str(results), **options})],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
+        env={"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **(environment or {})},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -180,10 +180,11 @@ def test_two_processes(examples, on_one_device, tmp_path, normalised):
     assert_one_model(tmp_path, on_one_device[normalised])
 
 
+@pytest.mark.slow
 def test_one_of_two_processes_is_preempted_both_stop_and_go_on(examples, on_one_device, tmp_path):
     options = {"normalised": True, "compute": {"synchronized_batch_norm": True}}
     for process in start_workers(examples, tmp_path, worker={"preempt_at": 6}, **options):
-        assert "SIGTERM after step" in finish(process, code=143)
+        finish(process, code=143)
     assert not (tmp_path / "model").exists()
     steps = sorted(int(path.stem.removeprefix("ckpt-")) for path in (tmp_path / "checkpoints").glob("*.index"))
     assert len(steps) == 2 and steps[0] == 5 and 6 <= steps[1] < STEPS  # every five, and the preemption

@@ -5,7 +5,10 @@ import pytest
 from trainer import progress
 from trainer.progress import Progress
 
-FIRST, SECOND, THIRD = Progress(1, 30, 4.5, 120.0), Progress(12, 30, 2.25, 1300.4), Progress(30, 30, 1.0, 1300.0)
+OTHERS = {"learning_rate": 0.1, "accuracy": 0.5, "gradient_norm": 2.0, "input_wait": 0.25}
+FIRST = Progress(1, 30, 4.5, 120.0, **OTHERS)
+SECOND = Progress(12, 30, 2.25, 1300.4, **OTHERS)
+THIRD = Progress(30, 30, 1.0, 1300.0, **OTHERS)
 
 
 def test_reports_go_to_the_listener_of_the_innermost_block():

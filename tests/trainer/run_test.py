@@ -1,5 +1,6 @@
 """Pre-training and fine-tuning as the Trainer component runs them, on a few tiny images."""
 
+import collections
 import csv
 import json
 import os
@@ -31,14 +32,17 @@ class Trainings:
         self.root = root
         self.write_split = write_split
 
-    def data(self, side: str, names: tuple[str, ...], splits: dict[str, int]) -> dict[str, list[artifact.Artifact]]:
-        """Writes Examples, whose labels follow one after the other, and their vocabulary."""
+    def data(
+        self, side: str, names: tuple[str, ...], splits: dict[str, int | list[tuple[int, ...]]]
+    ) -> dict[str, list[artifact.Artifact]]:
+        """Writes Examples and their vocabulary. Splits are their labels, or a number whose labels follow each other."""
         random = np.random.default_rng(len(names))
         examples = self.at(standard_artifacts.Examples(), f"{side}-examples")
         examples.split_names = artifact_utils.encode_split_names(list(splits))
-        for split, count in splits.items():
-            images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in range(count)]
-            labels = [index % len(names) for index in range(count)]
+        for split, labels in splits.items():
+            if isinstance(labels, int):
+                labels = [index % len(names) for index in range(labels)]
+            images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in labels]
             self.write_split(examples.uri, images, labels, names=names, split=split, shards=2)
         words = self.at(artifacts.LabelVocabulary(), f"{side}-vocabulary")
         table = vocabulary.dumps(vocabulary.make(names))
@@ -118,7 +122,16 @@ def test_pre_training_reports_metrics_and_history(pretrained):
         "mean_per_class_accuracy",
         "cross_entropy",
     }
-    assert set(history[0]) == {"step", "steps", "loss", "images_per_second"}
+    assert set(history[0]) == {
+        "step",
+        "steps",
+        "loss",
+        "images_per_second",
+        "learning_rate",
+        "accuracy",
+        "gradient_norm",
+        "input_wait",
+    }
     assert (history[-1]["step"], history[-1]["steps"]) == ("3", "3")
     assert 0.5 < float(history[0]["loss"]) < 5  # about log 4, before anything is learnt
 
@@ -180,6 +193,67 @@ def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpo
     assert metrics_and_history(again)[0] == metrics_and_history(pretrained)[0]
     assert metrics_and_history(again)[1][0]["step"] == "1"
     assert not list(tmp_path.glob("node/*"))
+
+
+def test_tensorboard_finds_the_history_in_the_model_run(pretrained):
+    _, history = metrics_and_history(pretrained)
+    (events,) = pretrained.with_name("pretrained-run").glob("events.*")
+    written = collections.defaultdict(dict)
+    for event in tf.compat.v1.train.summary_iterator(str(events)):
+        for value in event.summary.value:
+            written[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
+    assert set(written) == {f"training/{name}" for name in history[0]} - {"training/step", "training/steps"}
+    for name in ("loss", "learning_rate", "input_wait"):
+        expected = {int(entry["step"]): pytest.approx(float(entry[name]), rel=1e-5) for entry in history}
+        assert written[f"training/{name}"] == expected
+
+
+def test_a_source_with_several_labels_is_trained_by_sigmoids(trainings):
+    several = {
+        "train": [(0, 2), (1,), (0, 1, 3), (2,), (3, 1), (0,), (2, 3), (1,)],
+        "eval": [(0, 2), (1,), (3,), (2, 1, 0)],
+    }
+    data = trainings.data("several", SOURCE, several)
+    config = {"backbone": BACKBONE, "several_labels": True, "recipe": {**RECIPE, "loss": "sigmoid"}}
+    model = trainings("pretrain", "sigmoids", data, **config)
+    metrics, history = metrics_and_history(model)
+    assert 1.5 < float(history[0]["loss"]) < 6  # about 4 log 2, before anything is learnt
+
+    served = tf.saved_model.load(str(model / "Format-Serving")).signatures["serving_default"]
+    shards = storage.files(data["examples"][0].path(split="eval"))
+    answers = served(examples=tf.constant([record for shard in shards for record in storage.read_records(shard)]))
+    p = answers["probabilities"].numpy()
+    assert np.abs(p.sum(axis=1) - 1).min() > 0.1
+    records = [tf.train.Example.FromString(record) for shard in shards for record in storage.read_records(shard)]
+    has = np.array([[y in r.features.feature["image/class/label"].int64_list.value for y in range(4)] for r in records])
+    assert has.sum() == 7
+    expected = -np.where(has, np.log(p), np.log(1 - p)).sum(axis=1).mean()
+    assert metrics["eval"]["cross_entropy"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_several_labels_where_one_is_expected_is_an_error(trainings):
+    data = trainings.data("unexpected", SOURCE, {"train": [(0, 2), (1,), (3,), (2, 0)], "eval": [(0,)]})
+    with pytest.raises(tf.errors.InvalidArgumentError, match="image/class/label"):
+        trainings("pretrain", "refused", data, backbone=BACKBONE)
+    assert not (trainings.root / "refused" / "Format-Serving").exists()
+
+
+def test_a_frozen_pass_leaves_the_backbone_alone(trainings, target, pretrained):
+    base = trainings.at(standard_artifacts.Model(), pretrained.name)
+    inputs = {**target, "base_model": [base]}
+    # Nine passes are more than the three steps of the recipe.
+    frozen = load(trainings("finetune", "frozen", inputs, recipe={**RECIPE, "frozen_epochs": 9.0}))
+    for a, b in zip(frozen.get_layer("backbone").weights, load(pretrained).get_layer("backbone").weights, strict=True):
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    assert frozen.get_layer("backbone").trainable
+    partly = load(trainings("finetune", "partly", inputs, recipe={**RECIPE, "frozen_epochs": 0.2}))
+    moved = [
+        np.abs(a.numpy() - b.numpy()).max()
+        for a, b in zip(
+            partly.get_layer("backbone").weights, load(pretrained).get_layer("backbone").weights, strict=True
+        )
+    ]
+    assert min(moved) > 0
 
 
 def test_pre_training_needs_a_backbone(trainings, source):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import training
+from trainer import evaluation, training
 from trainer.models import Backbone, Image, classifier
 from trainer.recipes import Recipe
 
@@ -18,15 +18,15 @@ def accuracy_by_heart() -> Callable[[Backbone, int, Recipe], float]:
         """Trains on 64 images of noise, each with one of four labels drawn at random; returns the accuracy on them."""
         random = np.random.default_rng(2)
         images = random.integers(0, 256, (64, size, size, 3), np.uint8)
-        labels = random.integers(0, 4, 64)
-        weights = np.ones(64, np.float32)
+        labels = random.integers(0, 4, (64, 1))
+        presence, weights = np.ones((64, 1), np.float32), np.ones(64, np.float32)
         keras.utils.set_random_seed(1)
         model, _ = training.fit(
             lambda: classifier.build(backbone.build(Image(size=size)), 4, dropout=recipe.dropout),
-            tf.data.Dataset.from_tensors((images, labels, weights)).repeat().skip,
+            lambda step, context: tf.data.Dataset.from_tensors((images, labels, presence, weights)).repeat().skip(step),
             recipe,
             tf.distribute.get_strategy(),
         )
-        return training.evaluate(model, tf.data.Dataset.from_tensors((images, labels))).accuracy
+        return evaluation.evaluate(model, tf.data.Dataset.from_tensors((images, labels, presence))).accuracy
 
     return accuracy
