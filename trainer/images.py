@@ -100,7 +100,9 @@ def resized(pixels: tf.Tensor, image: Image) -> tf.Tensor:
     shape = tf.shape(pixels)[:2]
 
     def interpolated(antialias: bool) -> tf.Tensor:
-        return tf.cast(tf.round(tf.image.resize(pixels, size, antialias=antialias)), tf.uint8)
+        # As float32 first: the operation reads each pixel several times, and converts it each time.
+        values = tf.image.resize(tf.cast(pixels, tf.float32), size, antialias=antialias)
+        return tf.cast(tf.round(values), tf.uint8)
 
     def other() -> tf.Tensor:
         plain = tf.cast(tf.reduce_max(shape), tf.float32) <= _PLAIN_UP_TO * image.size
@@ -113,11 +115,12 @@ def resized(pixels: tf.Tensor, image: Image) -> tf.Tensor:
 def _shrunk_jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, image: Image) -> tf.Tensor:
     """Returns a window, shrunk by the decoder as far as it stays at least as large as it is wanted.
 
-    `begin` and `extent` are in pixels of the image; the window is off by less than a pixel of what is returned.
+    `begin` and `extent` are in pixels of the image; what is returned begins and ends at most half of its pixels off.
     """
 
     def by(ratio: int) -> tf.Tensor:
-        return jpeg_window(encoded, begin // ratio, extent // ratio, image.channels, ratio)
+        first, last = ((edge + ratio // 2) // ratio for edge in (begin, begin + extent))
+        return jpeg_window(encoded, first, last - first, image.channels, ratio)
 
     # The ratio is an attribute of the operation, not an input.
     halvings = tf.reduce_sum(tf.cast(tf.reduce_min(extent) // image.size >= [2, 4, 8], tf.int32))
