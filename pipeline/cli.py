@@ -1,11 +1,14 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -30,16 +33,19 @@ def run(
     """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
     with _errors(verbose):
         from pipeline import config as config_module
-
-        settings = config_module.load(config, set_ or [])
-        workspace = os.path.abspath(workspace)
-        log = os.path.join(workspace, "logs", time.strftime("%Y-%m-%d-%H%M%S.log"))
-        os.makedirs(os.path.dirname(log), exist_ok=True)
         from pipeline import logs
+        from pipeline import workspace as workspace_module
 
-        with logs.output_to(log) as console:
-            ok = _run(settings, workspace, log, console)
-        if not ok:
+        folder = workspace_module.located(workspace)
+        settings = config_module.load(config, set_ or [])
+        with workspace_module.locked(folder):
+            name = time.strftime("%Y-%m-%d-%H%M%S")
+            log = os.path.join(folder, "logs", f"{name}.log")
+            os.makedirs(os.path.dirname(log), exist_ok=True)
+            with logs.output_to(log) as console:
+                failed = _run(settings, folder, name, console)
+        if failed:
+            typer.echo(f"error: {', '.join(failed)} failed; the full log is {log}", err=True)
             raise typer.Exit(1)
 
 
@@ -127,14 +133,13 @@ def _inspect(run: str):
     return inspection, found, rich.console.Console()
 
 
-def _run(settings, workspace: str, log: str, console) -> bool:
-    from pipeline import local_runner
-
-    with local_runner.locked(workspace):
+def _run(settings, workspace: str, name: str, console) -> list[str]:
+    """Runs the pipeline as the run `name` and returns the nodes that failed."""
+    with _interruption(console):
         with console.status("starting"):
             from components.example_gen import tfds_reader
-            from pipeline import display, pipeline, record, summary
-            from trainer import checkpoints, preemption, progress
+            from pipeline import display, local_runner, pipeline, record, summary
+            from trainer import checkpoints, progress
 
             datasets = [settings.source, *(target.data for target in settings.targets.values())]
         for dataset in datasets:
@@ -147,18 +152,28 @@ def _run(settings, workspace: str, log: str, console) -> bool:
                 results = local_runner.run(
                     pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end
                 )
-        except preemption.Preempted as stop:
+        finally:
             view.stop()
-            console.print(f"stopped: {stop}; the same command goes on from there", style="yellow", highlight=False)
-            raise
         nodes = {result.node: record.Node(result.state.value, result.seconds, result.uris()) for result in results}
-        name = os.path.splitext(os.path.basename(log))[0]
         record.write(workspace, name, record.Record(settings.model_dump(), nodes))
         summary.show(console, summary.collect(settings, results), results)
-    failed = [result.node for result in results if result.state is local_runner.State.FAILED]
-    if failed:
-        console.print(f"error: {', '.join(failed)} failed; the full log is {log}", style="red", highlight=False)
-    return not failed
+    return [result.node for result in results if result.state is local_runner.State.FAILED]
+
+
+@contextlib.contextmanager
+def _interruption(console) -> Iterator[None]:
+    """Says that a run can go on, when a signal ends it."""
+    from trainer import preemption
+
+    try:
+        yield
+    except (KeyboardInterrupt, preemption.Preempted) as stop:
+        interrupted = isinstance(stop, KeyboardInterrupt)
+        reason = "interrupted" if interrupted else str(stop)
+        console.print(f"stopped: {reason}; the same command goes on from there", style="yellow", highlight=False)
+        if interrupted:
+            raise typer.Exit(128 + signal.SIGINT) from stop
+        raise
 
 
 class _errors:  # noqa: N801 - reads as a word at its use

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import pipeline
+from pipeline import workspace
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 
@@ -47,9 +48,11 @@ def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
         (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': input should be"),
         (["run", DEMO, "--set", "image.size=8"], "image.size: 8; compact_cnn needs at least 16"),
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
+        (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
+        (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
         (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
     ],
-    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "model"],
+    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "pattern", "file", "model"],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(specialist, tmp_path, arguments, message):
     (tmp_path / "broken.yaml").write_text("a: [1")
@@ -73,3 +76,11 @@ def test_an_unknown_dataset_is_one_line_too(specialist):
     assert done.stderr.splitlines() == [
         "error: dataset: 'printed_glyph' is not a TFDS data set; did you mean printed_glyphs?"
     ]
+
+
+def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
+    with workspace.locked(str(tmp_path / "here")):
+        done = specialist("run", DEMO, "--workspace", "here")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: --workspace: another run is using {tmp_path}/here; wait for it, or name another\n"
+    assert os.listdir(tmp_path / "here") == [".lock"]
