@@ -135,15 +135,17 @@ def _inspect(run: str):
 
 def _run(settings, workspace: str, name: str, console) -> list[str]:
     """Runs the pipeline as the run `name` and returns the nodes that failed."""
+    from pipeline import logs
+
     with _interruption(console):
-        with console.status("starting"):
+        with logs.waiting(console, "starting"):
             from components.example_gen import tfds_reader
             from pipeline import display, local_runner, pipeline, record, summary
             from trainer import checkpoints, progress
 
             datasets = [settings.source, *(target.data for target in settings.targets.values())]
         for dataset in datasets:
-            with console.status(f"preparing {dataset.dataset}"):
+            with logs.waiting(console, f"preparing {dataset.dataset}"):
                 tfds_reader.prepare(pipeline.reader(dataset))
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = display.Display(console)

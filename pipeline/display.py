@@ -8,6 +8,7 @@ import rich.progress
 
 from pipeline.errors import one_line
 from pipeline.local_runner import NodeResult, State
+from pipeline.logs import LIVE
 from trainer.progress import Progress
 
 _MARKS = {
@@ -18,6 +19,7 @@ _MARKS = {
     State.BLOCKED: "[yellow]-[/]",
 }
 _QUIET_SECONDS = 30.0
+_WIDE = 120  # columns, from which on the whole live line fits
 
 
 class Display:
@@ -45,16 +47,19 @@ class Display:
         self._node, self._first = node, None
         if not self._console.is_terminal:
             return
-        self._bar = rich.progress.Progress(
+        columns = [
             rich.progress.SpinnerColumn(),
             rich.progress.TextColumn("{task.description}"),
             rich.progress.BarColumn(bar_width=24),
             rich.progress.TextColumn("{task.fields[detail]}"),
             rich.progress.TimeElapsedColumn(),
+        ]
+        self._bar = rich.progress.Progress(
+            *(columns if self._wide() else (columns[0], columns[1], columns[3])),
             console=self._console,
-            transient=True,
+            **LIVE,
         )
-        self._task = self._bar.add_task(f"{node:<40}", total=None, detail="")
+        self._task = self._bar.add_task(f"{node:<40}" if self._wide() else node, total=None, detail="")
         self._bar.start()
 
     def progress(self, progress: Progress) -> None:
@@ -63,12 +68,13 @@ class Display:
         begins = self._first is None
         if begins:
             self._first = now, progress.step
-        detail = _detail(progress, now, *self._first)
+        done, speed, left = _told(progress, now, *self._first)
         if self._bar is not None:
+            detail = f"{done}{speed if self._wide() else ''}{left}"
             self._bar.update(self._task, completed=progress.step, total=progress.steps, detail=detail)
         elif begins or progress.step == progress.steps or now - self._last_line >= _QUIET_SECONDS:
             self._last_line = now
-            self._console.print(f"  {self._node}  {detail}", markup=False, highlight=False)
+            self._console.print(f"  {self._node}  {done}{speed}{left}", markup=False, highlight=False)
 
     def stop(self) -> None:
         """Takes the live line away, and gives the cursor back."""
@@ -89,16 +95,21 @@ class Display:
         if result.error is not None:
             self._console.print(f"    {one_line(result.error)}", style="red", markup=False, highlight=False)
 
+    def _wide(self) -> bool:
+        return self._console.width >= _WIDE
 
-def _detail(progress: Progress, now: float, first_time: float, first_step: int) -> str:
-    text = f"step {progress.step}/{progress.steps}  loss {progress.loss:.3f}"
-    # Most of the time before the first report went into tracing the graph, and says nothing of the steps to come.
-    if progress.step > first_step:
-        text += f"  {progress.images_per_second:,.0f} images/s"
-        if progress.step < progress.steps:
-            left = (progress.steps - progress.step) * (now - first_time) / (progress.step - first_step)
-            text += f"  {_clock_face(left)} left"
-    return text
+
+def _told(progress: Progress, now: float, first_time: float, first_step: int) -> tuple[str, str, str]:
+    """Returns what is done, how fast, and the time left."""
+    done = f"step {progress.step}/{progress.steps}  loss {progress.loss:.3f}"
+    if progress.step == first_step:
+        # Most of the time until the first report went into tracing the graph, and says nothing of the steps to come.
+        return done, "", ""
+    speed = f"  {progress.images_per_second:,.0f} images/s"
+    if progress.step == progress.steps:
+        return done, speed, ""
+    seconds = (progress.steps - progress.step) * (now - first_time) / (progress.step - first_step)
+    return done, speed, f"  {_clock_face(seconds)} left"
 
 
 def _clock_face(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """What a person sees while a run goes on, with a clock that the tests set."""
 
 import io
+import sys
 
 import pytest
 import rich.console
@@ -13,11 +14,11 @@ from trainer.progress import Progress
 class Screen:
     """A display, its clock, and what it has printed."""
 
-    def __init__(self, terminal: bool = False):
+    def __init__(self, terminal: bool = False, width: int = 160):
         self.now = 1000.0
         self._text = io.StringIO()
         console = rich.console.Console(
-            file=self._text, width=160, force_terminal=terminal, color_system=None, legacy_windows=False
+            file=self._text, width=width, force_terminal=terminal, color_system=None, legacy_windows=False
         )
         self.display = Display(console, clock=lambda: self.now)
 
@@ -68,6 +69,26 @@ def test_a_training_of_one_step_is_one_line():
     screen.display.start("one")
     screen.report(0, 1, steps=1, loss=1)
     assert screen.lines == ["  one  step 1/1  loss 1.000"]
+
+
+@pytest.mark.parametrize("node", ["one", "digits-same-distribution-specialist"])
+def test_the_time_left_is_on_a_narrow_terminal_too(node):
+    screen = Screen(terminal=True, width=80)
+    screen.display.start(node)
+    screen.report(60, 1, steps=30000)
+    screen.report(3, 3001, steps=30000)
+    screen.display.end(NodeResult(node, State.DONE, 63.04))
+    assert any(f"{node} step 3001/30000  loss 2.345  0:27 left" in line for line in screen.lines)
+
+
+def test_what_libraries_print_does_not_get_onto_the_terminal(capsys):
+    screen = Screen(terminal=True)
+    screen.display.start("one")
+    print("a warning")
+    print("another", file=sys.stderr)
+    screen.display.stop()
+    assert not any("warning" in line or "another" in line for line in screen.lines)
+    assert capsys.readouterr() == ("a warning\n", "another\n")
 
 
 def test_a_terminal_has_a_live_bar_and_keeps_nothing_of_it():
