@@ -89,11 +89,12 @@ def prior(
 ) -> None:
     """Show which source labels matter for a target: P_s, P_t with its interval, importance weights."""
     with _errors(verbose):
-        inspection, record, console = _inspect(run)
-        table = inspection.prior(record, inspection.target_of(record, target))
-        inspection.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
+        from pipeline import inspection
+
+        console, table = _ask(run, lambda found: inspection.prior(found, inspection.target_of(found, target)))
         if csv:
             inspection.write_csv(table, csv)
+        inspection.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
 
 
 @app.command()
@@ -108,29 +109,35 @@ def plan(
 ) -> None:
     """Show what an arm is pre-trained on: label by label, or why it takes an example as often as it does."""
     with _errors(verbose):
-        inspection, record, console = _inspect(run)
-        target = inspection.target_of(record, target)
-        arm = inspection.arm_of(record, target, arm)
-        if example is None:
-            inspection.show_plan(console, inspection.plan_labels(record, target, arm), searched=label or (), count=rows)
+        from pipeline import inspection
+
+        def question(found):
+            of = inspection.target_of(found, target)
+            name = inspection.arm_of(found, of, arm)
+            labels = inspection.plan_labels(found, of, name)
+            return name, labels, None if example is None else inspection.explain(found, of, name, example)
+
+        console, (name, labels, explanation) = _ask(run, question)
+        if explanation is None:
+            inspection.show_plan(console, labels, searched=label or (), count=rows)
             return
-        found = inspection.explain(record, target, arm, example)
-        typer.echo(f"{example}: {', '.join(found.labels)}: taken {found.copies} times by {arm}")
-        for draw in found.draws:
+        typer.echo(f"{example}: {', '.join(explanation.labels)}: taken {explanation.copies} times by {name}")
+        for draw in explanation.draws:
             typer.echo(f"  {draw}")
-        if found.weight != 1.0:
-            typer.echo(f"  its loss is multiplied by {found.weight:.4g}")
+        if explanation.weight != 1.0:
+            typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
 
 
-def _inspect(run: str):
-    from pipeline import record
-
-    found = record.read(run)
+def _ask(run: str, question):
+    """Returns a console, and what `question` finds in a run; says so if that is not the newest one."""
     import rich.console
 
-    from pipeline import inspection
+    from pipeline import record
 
-    return inspection, found, rich.console.Console()
+    answer, note = record.ask(run, question)
+    if note:
+        typer.echo(f"note: {note}", err=True)
+    return rich.console.Console(), answer
 
 
 def _run(settings, workspace: str, name: str, console) -> list[str]:
