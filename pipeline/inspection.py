@@ -157,7 +157,10 @@ def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]
     table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0))
     shown = {title: name for title, name in columns.items() if name in rows.column_names}
     for title in shown:
-        table.add_column(title, justify="left" if title == "label" else "right", no_wrap=title != "label")
+        # On a narrow terminal the labels give way: folded, not cut.
+        table.add_column(
+            title, justify="left" if title == "label" else "right", no_wrap=title != "label", overflow="fold"
+        )
     for row in rows.select(list(shown.values())).to_pylist():
         table.add_row(*(cell(_figure(row[name])) for name in shown.values()))
     console.print(table)
