@@ -115,7 +115,7 @@ def test_a_run_that_failed_says_so_on_stderr(run_in, tmp_path):
     ]
 
     def runner(nodes, *, on_start, on_end):
-        print("a library speaks")
+        os.write(1, b"a library speaks\n")
         for result in results:
             on_end(result)
         return results
@@ -130,6 +130,7 @@ def test_a_run_that_failed_says_so_on_stderr(run_in, tmp_path):
         f"✗ {'three':<42}failed       1.0 s",
     ]
     assert "a library speaks" not in out
+    assert "a library speaks" in log.read_text()
     assert [path.stem for path in (tmp_path / "here" / "runs").iterdir()] == [log.stem]
 
 
