@@ -1,11 +1,14 @@
 """The command line. Nothing heavy is imported before a command needs it."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import signal
 import sys
 import time
 import warnings
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -30,16 +33,19 @@ def run(
     """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
     with _errors(verbose):
         from pipeline import config as config_module
-
-        settings = config_module.load(config, set_ or [])
-        workspace = os.path.abspath(workspace)
-        log = os.path.join(workspace, "logs", time.strftime("%Y-%m-%d-%H%M%S.log"))
-        os.makedirs(os.path.dirname(log), exist_ok=True)
         from pipeline import logs
+        from pipeline import workspace as workspace_module
 
-        with logs.output_to(log) as console:
-            ok = _run(settings, workspace, log, console)
-        if not ok:
+        folder = workspace_module.located(workspace)
+        settings = config_module.load(config, set_ or [])
+        with workspace_module.locked(folder):
+            name = time.strftime("%Y-%m-%d-%H%M%S")
+            log = os.path.join(folder, "logs", f"{name}.log")
+            os.makedirs(os.path.dirname(log), exist_ok=True)
+            with logs.output_to(log) as console:
+                failed = _run(settings, folder, name, console)
+        if failed:
+            typer.echo(f"error: {', '.join(failed)} failed; the full log is {log}", err=True)
             raise typer.Exit(1)
 
 
@@ -83,11 +89,12 @@ def prior(
 ) -> None:
     """Show which source labels matter for a target: P_s, P_t with its interval, importance weights."""
     with _errors(verbose):
-        inspection, record, console = _inspect(run)
-        table = inspection.prior(record, inspection.target_of(record, target))
-        inspection.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
+        from pipeline import inspection
+
+        console, table = _ask(run, lambda found: inspection.prior(found, inspection.target_of(found, target)))
         if csv:
             inspection.write_csv(table, csv)
+        inspection.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
 
 
 @app.command()
@@ -102,43 +109,50 @@ def plan(
 ) -> None:
     """Show what an arm is pre-trained on: label by label, or why it takes an example as often as it does."""
     with _errors(verbose):
-        inspection, record, console = _inspect(run)
-        target = inspection.target_of(record, target)
-        arm = inspection.arm_of(record, target, arm)
-        if example is None:
-            inspection.show_plan(console, inspection.plan_labels(record, target, arm), searched=label or (), count=rows)
+        from pipeline import inspection
+
+        def question(found):
+            of = inspection.target_of(found, target)
+            name = inspection.arm_of(found, of, arm)
+            labels = inspection.plan_labels(found, of, name)
+            return name, labels, None if example is None else inspection.explain(found, of, name, example)
+
+        console, (name, labels, explanation) = _ask(run, question)
+        if explanation is None:
+            inspection.show_plan(console, labels, searched=label or (), count=rows)
             return
-        found = inspection.explain(record, target, arm, example)
-        typer.echo(f"{example}: {', '.join(found.labels)}: taken {found.copies} times by {arm}")
-        for draw in found.draws:
+        typer.echo(f"{example}: {', '.join(explanation.labels)}: taken {explanation.copies} times by {name}")
+        for draw in explanation.draws:
             typer.echo(f"  {draw}")
-        if found.weight != 1.0:
-            typer.echo(f"  its loss is multiplied by {found.weight:.4g}")
+        if explanation.weight != 1.0:
+            typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
 
 
-def _inspect(run: str):
-    from pipeline import record
-
-    found = record.read(run)
+def _ask(run: str, question):
+    """Returns a console, and what `question` finds in a run; says so if that is not the newest one."""
     import rich.console
 
-    from pipeline import inspection
+    from pipeline import record
 
-    return inspection, found, rich.console.Console()
+    answer, note = record.ask(run, question)
+    if note:
+        typer.echo(f"note: {note}", err=True)
+    return rich.console.Console(), answer
 
 
-def _run(settings, workspace: str, log: str, console) -> bool:
-    from pipeline import local_runner
+def _run(settings, workspace: str, name: str, console) -> list[str]:
+    """Runs the pipeline as the run `name` and returns the nodes that failed."""
+    from pipeline import logs
 
-    with local_runner.locked(workspace):
-        with console.status("starting"):
+    with _interruption(console):
+        with logs.waiting(console, "starting"):
             from components.example_gen import tfds_reader
-            from pipeline import display, pipeline, record, summary
-            from trainer import checkpoints, preemption, progress
+            from pipeline import display, local_runner, pipeline, record, summary
+            from trainer import checkpoints, progress
 
             datasets = [settings.source, *(target.data for target in settings.targets.values())]
         for dataset in datasets:
-            with console.status(f"preparing {dataset.dataset}"):
+            with logs.waiting(console, f"preparing {dataset.dataset}"):
                 tfds_reader.prepare(pipeline.reader(dataset))
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = display.Display(console)
@@ -147,18 +161,28 @@ def _run(settings, workspace: str, log: str, console) -> bool:
                 results = local_runner.run(
                     pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end
                 )
-        except preemption.Preempted as stop:
+        finally:
             view.stop()
-            console.print(f"stopped: {stop}; the same command goes on from there", style="yellow", highlight=False)
-            raise
         nodes = {result.node: record.Node(result.state.value, result.seconds, result.uris()) for result in results}
-        name = os.path.splitext(os.path.basename(log))[0]
         record.write(workspace, name, record.Record(settings.model_dump(), nodes))
         summary.show(console, summary.collect(settings, results), results)
-    failed = [result.node for result in results if result.state is local_runner.State.FAILED]
-    if failed:
-        console.print(f"error: {', '.join(failed)} failed; the full log is {log}", style="red", highlight=False)
-    return not failed
+    return [result.node for result in results if result.state is local_runner.State.FAILED]
+
+
+@contextlib.contextmanager
+def _interruption(console) -> Iterator[None]:
+    """Says that a run can go on, when a signal ends it."""
+    from trainer import preemption
+
+    try:
+        yield
+    except (KeyboardInterrupt, preemption.Preempted) as stop:
+        interrupted = isinstance(stop, KeyboardInterrupt)
+        reason = "interrupted" if interrupted else str(stop)
+        console.print(f"stopped: {reason}; the same command goes on from there", style="yellow", highlight=False)
+        if interrupted:
+            raise typer.Exit(128 + signal.SIGINT) from stop
+        raise
 
 
 class _errors:  # noqa: N801 - reads as a word at its use

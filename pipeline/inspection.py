@@ -14,21 +14,22 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import rich.box
 import rich.console
-import rich.markup
 import rich.table
 
 from components.example_gen import index
 from components.importance_resampler import explanation, plan
 from components.importance_resampler.pairs import Pairs
 from components.prior_estimator import label_prior
-from pipeline.record import Record
+from pipeline.labels import cell
+from pipeline.record import MissingError, Record
 
 
 def target_of(record: Record, target: str | None) -> str:
     """Returns `target`, or the only one of the run.
 
     Raises:
-      ValueError: the run has no such target, or several.
+      ValueError: the run has several targets.
+      MissingError: it has no such target.
     """
     return _one_of("--target", target, record.targets())
 
@@ -37,7 +38,8 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
     """Returns `arm`, or the only one of the target that has a plan.
 
     Raises:
-      ValueError: there is no such arm with a plan, or several.
+      ValueError: there are several.
+      MissingError: there is no such arm with a plan.
     """
     arms = [name for name in record.config["targets"][target]["arms"] if _resampler(target, name) in record.nodes]
     return _one_of("--arm", arm, arms)
@@ -62,6 +64,12 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> explanatio
     folder = pathlib.Path(record.uri("source-examples", "index"), "Split-train")
     paths = sorted(folder.glob(index.FILE_PATTERN))
     rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
+    if index.id_key(source_id) not in rows["key"].to_numpy():
+        firsts = (pq.read_table(path, columns=["source_id"]).slice(0, 1).to_pylist() for path in paths)
+        like = next(first["source_id"] for [first] in filter(None, firsts))
+        raise ValueError(
+            f"--example: {source_id!r} is not in the source's train split, whose {len(rows):,} ids are like {like!r}"
+        )
     labels = plan_labels(record, target, arm)
     return explanation.explain(labels, Pairs.of_index(rows, len(labels)), source_id)
 
@@ -114,11 +122,18 @@ def show_plan(console: rich.console.Console, labels: pa.Table, *, searched: Sequ
 
 
 def write_csv(table: pa.Table, path: str) -> None:
-    """Writes `table` as CSV, whole or not at all."""
+    """Writes `table` as CSV, whole or not at all; makes the folder if need be.
+
+    Raises:
+      ValueError: it cannot be written there.
+    """
     temporary = f"{path}.{uuid.uuid4().hex}.tmp"
     try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         pyarrow.csv.write_csv(table, temporary)
         os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(f"--csv: {path!r} cannot be written ({error.strerror or error})") from error
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
@@ -129,21 +144,25 @@ def _resampler(target: str, arm: str) -> str:
 
 
 def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
-    if chosen is None and len(choices) == 1:
-        return choices[0]
-    if chosen not in choices:
-        asked = f"{chosen!r} is not in this run" if chosen else "the run has several" if choices else "the run has none"
-        raise ValueError(f"{option}: {asked}; choose one of {', '.join(choices) or 'none'}")
-    return chosen
+    if not choices:
+        raise MissingError(f"{option}: the run has none")
+    if chosen is None and len(choices) > 1:
+        raise ValueError(f"{option}: the run has several; choose one of {', '.join(choices)}")
+    if chosen is not None and chosen not in choices:
+        raise MissingError(f"{option}: {chosen!r} is not in this run; choose one of {', '.join(choices)}")
+    return chosen or choices[0]
 
 
 def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]) -> None:
     table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0))
     shown = {title: name for title, name in columns.items() if name in rows.column_names}
     for title in shown:
-        table.add_column(title, justify="left" if title == "label" else "right", no_wrap=title != "label")
+        # On a narrow terminal the labels give way: folded, not cut.
+        table.add_column(
+            title, justify="left" if title == "label" else "right", no_wrap=title != "label", overflow="fold"
+        )
     for row in rows.select(list(shown.values())).to_pylist():
-        table.add_row(*(rich.markup.escape(_figure(row[name])) for name in shown.values()))
+        table.add_row(*(cell(_figure(row[name])) for name in shown.values()))
     console.print(table)
 
 

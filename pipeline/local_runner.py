@@ -1,14 +1,11 @@
 """Runs a pipeline on this machine: TFX's Launcher, node after node, so that one failed arm does not stop the others."""
 
-import contextlib
 import dataclasses
 import datetime
 import enum
-import fcntl
 import logging
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.dsl.compiler import compiler, constants
@@ -116,21 +113,3 @@ def _ended(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
         return State.RESOLVED, outputs
     cached = execution.last_known_state == mlmd.Execution.CACHED
     return (State.REUSED if cached else State.DONE), outputs
-
-
-@contextlib.contextmanager
-def locked(workspace: str) -> Iterator[None]:
-    """Keeps other runs out of `workspace`; the lock goes with the process, however it ends.
-
-    Raises:
-      RuntimeError: another run holds it.
-    """
-    os.makedirs(workspace, exist_ok=True)
-    with open(os.path.join(workspace, ".lock"), "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise RuntimeError(
-                f"--workspace: another run is using {workspace}; wait for it, or name another"
-            ) from error
-        yield

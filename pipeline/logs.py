@@ -6,6 +6,11 @@ import sys
 from collections.abc import Iterator
 
 import rich.console
+import rich.live
+import rich.spinner
+
+# Of what is live on a terminal: it goes when it is over, and does not take what libraries print out of the log.
+LIVE = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
 
 
 @contextlib.contextmanager
@@ -26,3 +31,8 @@ def output_to(log_path: str) -> Iterator[rich.console.Console]:
             os.dup2(saved[1], 2)
             os.close(saved[0])
             os.close(saved[1])
+
+
+def waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
+    """Says on a terminal, for the time of the block, what is waited for."""
+    return rich.live.Live(rich.spinner.Spinner("dots", for_what), console=console, **LIVE)

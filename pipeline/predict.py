@@ -1,10 +1,15 @@
 """Asking a pushed SavedModel about image files."""
 
 import dataclasses
+import io
 import os
 import pathlib
 
 import PIL.Image
+
+from pipeline.errors import one_line
+
+_FORMATS = ("JPEG", "MPO", "PNG")  # an MPO is a JPEG with more pictures behind the first, which TensorFlow reads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,14 +29,17 @@ def predict(model: str, files: list[str]) -> list[Prediction]:
       files: JPEGs or PNGs.
 
     Raises:
-      ValueError: `model` is not a SavedModel of this project, or a file is not an image.
+      ValueError: `model` is not a SavedModel of this project, or damaged, or a file is not an image.
       FileNotFoundError: a file is not there.
     """
     folder = _saved_model(model)
     images = [_read(file) for file in files]
     import tensorflow as tf
 
-    signatures = tf.saved_model.load(folder).signatures
+    try:
+        signatures = tf.saved_model.load(folder).signatures
+    except Exception as error:  # ValueError, OSError, IndexError, OpError: it depends on which of its files is broken
+        raise ValueError(f"MODEL: {folder} is damaged, push it again: TensorFlow says: {one_line(error)}") from error
     if "image_bytes" not in signatures:
         raise ValueError(f"MODEL: {folder} has no signature 'image_bytes', only {', '.join(signatures) or 'none'}")
     found = signatures["image_bytes"](image_bytes=tf.constant(images))
@@ -52,14 +60,24 @@ def _saved_model(model: str) -> str:
 
 
 def _read(file: str) -> bytes:
-    if not pathlib.Path(file).is_file():
+    path = pathlib.Path(file)
+    if path.is_dir():
+        raise ValueError(f"IMAGE: {file!r} is a folder; name the files in it")
+    if not path.is_file():
         raise FileNotFoundError(f"IMAGE: no file {file!r}")
-    content = pathlib.Path(file).read_bytes()
+    content = path.read_bytes()
     try:
         with PIL.Image.open(file) as image:
-            if image.format not in ("JPEG", "PNG"):
+            if image.format not in _FORMATS:
                 raise ValueError(f"IMAGE: {file!r} is a {image.format}; JPEG and PNG can be read")
             image.load()
+            return _as_png(image.convert("RGB")) if image.mode == "CMYK" else content
     except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
         raise ValueError(f"IMAGE: {file!r} is not an image that can be read ({error})") from error
-    return content
+
+
+def _as_png(image: PIL.Image.Image) -> bytes:
+    # TensorFlow does not make grey of CMYK, as printers take it; of RGB it does, and a PNG loses nothing.
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()

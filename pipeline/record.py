@@ -4,8 +4,16 @@ import dataclasses
 import json
 import os
 import pathlib
+from collections.abc import Callable
+from typing import TypeVar
 
 FOLDER = "runs"
+
+T = TypeVar("T")
+
+
+class MissingError(ValueError):
+    """A run has not got what it is asked for; another one of the workspace may have."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,13 +41,15 @@ class Record:
         """Returns the URI of an output's artifact.
 
         Raises:
-          ValueError: the run has no such node, or the node gave nothing.
+          MissingError: the run has no such node, or the node gave nothing.
         """
         if node not in self.nodes:
-            raise ValueError(f"RUN: it has no node {node!r}; there are {', '.join(self.nodes)}")
+            raise MissingError(f"RUN: it has no node {node!r}; there are {', '.join(self.nodes)}")
         found = self.nodes[node].outputs.get(output)
         if not found:
-            raise ValueError(f"RUN: {node} gave no {output}: it is {self.nodes[node].state}")
+            message = f"RUN: {node} gave no {output}: it is {self.nodes[node].state}"
+            failed = [name for name, other in self.nodes.items() if other.state == "failed" and name != node]
+            raise MissingError(f"{message}, and {', '.join(failed)} failed" if failed else message)
         return found[0]
 
     def targets(self) -> list[str]:
@@ -57,20 +67,46 @@ def write(workspace: str, name: str, record: Record) -> str:
     return str(path)
 
 
-def read(run: str) -> Record:
-    """Reads the record in the file `run`, or the last one of the workspace `run`.
+def ask(run: str, question: Callable[[Record], T]) -> tuple[T, str | None]:
+    """Returns what `question` finds in the newest record of `run` that has it, and a note if a newer one has not.
+
+    Args:
+      run: a workspace, or a file in its folder of records.
+      question: raises `MissingError` if a record has no answer.
 
     Raises:
-      ValueError: there is none.
+      ValueError: there is no record.
+      MissingError: none has an answer; it says what the newest one lacks.
     """
+    newest: MissingError | None = None
+    paths = _paths(run)
+    for path in paths:
+        try:
+            answer = question(_read(path))
+        except MissingError as missing:
+            newest = newest or missing
+            continue
+        if newest is None:
+            return answer, None
+        lack = str(newest).removeprefix("RUN: ")
+        return answer, f"this is of the run {path.stem}; the newest, {paths[0].stem}, has not got it: {lack}"
+    raise newest
+
+
+def _paths(run: str) -> list[pathlib.Path]:
+    """Returns the records of `run`, the newest first."""
     path = pathlib.Path(run)
-    if path.is_dir():
-        records = sorted((path / FOLDER).glob("*.json"))
-        if not records:
-            raise ValueError(f"RUN: {run!r} holds no record of a run; name a workspace of `specialist run`")
-        path = records[-1]
-    if not path.is_file():
+    if path.is_file():
+        return [path]
+    if not path.is_dir():
         raise ValueError(f"RUN: no workspace or record {run!r}")
+    paths = sorted((path / FOLDER).glob("*.json"), reverse=True)
+    if not paths:
+        raise ValueError(f"RUN: {run!r} holds no record of a run; name a workspace of `specialist run`")
+    return paths
+
+
+def _read(path: pathlib.Path) -> Record:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Record(content["config"], {name: Node(**node) for name, node in content["nodes"].items()})

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shlex
 
 import rich.box
 import rich.console
@@ -14,6 +15,7 @@ from components import storage
 from components.importance_resampler import plan
 from components.prior_estimator import label_prior
 from pipeline.config import Config
+from pipeline.labels import cell, isolated
 from pipeline.local_runner import NodeResult, State
 from trainer.metrics import Metrics
 from trainer.run import METRICS_FILE
@@ -108,9 +110,8 @@ def show(console: rich.console.Console, found: Summary, results: list[NodeResult
         if summary.blessed is False:
             console.print("not pushed: the model did not pass its evaluation", style="yellow")
         if summary.pushed:
-            console.print(
-                f"pushed to {summary.pushed}\ntry it:   specialist predict {summary.pushed} IMAGE.png", highlight=False
-            )
+            command = f"specialist predict {shlex.quote(summary.pushed)} IMAGE.png"
+            console.print(f"pushed to {summary.pushed}\ntry it:   {command}", markup=False, highlight=False)
     console.print(f"\n{_counts(results)}", highlight=False)
 
 
@@ -137,7 +138,7 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
     for i in prior.target_prior.argsort()[::-1][:_TOP]:
         interval = [f"{prior.interval[0][i]:.4f} – {prior.interval[1][i]:.4f}"] if prior.interval else []
         table.add_row(
-            rich.markup.escape(prior.names[i]),
+            cell(prior.names[i]),
             f"{prior.source_prior[i]:.5f}",
             f"{prior.target_prior[i]:.5f}",
             *interval,
@@ -145,7 +146,7 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
         )
     console.print(table)
     if prior.assumption is not None and prior.assumption.flagged.any():
-        names = [prior.names[i] for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
+        names = [isolated(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
         console.print(
             f"the target's images of {len(names)} label(s) are unlike the source's ({' '.join(names[:_TOP])}): "
             "`specialist prior` has the figures",

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import pipeline
+from pipeline import cli, workspace
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 
@@ -47,9 +48,11 @@ def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
         (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': input should be"),
         (["run", DEMO, "--set", "image.size=8"], "image.size: 8; compact_cnn needs at least 16"),
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
+        (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
+        (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
         (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
     ],
-    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "model"],
+    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "pattern", "file", "model"],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(specialist, tmp_path, arguments, message):
     (tmp_path / "broken.yaml").write_text("a: [1")
@@ -73,3 +76,78 @@ def test_an_unknown_dataset_is_one_line_too(specialist):
     assert done.stderr.splitlines() == [
         "error: dataset: 'printed_glyph' is not a TFDS data set; did you mean printed_glyphs?"
     ]
+
+
+def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
+    with workspace.locked(str(tmp_path / "here")):
+        done = specialist("run", DEMO, "--workspace", "here")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"error: --workspace: another run is using {tmp_path}/here; wait for it, or name another\n"
+    assert os.listdir(tmp_path / "here") == [".lock"]
+
+
+@pytest.fixture
+def run_in(tmp_path, monkeypatch, capfd):
+    """Runs the demo in a workspace, with another function in the place of the local runner."""
+    from pipeline import local_runner
+    from pipeline import pipeline as pipeline_module
+
+    def run_in(runner) -> tuple[int, str, str]:
+        """Returns the exit code, standard output and standard error."""
+        monkeypatch.setattr(pipeline_module.tfds_reader, "prepare", lambda dataset: None)
+        monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: None)
+        monkeypatch.setattr(local_runner, "run", runner)
+        capfd.readouterr()  # what the imports said
+        with pytest.raises(SystemExit) as stop:
+            cli.app(["run", DEMO, "--workspace", str(tmp_path / "here")])
+        return stop.value.code, *capfd.readouterr()
+
+    return run_in
+
+
+def test_a_run_that_failed_says_so_on_stderr(run_in, tmp_path):
+    from pipeline.local_runner import NodeResult, State
+
+    results = [
+        NodeResult("one", State.FAILED, 1.0, error=ValueError("n: 0")),
+        NodeResult("two", State.BLOCKED, 0.0, error=RuntimeError("needs one")),
+        NodeResult("three", State.FAILED, 1.0, error=ValueError("n: 1")),
+    ]
+
+    def runner(nodes, *, on_start, on_end):
+        os.write(1, b"a library speaks\n")
+        for result in results:
+            on_end(result)
+        return results
+
+    code, out, err = run_in(runner)
+    (log,) = (tmp_path / "here" / "logs").iterdir()
+    assert (code, err) == (1, f"error: one, three failed; the full log is {log}\n")
+    assert out.splitlines()[:4] == [
+        f"✗ {'one':<42}failed       1.0 s",
+        "    n: 0",
+        f"- {'two':<42}blocked    needs one",
+        f"✗ {'three':<42}failed       1.0 s",
+    ]
+    assert "a library speaks" not in out
+    assert "a library speaks" in log.read_text()
+    assert [path.stem for path in (tmp_path / "here" / "runs").iterdir()] == [log.stem]
+
+
+def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
+    def runner(nodes, *, on_start, on_end):
+        on_start("one")
+        raise KeyboardInterrupt
+
+    assert run_in(runner) == (130, "stopped: interrupted; the same command goes on from there\n", "")
+    with workspace.locked(str(tmp_path / "here")):  # free again
+        pass
+
+
+def test_a_preempted_run_says_where_it_was(run_in):
+    from trainer import preemption
+
+    def runner(nodes, *, on_start, on_end):
+        raise preemption.Preempted("SIGTERM after step 7 of 30")
+
+    assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; the same command goes on from there\n", "")

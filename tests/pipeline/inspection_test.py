@@ -51,8 +51,9 @@ def workspace(tmp_path) -> str:
         pq.write_table(table, path)
         nodes[node] = record.Node("done", 1.0, {output: [str(tmp_path / node)]})
 
-    write("source-examples", "index", "Split-train/index-00000-of-00002.parquet", rows.slice(0, 4))
-    write("source-examples", "index", "Split-train/index-00001-of-00002.parquet", rows.slice(4))
+    write("source-examples", "index", "Split-train/index-00000-of-00003.parquet", rows.slice(0, 0))
+    write("source-examples", "index", "Split-train/index-00001-of-00003.parquet", rows.slice(0, 4))
+    write("source-examples", "index", "Split-train/index-00002-of-00003.parquet", rows.slice(4))
     pairs = Pairs.of_index(rows, 4)
     for arm in ("same_distribution", "uniform_subsample"):
         settings = strategies.Settings(arm, n=5)
@@ -120,6 +121,47 @@ def test_prior_as_csv(specialist, tmp_path):
     assert not [file for file in path.parent.iterdir() if file.suffix == ".tmp"]
 
 
+def test_a_csv_file_in_a_folder_that_is_not_there(specialist, tmp_path):
+    path = tmp_path / "a" / "b" / "prior.csv"
+    assert specialist("prior", "--target", "dishes", "--csv", str(path))[0] == 0
+    assert len(list(csv.DictReader(path.open(encoding="utf-8")))) == 4
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"), [("file/prior.csv", "File exists"), ("folder", "Is a directory")], ids=["file", "folder"]
+)
+def test_a_csv_file_that_cannot_be_written_is_said_before_anything_else(specialist, tmp_path, place, reason):
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.rglob("*"))
+    code, lines, stderr = specialist("prior", "--target", "dishes", "--csv", str(tmp_path / place))
+    assert (code, lines) == (1, [])
+    assert stderr == f"error: --csv: '{tmp_path / place}' cannot be written ({reason})\n"
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_run_that_failed_early_gives_way_to_the_one_before(specialist, workspace):
+    _, before, _ = specialist("prior", "--target", "pets")
+    _, planned, _ = specialist("plan", "--target", "pets", "--arm", "uniform_subsample")
+    blocked = record.Node("blocked", 0.0, {})
+    nodes = {"source-classifier": record.Node("failed", 1.0, {}), "pets-prior": blocked}
+    nodes["pets-same-distribution-resample"] = blocked
+    pets = {"arms": ["same_distribution"]}
+    record.write(workspace, "then", record.Record({"targets": {"pets": pets}}, nodes))
+
+    code, lines, stderr = specialist("prior", "--target", "pets")
+    assert (code, lines) == (0, before)
+    assert stderr == (
+        "note: this is of the run now; the newest, then, has not got it: "
+        "pets-prior gave no label_prior: it is blocked, and source-classifier failed\n"
+    )
+    # An arm and a target that only the older run has.
+    code, lines, stderr = specialist("plan", "--target", "pets", "--arm", "uniform_subsample")
+    assert (code, lines) == (0, planned)
+    assert stderr.startswith("note: this is of the run now; the newest, then, has not got it: --arm: ")
+    assert specialist("prior", "--target", "dishes")[0] == 0
+
+
 def test_plan_by_label(specialist):
     _, lines, _ = specialist("plan", "--target", "pets", "--arm", "same_distribution")
     assert "n                     5" in lines
@@ -153,7 +195,7 @@ def test_plan_says_how_often_an_example_is_taken(specialist, workspace, arm):
         (
             "plan",
             ["--target", "pets", "--arm", "uniform_subsample", "--example", "id-9"],
-            "source_id: 'id-9' is none of the 6 examples of the index",
+            "--example: 'id-9' is not in the source's train split, whose 6 ids are like 'id-0'",
         ),
     ],
     ids=["several-targets", "no-target", "no-label", "several-arms", "no-arm", "no-example"],

@@ -92,13 +92,3 @@ def test_what_failed_is_tried_again(run):
     assert states(run("broken", "b"))["first"] is State.FAILED
     assert states(run("broken", "b"))["first"] is State.FAILED
     assert set(states(run("a", "b")).values()) == {State.DONE, State.REUSED}
-
-
-def test_one_run_a_workspace(tmp_path):
-    folder = str(tmp_path / "workspace")
-    with local_runner.locked(folder):
-        second = local_runner.locked(folder)
-        with pytest.raises(RuntimeError, match=r"--workspace: another run is using .*workspace"):
-            second.__enter__()
-    with local_runner.locked(folder):  # free again
-        pass

@@ -2,6 +2,7 @@
 
 import io
 import pathlib
+import shutil
 
 import numpy as np
 import PIL.Image
@@ -14,10 +15,14 @@ from pipeline import predict
 class Brightness(tf.Module):
     """Knows two labels, with the mean of the pixels as the probability of `bright`."""
 
+    def __init__(self):
+        super().__init__()
+        self.white = tf.Variable(255.0)
+
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
         pixels = tf.map_fn(
-            lambda encoded: tf.reduce_mean(tf.cast(tf.io.decode_image(encoded, channels=1), tf.float32)) / 255,
+            lambda encoded: tf.reduce_mean(tf.cast(tf.io.decode_image(encoded, channels=1), tf.float32)) / self.white,
             image_bytes,
             fn_output_signature=tf.float32,
         )
@@ -59,6 +64,47 @@ def test_the_highest_version_answers_in_the_order_of_the_files(model, image):
     assert predict.predict(str(model / "10"), files[:1]) == [dark]
 
 
+def test_the_first_picture_of_several_in_a_jpeg(model, tmp_path):
+    # As phones write them; PIL calls it another format.
+    first, second = (PIL.Image.new("RGB", (8, 8), (value, value, value)) for value in (51, 255))
+    path = tmp_path / "photo.jpg"
+    first.save(path, "MPO", save_all=True, append_images=[second])
+    with PIL.Image.open(path) as image:
+        assert image.format == "MPO"
+    (prediction,) = predict.predict(str(model), [str(path)])
+    assert prediction.labels == ["dark", "bright"]
+    assert prediction.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
+
+
+def test_a_jpeg_for_print(model, tmp_path):
+    path = tmp_path / "print.jpg"
+    PIL.Image.new("CMYK", (8, 8), (0, 0, 0, 204)).save(path, "JPEG", quality=95)
+    (prediction,) = predict.predict(str(model), [str(path)])
+    assert prediction.labels == ["dark", "bright"]
+    assert prediction.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("saved_model.pb", b"junk"),
+        ("saved_model.pb", b""),
+        ("saved_model.pb", None),
+        ("variables/variables.index", b"junk"),
+        ("variables/variables.index", None),
+        ("variables/variables.data-00000-of-00001", None),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Unexpected end-group tag")
+def test_a_damaged_model(model, image, tmp_path, file, content):
+    """Of other content, or (None) half of its own."""
+    shutil.copytree(model / "10", tmp_path / "model")
+    path = tmp_path / "model" / file
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
+    with pytest.raises(ValueError, match=r"^MODEL: .*/model is damaged, push it again: TensorFlow says: \S.*$"):
+        predict.predict(str(tmp_path / "model"), [image("a.png", 0)])
+
+
 def test_a_folder_that_is_no_model(tmp_path, image):
     with pytest.raises(ValueError, match=r"MODEL: '.*' is not a SavedModel"):
         predict.predict(str(tmp_path), [image("a.png", 0)])
@@ -92,6 +138,11 @@ def test_files_that_are_no_images(model, tmp_path, content, message):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         predict.predict(str(model), [str(path)])
+
+
+def test_a_folder_is_no_image(model, tmp_path):
+    with pytest.raises(ValueError, match=r"IMAGE: '.*' is a folder; name the files in it"):
+        predict.predict(str(model), [str(tmp_path)])
 
 
 def test_a_file_that_is_not_there(model):

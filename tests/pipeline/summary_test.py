@@ -1,6 +1,8 @@
 """The end of a run, as a person sees it."""
 
+import dataclasses
 import io
+import shlex
 
 import numpy as np
 import pytest
@@ -66,6 +68,12 @@ def test_everything_is_there_in_eighty_columns(found):
     ]
     assert "specialist predict /serving/digits/7" in text
     assert lines[-1] == "1 executors ran, 1 results were reused, 2 s"
+
+
+def test_the_command_to_try_can_be_pasted(found):
+    digits = dataclasses.replace(found.targets["digits"], pushed="/my data/it's/7")
+    (line,) = [line for line in shown(summary.Summary([], {"digits": digits})).splitlines() if "try it:" in line]
+    assert shlex.split(line) == ["try", "it:", "specialist", "predict", "/my data/it's/7", "IMAGE.png"]
 
 
 def test_nothing_has_changed(found):

@@ -55,6 +55,47 @@ def expected(model: keras.Model, images: list[bytes]) -> dict[str, np.ndarray]:
     return {"probabilities": probabilities, **{name: value.numpy() for name, value in outputs.items()}}
 
 
+def as_files() -> list[bytes]:
+    """Seven images of several sizes and formats, the first as the network wants it."""
+    random = np.random.default_rng(6)
+
+    def pixels(height: int, width: int, channels: int) -> np.ndarray:
+        # Blocks, because noise is nearly the same grey everywhere once it is made smaller.
+        return random.integers(0, 256, (height, width, channels), np.uint8).repeat(8, axis=0).repeat(8, axis=1)
+
+    return [
+        tf.io.encode_png(pixels(2, 2, 1)).numpy(),
+        tf.io.encode_jpeg(pixels(5, 4, 1)).numpy(),
+        tf.io.encode_jpeg(pixels(4, 9, 3)).numpy(),
+        tf.io.encode_png(pixels(1, 1, 3)).numpy(),
+        tf.io.encode_png(pixels(3, 2, 4)).numpy(),
+        tf.io.encode_png(pixels(6, 6, 1).astype(np.uint16) * 257).numpy(),
+        tf.io.encode_jpeg(pixels(2, 2, 3), progressive=True, chroma_downsampling=False).numpy(),
+    ]
+
+
+@pytest.mark.parametrize("number", [1, 7])
+def test_a_server_answers_what_the_trainer_evaluated(folder, model, write_split, tmp_path, number):
+    images = as_files()[:number]
+    pattern = write_split(str(tmp_path), images, [0] * number, split="test")
+    batches = input_pipeline.evaluation_batches([pattern], IMAGE, batch_size=7)
+    predict = tf.function(lambda pixels: model(pixels, training=False)["logits"])  # as the Trainer evaluates
+    evaluated = np.concatenate([tf.nn.softmax(predict(pixels)) for pixels, *_ in batches])
+    assert evaluated.shape == (number, len(NAMES))
+    records = list(tf.data.TFRecordDataset(tf.io.gfile.glob(pattern), "GZIP").as_numpy_iterator())
+
+    signatures = tf.saved_model.load(str(folder / "Format-Serving")).signatures
+    served = {
+        "serving_default": signatures["serving_default"](examples=tf.constant(records)),
+        "image_bytes": signatures["image_bytes"](image_bytes=tf.constant(images)),
+    }
+    # So different that a wrong order would be seen.
+    distances = np.abs(evaluated[:, None] - evaluated[None]).max(axis=2)
+    assert (distances[~np.eye(number, dtype=bool)] > 1e-3).all()
+    for outputs in served.values():
+        np.testing.assert_allclose(outputs["probabilities"], evaluated, rtol=0, atol=1e-5)
+
+
 def as_example(image: bytes) -> bytes:
     """An Example with nothing but its image, as a client may send it."""
     value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[image]))
