@@ -1,6 +1,8 @@
 """`specialist prior` and `specialist plan` on a run that is written for it."""
 
 import csv
+import dataclasses
+import io
 import json
 import pathlib
 
@@ -8,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import rich.console
 from typer.testing import CliRunner
 
 from components.example_gen import index
@@ -15,7 +18,7 @@ from components.importance_resampler import plan, strategies
 from components.importance_resampler.pairs import Pairs
 from components.prior_estimator import label_prior
 from components.prior_estimator.assumption import Assumption
-from pipeline import cli, record
+from pipeline import cli, inspection, record
 
 NAMES = ("eta", "zeta", "[b]eta", "none")
 LABELS = [[0], [1], [1], [2, 0], [1], [2]]
@@ -95,6 +98,13 @@ def test_prior_shows_the_labels_that_matter_first(specialist):
     assert names_of(lines) == ["eta", "zeta", "none", "[b]eta"]
     (zeta,) = (line for line in lines if line.split()[:1] == ["zeta"])
     assert zeta.split() == ["zeta", "3", "0.429", "0.25", "0.2", "0.3", "0.648", "2", "2.5", "yes"]
+
+
+def test_a_label_from_right_to_left_does_not_turn_its_row_around():
+    text = io.StringIO()
+    prior = dataclasses.replace(PRIOR, names=("eta", "\u05d0", "\u07d2\u07d3", "none"))
+    inspection.show_prior(rich.console.Console(file=text, width=120), label_prior.to_table(prior), count=4)
+    assert names_of(text.getvalue().splitlines()) == ["eta", "\u2068\u05d0\u2069", "none", "\u2068\u07d2\u07d3\u2069"]
 
 
 def test_prior_from_the_bottom_and_no_more_than_asked(specialist):

@@ -15,7 +15,7 @@ from pipeline.local_runner import State
 from trainer.metrics import Metrics
 
 PRIOR = label_prior.LabelPrior(
-    ("a", "[b]", "c"),
+    ("a", "[b]", "\u05e9"),
     np.array([6, 3, 1]),
     np.array([0.1, 0.7, 0.2]),
     estimator="mean_prediction",
@@ -57,7 +57,7 @@ def test_everything_is_there_in_eighty_columns(found):
     labels = [line.replace("│", " ").split() for line in lines if line.startswith("│")]
     assert labels == [
         ["[b]", "0.30000", "0.70000", "0.6000", "–", "0.8000", "2.3"],
-        ["c", "0.10000", "0.20000", "0.1000", "–", "0.3000", "2.0"],
+        ["\u2068\u05e9\u2069", "0.10000", "0.20000", "0.1000", "–", "0.3000", "2.0"],
         ["a", "0.60000", "0.10000", "0.0000", "–", "0.2000", "0.2"],
     ]
     assert "of 1 label(s) are unlike the source's ([b])" in text
