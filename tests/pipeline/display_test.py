@@ -25,7 +25,7 @@ class Screen:
     def report(self, seconds: float, step: int, steps: int = 300, loss: float = 2.3451, speed: float = 1234.4) -> None:
         """A training says, `seconds` after the last report, how far it is."""
         self.now += seconds
-        self.display.progress(Progress(step, steps, loss, speed))
+        self.display.progress(Progress(step, steps, loss, speed, 0.1, 0.5, 2.0, 0.25))
 
     @property
     def lines(self) -> list[str]:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import input_pipeline, serving
+from trainer import serving
+from trainer.images import decode
 from trainer.models import Backbone, Image, classifier
 
 IMAGE = Image(size=16, channels=1)
@@ -113,7 +114,7 @@ def test_a_request_and_its_answer(post, model, images, signature_name, by_row):
     data = {"instances": [{name: value} for value in values]} if by_row else {"inputs": {name: values}}
     answer = json.loads(post(json.dumps({"signature_name": signature_name, **data})))
 
-    pixels = tf.stack([input_pipeline.decode(image, IMAGE) for image in images])
+    pixels = tf.stack([decode(image, IMAGE) for image in images])
     probabilities = tf.nn.softmax(model(pixels, training=False)["logits"]).numpy()
     order = np.argsort(-probabilities, axis=1)[:, :5]
     assert np.abs(probabilities[0] - probabilities[1]).max() > 1e-3  # else a mix-up would not be seen

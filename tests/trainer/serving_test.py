@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import serving
+from trainer import input_pipeline, serving
 from trainer.images import decode
 from trainer.models import Backbone, Image, classifier
 
