@@ -7,7 +7,7 @@ shuffle, decode, resize to squares and batch them; ours give uint8, the peer flo
 the making of its iterator on, in turns with the others because the machine may have other work too; the median is
 given. A ratio above 1 means that ours is faster.
 
-random crop: a part of 8% to 100% of the area, half of them mirrored: Inception's training, which the peer does not have.
+random crop: a part of 8% to 100% of the area, half of them mirrored: Inception's training. The peer has no such thing.
 central square: what the peer does with `crop_to_aspect_ratio=True`.
 """
 
