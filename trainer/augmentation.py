@@ -96,51 +96,46 @@ def mixed(
     """
     batch = images.shape[0]
     partners = tf.roll(tf.range(batch), -1, 0)
+    others = tf.gather(images, partners)
     coin_seed, share_seed, place_seed = (tf.random.fold_in(seed, number) for number in range(3))
 
     def by_mixup() -> tuple[tf.Tensor, tf.Tensor]:
         kept = _beta(recipe.mixup, batch, share_seed)
-        return _mixup(images, kept, partners), kept
+        own = kept[:, None, None, None]
+        blended = own * tf.cast(images, tf.float32) + (1 - own) * tf.cast(others, tf.float32)
+        return tf.cast(tf.round(blended), tf.uint8), kept
 
     def by_cutmix() -> tuple[tf.Tensor, tf.Tensor]:
-        return _cutmix(images, _beta(recipe.cutmix, batch, share_seed), partners, place_seed)
+        masks = _rectangles(_beta(recipe.cutmix, batch, share_seed), images.shape[1:3], place_seed)
+        return tf.where(masks, others, images), 1 - tf.reduce_mean(tf.cast(masks, tf.float32), [1, 2, 3])
 
     if recipe.mixup and recipe.cutmix:
-        images, kept = tf.cond(tf.random.stateless_uniform([], coin_seed) < 0.5, by_mixup, by_cutmix)
+        result, kept = tf.cond(tf.random.stateless_uniform([], coin_seed) < 0.5, by_mixup, by_cutmix)
     else:
-        images, kept = by_mixup() if recipe.mixup else by_cutmix()
+        result, kept = by_mixup() if recipe.mixup else by_cutmix()
     return (
-        images,
+        result,
         tf.concat([labels, tf.gather(labels, partners)], 1),
         tf.concat([kept[:, None] * presence, (1 - kept[:, None]) * tf.gather(presence, partners)], 1),
         kept * weights + (1 - kept) * tf.gather(weights, partners),
     )
 
 
-def _mixup(images: tf.Tensor, kept: tf.Tensor, partners: tf.Tensor) -> tf.Tensor:
-    transformation = {"mix_weight": kept, "permutation_order": partners}
-    blended = keras.layers.MixUp(seed=0).transform_images(images, transformation)
-    return tf.cast(tf.round(blended), tf.uint8)
+def _rectangles(outside: tf.Tensor, shape: tuple[int, int], seed: tf.Tensor) -> tf.Tensor:
+    """Returns bool [batch, height, width, 1]: a rectangle of CutMix for each image.
 
-
-def _cutmix(images: tf.Tensor, wanted: tf.Tensor, partners: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns images with a rectangle of their partners, and the share of the pixels that they keep.
-
-    The rectangle has the image's aspect ratio and 1 - `wanted` of its area, and is centred anywhere; what is outside of
-    the image is cut off (Yun et al. 2019, appendix A), so that `wanted` is the least that is kept, up to rounding.
+    It has the image's aspect ratio and leaves the share `outside` [batch] of its area; it is centred anywhere, and what
+    is beyond the edges is cut off (Yun et al. 2019, appendix A), so that more than that share may be left.
     """
-    batch, height, width, _ = images.shape
-    centres = tf.random.stateless_uniform([batch, 2], seed)
-    half = tf.sqrt(1 - wanted) / 2
+    centres = tf.random.stateless_uniform([outside.shape[0], 2], seed)
+    half = tf.sqrt(1 - outside) / 2
 
-    def inside(centre: tf.Tensor, length: int) -> tf.Tensor:  # bool [batch, length]
+    def covered(centre: tf.Tensor, length: int) -> tf.Tensor:  # bool [batch, length]
         places = (tf.range(length, dtype=tf.float32) + 0.5) / length
         return tf.abs(places - centre[:, None]) < half[:, None]
 
-    masks = inside(centres[:, 0], height)[:, :, None, None] & inside(centres[:, 1], width)[:, None, :, None]
-    transformation = {"batch_masks": masks, "permutation_order": partners}
-    pasted = keras.layers.CutMix(seed=0).transform_images(images, transformation)
-    return tf.cast(pasted, tf.uint8), 1 - tf.reduce_mean(tf.cast(masks, tf.float32), [1, 2, 3])
+    rows, columns = (covered(centres[:, axis], shape[axis]) for axis in (0, 1))
+    return (rows[:, :, None] & columns[:, None, :])[..., None]
 
 
 def _beta(alpha: float, count: int, seed: tf.Tensor) -> tf.Tensor:

@@ -131,6 +131,33 @@ class TrainingBatchesTest(tf.test.TestCase):
         for images, _ in self.batches([self.write_split([png(original)], [0])], 4):
             self.assertAllEqual(images, np.broadcast_to(original, (5, 16, 16, 1)))
 
+    def test_a_random_crop_is_seen_of_every_image(self):
+        # Columns tell where they were. Without the crop the image is not touched.
+        original = np.tile(np.arange(16) * 10, (16, 1))[..., None]
+        widths = [
+            int(image[0, -1, 0]) - int(image[0, 0, 0])
+            for images, _ in self.batches([self.write_split([png(original)], [0])], 8, crop=0.1)
+            for image in images
+        ]
+        self.assertLess(min(widths), 80)
+        self.assertGreater(max(widths), 120)
+        self.assertGreater(len(set(widths)), 10)
+
+    def test_what_is_added_leaves_the_rest_of_the_augmentation_as_it_was(self):
+        original = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+        patterns = [self.write_split([png(original)], [0])]
+        alone = self.batches(patterns, 4, shift=2, flip=True)
+        # Of a square, all is the square.
+        cropped = self.batches(patterns, 4, shift=2, flip=True, crop=1.0)
+        self.assertAllEqual([images for images, _ in alone], [images for images, _ in cropped])
+
+    def test_the_central_crop_of_the_image_is_that_of_training_too(self):
+        original = np.random.default_rng(2).integers(0, 256, (32, 32, 1))
+        patterns = [self.write_split([png(original)], [0])]
+        image = Image(size=16, channels=1, central_crop=0.5)
+        ((images, *_),) = input_pipeline.training_batches(patterns, image, recipe(), seed=1).take(1)
+        self.assertAllEqual(images[0], original[8:24, 8:24])
+
     def test_from_any_step_on_the_batches_are_those_of_the_uninterrupted_run(self):
         # 23 examples: passes end inside of batches, and step 23 begins one.
         images = [png(np.random.default_rng(i).integers(0, 256, (16, 16, 1))) for i in range(23)]
@@ -153,6 +180,11 @@ class TrainingBatchesTest(tf.test.TestCase):
         patterns = [self.write_split([], [], shards=2)]
         with pytest.raises(ValueError, match=r"examples: \[.*Split-train.*\] hold no example"):
             self.batches(patterns, 1)
+
+    def test_the_length_of_a_pass(self):
+        self.assertEqual(input_pipeline.pass_length(self.plain(13, shards=3)), 13)
+        two = [self.write_split([png(np.zeros((4, 4, 1)))] * n, [0] * n, split=f"s{n}") for n in (2, 300)]
+        self.assertEqual(input_pipeline.pass_length(two), 302)
 
     def test_several_patterns_are_one_set(self):
         images = [png(np.full((16, 16, 1), level)) for level in range(5)]

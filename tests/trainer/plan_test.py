@@ -115,6 +115,12 @@ def test_from_any_step_on_the_batches_are_those_of_the_uninterrupted_run(source)
         assert ids == [f"id-{level // 10}" for level in everything[start][0][:, 0, 0, 0]]
 
 
+def test_a_pass_is_as_long_as_the_plan_says(source):
+    records, plans = source(3, [0, 3, 0, 1, 0, 0, 2, 0, 0, 7, 0])
+    assert input_pipeline.pass_length([records], plans) == 13
+    assert input_pipeline.pass_length([records]) == 11
+
+
 def test_a_plan_that_takes_nothing_is_refused(source):
     records, plans = source(2, [0] * 11)
     with pytest.raises(ValueError, match=r"hold, as the plan takes them, no example"):

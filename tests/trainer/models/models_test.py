@@ -65,7 +65,10 @@ def test_building_checks_too():
         Backbone(name="inception_v3").build(Image(size=74))
 
 
-@pytest.mark.parametrize(("key", "value"), [("size", 0), ("size", 32.0), ("channels", 2), ("channels", 4)])
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("size", 0), ("size", 32.0), ("channels", 2), ("channels", 4), ("central_crop", 0.0), ("central_crop", 1.01)],
+)
 def test_images_that_no_network_sees(key, value):
     with pytest.raises(pydantic.ValidationError) as error:
         Image(**{"size": 32, key: value})
