@@ -16,7 +16,8 @@ _PLAIN_UP_TO = 2.0
 def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
     """Returns an encoded JPEG or PNG as uint8 [size, size, channels]: what evaluation and serving see of it.
 
-    That is its central square, or the `central_crop` of it, resized if it has to be.
+    That is its central square, or the `central_crop` of it, resized if it has to be. A large JPEG is shrunk by its
+    decoder first, which is several times as fast as antialiasing, and off by less than half a pixel of the result.
 
     Raises:
       tf.errors.InvalidArgumentError: it is no image, or a broken one.
@@ -29,7 +30,7 @@ def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
 
     def jpeg() -> tf.Tensor:
         begin, extent = central(tf.io.extract_jpeg_shape(encoded)[:2])
-        return resized(jpeg_window(encoded, begin, extent, image.channels), image)
+        return resized(_shrunk_jpeg_window(encoded, begin, extent, image), image)
 
     def other() -> tf.Tensor:
         pixels = _whole(encoded, image)

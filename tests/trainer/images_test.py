@@ -107,8 +107,18 @@ class DecodeTest(tf.test.TestCase):
                     top, left = (height - side) // 2, (width - side) // 2
                     expected = tf.io.decode_image(encoded, channels=3)[top : top + side, left : left + side]
                     self.assertAllEqual(images.decode(encoded, Image(size=side, central_crop=share)), expected)
-                    small = Image(size=20, central_crop=share)
-                    self.assertAllEqual(images.decode(encoded, small), images.resized(expected, small))
+
+    def test_a_large_jpeg_is_shrunk_by_its_decoder_to_what_antialiasing_gives(self):
+        smooth = coordinates(301, 410)
+        for size in (40, 70, 140):  # by 4, 4 and 2; on from there without antialiasing
+            image = Image(size=size, central_crop=0.9)
+            shrunk = tf.cast(images.decode(jpeg(smooth), image), tf.int32)
+            exact = tf.cast(images.decode(png(smooth), image), tf.int32)
+            self.assertAllInRange(shrunk - exact, -5, 5)  # half a pixel of the image is 0.3 grey levels, a JPEG's own 2
+        speckled = np.where(noise(301, 410) > 127, 255, 0)
+        for encode in (jpeg, png):
+            # The mean of 7 × 7 pixels: without antialiasing there would be black and white ones among these.
+            self.assertAllInRange(tf.cast(images.decode(encode(speckled), Image(size=43)), tf.int32), 40, 215)
 
     def test_channels_are_as_the_network_wants_them(self):
         colour = np.full((8, 8, 3), (200, 50, 100), np.uint8)
