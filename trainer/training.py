@@ -57,7 +57,7 @@ def fit(
     Raises:
       FloatingPointError: the loss, or a weight that was to be saved, is not a finite number any more.
       RuntimeError: there are checkpoints, and none can be read.
-      ValueError: the replicas cannot share the batch evenly.
+      ValueError: the replicas cannot share the batch evenly, or not what `compute` asks for.
       trainer.preemption.Preempted: SIGTERM came; all steps done are in a checkpoint.
     """
     compute, checkpoints = compute or Compute(), checkpoints or Checkpoints()
@@ -66,6 +66,8 @@ def fit(
         raise ValueError(
             f"batch_size: {recipe.batch_size} is no multiple of the {replicas} replicas; choose one that is"
         )
+    if replicas > 1 and compute.xla and compute.synchronized_batch_norm:
+        raise ValueError("compute.xla: XLA cannot wait for other replicas inside of a network; synchronise or compile")
     workers = Workers(strategy)
     with strategy.scope():
         state = _State(make_model(), recipe, compute)

@@ -52,7 +52,14 @@ def make_model(settings: run.Settings, num_classes: int, *, normalised: bool) ->
 
 
 def train(
-    examples: str, results: str, *, devices: int, normalised: bool, compute: dict, preempt_at: int = STEPS
+    examples: str,
+    results: str,
+    *,
+    devices: int,
+    normalised: bool,
+    compute: dict,
+    recipe: dict | None = None,
+    preempt_at: int = STEPS,
 ) -> None:
     """A run_fn, and what it takes to give it several devices, or to take its machine away."""
     if devices > 1:
@@ -60,7 +67,7 @@ def train(
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     root = pathlib.Path(results)
     fn_args = types.SimpleNamespace(
-        custom_config={"recipe": RECIPE, "image": IMAGE, "seed": 4, "compute": compute},
+        custom_config={"recipe": {**RECIPE, **(recipe or {})}, "image": IMAGE, "seed": 4, "compute": compute},
         vocabulary_path=examples,
         split_patterns={split: [f"{examples}/Split-{split}/*"] for split in ("train", "eval")},
         plan_pattern=None,
@@ -168,6 +175,26 @@ def test_the_weights_did_change_and_normalisation_has_to_be_synchronised(example
     finish(start(examples, tmp_path, devices=2, normalised=True, compute={"distribution": "mirrored"}))
     differences = [np.abs(a - b).max() for a, b in zip(weights(tmp_path), weights(on_one_device[True]), strict=True)]
     assert max(differences) > 100 * TOLERANCE["atol"]
+
+
+@pytest.mark.slow
+def test_two_devices_by_xla(examples, on_one_device, tmp_path):
+    finish(start(examples, tmp_path, devices=2, normalised=False, compute={"distribution": "mirrored", "xla": True}))
+    assert_one_model(tmp_path, on_one_device[False])
+
+
+@pytest.mark.parametrize(
+    ("recipe", "compute", "message"),
+    [
+        ({"batch_size": 9}, {}, "batch_size: 9 is no multiple of the 2 replicas"),
+        ({}, {"xla": True, "synchronized_batch_norm": True}, "compute.xla: XLA cannot wait for other replicas"),
+    ],
+    ids=["batch", "xla"],
+)
+def test_what_two_devices_cannot_do(examples, tmp_path, recipe, compute, message):
+    compute = {"distribution": "mirrored", **compute}
+    process = start(examples, tmp_path, devices=2, normalised=True, compute=compute, recipe=recipe)
+    assert message in finish(process, code=1)
 
 
 @pytest.mark.parametrize("normalised", [False, True], ids=["plain", "synchronised normalisation"])
