@@ -19,8 +19,7 @@ class Recipe(Strict):
     (Ngiam et al. 2018, section 4.1 and appendix).
 
     Attributes:
-      preset: one of PRESETS, from which all takes its value that is not given here. A recipe that is a mere string is
-        the preset of that name.
+      preset: one of PRESETS, from which all takes its value that is not given here.
       steps: optimiser steps.
       batch_size: images a step, over all replicas.
       learning_rate: its peak.
@@ -83,8 +82,6 @@ class Recipe(Strict):
     @pydantic.model_validator(mode="before")
     @classmethod
     def _from_preset(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            value = {"preset": value}
         if not isinstance(value, dict) or value.get("preset") is None:
             return value
         preset = value["preset"]

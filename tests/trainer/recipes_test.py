@@ -96,7 +96,7 @@ def test_a_misspelt_key():
     ],
 )
 def test_presets_and_their_learning_rate_curves(preset, steps, batch_size, peak, ramp_steps):
-    recipe = Recipe.model_validate(preset)
+    recipe = Recipe(preset=preset)
     assert (recipe.steps, recipe.batch_size, recipe.ramp_steps) == (steps, batch_size, ramp_steps)
     schedule = schedules.RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
 
