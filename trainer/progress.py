@@ -4,7 +4,7 @@ import contextlib
 import contextvars
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +29,30 @@ class Progress:
     accuracy: float
     gradient_norm: float
     input_wait: float
+
+
+def merged(entries: Sequence[Progress], since: int) -> Progress:
+    """Returns successive reports as one.
+
+    Args:
+      entries: one or more.
+      since: the step before the first of them.
+    """
+    last = entries[-1]
+    if len(entries) == 1:  # as it is, to the last digit
+        return last
+    counts = [entry.step - before for before, entry in zip([since, *(e.step for e in entries)], entries, strict=False)]
+    times = [count / entry.images_per_second for count, entry in zip(counts, entries, strict=True)]
+
+    def mean(name: str, weights: Sequence[float]) -> float:
+        return sum(w * getattr(entry, name) for w, entry in zip(weights, entries, strict=True)) / sum(weights)
+
+    return dataclasses.replace(
+        last,
+        **{name: mean(name, counts) for name in ("loss", "accuracy", "gradient_norm")},
+        images_per_second=sum(counts) / sum(times),
+        input_wait=mean("input_wait", times),
+    )
 
 
 def _log(progress: Progress) -> None:

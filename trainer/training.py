@@ -15,6 +15,7 @@ from trainer.recipes import Compute, Recipe
 from trainer.schedules import RampThenCosine
 
 _REPORT_SECONDS = 1.0
+_HISTORY_ENTRIES = 2000  # at most, but for those of checkpoints: a checkpoint holds them all
 _AUXILIARY_WEIGHT = 0.4  # of an auxiliary head's cross entropy, as AmoebaNet is published
 _FEW = 5  # ids of examples in the line that says what went wrong; the others follow it
 
@@ -77,6 +78,7 @@ def fit(
         return _diverged(what, step, float(schedule(step - 1)), example_ids(step - 1), checkpoints.latest())
 
     history: list[progress.Progress] = []
+    reports: list[progress.Progress] = []  # since the last entry of the history
     checkpoints.restore(state.variables(), history, is_chief=workers.is_chief)
     for entry in history:
         on_progress(entry)
@@ -98,7 +100,7 @@ def fit(
             if finite < chunk:
                 raise diverged(f"the loss became {loss}", done + int(finite) + 1)
             done += chunk
-            history.append(
+            reports.append(
                 progress.Progress(
                     step=done,
                     steps=recipe.steps,
@@ -110,10 +112,14 @@ def fit(
                     input_wait=float(min(waited / seconds, 1.0)),
                 )
             )
-            progress.report(history[-1])
-            on_progress(history[-1])
+            progress.report(reports[-1])
             # What one process decides, or its clock, has to be the same in all of them.
             stop, due, seconds = workers.mean([preempted(), checkpoints.due(done), seconds])
+            since = history[-1].step if history else 0
+            if stop or due or done == recipe.steps or done - since >= recipe.steps / _HISTORY_ENTRIES:
+                history.append(progress.merged(reports, since))
+                reports.clear()
+                on_progress(history[-1])
             if (stop or due) and not checkpoints.save(done):
                 raise diverged("a weight is not finite any more", done)
             if stop:

@@ -77,7 +77,10 @@ def test_overrides_come_last_and_may_add_keys():
             r"label_subset: \[\] with the arms label_sub",
         ),
         (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
-        (["pretrain.preset=small_pretrian"], r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain"),
+        (
+            ["pretrain.preset=small_pretrian"],
+            r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain",
+        ),
         (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
         (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' presumes one label an image"),
         (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),

@@ -39,3 +39,20 @@ def test_reports_are_logged_with_and_without_a_listener(caplog):
         with progress.listening(lambda _: None):
             progress.report(THIRD)
     assert caplog.messages == ["step 12/30  loss 2.2500  1300 images/s", "step 30/30  loss 1.0000  1300 images/s"]
+
+
+def test_merged_reports_are_weighted_by_their_steps_and_their_times():
+    # 4 steps at 8 images/s take as long as 6 steps at 12.
+    first = Progress(14, 30, 2.0, 8.0, learning_rate=0.3, accuracy=0.5, gradient_norm=1.0, input_wait=0.25)
+    second = Progress(20, 30, 1.0, 12.0, learning_rate=0.2, accuracy=1.0, gradient_norm=3.0, input_wait=0.75)
+    assert progress.merged([first, second], since=10) == Progress(
+        step=20,
+        steps=30,
+        loss=pytest.approx(1.4),
+        images_per_second=pytest.approx(10.0),
+        learning_rate=0.2,
+        accuracy=pytest.approx(0.8),
+        gradient_norm=pytest.approx(2.2),
+        input_wait=pytest.approx(0.5),
+    )
+    assert progress.merged([second], since=14) == second

@@ -420,3 +420,23 @@ class KernelsTest(tf.test.TestCase):
         left = {variable.path.split("/")[-1] for variable in model.trainable_variables} - {"kernel"}
         self.assertEqual(left, {"beta", "bias"})
         self.assertLen(model.trainable_variables, 7 + 6 + 1)
+
+    def test_the_published_networks_have_kernels_of_several_names(self):
+        for name, options, image, names, left in (
+            ("inception_v3", {"width": 0.1}, Image(size=75), {"kernel"}, {"beta", "bias"}),
+            (
+                "amoebanet_b",
+                {"normal_cells": 3, "filters": 16, "auxiliary": True},
+                Image(size=32),
+                {"kernel", "depthwise_kernel", "pointwise_kernel"},
+                {"gamma", "beta", "bias"},
+            ),
+        ):
+            model = classifier.build(Backbone(name=name, options=options).build(image), CLASSES)
+            decayed = training.kernels(model)
+            self.assertEqual({variable.path.split("/")[-1] for variable in decayed}, names)
+            paths = {variable.path for variable in decayed}
+            others = [variable for variable in model.trainable_variables if variable.path not in paths]
+            self.assertEqual({variable.path.split("/")[-1] for variable in others}, left)
+            self.assertAllGreater([len(variable.shape) for variable in decayed], 1)
+            self.assertAllEqual({len(variable.shape) for variable in others}, {1})
