@@ -245,7 +245,7 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
         if replicas > 1 and state.moving and not compute.synchronized_batch_norm:
             # Each replica's statistics are of its own part of the batch. The mean of all is what a model ends with, and
             # what a checkpoint, which knows one value a variable, can give back.
-            means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.convert_to_tensor(v) for v in state.moving])
+            means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.identity(v) for v in state.moving])
             for variable, mean in zip(state.moving, means, strict=True):
                 variable.assign(mean)
         if state.average:

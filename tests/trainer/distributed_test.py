@@ -171,6 +171,7 @@ def test_two_devices_of_one_process(examples, on_one_device, tmp_path, normalise
     assert_one_model(tmp_path, on_one_device[normalised])
 
 
+@pytest.mark.slow
 def test_the_weights_did_change_and_normalisation_has_to_be_synchronised(examples, on_one_device, tmp_path):
     finish(start(examples, tmp_path, devices=2, normalised=True, compute={"distribution": "mirrored"}))
     differences = [np.abs(a - b).max() for a, b in zip(weights(tmp_path), weights(on_one_device[True]), strict=True)]
@@ -205,6 +206,14 @@ def test_two_processes(examples, on_one_device, tmp_path, normalised):
     ):
         finish(process)
     assert_one_model(tmp_path, on_one_device[normalised])
+
+
+@pytest.mark.slow
+def test_two_processes_may_normalise_each_for_itself(examples, on_one_device, tmp_path):
+    for process in start_workers(examples, tmp_path, normalised=True, compute={}):
+        finish(process)
+    differences = [np.abs(a - b).max() for a, b in zip(weights(tmp_path), weights(on_one_device[True]), strict=True)]
+    assert 100 * TOLERANCE["atol"] < max(differences) < 2
 
 
 @pytest.mark.slow
