@@ -186,6 +186,11 @@ class Config(Strict):
     @pydantic.model_validator(mode="after")
     def _fits(self) -> "Config":
         self.backbone.check(self.image)
+        for key in ("classifier", "pretrain", "finetune"):
+            if (shift := getattr(self, key).shift) > self.image.size:
+                raise ValueError(
+                    f"{key}.shift: {shift}; an image of {self.image.size} pixels moves by that many at most"
+                )
         for key in ("classifier", "pretrain"):
             if frozen := getattr(self, key).frozen_epochs:
                 raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained, set it to 0")

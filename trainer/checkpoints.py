@@ -22,7 +22,10 @@ from trainer.progress import Progress
 from trainer.recipes import Checkpoint
 
 POLICY_FILE = "policy.json"
-_UNREADABLE = (tf.errors.OpError, IndexError)  # the latter is what TensorFlow says of a file that is too short
+# TensorFlow has no narrower name for a damaged file; the other one is what it says of one that is too short.
+_UNREADABLE = (tf.errors.OpError, IndexError)
+# A file system that does not answer is no reason to take an older checkpoint.
+_TRANSIENT = (tf.errors.UnavailableError, tf.errors.DeadlineExceededError, tf.errors.PermissionDeniedError)
 
 
 def folder(parent: str, **decisive: object) -> str:
@@ -89,11 +92,13 @@ class Checkpoints:
         self._written = time.monotonic()
         paths = self._manager.checkpoints
         if not is_chief:
-            elsewhere = tempfile.mkdtemp(prefix="checkpoints-")
-            self._manager = tf.train.CheckpointManager(state, elsewhere, max_to_keep=1)
+            self._elsewhere = tempfile.TemporaryDirectory(prefix="checkpoints-")  # goes when this object goes
+            self._manager = tf.train.CheckpointManager(state, self._elsewhere.name, max_to_keep=1)
         for path in reversed(paths):
             try:
                 state.restore(path).assert_consumed()
+            except _TRANSIENT:
+                raise
             except _UNREADABLE as error:
                 _log().warning("%s cannot be read, the one before it is tried: %s", path, error)
                 continue

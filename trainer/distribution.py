@@ -77,10 +77,10 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
     `multi_worker` and `tpu` are for the whole process, and have to be made before TensorFlow does anything.
 
     Raises:
-      ValueError: the name is unknown, or the devices are not there.
+      ValueError: the name is unknown, the devices are not there, or TF_CONFIG names processes that `name` leaves alone.
     """
+    cluster = cluster_of()
     if name == "auto":
-        cluster = cluster_of()
         if os.environ.get("TPU_NAME"):
             name = "tpu"
         elif cluster and cluster.size > 1:
@@ -91,6 +91,11 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
             return tf.distribute.get_strategy()
     if name not in _MAKERS:
         raise ValueError(f"distribution: {name!r}; must be one of {', '.join(STRATEGIES)}")
+    if cluster and cluster.size > 1 and name in ("cpu", "one_gpu", "mirrored"):
+        raise ValueError(
+            f"distribution: {name!r} is for one process, and TF_CONFIG names {cluster.size}, which would all train and "
+            "write the same; use 'multi_worker' or 'auto'"
+        )
     return _MAKERS[name]()
 
 
@@ -122,8 +127,9 @@ def _multi_worker() -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise ValueError(
-            "distribution: 'multi_worker' has to come before anything else that TensorFlow does in a process: run the "
-            f"Trainer in one of its own ({error})"
+            "distribution: 'multi_worker' has to come before anything else that TensorFlow does in a process. A runner "
+            "that starts one for each Trainer does that; for one that does not, as the local one, unset TF_CONFIG "
+            f"({error})"
         ) from error
 
 
@@ -159,7 +165,7 @@ class Workers:
         self.is_chief = cluster is None or cluster.is_chief
         local_replicas = strategy.num_replicas_in_sync // self.count
 
-        @tf.function(input_signature=[tf.TensorSpec([None])])
+        @tf.function(input_signature=[tf.TensorSpec([None], tf.float64)])
         def total(values: tf.Tensor) -> tf.Tensor:
             shares = strategy.run(lambda value: value / local_replicas, args=(values,))
             return strategy.reduce(tf.distribute.ReduceOp.SUM, shares, axis=None)
@@ -167,10 +173,15 @@ class Workers:
         self._total = total
 
     def mean(self, values: Sequence[float]) -> np.ndarray:
-        """Returns the mean of what each process gives, float32; the same in all of them. All have to call it."""
+        """Returns the mean of what each process gives, float64; the same in all of them. All have to call it."""
         if self.count == 1:
-            return np.asarray(values, np.float32)
-        return self._total(tf.constant(values, tf.float32)).numpy() / self.count
+            return np.asarray(values, np.float64)
+        return self._total(tf.constant(values, tf.float64)).numpy() / self.count
+
+    def agree(self, value: int) -> bool:
+        """Returns whether all processes give the same value; the same in all of them. All have to call it."""
+        differs = self.mean([float(value)])[0] != value
+        return bool(self.mean([float(differs)])[0] == 0)
 
     def wait(self) -> None:
         """Returns once all processes have called it."""

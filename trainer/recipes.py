@@ -85,11 +85,14 @@ class Recipe(Strict):
         if not isinstance(value, dict) or value.get("preset") is None:
             return value
         preset = value["preset"]
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             near = difflib.get_close_matches(str(preset), PRESETS, n=1)
             hint = f" (did you mean {near[0]}?)" if near else ""
             raise ValueError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}{hint}")
-        return {**PRESETS[preset], **value}
+        merged = {**PRESETS[preset], **value}
+        if merged.get("loss") == "sigmoid" and "label_smoothing" not in value:
+            merged["label_smoothing"] = 0.0  # the preset's is for softmax
+        return merged
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "Recipe":
@@ -103,7 +106,7 @@ class Recipe(Strict):
 
 # The paper's numbers (Ngiam et al. 2018, section 4.1 and appendix) are the steps, the batch sizes, the optimiser, the
 # cosine, and that fine-tuning ramps up over 2,000 of its steps. The learning rates, by Goyal et al.'s rule, the ramp of
-# pre-training, the weight decay and label smoothing of Inception-v3 (Szegedy et al. 2015) are common practice.
+# pre-training, the weight decay, label smoothing and crops of Inception-v3 (Szegedy et al. 2015) are common practice.
 _PUBLISHED = {
     "learning_rate": 0.1,
     "base_batch_size": 256,
@@ -111,6 +114,7 @@ _PUBLISHED = {
     "nesterov": True,
     "l2": 4e-5,
     "label_smoothing": 0.1,
+    "crop": 0.08,
     "flip": True,
 }
 _SMALL = {"learning_rate": 0.4, "momentum": 0.9, "nesterov": True, "l2": 4e-5, "clip_norm": 5.0}
@@ -152,7 +156,8 @@ class Checkpoint(Strict):
     """When a training is saved, so that it can go on after a failure. It changes nothing in the result.
 
     Attributes:
-      minutes: between two checkpoints; null: no matter how long. A training shorter than this writes none.
+      minutes: between two checkpoints; null: no matter how long. The last step is always saved: evaluation and export
+        come after it.
       steps: likewise, in optimiser steps.
       keep: how many are kept, the newest ones.
     """

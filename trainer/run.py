@@ -86,7 +86,7 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
             on_progress=write_scalars,
         )
     if workers.is_chief:
-        _write(fn_args, settings, labels.names, model, history)
+        _write(fn_args, settings, labels.names, model, history, recipe.batch_size // strategy.num_replicas_in_sync)
     workers.wait()
     if workers.is_chief:
         fn_args.checkpoints.delete()
@@ -99,12 +99,14 @@ def _frozen_steps(recipe: Recipe, fn_args) -> int:
     return min(math.ceil(recipe.frozen_epochs * examples / recipe.batch_size), recipe.steps)
 
 
-def _write(fn_args, settings: Settings, names: tuple[str, ...], model: keras.Model, history: list[Progress]) -> None:
+def _write(
+    fn_args, settings: Settings, names: tuple[str, ...], model: keras.Model, history: list[Progress], batch_size: int
+) -> None:
     metrics = {}
     for split, patterns in fn_args.split_patterns.items():
         if split != "train":
             batches = input_pipeline.evaluation_batches(
-                patterns, settings.image, settings.recipe.batch_size, several_labels=settings.several_labels
+                patterns, settings.image, batch_size, several_labels=settings.several_labels
             )
             metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))

@@ -1,5 +1,6 @@
 """The one training loop, for pre-training and fine-tuning, under any distribution strategy."""
 
+import math
 import time
 from collections.abc import Callable
 
@@ -56,8 +57,8 @@ def fit(
       one; and the history of its training.
 
     Raises:
-      FloatingPointError: the loss, or a weight that was to be saved, is not a finite number any more.
-      RuntimeError: there are checkpoints, and none can be read.
+      FloatingPointError: the loss, the gradient or a weight that was to be saved is not a finite number any more.
+      RuntimeError: there are checkpoints, and none can be read, or not the same one by all processes.
       ValueError: the replicas cannot share the batch evenly, or not what `compute` asks for.
       trainer.preemption.Preempted: SIGTERM came; all steps done are in a checkpoint.
     """
@@ -83,8 +84,15 @@ def fit(
     for entry in history:
         on_progress(entry)
     done, chunk = int(state.step.numpy()), 1
-    iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches(done, context)))
-    run = None
+    if not workers.agree(done):
+        raise RuntimeError(
+            f"checkpoints: this process would go on after step {done} and another one from elsewhere; all of them have "
+            f"to see the same folder {checkpoints.folder}"
+        )
+    frozen_steps = min(frozen_steps, recipe.steps)
+    iterator = run = None
+    if done < recipe.steps:
+        iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches(done, context)))
     with preemption.noticed() as preempted:
         while done < recipe.steps:
             if run is None or done == frozen_steps:
@@ -98,7 +106,8 @@ def fit(
             seconds = time.perf_counter() - start
             loss, accuracy, gradient_norm = (float(mean) for mean in means)
             if finite < chunk:
-                raise diverged(f"the loss became {loss}", done + int(finite) + 1)
+                what = "loss" if not math.isfinite(loss) else "gradient"
+                raise diverged(f"the {what} became {loss if what == 'loss' else gradient_norm}", done + int(finite) + 1)
             done += chunk
             reports.append(
                 progress.Progress(
@@ -120,7 +129,7 @@ def fit(
                 history.append(progress.merged(reports, since))
                 reports.clear()
                 on_progress(history[-1])
-            if (stop or due) and not checkpoints.save(done):
+            if (stop or due or done == recipe.steps) and not checkpoints.save(done):
                 raise diverged("a weight is not finite any more", done)
             if stop:
                 raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
@@ -198,8 +207,10 @@ def _steps(state: _State, recipe: Recipe, compute: Compute, strategy: tf.distrib
                 waited += tf.timestamp() - asked
             values = strategy.run(replica_step, args=batch)
             total += strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
-            finite += tf.cast(tf.math.is_finite(total[0]), tf.int32)
+            finite += tf.cast(tf.reduce_all(tf.math.is_finite(total)), tf.int32)
             state.step.assign_add(1)
+            if compute.precision == "float16":  # of a step that is left out the schedule would not know
+                state.optimizer.iterations.assign(state.step)
         return total / tf.cast(steps, tf.float32), finite, waited
 
     return run
@@ -250,6 +261,8 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
                 variable.assign(mean)
         if state.average:
             state.average.update(state.step)
+        if compute.precision == "float16":  # such a gradient is no error: the step is left out, and the scale halved
+            norm = tf.where(tf.math.is_finite(norm), norm, 0.0)
         return tf.stack([loss, accuracy, norm / replicas])
 
     return replica_step

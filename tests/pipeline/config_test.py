@@ -81,6 +81,7 @@ def test_overrides_come_last_and_may_add_keys():
             ["pretrain.preset=small_pretrian"],
             r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain",
         ),
+        (["finetune.shift=33"], r"finetune\.shift: 33; an image of 32 pixels moves by that many at most"),
         (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
         (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' presumes one label an image"),
         (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import checkpoints, input_pipeline, preemption, progress, training
+from trainer import checkpoints, distribution, input_pipeline, preemption, progress, training
 from trainer.models import Backbone, Image, classifier
 from trainer.recipes import Checkpoint, Recipe
 
@@ -136,10 +136,24 @@ def test_a_preempted_training_without_a_folder_ends_all_the_same(patterns):
         train(patterns)
 
 
-def test_a_training_shorter_than_the_interval_writes_nothing(patterns, tmp_path):
+def test_the_last_step_is_saved_whatever_the_interval_and_is_not_done_again(patterns, tmp_path):
     recipe = RECIPE.model_copy(update={"steps": 3})
-    train(patterns, str(tmp_path / "none"), Checkpoint(minutes=10), recipe)
-    assert not list(tmp_path.iterdir())
+    weights, history = train(patterns, str(tmp_path), Checkpoint(minutes=10), recipe)
+    assert steps_in(tmp_path) == [3]
+    # Evaluation or export failed: they are all that is left to do.
+    again, same = train(["no such file"], str(tmp_path), Checkpoint(minutes=10), recipe)
+    assert_same(again, weights)
+    assert same == history
+
+
+def test_processes_that_find_different_checkpoints_do_not_train(patterns, tmp_path, monkeypatch):
+    class Elsewhere(distribution.Workers):
+        def mean(self, values):
+            return super().mean(values) + 0.5  # another one says one more
+
+    monkeypatch.setattr(training, "Workers", Elsewhere)
+    with pytest.raises(RuntimeError, match=r"would go on after step 0 and another one from elsewhere.*same folder"):
+        train(patterns, str(tmp_path))
 
 
 def test_a_loss_that_is_not_finite_leaves_the_last_good_checkpoint(patterns, tmp_path):

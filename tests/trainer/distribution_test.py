@@ -112,6 +112,13 @@ def test_hardware_that_is_not_there(name, message):
         distribution.make_strategy(name)
 
 
+@pytest.mark.parametrize("name", ["cpu", "mirrored"])
+def test_several_processes_do_not_each_train_alone(monkeypatch, name):
+    monkeypatch.setenv("TF_CONFIG", json.dumps(KUBEFLOW))
+    with pytest.raises(ValueError, match=f"'{name}' is for one process, and TF_CONFIG names 2"):
+        distribution.make_strategy(name)
+
+
 def test_several_processes_come_before_everything_else(monkeypatch):
     monkeypatch.setenv("TF_CONFIG", json.dumps(KUBEFLOW))
     tf.constant(1.0) + 1  # TensorFlow has begun
@@ -124,4 +131,5 @@ def test_one_process_agrees_with_itself():
     workers = distribution.Workers(tf.distribute.get_strategy())
     assert (workers.count, workers.is_chief) == (1, True)
     assert workers.mean([1.5, False]).tolist() == [1.5, 0.0]
+    assert workers.agree(123_456_789)
     workers.wait()

@@ -131,9 +131,24 @@ def test_what_is_given_goes_before_the_preset_and_the_preset_leaves_no_trace():
     assert spelt_out.model_dump() == recipe.model_dump()
 
 
-def test_an_unknown_preset():
-    with pytest.raises(pydantic.ValidationError, match=r"preset: 'fine_tune' is not one of .*mean finetune\?"):
-        Recipe(preset="fine_tune")
+@pytest.mark.parametrize(
+    ("preset", "message"),
+    [
+        ("fine_tune", r"preset: 'fine_tune' is not one of .*mean finetune\?"),
+        (["finetune"], r"preset: \['finetune'\] is not"),
+    ],
+    ids=["misspelt", "a list"],
+)
+def test_an_unknown_preset(preset, message):
+    with pytest.raises(pydantic.ValidationError, match=message):
+        Recipe(preset=preset)
+
+
+def test_the_smoothing_of_a_preset_gives_way_to_sigmoids():
+    assert Recipe(preset="finetune").label_smoothing == 0.1
+    assert Recipe(preset="finetune", loss="sigmoid").label_smoothing == 0.0
+    with pytest.raises(pydantic.ValidationError, match="label_smoothing"):
+        Recipe(preset="finetune", loss="sigmoid", label_smoothing=0.1)
 
 
 def test_the_learning_rate_follows_the_batch_size_only_where_it_is_asked_to():

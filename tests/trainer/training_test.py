@@ -225,7 +225,7 @@ class FitTest(tf.test.TestCase):
 
             return training.fit(make_model, batches(images, labels), settings, STRATEGY, frozen_steps=frozen_steps)[0]
 
-        frozen, half, free = (trained(steps) for steps in (6, 3, 0))
+        frozen, half, free = (trained(steps) for steps in (60, 3, 0))
         backbones = [model.get_layer("backbone") for model in (start, frozen, half, free)]
         for before, after in zip(backbones[0].variables, backbones[1].variables, strict=True):
             self.assertAllEqual(before, after)
@@ -362,6 +362,33 @@ class FitTest(tf.test.TestCase):
                 with pytest.raises(FloatingPointError, match=message), progress.listening(heard.append):
                     training.fit(broken, batches(images, labels), recipe(steps=4, warmup=0.5, l2=0.1), STRATEGY)
                 self.assertEmpty(heard)
+
+    def test_a_gradient_that_is_not_finite_is_laid_to_its_own_batch(self):
+        images, labels = random_batches(4)
+
+        @tf.custom_gradient
+        def steep(x):
+            return x, lambda upstream: upstream * np.inf
+
+        class Steep(keras.layers.Layer):
+            def call(self, inputs):
+                return steep(inputs)
+
+        def broken() -> keras.Model:
+            pixels = keras.Input((2, 2, 1))
+            dense = keras.layers.Dense(4)(keras.layers.Flatten()(pixels / 100))
+            return classifier.build(keras.Model(pixels, Steep()(dense), name="backbone"), CLASSES)
+
+        asked = []
+        with pytest.raises(FloatingPointError, match=r"the gradient became (inf|nan) at step 1, .* examples a, b"):
+            training.fit(
+                broken,
+                batches(images, labels),
+                recipe(steps=4),
+                STRATEGY,
+                example_ids=lambda step: asked.append(step) or ["a", "b"],
+            )
+        self.assertEqual(asked, [0])
 
     def test_a_learning_rate_that_is_too_high_is_found_out(self):
         images, labels = random_batches(20)

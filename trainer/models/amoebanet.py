@@ -66,7 +66,7 @@ class DropPath(layers.Layer):
 
     `progress` is a variable, the share of the training that is done: 0 at its start, 1 at its end, and 1 unless
     somebody sets it. `trainer.training.fit` assigns every variable named `training_progress` before each step. One
-    instance serves all the paths of a network.
+    instance serves all the paths of a network. What is not trainable is as in inference, as with normalisation.
 
     Args:
       rate: the probability at the end of the training.
@@ -88,7 +88,7 @@ class DropPath(layers.Layer):
         )
 
     def call(self, inputs, training: bool = False):
-        if not training:
+        if not training or not self.trainable:
             return inputs
         keep = 1 - self.rate * self.progress.value
         shape = (ops.shape(inputs)[0], *[1] * (len(inputs.shape) - 1))

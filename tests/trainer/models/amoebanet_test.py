@@ -189,6 +189,13 @@ class DropPathTest(tf.test.TestCase):
         with pytest.raises(ValueError, match=r"rate: 1\.0; a probability of leaving out is at least 0 and below 1"):
             amoebanet.DropPath(1.0)
 
+    def test_in_a_frozen_backbone_nothing_is_dropped(self):
+        frozen = backbone(drop_path=0.9)
+        frozen.get_layer("drop_path").progress.assign(1.0)
+        frozen.trainable = False
+        images = np.random.default_rng(4).integers(0, 256, (2, *frozen.input_shape[1:]))
+        self.assertAllEqual(frozen(images, training=True), frozen(images, training=False))
+
 
 @pytest.mark.slow
 def test_it_learns_64_images_by_heart(accuracy_by_heart):
