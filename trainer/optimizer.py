@@ -21,8 +21,19 @@ class _SGD(keras.optimizers.SGD):
         return list(grads_and_vars)
 
 
-def loss_scale(optimizer: keras.Optimizer) -> tf.Tensor | float:
-    """Returns what a loss is multiplied by before its gradient is taken, 1 without loss scaling."""
+def scaled(optimizer: keras.Optimizer, values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns `values`, a loss or gradients, times the present scale where the optimiser scales losses."""
+    scale = _scale(optimizer)
+    return values if scale is None else [value * scale for value in values]
+
+
+def unscaled(optimizer: keras.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns what `scaled` made of gradients as it was; exactly, for a scale is a power of two."""
+    scale = _scale(optimizer)
+    return gradients if scale is None else [gradient / scale for gradient in gradients]
+
+
+def _scale(optimizer: keras.Optimizer) -> tf.Tensor | None:
     if isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
         return tf.convert_to_tensor(optimizer.dynamic_scale.value)
-    return 1.0
+    return None

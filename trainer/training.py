@@ -222,7 +222,6 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
     trained = model.trainable_variables
 
     def forward_and_backward(images, labels, presence, weights):
-        scale = optimizer.loss_scale(state.optimizer)
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
             entropy = losses.cross_entropy(
@@ -236,10 +235,10 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
             if recipe.l2:
                 # Once, not once a replica: the replicas' gradients are summed.
                 loss += recipe.l2 / replicas * tf.add_n([2 * tf.nn.l2_loss(kernel.value) for kernel in decayed])
-            scaled = loss * scale
+            scaled = optimizer.scaled(state.optimizer, [loss])[0]
         gradients = tape.gradient(scaled, [variable.value for variable in trained])
         accuracy = tf.reduce_sum(losses.hits(labels, presence, outputs["logits"])) / recipe.batch_size
-        return loss, accuracy, [gradient / scale for gradient in gradients]
+        return loss, accuracy, optimizer.unscaled(state.optimizer, gradients)
 
     if compute.xla:
         forward_and_backward = tf.function(forward_and_backward, jit_compile=True)
@@ -251,8 +250,7 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
         norm = tf.linalg.global_norm(gradients)
         if recipe.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, recipe.clip_norm, use_norm=norm)
-        scale = optimizer.loss_scale(state.optimizer)
-        state.optimizer.apply([gradient * scale for gradient in gradients], trained)
+        state.optimizer.apply(optimizer.scaled(state.optimizer, gradients), trained)
         if replicas > 1 and state.moving and not compute.synchronized_batch_norm:
             # Each replica's statistics are of its own part of the batch. The mean of all is what a model ends with, and
             # what a checkpoint, which knows one value a variable, can give back.
