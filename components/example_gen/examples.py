@@ -6,7 +6,8 @@ import io
 import PIL.Image
 import tensorflow as tf
 
-from components.example_gen import index
+from components.example_gen import image_check, index
+from components.example_gen.rejected import Rejection
 from components.sharding import Keyed
 
 # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
@@ -21,11 +22,36 @@ class LabelledImage:
       image: the encoded image, as read.
       labels: indices into the vocabulary, at least one.
       source_id: the data set's own key, or None: a hash of the image then stands for it.
+      uri: the file it was read from, or None if that holds other images too.
     """
 
     image: bytes
     labels: tuple[int, ...]
     source_id: str | None = None
+    uri: str | None = None
+
+
+def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int) -> LabelledImage | Rejection:
+    """Returns `example` as it is written, with a checked image and an id, or why it is set aside.
+
+    Args:
+      example: as it was read.
+      content_hash: of its image as read. It is the id where the data have none, so that an id does not depend on how an
+        image is converted.
+      num_labels: size of the vocabulary.
+      max_pixels: height × width that is allowed.
+    """
+    source_id = content_hash if example.source_id is None else example.source_id
+    if not example.labels:
+        return Rejection(source_id, example.uri, "no_label", "it has no label")
+    if not all(0 <= label < num_labels for label in example.labels):
+        detail = f"labels {example.labels} outside the vocabulary of {num_labels} names"
+        return Rejection(source_id, example.uri, "unknown_label", detail)
+    try:
+        image = image_check.checked(example.image, max_pixels)
+    except image_check.RefusedError as error:
+        return Rejection(source_id, example.uri, error.reason, error.detail)
+    return dataclasses.replace(example, image=image, source_id=source_id)
 
 
 def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keyed:

@@ -8,7 +8,7 @@ import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 
-from components.example_gen.tfds_reader import TfdsDataset
+from components.example_gen.readers.tfds import TfdsDataset
 
 
 @pytest.fixture(scope="session")

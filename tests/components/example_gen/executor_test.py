@@ -12,12 +12,11 @@ import tensorflow_datasets as tfds
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
-from tfx.utils import json_utils
 
 import components
 from components import storage
-from components.example_gen import executor, index, tfds_reader, vocabulary
-from components.example_gen.tfds_reader import TfdsDataset
+from components.example_gen import executor, index, readers, vocabulary
+from components.example_gen.readers.tfds import Part, TfdsDataset
 
 # By its full name, which every Beam version knows.
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -78,23 +77,31 @@ def generate(tmp_path_factory):
         root: pathlib.Path | None = None,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
-        examples, rows, labels = standard_artifacts.Examples(), components.ExampleIndex(), components.LabelVocabulary()
-        examples.uri, rows.uri, labels.uri = (str(root / name) for name in ("examples", "index", "vocabulary"))
+        outputs = {
+            "examples": standard_artifacts.Examples(),
+            "index": components.ExampleIndex(),
+            "vocabulary": components.LabelVocabulary(),
+            "rejected": components.Rejected(),
+        }
+        for name, artifact in outputs.items():
+            artifact.uri = str(root / name)
         # Not by beam_pipeline_args, for which TFX packs itself up first, as for remote workers: seconds each time.
         context = base_beam_executor.BaseBeamExecutor.Context(
             make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
         )
         executor.Executor(context).Do(
             {},
-            {"examples": [examples], "index": [rows], "vocabulary": [labels]},
+            {name: [artifact] for name, artifact in outputs.items()},
             {
-                "dataset": json_utils.dumps(dataclasses.asdict(dataset)),
+                "dataset": readers.dumps(dataset),
                 "shards": shards,
+                "max_pixels": 1000,
+                "max_rejected": 0.01,
                 "fingerprint": "1",
                 "code_version": "1",
             },
         )
-        return Generated(examples, root / "index", root / "vocabulary")
+        return Generated(outputs["examples"], root / "index", root / "vocabulary")
 
     return run
 
@@ -232,12 +239,12 @@ def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zo
 def test_files_do_not_depend_on_who_reads_what(generate, generated, zoo, monkeypatch):
     def seven_parts(dataset, split):
         runs = tfds.even_splits(dataset.splits[split], min(7, SIZES[split]))
-        return [tfds_reader.Part(split, run) for run in reversed(runs)]
+        return [Part(split, run) for run in reversed(runs)]
 
-    monkeypatch.setattr(tfds_reader, "parts", seven_parts)
+    monkeypatch.setattr(TfdsDataset, "parts", seven_parts)
     files = generate(zoo, shards=4).files()
     assert files == generated.files()
-    assert len(files) == 3 * 4 * 2 + 1
+    assert len(files) == 3 * 4 * 3 + 3
 
 
 @pytest.mark.slow
@@ -259,7 +266,9 @@ def test_what_occurs_twice(generate, prepare, picture, id_key):
     rows = [{"image": picture(value), "labels": [0], "name": name} for value, name in pairs]
     dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key=id_key)
     source_id = "m" if id_key else index.content_hash(picture(0))
-    message = f"source_id: '{source_id}' occurs twice in .*/Split-train; set id_key to a feature that is unique"
+    message = (
+        f"max_rejected: 1 of 3 images cannot be taken.*: 1 duplicate_id \\({source_id}: another image of this split"
+    )
     with pytest.raises(ValueError, match=message):
         generate(dataset, shards=3)
 
@@ -267,7 +276,7 @@ def test_what_occurs_twice(generate, prepare, picture, id_key):
 def test_an_example_without_a_label_is_named(generate, prepare, picture):
     rows = [{"image": picture(i), "labels": [2] * (i != 3), "name": f"n{i}"} for i in range(5)]
     dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key="name")
-    with pytest.raises(ValueError, match=r"example 'n3': labels \(\) outside the vocabulary of 3 names"):
+    with pytest.raises(ValueError, match=r"1 of 5 images .* 1 no_label \(n3: it has no label\)"):
         generate(dataset)
 
 
