@@ -10,9 +10,6 @@ from components.example_gen import image_check, index
 from components.example_gen.rejected import Rejection
 from components.sharding import Keyed
 
-# An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-_FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
-
 
 @dataclasses.dataclass(frozen=True)
 class LabelledImage:
@@ -31,7 +28,19 @@ class LabelledImage:
     uri: str | None = None
 
 
-def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int) -> LabelledImage | Rejection:
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is known of an encoded image: format (jpeg or png), height and width in pixels, hash of its bytes."""
+
+    format: str
+    height: int
+    width: int
+    content_hash: str
+
+
+def taken(
+    example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int
+) -> tuple[LabelledImage, Facts] | Rejection:
     """Returns `example` as it is written, with a checked image and an id, or why it is set aside.
 
     Args:
@@ -51,25 +60,34 @@ def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels
         image = image_check.checked(example.image, max_pixels)
     except image_check.RefusedError as error:
         return Rejection(source_id, example.uri, error.reason, error.detail)
-    return dataclasses.replace(example, image=image, source_id=source_id)
+    if image.encoded is not example.image:
+        content_hash = index.content_hash(image.encoded)
+    facts = Facts(image.format, image.height, image.width, content_hash)
+    return dataclasses.replace(example, image=image.encoded, source_id=source_id), facts
 
 
-def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keyed:
+def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...], facts: Facts | None = None) -> Keyed:
     """Returns the record and the index row of `example`.
+
+    Args:
+      example: a JPEG or PNG with its labels.
+      split: of ours.
+      names: of all labels.
+      facts: of its image; None: they are looked up.
 
     Raises:
       ValueError: it has no label, or one outside `names`; its image is neither a JPEG nor a PNG.
     """
-    content_hash = index.content_hash(example.image)
-    source_id = content_hash if example.source_id is None else example.source_id
+    if facts is None:
+        facts = _facts(example)
+    source_id = facts.content_hash if example.source_id is None else example.source_id
     if not example.labels or not all(0 <= label < len(names) for label in example.labels):
         raise ValueError(f"example {source_id!r}: labels {example.labels} outside the vocabulary of {len(names)} names")
-    image_format, height, width = _header(example.image, source_id)
     features = {
         "image/encoded": _bytes([example.image]),
-        "image/format": _bytes([image_format.encode()]),
-        "image/height": _ints([height]),
-        "image/width": _ints([width]),
+        "image/format": _bytes([facts.format.encode()]),
+        "image/height": _ints([facts.height]),
+        "image/width": _ints([facts.width]),
         "image/class/label": _ints(example.labels),
         "image/class/text": _bytes([names[label].encode() for label in example.labels]),
         "image/source_id": _bytes([source_id.encode()]),
@@ -80,11 +98,11 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keye
         "key": key,
         "labels": list(example.labels),
         "split": split,
-        "format": image_format,
-        "height": height,
-        "width": width,
+        "format": facts.format,
+        "height": facts.height,
+        "width": facts.width,
         "bytes": len(example.image),
-        "content_hash": content_hash,
+        "content_hash": facts.content_hash,
     }
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
@@ -96,16 +114,18 @@ def source_id_of(record: bytes) -> str:
     return tf.train.Example.FromString(record).features.feature["image/source_id"].bytes_list.value[0].decode()
 
 
-def _header(image: bytes, source_id: str) -> tuple[str, int, int]:
-    """Returns format, height and width without decoding a pixel."""
+def _facts(example: LabelledImage) -> Facts:
+    """Looks up what the header says, without decoding a pixel."""
+    content_hash = index.content_hash(example.image)
+    name = f"example {content_hash if example.source_id is None else example.source_id!r}"
     try:
-        with PIL.Image.open(io.BytesIO(image)) as header:
+        with PIL.Image.open(io.BytesIO(example.image)) as header:
             image_format, (width, height) = header.format, header.size
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"example {source_id!r}: its {len(image)} bytes are not a readable image ({error})") from error
-    if image_format not in _FORMATS:
-        raise ValueError(f"example {source_id!r}: its format is {image_format}; allowed are JPEG and PNG")
-    return _FORMATS[image_format], height, width
+        raise ValueError(f"{name}: its {len(example.image)} bytes are not a readable image ({error})") from error
+    if image_format not in image_check.FORMATS:
+        raise ValueError(f"{name}: its format is {image_format}; allowed are JPEG and PNG")
+    return Facts(image_check.FORMATS[image_format], height, width, content_hash)
 
 
 def _bytes(values) -> tf.train.Feature:

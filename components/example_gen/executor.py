@@ -1,5 +1,6 @@
 """Reads a data set and writes Examples, their index, the vocabulary, and what was rejected."""
 
+import itertools
 import logging
 import os
 from collections.abc import Iterator
@@ -13,8 +14,11 @@ from tfx.types import artifact_utils
 
 from components import sharding, storage
 from components.example_gen import examples, index, readers, rejected, report, vocabulary
+from components.example_gen.ahead import ahead
 from components.example_gen.readers.reader import Part, Reader
 from components.example_gen.rejected import Rejection
+
+_THREADS = 2  # that check images: decoding leaves the interpreter, and each may hold a large image
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -74,17 +78,23 @@ class _Read(beam.DoFn):
             yield beam.pvalue.TaggedOutput(split, (shard, chunk))
 
     def _items(self, part: Part) -> Iterator[tuple[str, sharding.Keyed]]:
-        for item in self._reader.read(part):
-            is_read = isinstance(item, examples.LabelledImage)
-            content_hash = index.content_hash(item.image if is_read else item.source_id.encode())
-            splits = part.splits_of(content_hash)
-            if is_read and splits:
-                item = examples.taken(item, content_hash, len(self._names), self._max_pixels)
-            for split in splits:
-                if isinstance(item, Rejection):
-                    yield split, _set_aside(item, split)
-                else:
-                    yield split, examples.keyed(item, split=split, names=self._names)
+        checked = ahead(lambda item: list(self._checked(part, item)), self._reader.read(part), _THREADS)
+        return itertools.chain.from_iterable(checked)
+
+    def _checked(self, part: Part, item: examples.LabelledImage | Rejection) -> Iterator[tuple[str, sharding.Keyed]]:
+        """Yields `item` for each split it belongs to."""
+        is_image = isinstance(item, examples.LabelledImage)
+        content_hash = index.content_hash(item.image if is_image else item.source_id.encode())
+        splits = part.splits_of(content_hash)
+        if not splits:
+            return
+        taken = examples.taken(item, content_hash, len(self._names), self._max_pixels) if is_image else item
+        for split in splits:
+            if isinstance(taken, Rejection):
+                yield split, _set_aside(taken, split)
+            else:
+                example, facts = taken
+                yield split, examples.keyed(example, split=split, names=self._names, facts=facts)
 
 
 def _set_aside(rejection: Rejection, split: str) -> sharding.Keyed:

@@ -14,6 +14,7 @@ What TensorFlow would show wrongly or not at all is converted to what a viewer s
   animation, the high byte of 16 bits, print colours (CMYK) by PIL's formula.
 """
 
+import dataclasses
 import io
 import re
 
@@ -28,7 +29,8 @@ MOST_PIXELS = 178_956_970
 # No other plugin of PIL is ever entered: some of them start programs (EPS), or read what hardly anybody has tested.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 _ORIENTATION = 0x0112
-_JPEG = ("JPEG", "MPO")  # an MPO is a JPEG with more pictures behind the first
+# An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
+FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 
 
 class RefusedError(ValueError):
@@ -39,7 +41,17 @@ class RefusedError(ValueError):
         self.reason, self.detail = reason, detail
 
 
-def checked(image: bytes, max_pixels: int) -> bytes:
+@dataclasses.dataclass(frozen=True)
+class Image:
+    """A JPEG or PNG that can be written: `format` is jpeg or png; height and width in pixels."""
+
+    encoded: bytes
+    format: str
+    height: int
+    width: int
+
+
+def checked(image: bytes, max_pixels: int) -> Image:
     """Returns `image` itself, or the JPEG or PNG that takes its place.
 
     Args:
@@ -66,7 +78,7 @@ def checked(image: bytes, max_pixels: int) -> bytes:
     if converted is not None:
         return converted
     _decode(image, header.format, (height, width))
-    return image
+    return Image(image, FORMATS[header.format], height, width)
 
 
 def _opened(image: bytes) -> PIL.Image.Image:
@@ -81,10 +93,10 @@ def _opened(image: bytes) -> PIL.Image.Image:
         raise _refusal(error) from error
 
 
-def _converted(image: PIL.Image.Image) -> bytes | None:
+def _converted(image: PIL.Image.Image) -> Image | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
     turned = _is_turned(image)
-    if image.format in _JPEG and image.mode != "CMYK":
+    if FORMATS.get(image.format) == "jpeg" and image.mode != "CMYK":
         if not turned:
             return None
         return _encoded(PIL.ImageOps.exif_transpose(image), "JPEG", quality=95, subsampling=0)
@@ -122,16 +134,16 @@ def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
-def _encoded(image: PIL.Image.Image, image_format: str, **options) -> bytes:
+def _encoded(image: PIL.Image.Image, image_format: str, **options) -> Image:
     file = io.BytesIO()
     image.save(file, image_format, **options)
-    return file.getvalue()
+    return Image(file.getvalue(), FORMATS[image_format], image.height, image.width)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
     """Raises RefusedError unless TensorFlow decodes a JPEG or PNG to the (height, width) that its header says."""
     try:
-        if image_format in _JPEG:
+        if FORMATS[image_format] == "jpeg":
             found = tf.io.decode_jpeg(image, channels=3, ratio=8, dct_method="INTEGER_FAST").shape
             expected = tuple(-(-side // 8) for side in shape)
         else:

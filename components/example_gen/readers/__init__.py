@@ -32,7 +32,7 @@ def of(settings: Mapping[str, Any]) -> Reader:
 def dumps(reader: Reader) -> str:
     """Returns `reader` as JSON that `loads` reads."""
     (kind,) = (kind for kind, cls in KINDS.items() if type(reader) is cls)
-    return json.dumps({"kind": kind, **dataclasses.asdict(reader)}, sort_keys=True)
+    return json.dumps({"kind": kind, **dataclasses.asdict(reader)})
 
 
 def loads(text: str) -> Reader:

@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from components import storage
 from components.example_gen import splits, vocabulary
+from components.example_gen.ahead import ahead
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import listing, reader
 from components.example_gen.readers.reader import Contents, Reader
@@ -27,6 +28,7 @@ from components.example_gen.rejected import Rejection
 _MOST_BYTES = 1 << 30
 _PART_BYTES = 64 << 20
 _PART_FILES = 4096
+_THREADS = 8  # that read: an object store answers after tens of milliseconds, to each of them
 
 SCHEMA = pa.schema(
     [
@@ -87,19 +89,21 @@ class FileReader(Reader):
                 path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
                 storage.write_table(path, piece)
                 parts.append(Part(path, own, rules))
-        return Contents(labels, sizes, parts)
+        return Contents(labels, {ours: sizes[ours] for ours in rules}, parts)
 
     def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
-        for row in storage.read_table(part.path).to_pylist():
-            source_id, uri = row["source_id"], row["uri"]
-            if row["refused"] is not None:
-                yield Rejection(source_id, uri, *row["refused"].split(": ", 1))
-                continue
-            try:
-                yield LabelledImage(read_bytes(uri), tuple(row["labels"]), source_id, uri)
-            except (OSError, tf.errors.OpError) as error:
-                yield Rejection(source_id, uri, "unreadable", getattr(error, "strerror", None) or str(error))
+        return ahead(_read, storage.read_table(part.path).to_pylist(), _THREADS)
+
+
+def _read(row: dict) -> LabelledImage | Rejection:
+    source_id, uri = row["source_id"], row["uri"]
+    if row["refused"] is not None:
+        return Rejection(source_id, uri, *row["refused"].split(": ", 1))
+    try:
+        return LabelledImage(read_bytes(uri), tuple(row["labels"]), source_id, uri)
+    except (OSError, tf.errors.OpError) as error:
+        return Rejection(source_id, uri, "unreadable", getattr(error, "strerror", None) or str(error))
 
 
 def read_bytes(uri: str) -> bytes:

@@ -1,25 +1,15 @@
 """The ExampleGen on TFDS data sets that are prepared here: from the pictures to the files of the three artifacts."""
 
 import dataclasses
-import hashlib
-import pathlib
-import re
 
-import apache_beam as beam
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import standard_artifacts
 
-import components
 from components import storage
-from components.example_gen import executor, index, readers, vocabulary
+from components.example_gen import index, vocabulary
 from components.example_gen.readers.tfds import Part, TfdsDataset
 
-# By its full name, which every Beam version knows.
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 NAMES = ["cat", "dog, wet", "emu"]
 FEATURES = {
     "image": tfds.features.Image(shape=(None, None, 3)),
@@ -29,81 +19,6 @@ FEATURES = {
 PARENTS = {"dog, wet": ["pet", "mammal"], "emu": ["bird"]}
 SIZES = {"train": 23, "eval": 5, "test": 1}
 SPLITS = {"train": "train", "eval": "validation[:5]", "test": "validation[-1:]"}
-
-
-@dataclasses.dataclass
-class Generated:
-    """What the ExampleGen left."""
-
-    examples: standard_artifacts.Examples
-    index: pathlib.Path
-    vocabulary: pathlib.Path
-
-    def shards(self, split: str) -> list[list[dict[str, list]]]:
-        """Shard → record → feature → values, read as the names of the files say."""
-        paths = storage.files(self.examples.path(split=split))
-        pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
-        numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
-        assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
-        return [[features_of(record) for record in storage.read_records(path)] for path in paths]
-
-    def index_shards(self, split: str) -> list[list[dict]]:
-        return [
-            storage.read_table(path).to_pylist()
-            for path in storage.files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
-        ]
-
-    def files(self) -> dict[str, str]:
-        """Path → hash of its content, of all files of all artifacts."""
-        root = self.vocabulary.parent
-        return {
-            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in root.rglob("*")
-            if path.is_file()
-        }
-
-
-def features_of(record: bytes) -> dict[str, list]:
-    features = tf.train.Example.FromString(record).features.feature
-    return {name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in features.items()}
-
-
-@pytest.fixture(scope="module")
-def generate(tmp_path_factory):
-    def run(
-        dataset: TfdsDataset,
-        shards: int = 0,
-        beam_arguments: tuple[str, ...] = (),
-        root: pathlib.Path | None = None,
-    ) -> Generated:
-        root = root or tmp_path_factory.mktemp("run")
-        outputs = {
-            "examples": standard_artifacts.Examples(),
-            "index": components.ExampleIndex(),
-            "vocabulary": components.LabelVocabulary(),
-            "rejected": components.Rejected(),
-        }
-        for name, artifact in outputs.items():
-            artifact.uri = str(root / name)
-        # Not by beam_pipeline_args, for which TFX packs itself up first, as for remote workers: seconds each time.
-        context = base_beam_executor.BaseBeamExecutor.Context(
-            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
-        )
-        executor.Executor(context).Do(
-            {},
-            {name: [artifact] for name, artifact in outputs.items()},
-            {
-                "dataset": readers.dumps(dataset),
-                "shards": shards,
-                "max_pixels": 1000,
-                "max_rejected": 0.01,
-                "fingerprint": "1",
-                "code_version": "1",
-            },
-        )
-        return Generated(outputs["examples"], root / "index", root / "vocabulary")
-
-    return run
 
 
 def rows_of(picture, split: str, count: int) -> list[dict]:
@@ -131,7 +46,7 @@ def zoo(prepare, rows) -> TfdsDataset:
 
 
 @pytest.fixture(scope="module")
-def generated(generate, zoo) -> Generated:
+def generated(generate, zoo):
     """In four shards."""
     return generate(zoo, shards=4)
 
