@@ -1,7 +1,7 @@
 """What an ExampleGen found, in two small files beside the index: examples a label and split, and a summary.
 
 `counts.csv` has a row a label: index, name, and a column a split. `summary.json` has, by split, the number of examples
-and the rejected ones by reason; and by pair of splits, how many images and how many ids stand in both.
+and the rejected ones by reason; and by pair of splits, how many different images and ids stand in both.
 """
 
 import csv
@@ -77,13 +77,8 @@ def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int
 
 def warnings(found: Mapping) -> list[str]:
     """Returns what a summary says that a user should know, a line each."""
-    words = {"same_image": "an exact duplicate", "same_id": "the id of another example"}
-    return [
-        f"{count} examples have {words[kind]} across the splits {pair}"
-        for kind in words
-        for pair, count in found[kind].items()
-        if count
-    ]
+    words = {"same_image": "images are in both splits, byte for byte", "same_id": "ids are in both splits"}
+    return [f"{pair}: {count} {words[kind]}" for kind in words for pair, count in found[kind].items() if count]
 
 
 def dumps(found: Mapping) -> str:
