@@ -153,7 +153,10 @@ def _remote(root: str) -> Iterator[File]:
 
 
 def _matches(pattern: str) -> Iterator[tuple[str, int, int]]:
-    (match,) = filesystems.FileSystems.match([pattern])
+    try:
+        (match,) = filesystems.FileSystems.match([pattern])
+    except filesystems.BeamIOError as error:
+        raise ValueError(f"{pattern!r} cannot be listed: {error}") from error
     for metadata in match.metadata_list:
         changed = int((metadata.last_updated_in_seconds or 0) * 1e9)
         yield metadata.path, metadata.size_in_bytes, changed

@@ -79,7 +79,8 @@ def _read(path: str, own: str | None) -> list[_Row]:
         raise ValueError(f"uris: {path!r} cannot be read: {error}") from error
     texts: dict[str, str] = {}
     for number, line in enumerate(lines, 1):
-        text, tab, label = (part.strip() for part in line.partition("\t"))
+        text, tab, label = line.partition("\t")
+        text, label = text.strip(), label.strip()
         if not text or text.startswith("#"):
             continue
         label = label if tab else posixpath.basename(posixpath.dirname(text))
