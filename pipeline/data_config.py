@@ -4,10 +4,17 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from components.example_gen import splits
 from trainer.strict import Strict
 
 Split = Literal["train", "eval", "test"]
-Share = Annotated[float, pydantic.Field(gt=0, lt=1)]
+
+
+def _name_or_share(value: Any) -> str | float:
+    # Before the union is tried, whose own errors name its members and not the key.
+    if not isinstance(value, str) and not (isinstance(value, float) and 0 < value < 1):
+        raise ValueError("must be a name, such as train or train[:90%], or a share, such as 0.8")
+    return value
 
 
 class _Data(Strict):
@@ -39,6 +46,31 @@ class _Data(Strict):
         return self.model_dump(exclude={"max_pixels", "max_rejected"})
 
 
+class _SplitData(_Data):
+    """What all kinds but TFDS's have.
+
+    Attributes:
+      splits: our train, eval and test: names of the data's own splits, or a part of one by the hash of the images
+        (train[:90%]); or shares of all images (0.8), by that hash.
+    """
+
+    splits: dict[Split, Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
+
+    @pydantic.model_validator(mode="after")
+    def _rules(self) -> "_SplitData":
+        splits.rules(self.splits)
+        return self
+
+
+class _PatternData(_SplitData):
+    """Those whose path has {split} in it where the name of a split stands."""
+
+    @pydantic.model_validator(mode="after")
+    def _place(self) -> "_PatternData":
+        splits.own_in(kind_of(self), self.location, self.splits)
+        return self
+
+
 class TfdsData(_Data):
     """A prepared TFDS data set.
 
@@ -57,31 +89,29 @@ class TfdsData(_Data):
     id_key: str | None = None
 
 
-class FolderData(_Data):
+class FolderData(_SplitData):
     """A folder of images, with a folder a class; see `components.example_gen.readers.folder`.
 
     Attributes:
       folder: path or URI.
-      splits: folders in it, such as train, or a part of one by content hash, train[:90%]; or shares such as 0.8.
+      splits: names are folders in it, which hold the class folders.
     """
 
     folder: str
-    splits: dict[Split, str] | dict[Split, Share]
 
 
-class ManifestData(_Data):
+class ManifestData(_SplitData):
     """A CSV or Parquet file with a row an image; see `components.example_gen.readers.manifest`.
 
     Attributes:
       manifest: path or URI of a .csv, .tsv or .parquet file.
-      splits: values of the column `split_key`, as with a folder, or shares.
+      splits: names are values of the column `split_key`.
       image_key, label_key, split_key, id_key: columns; without an id_key the path identifies an image.
       separator: of several labels in a text; null: one label.
       names: a file with the label names in their order; null: those of the manifest, sorted.
     """
 
     manifest: str
-    splits: dict[Split, str] | dict[Split, Share]
     image_key: str = "path"
     label_key: str = "label"
     separator: str | None = pydantic.Field(None, min_length=1)
@@ -99,12 +129,12 @@ class ManifestData(_Data):
         return self
 
 
-class RecordsData(_Data):
+class RecordsData(_PatternData):
     """TFRecords of other origin; see `components.example_gen.readers.tfrecords`.
 
     Attributes:
       tfrecords: glob pattern; with {split} in it for splits of the data's own.
-      splits: what takes the place of {split}, as with a folder, or shares.
+      splits: names take the place of {split}.
       compression: of the files.
       image_key, label_key, id_key: features; without an id_key a hash of the image identifies it.
       names: a file with the label names in their order; needed if the labels are integers.
@@ -112,7 +142,6 @@ class RecordsData(_Data):
     """
 
     tfrecords: str
-    splits: dict[Split, str] | dict[Split, Share]
     compression: Literal["none", "gzip", "zlib"] = "gzip"
     image_key: str = "image/encoded"
     label_key: str = "image/class/label"
@@ -121,16 +150,15 @@ class RecordsData(_Data):
     several_labels: bool = False
 
 
-class UriData(_Data):
+class UriData(_PatternData):
     """A text file with `URI` or `URI<TAB>label` a line; see `components.example_gen.readers.uris`.
 
     Attributes:
       uris: path or URI of the list; with {split} in it for a list a split.
-      splits: what takes the place of {split}, as with a folder, or shares.
+      splits: names take the place of {split}.
     """
 
     uris: str
-    splits: dict[Split, str] | dict[Split, Share]
 
 
 _KINDS = {
