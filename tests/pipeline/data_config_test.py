@@ -2,6 +2,7 @@
 
 import pathlib
 
+import pydantic
 import pytest
 import yaml
 
@@ -107,3 +108,12 @@ def test_mistakes(load, source, message):
     with pytest.raises(ValueError, match=message) as error:
         load(source)
     assert len(str(error.value).splitlines()) <= 2
+
+
+def test_the_readme_shows_each_kind_as_it_is_taken():
+    readme = pathlib.Path(pipeline.__file__).parent.parent / "README.md"
+    lines = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
+    shown = [pydantic.TypeAdapter(data_config.Data).validate_python(yaml.safe_load(line)) for line in lines]
+    assert {data_config.kind_of(data) for data in shown} == set(readers.KINDS)
+    for data in shown:
+        readers.of(data.reader_settings())
