@@ -132,12 +132,10 @@ def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | Non
 
     What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it.
     """
-    uris, refused = [], []
-    for path in paths:
-        free = listing.is_remote(path) or posixpath.isabs(path)
-        uris.append(listing.join(base, path))
-        refused.append(None if free or not listing.leaves(base, path) else f"outside_root: it leads out of {base}")
-    return uris, refused
+    free = [listing.is_remote(path) or posixpath.isabs(path) for path in paths]
+    leaving = iter(listing.leaving(base, (path for path, is_free in zip(paths, free, strict=True) if not is_free)))
+    refused = [f"outside_root: it leads out of {base}" if not is_free and next(leaving) else None for is_free in free]
+    return [listing.join(base, path) for path in paths], refused
 
 
 def _pieces(rows: pa.Table) -> Iterator[pa.Table]:

@@ -1,6 +1,7 @@
 """What is known of files without opening them: names, sizes, and when they changed."""
 
 import dataclasses
+import functools
 import hashlib
 import os
 import posixpath
@@ -40,15 +41,26 @@ def join(base: str, path: str) -> str:
     return path if is_remote(path) else posixpath.join(base, path)
 
 
-def leaves(root: str, path: str) -> bool:
-    """Returns whether the relative `path` leads out of the folder `root`, by its dots or by a symbolic link."""
-    normal = posixpath.normpath(path)
-    if normal == ".." or normal.startswith("../"):
-        return True
-    if is_remote(root):
-        return False
-    whole = os.path.realpath(root)
-    return os.path.commonpath([whole, os.path.realpath(os.path.join(root, path))]) != whole
+def leaving(root: str, paths: Iterable[str]) -> list[bool]:
+    """Returns which of the relative `paths` lead out of the folder `root`, by their dots or by a symbolic link."""
+    whole = None if is_remote(root) else os.path.realpath(root)
+
+    def is_outside(path: str) -> bool:
+        return os.path.commonpath([whole, os.path.realpath(os.path.join(root, path))]) != whole
+
+    # To resolve a path costs a call of the system for each folder in it: once a folder is enough.
+    is_folder_outside = functools.cache(is_outside)
+
+    def leaves(path: str) -> bool:
+        normal = posixpath.normpath(path)
+        if normal == ".." or normal.startswith("../"):
+            return True
+        if whole is None:
+            return False
+        is_link = os.path.islink(os.path.join(root, path))
+        return is_folder_outside(posixpath.dirname(path)) or (is_link and is_outside(path))
+
+    return [leaves(path) for path in paths]
 
 
 def below(root: str) -> list[File]:
@@ -124,7 +136,7 @@ def _local(root: str, folder: str) -> Iterator[File]:
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _local(root, path)
-        elif entry.is_symlink() and (leaves(root, path) or os.path.isdir(os.path.join(root, path))):
+        elif entry.is_symlink() and (leaving(root, [path])[0] or os.path.isdir(os.path.join(root, path))):
             yield File(path, 0, 0, "outside_root: a symbolic link out of the folder, or to a folder")
         else:
             yield _file(os.path.join(root, path), path)

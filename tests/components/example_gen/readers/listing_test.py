@@ -56,8 +56,17 @@ def test_a_name_that_is_no_text(tmp_path):
     [("a", False), ("a/../b", False), ("..", True), ("a/../../b", True), ("..a/b", False), ("a/./b", False)],
 )
 def test_paths_that_leave(root, path, leaves):
-    assert listing.leaves(root, path) is leaves
-    assert listing.leaves("gs://bucket/x", path) is leaves
+    assert listing.leaving(root, [path, "a"]) == [leaves, False]
+    assert listing.leaving("gs://bucket/x", [path]) == [leaves]
+
+
+def test_links_that_leave(root, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside")
+    (outside / "x").write_bytes(b"x")
+    for name, to in {"file": outside / "x", "folder": outside, "inside": "b", "a/up": "..", "a/out": "../.."}.items():
+        os.symlink(to, f"{root}/{name}")
+    paths = ["file", "folder", "folder/x", "inside/2", "a/up/1", "a/out/1", "inside/../1", "folder/../x", "b/2"]
+    assert listing.leaving(root, paths) == [True, True, True, False, False, True, False, True, False]
 
 
 def test_fingerprints():
