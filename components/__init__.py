@@ -8,6 +8,7 @@ _MODULE_OF = {
     "LabelPrior": "components.artifacts",
     "LabelVocabulary": "components.artifacts",
     "Predictions": "components.artifacts",
+    "Rejected": "components.artifacts",
     "ResamplePlan": "components.artifacts",
     "Evaluator": "components.evaluator.component",
     "ImportanceResampler": "components.importance_resampler.component",

@@ -9,7 +9,8 @@ from tfx.types import artifact
 class ExampleIndex(artifact.Artifact):
     """What is known of each example without its pixels: `Split-<name>/index-*.parquet`.
 
-    Its files are aligned with the Examples' shards. See `components.example_gen.index` for the columns.
+    Its files are aligned with the Examples' shards. See `components.example_gen.index` for the columns. Beside them:
+    `counts.csv`, examples a label and split, and `summary.json`; see `components.example_gen.report`.
     """
 
     TYPE_NAME = "components.ExampleIndex"
@@ -19,6 +20,15 @@ class LabelVocabulary(artifact.Artifact):
     """The label space: `labels.csv`. See `components.example_gen.vocabulary`."""
 
     TYPE_NAME = "components.LabelVocabulary"
+
+
+class Rejected(artifact.Artifact):
+    """What could not be taken, with the reasons: `Split-<name>/rejected-*.parquet`.
+
+    See `components.example_gen.rejected`.
+    """
+
+    TYPE_NAME = "components.Rejected"
 
 
 class Predictions(artifact.Artifact):

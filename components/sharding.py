@@ -5,8 +5,8 @@ in chunks, because a Beam element costs far more than a record.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import apache_beam as beam
 
@@ -14,6 +14,8 @@ from components import storage
 
 _CHUNK_BYTES = 4 << 20
 RECORD_STEM = "data_tfrecord"  # the name that TFX's own ExampleGens give
+
+Place = TypeVar("Place", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,16 +34,20 @@ def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
 
 def into_chunks(records: Iterable[Keyed], shards: int) -> Iterator[tuple[int, list[Keyed]]]:
     """Yields `records` as (shard, chunk) elements of a few megabytes each."""
-    chunks: dict[int, list[Keyed]] = {}
-    sizes: dict[int, int] = {}
-    # A sink of its own for each shard would hold shards × chunk bytes: the largest goes whenever the sum is too much.
+    return placed_into_chunks((item.key % shards, item) for item in records)
+
+
+def placed_into_chunks(records: Iterable[tuple[Place, Keyed]]) -> Iterator[tuple[Place, list[Keyed]]]:
+    """Yields (place, record) pairs, of any kind of place, as (place, chunk) elements of a few megabytes each."""
+    chunks: dict[Place, list[Keyed]] = {}
+    sizes: dict[Place, int] = {}
+    # A sink of its own for each place would hold places × chunk bytes: the largest goes whenever the sum is too much.
     held = 0
-    for item in records:
-        shard = item.key % shards
-        chunks.setdefault(shard, []).append(item)
-        sizes[shard] = sizes.get(shard, 0) + len(item.record)
+    for place, item in records:
+        chunks.setdefault(place, []).append(item)
+        sizes[place] = sizes.get(place, 0) + len(item.record)
         held += len(item.record)
-        if held > 8 * _CHUNK_BYTES or sizes[shard] > _CHUNK_BYTES:
+        if held > 8 * _CHUNK_BYTES or sizes[place] > _CHUNK_BYTES:
             largest = max(sizes, key=sizes.__getitem__)
             held -= sizes.pop(largest)
             yield largest, chunks.pop(largest)

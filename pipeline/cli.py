@@ -146,14 +146,14 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
 
     with _interruption(console):
         with logs.waiting(console, "starting"):
-            from components.example_gen import tfds_reader
+            from components.example_gen import readers
             from pipeline import display, local_runner, pipeline, record, summary
             from trainer import checkpoints, progress
 
             datasets = [settings.source, *(target.data for target in settings.targets.values())]
         for dataset in datasets:
-            with logs.waiting(console, f"preparing {dataset.dataset}"):
-                tfds_reader.prepare(pipeline.reader(dataset))
+            with logs.waiting(console, f"preparing {dataset.location}"):
+                readers.of(dataset.reader_settings()).prepare()
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = display.Display(console)
         try:

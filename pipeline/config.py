@@ -9,6 +9,7 @@ from typing import Any, Literal
 import pydantic
 import yaml
 
+from pipeline.data_config import Data
 from trainer.models import Backbone, Image
 from trainer.recipes import Checkpoint, Compute, Recipe
 from trainer.strict import Strict
@@ -22,33 +23,6 @@ Arm = Literal[
     "emd_subset",
     "weighted_loss",
 ]
-Split = Literal["train", "eval", "test"]
-
-
-class Dataset(Strict):
-    """A prepared TFDS data set.
-
-    Attributes:
-      dataset: a TFDS name, such as cifar10 or oxford_iiit_pet:4.*.*, or printed_glyphs or handwritten_digits.
-      splits: our train, eval and test, as TFDS split expressions; train and eval are needed.
-      data_dir: where it is prepared; null is TFDS's default.
-      image_key, label_key, id_key: features; without an id_key a hash of the image identifies it.
-    """
-
-    dataset: str
-    splits: dict[Split, str]
-    data_dir: str | None = None
-    image_key: str = "image"
-    label_key: str = "label"
-    id_key: str | None = None
-
-    @pydantic.field_validator("splits")
-    @classmethod
-    def _splits(cls, value: dict[str, str]) -> dict[str, str]:
-        missing = {"train", "eval"} - set(value)
-        if missing:
-            raise ValueError(f"lacks {' and '.join(sorted(missing))}; train and eval are needed, test is optional")
-        return value
 
 
 class Evaluation(Strict):
@@ -76,7 +50,7 @@ class Target(Strict):
       evaluation: when a model is good enough to be pushed.
     """
 
-    data: Dataset
+    data: Data
     arms: list[Arm] = pydantic.Field(min_length=1)
     push: Arm | None = None
     label_subset: list[str] = []
@@ -165,7 +139,7 @@ class Config(Strict):
     image: Image
     backbone: Backbone
     compute: Compute = Compute()
-    source: Dataset
+    source: Data
     classifier: Recipe
     pretrain: Recipe
     finetune: Recipe
@@ -242,11 +216,16 @@ def _override(content: dict[str, Any], override: str) -> None:
 
 
 def _line(entry: dict[str, Any]) -> str:
-    where = ".".join(str(key) for key in entry["loc"] if key != "[key]")
+    where = ".".join(str(key) for key in entry["loc"] if not _is_inner(key))
     message = entry["msg"].removeprefix("Value error, ")
     value = entry["input"]
     shown = "" if isinstance(value, dict) or entry["type"] == "missing" else f"{value!r}: "
     return f"{where}: {shown}{message[0].lower()}{message[1:]}" if where else message
+
+
+def _is_inner(key: str | int) -> bool:
+    """Returns whether pydantic put a step into a path that the file does not have: a kind of data, a key as a value."""
+    return isinstance(key, str) and key.startswith("[")
 
 
 class _Loader(yaml.SafeLoader):

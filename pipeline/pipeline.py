@@ -18,13 +18,14 @@ import schemas
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
 from components.evaluator.resolver import LastOtherBlessedModel
-from components.example_gen import tfds_reader
+from components.example_gen import readers
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from components.pusher.component import Pusher
-from pipeline.config import Arm, Config, Dataset, Target
+from pipeline.config import Arm, Config, Target
+from pipeline.data_config import Data
 from trainer.component import Trainer
 from trainer.recipes import Recipe
 
@@ -67,12 +68,6 @@ class ArmNodes:
     finetune: BaseNode
 
 
-def reader(dataset: Dataset) -> tfds_reader.TfdsDataset:
-    """Returns `dataset` as the ExampleGen takes it."""
-    fields = dataset.model_dump()
-    return tfds_reader.TfdsDataset(name=fields.pop("dataset"), **fields)
-
-
 def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `config`, whose artifacts, metadata and pushed models live under `workspace`.
 
@@ -94,8 +89,8 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         side = _side(name, TargetExampleGen, target.data)
         if side.several_labels:
             raise ValueError(
-                f"targets.{name}.data.label_key: {target.data.label_key!r} of {target.data.dataset!r} has several "
-                "labels an image, which only a source may have; name a feature that is a ClassLabel"
+                f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
+                "have; name another label_key, or other data"
             )
         adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
@@ -181,8 +176,11 @@ def local_beam_args() -> list[str]:
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
-def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
-    example_gen = example_gen_class(dataset=reader(dataset)).with_id(f"{name}-examples")
+def _side(name: str, example_gen_class: type, data: Data) -> Side:
+    reader = readers.of(data.reader_settings())
+    example_gen = example_gen_class(dataset=reader, max_pixels=data.max_pixels, max_rejected=data.max_rejected).with_id(
+        f"{name}-examples"
+    )
     statistics = tfx_components.StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=StatsOptions(feature_allowlist=_STATISTICS)
     ).with_id(f"{name}-statistics")
@@ -196,7 +194,7 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
     validator = tfx_components.ExampleValidator(
         statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]
     ).with_id(f"{name}-validation")
-    return Side(example_gen, statistics, schema, validator, tfds_reader.has_several_labels(reader(dataset)))
+    return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
 
 
 def _pretrain(

@@ -1,25 +1,25 @@
 """SourceExampleGen and TargetExampleGen."""
 
-import dataclasses
-
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.utils import json_utils
 
 from components import artifacts
 from components.code_version import code_version
-from components.example_gen import executor, tfds_reader
+from components.example_gen import executor, image_check, readers
+from components.example_gen.readers.reader import Reader
 
 
 class ExampleGenSpec(ComponentSpec):
     """What both ExampleGens take and give."""
 
     PARAMETERS = {
-        "dataset": ExecutionParameter(type=str),  # tfds_reader.TfdsDataset as JSON
+        "dataset": ExecutionParameter(type=str),  # a reader as JSON
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
-        "fingerprint": ExecutionParameter(type=str),  # of the data set's files: a part of the cache key, no more
+        "max_pixels": ExecutionParameter(type=int),
+        "max_rejected": ExecutionParameter(type=float),
+        "fingerprint": ExecutionParameter(type=str),  # of the data: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
     }
     INPUTS = {}
@@ -27,36 +27,54 @@ class ExampleGenSpec(ComponentSpec):
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "index": ChannelParameter(type=artifacts.ExampleIndex),
         "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+        "rejected": ChannelParameter(type=artifacts.Rejected),
     }
 
 
 class _ExampleGen(base_beam_component.BaseBeamComponent):
-    """Reads a prepared TFDS data set.
+    """Reads labelled images of any kind that `components.example_gen.readers` knows.
 
     Outputs: `examples`, gzip TFRecords of `tf.train.Example`s; `index`, a Parquet row an example, aligned with them;
-    `vocabulary`, the label names. The same data give the same files, whatever the Beam runner and its workers.
+    `vocabulary`, the label names; `rejected`, what could not be taken, with the reasons. The same data give the same
+    files, whatever the Beam runner and its workers.
 
     Args:
       dataset: what to read.
       shards: record files a split; 0 makes files of about 128 MB.
+      max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
+      max_rejected: share of the images that may be rejected; past it the run stops.
 
     Raises:
-      ValueError: the data set is unknown or not prepared.
+      ValueError: the data are not there, or an argument is out of its range.
     """
 
     SPEC_CLASS = ExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, *, dataset: tfds_reader.TfdsDataset, shards: int = 0):
+    def __init__(
+        self,
+        *,
+        dataset: Reader,
+        shards: int = 0,
+        max_pixels: int = image_check.MOST_PIXELS // 2,
+        max_rejected: float = 0.01,
+    ):
+        if not 0 < max_pixels <= image_check.MOST_PIXELS:
+            raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
+        if not 0 <= max_rejected <= 1:
+            raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
         super().__init__(
             spec=ExampleGenSpec(
-                dataset=json_utils.dumps(dataclasses.asdict(dataset)),
+                dataset=readers.dumps(dataset),
                 shards=shards,
-                fingerprint=tfds_reader.fingerprint(dataset),
+                max_pixels=max_pixels,
+                max_rejected=float(max_rejected),
+                fingerprint=dataset.fingerprint(),
                 code_version=code_version(executor.__name__),
                 examples=types.Channel(type=standard_artifacts.Examples),
                 index=types.Channel(type=artifacts.ExampleIndex),
                 vocabulary=types.Channel(type=artifacts.LabelVocabulary),
+                rejected=types.Channel(type=artifacts.Rejected),
             )
         )
 

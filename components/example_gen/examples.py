@@ -6,11 +6,9 @@ import io
 import PIL.Image
 import tensorflow as tf
 
-from components.example_gen import index
+from components.example_gen import image_check, index
+from components.example_gen.rejected import Rejection
 from components.sharding import Keyed
-
-# An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-_FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,29 +19,75 @@ class LabelledImage:
       image: the encoded image, as read.
       labels: indices into the vocabulary, at least one.
       source_id: the data set's own key, or None: a hash of the image then stands for it.
+      uri: the file it was read from, or None if that holds other images too.
     """
 
     image: bytes
     labels: tuple[int, ...]
     source_id: str | None = None
+    uri: str | None = None
 
 
-def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keyed:
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is known of an encoded image: format (jpeg or png), height and width in pixels, hash of its bytes."""
+
+    format: str
+    height: int
+    width: int
+    content_hash: str
+
+
+def taken(
+    example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int
+) -> tuple[LabelledImage, Facts] | Rejection:
+    """Returns `example` as it is written, with a checked image and an id, or why it is set aside.
+
+    Args:
+      example: as it was read.
+      content_hash: of its image as read. It is the id where the data have none, so that an id does not depend on how an
+        image is converted.
+      num_labels: size of the vocabulary.
+      max_pixels: height × width that is allowed.
+    """
+    source_id = content_hash if example.source_id is None else example.source_id
+    if not example.labels:
+        return Rejection(source_id, example.uri, "no_label", "it has no label")
+    if not all(0 <= label < num_labels for label in example.labels):
+        detail = f"labels {example.labels} outside the vocabulary of {num_labels} names"
+        return Rejection(source_id, example.uri, "unknown_label", detail)
+    try:
+        image = image_check.checked(example.image, max_pixels)
+    except image_check.RefusedError as error:
+        return Rejection(source_id, example.uri, error.reason, error.detail)
+    if image.encoded is not example.image:
+        content_hash = index.content_hash(image.encoded)
+    facts = Facts(image.format, image.height, image.width, content_hash)
+    return dataclasses.replace(example, image=image.encoded, source_id=source_id), facts
+
+
+def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...], facts: Facts | None = None) -> Keyed:
     """Returns the record and the index row of `example`.
+
+    Args:
+      example: a JPEG or PNG with its labels.
+      split: of ours.
+      names: of all labels.
+      facts: of its image; None: they are looked up.
 
     Raises:
       ValueError: it has no label, or one outside `names`; its image is neither a JPEG nor a PNG.
     """
-    content_hash = index.content_hash(example.image)
-    source_id = content_hash if example.source_id is None else example.source_id
+    if facts is None:
+        facts = _facts(example)
+    source_id = facts.content_hash if example.source_id is None else example.source_id
     if not example.labels or not all(0 <= label < len(names) for label in example.labels):
         raise ValueError(f"example {source_id!r}: labels {example.labels} outside the vocabulary of {len(names)} names")
-    image_format, height, width = _header(example.image, source_id)
     features = {
         "image/encoded": _bytes([example.image]),
-        "image/format": _bytes([image_format.encode()]),
-        "image/height": _ints([height]),
-        "image/width": _ints([width]),
+        "image/format": _bytes([facts.format.encode()]),
+        "image/height": _ints([facts.height]),
+        "image/width": _ints([facts.width]),
         "image/class/label": _ints(example.labels),
         "image/class/text": _bytes([names[label].encode() for label in example.labels]),
         "image/source_id": _bytes([source_id.encode()]),
@@ -54,11 +98,11 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keye
         "key": key,
         "labels": list(example.labels),
         "split": split,
-        "format": image_format,
-        "height": height,
-        "width": width,
+        "format": facts.format,
+        "height": facts.height,
+        "width": facts.width,
         "bytes": len(example.image),
-        "content_hash": content_hash,
+        "content_hash": facts.content_hash,
     }
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
@@ -70,16 +114,18 @@ def source_id_of(record: bytes) -> str:
     return tf.train.Example.FromString(record).features.feature["image/source_id"].bytes_list.value[0].decode()
 
 
-def _header(image: bytes, source_id: str) -> tuple[str, int, int]:
-    """Returns format, height and width without decoding a pixel."""
+def _facts(example: LabelledImage) -> Facts:
+    """Looks up what the header says, without decoding a pixel."""
+    content_hash = index.content_hash(example.image)
+    name = f"example {content_hash if example.source_id is None else example.source_id!r}"
     try:
-        with PIL.Image.open(io.BytesIO(image)) as header:
+        with PIL.Image.open(io.BytesIO(example.image)) as header:
             image_format, (width, height) = header.format, header.size
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"example {source_id!r}: its {len(image)} bytes are not a readable image ({error})") from error
-    if image_format not in _FORMATS:
-        raise ValueError(f"example {source_id!r}: its format is {image_format}; allowed are JPEG and PNG")
-    return _FORMATS[image_format], height, width
+        raise ValueError(f"{name}: its {len(example.image)} bytes are not a readable image ({error})") from error
+    if image_format not in image_check.FORMATS:
+        raise ValueError(f"{name}: its format is {image_format}; allowed are JPEG and PNG")
+    return Facts(image_check.FORMATS[image_format], height, width, content_hash)
 
 
 def _bytes(values) -> tf.train.Feature:

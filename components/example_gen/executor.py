@@ -1,16 +1,24 @@
-"""Reads a data set and writes Examples, their index and the vocabulary."""
+"""Reads a data set and writes Examples, their index, the vocabulary, and what was rejected."""
 
+import itertools
+import logging
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
-from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import examples, index, tfds_reader, vocabulary
+from components.example_gen import examples, index, readers, rejected, report, vocabulary
+from components.example_gen.ahead import ahead
+from components.example_gen.readers.reader import Part, Reader
+from components.example_gen.rejected import Rejection
+
+_THREADS = 2  # that check images: decoding leaves the interpreter, and each may hold a large image
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -22,58 +30,126 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        dataset = tfds_reader.TfdsDataset(**json_utils.loads(exec_properties["dataset"]))
-        tfds_reader.prepare(dataset)
-        labels = tfds_reader.read_vocabulary(dataset)
-        sizes = tfds_reader.sizes(dataset)
-
+        reader = readers.loads(exec_properties["dataset"])
+        reader.prepare()
         output = artifact_utils.get_single_instance(output_dict["examples"])
-        output.splits = list(dataset.splits)
-        index_uri = artifact_utils.get_single_uri(output_dict["index"])
-        storage.write_text(
-            os.path.join(artifact_utils.get_single_uri(output_dict["vocabulary"]), vocabulary.FILE_NAME),
-            vocabulary.dumps(labels),
+        output.splits = list(reader.splits)
+        index_uri, vocabulary_uri, rejected_uri = (
+            artifact_utils.get_single_uri(output_dict[key]) for key in ("index", "vocabulary", "rejected")
         )
+        work = os.path.join(index_uri, "work")
+        contents = reader.open(work)
+        labels = contents.vocabulary
+        storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
+        shards = {
+            split: int(exec_properties["shards"]) or sharding.shard_count(size)
+            for split, size in contents.sizes.items()
+        }
         with self._make_beam_pipeline() as pipeline:
-            for split, (_, size) in sizes.items():
-                shards = exec_properties["shards"] or sharding.shard_count(size)
-                write_index = _WriteIndex(os.path.join(index_uri, f"Split-{split}"), shards)
-                _ = (
-                    pipeline
-                    | f"Parts[{split}]" >> beam.Create(tfds_reader.parts(dataset, split))
-                    | f"Spread[{split}]" >> beam.Reshuffle()
-                    | f"Read[{split}]" >> beam.ParDo(_Read(dataset, labels.names, shards))
-                    | f"Write[{split}]" >> sharding.WriteShards(output.path(split=split), shards, write_index)
+            read = (
+                pipeline
+                | "Parts" >> beam.Create(contents.parts)
+                | "Spread" >> beam.Reshuffle()
+                | "Read"
+                >> beam.ParDo(_Read(reader, labels.names, shards, int(exec_properties["max_pixels"]))).with_outputs(
+                    *shards
                 )
+            )
+            for split, count in shards.items():
+                folders = [os.path.join(uri, f"Split-{split}") for uri in (index_uri, rejected_uri)]
+                write_tables = _WriteTables(split, count, *folders)
+                _ = read[split] | f"Write[{split}]" >> sharding.WriteShards(
+                    output.path(split=split), count, write_tables
+                )
+        if tf.io.gfile.exists(work):
+            tf.io.gfile.rmtree(work)
+        _report(index_uri, rejected_uri, labels.names, shards, float(exec_properties["max_rejected"]))
 
 
 class _Read(beam.DoFn):
-    def __init__(self, dataset: tfds_reader.TfdsDataset, names: tuple[str, ...], shards: int):
-        self._dataset, self._names, self._shards = dataset, names, shards
+    """A part → its images and rejections, as (shard, chunk) elements of an output a split."""
 
-    def process(self, part: tfds_reader.Part):
-        rows = (
-            examples.keyed(example, split=part.split, names=self._names)
-            for example in tfds_reader.read(self._dataset, part)
-        )
-        yield from sharding.into_chunks(rows, self._shards)
+    def __init__(self, reader: Reader, names: tuple[str, ...], shards: dict[str, int], max_pixels: int):
+        self._reader, self._names, self._shards, self._max_pixels = reader, names, shards, max_pixels
+
+    def process(self, part: Part):
+        placed = (((split, item.key % self._shards[split]), item) for split, item in self._items(part))
+        for (split, shard), chunk in sharding.placed_into_chunks(placed):
+            yield beam.pvalue.TaggedOutput(split, (shard, chunk))
+
+    def _items(self, part: Part) -> Iterator[tuple[str, sharding.Keyed]]:
+        checked = ahead(lambda item: list(self._checked(part, item)), self._reader.read(part), _THREADS)
+        return itertools.chain.from_iterable(checked)
+
+    def _checked(self, part: Part, item: examples.LabelledImage | Rejection) -> Iterator[tuple[str, sharding.Keyed]]:
+        """Yields `item` for each split it belongs to."""
+        is_image = isinstance(item, examples.LabelledImage)
+        content_hash = index.content_hash(item.image if is_image else item.source_id.encode())
+        splits = part.splits_of(content_hash)
+        if not splits:
+            return
+        taken = examples.taken(item, content_hash, len(self._names), self._max_pixels) if is_image else item
+        for split in splits:
+            if isinstance(taken, Rejection):
+                yield split, _set_aside(taken, split)
+            else:
+                example, facts = taken
+                yield split, examples.keyed(example, split=split, names=self._names, facts=facts)
 
 
-class _WriteIndex:
-    """Writes the index of a shard, and refuses an id that occurs twice (all its examples meet in one shard)."""
+def _set_aside(rejection: Rejection, split: str) -> sharding.Keyed:
+    """Returns `rejection` as it travels among the records: without one."""
+    return sharding.Keyed(index.id_key(rejection.source_id), b"", rejection.row(split))
 
-    def __init__(self, folder: str, shards: int):
-        self._folder, self._shards = folder, shards
+
+class _WriteTables:
+    """Writes the index of a shard, and its rejections.
+
+    Of examples with the same id (which all meet in one shard) the first stays, in the order of the records.
+    """
+
+    def __init__(self, split: str, shards: int, index_folder: str, rejected_folder: str):
+        self._split, self._shards = split, shards
+        self._index_folder, self._rejected_folder = index_folder, rejected_folder
 
     def __call__(self, shard: int, items: list[sharding.Keyed]) -> list[sharding.Keyed]:
-        seen = set()
+        kept: dict[str, sharding.Keyed] = {}
+        rejections = []
         for item in items:
             source_id = item.row["source_id"]
-            if source_id in seen:
-                raise ValueError(
-                    f"source_id: {source_id!r} occurs twice in {self._folder}; set id_key to a feature that is unique"
-                )
-            seen.add(source_id)
-        path = os.path.join(self._folder, storage.shard_name("index", shard, self._shards, ".parquet"))
-        storage.write_table(path, index.table(item.row for item in items))
-        return items
+            if not item.record:
+                rejections.append(item.row)
+            elif kept.setdefault(source_id, item) is not item:
+                detail = "another image of this split has the same id, or the same content where that is the id"
+                rejections.append(Rejection(source_id, None, "duplicate_id", detail).row(self._split))
+        rows = [item.row for item in kept.values()]
+        self._write(self._index_folder, "index", shard, index.table(rows))
+        self._write(self._rejected_folder, "rejected", shard, rejected.table(rejections))
+        return list(kept.values())
+
+    def _write(self, folder: str, stem: str, shard: int, table) -> None:
+        storage.write_table(os.path.join(folder, storage.shard_name(stem, shard, self._shards, ".parquet")), table)
+
+
+def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, max_rejected: float) -> None:
+    """Writes the report beside the index, and refuses too many rejections and an empty split."""
+
+    def tables(uri: str, split: str, pattern: str, columns=None):
+        for path in storage.files(os.path.join(uri, f"Split-{split}"), pattern):
+            yield storage.read_table(path, columns)
+
+    found = {
+        split: report.split(tables(index_uri, split, index.FILE_PATTERN, report.COLUMNS), len(names))
+        for split in splits
+    }
+    refused = {split: list(tables(rejected_uri, split, rejected.FILE_PATTERN)) for split in splits}
+    kept = sum(len(split.keys) for split in found.values())
+    rejected.check([table for of_split in refused.values() for table in of_split], kept, max_rejected)
+    for split, counted in found.items():
+        if not len(counted.keys):
+            raise ValueError(f"splits.{split}: no image of the data belongs to it")
+    summary = report.summary(found, {split: rejected.counts(of_split) for split, of_split in refused.items()})
+    for line in report.warnings(summary):
+        logging.warning("%s", line)
+    storage.write_text(os.path.join(index_uri, report.COUNTS_FILE), report.counts_csv(found, names))
+    storage.write_text(os.path.join(index_uri, report.SUMMARY_FILE), report.dumps(summary))

@@ -8,7 +8,7 @@ import pytest
 
 import components
 
-ARTIFACTS = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "ResamplePlan"}
+ARTIFACTS = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"}
 COMPONENTS = {
     "Evaluator",
     "ImportanceResampler",

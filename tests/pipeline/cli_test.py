@@ -94,7 +94,7 @@ def run_in(tmp_path, monkeypatch, capfd):
 
     def run_in(runner) -> tuple[int, str, str]:
         """Returns the exit code, standard output and standard error."""
-        monkeypatch.setattr(pipeline_module.tfds_reader, "prepare", lambda dataset: None)
+        monkeypatch.setattr(pipeline_module.readers.TfdsDataset, "prepare", lambda dataset: None)
         monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: None)
         monkeypatch.setattr(local_runner, "run", runner)
         capfd.readouterr()  # what the imports said

@@ -32,7 +32,7 @@ SMALL = [
 def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local_runner.NodeResult]:
     settings = config.load(DEMO, [*SMALL, *overrides])
     for dataset in (settings.source, *(target.data for target in settings.targets.values())):
-        pipeline_module.tfds_reader.prepare(pipeline_module.reader(dataset))
+        pipeline_module.readers.of(dataset.reader_settings()).prepare()
     nodes = pipeline_module.create_pipeline(settings, str(workspace))
     results = local_runner.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []

@@ -6,12 +6,11 @@ import pytest
 import tensorflow_datasets as tfds
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts
-from tfx.utils import json_utils
 
 import components
 from components import code_version
-from components.example_gen import executor, tfds_reader
-from components.example_gen.tfds_reader import TfdsDataset
+from components.example_gen import executor, readers
+from components.example_gen.readers.tfds import TfdsDataset
 
 
 @pytest.fixture
@@ -27,14 +26,16 @@ def example_gen(request):
 
 
 def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
-    node = example_gen(dataset=dataset, shards=3)
+    node = example_gen(dataset=dataset, shards=3, max_pixels=20, max_rejected=0.5)
     dataset_json = node.exec_properties.pop("dataset")
     assert node.exec_properties == {
         "shards": 3,
-        "fingerprint": tfds_reader.fingerprint(dataset),
+        "max_pixels": 20,
+        "max_rejected": 0.5,
+        "fingerprint": dataset.fingerprint(),
         "code_version": code_version.code_version("components.example_gen.executor"),
     }
-    assert TfdsDataset(**json_utils.loads(dataset_json)) == dataset
+    assert readers.loads(dataset_json) == dataset
 
 
 def test_its_outputs(example_gen, dataset):
@@ -43,6 +44,7 @@ def test_its_outputs(example_gen, dataset):
         "examples": standard_artifacts.Examples,
         "index": components.ExampleIndex,
         "vocabulary": components.LabelVocabulary,
+        "rejected": components.Rejected,
     }
     assert dict(node.inputs) == {}
     assert node.exec_properties["shards"] == 0

@@ -1,14 +1,28 @@
-"""Pictures, and TFDS data sets prepared from rows that a test writes down."""
+"""Pictures, TFDS data sets prepared from rows that a test writes down, and what the ExampleGen makes of a data set."""
 
+import dataclasses
+import hashlib
 import io
 import pathlib
+import re
 from collections.abc import Callable
 
+import apache_beam as beam
 import PIL.Image
 import pytest
+import tensorflow as tf
 import tensorflow_datasets as tfds
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import standard_artifacts
 
-from components.example_gen.tfds_reader import TfdsDataset
+import components
+from components import storage
+from components.example_gen import executor, index, readers, rejected
+from components.example_gen.readers.reader import Reader
+from components.example_gen.readers.tfds import TfdsDataset
+
+# By its full name, which every Beam version knows.
+RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +78,91 @@ def prepare(tmp_path_factory) -> Callable[..., TfdsDataset]:
         return TfdsDataset(name, **{"splits": {split: split for split in rows}, **dataset}, data_dir=str(folder))
 
     return write
+
+
+@dataclasses.dataclass
+class Generated:
+    """What the ExampleGen left."""
+
+    examples: standard_artifacts.Examples
+    index: pathlib.Path
+    vocabulary: pathlib.Path
+    rejected: pathlib.Path
+
+    def shards(self, split: str) -> list[list[dict[str, list]]]:
+        """Shard → record → feature → values, read as the names of the files say."""
+        paths = storage.files(self.examples.path(split=split))
+        pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
+        numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
+        assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
+        return [[features_of(record) for record in storage.read_records(path)] for path in paths]
+
+    def index_shards(self, split: str) -> list[list[dict]]:
+        return [
+            storage.read_table(path).to_pylist()
+            for path in storage.files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
+        ]
+
+    def records(self, split: str) -> dict[str, dict[str, list]]:
+        """Id → feature → values."""
+        records = [record for shard in self.shards(split) for record in shard]
+        return {record["image/source_id"][0].decode(): record for record in records}
+
+    def rejections(self) -> dict[str, dict]:
+        """Id → row."""
+        paths = [str(path) for path in self.rejected.rglob(rejected.FILE_PATTERN)]
+        return {row["source_id"]: row for row in storage.read_table(paths).to_pylist()}
+
+    def files(self) -> dict[str, str]:
+        """Path → hash of its content, of all files of all artifacts."""
+        root = self.vocabulary.parent
+        return {
+            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in root.rglob("*")
+            if path.is_file()
+        }
+
+
+def features_of(record: bytes) -> dict[str, list]:
+    features = tf.train.Example.FromString(record).features.feature
+    return {name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in features.items()}
+
+
+@pytest.fixture(scope="session")
+def generate(tmp_path_factory):
+    def run(
+        dataset: Reader,
+        shards: int = 0,
+        beam_arguments: tuple[str, ...] = (),
+        root: pathlib.Path | None = None,
+        max_pixels: int = 100_000,
+        max_rejected: float = 0.01,
+    ) -> Generated:
+        root = root or tmp_path_factory.mktemp("run")
+        outputs = {
+            "examples": standard_artifacts.Examples(),
+            "index": components.ExampleIndex(),
+            "vocabulary": components.LabelVocabulary(),
+            "rejected": components.Rejected(),
+        }
+        for name, artifact in outputs.items():
+            artifact.uri = str(root / name)
+        # Not by beam_pipeline_args, for which TFX packs itself up first, as for remote workers: seconds each time.
+        context = base_beam_executor.BaseBeamExecutor.Context(
+            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
+        )
+        executor.Executor(context).Do(
+            {},
+            {name: [artifact] for name, artifact in outputs.items()},
+            {
+                "dataset": readers.dumps(dataset),
+                "shards": shards,
+                "max_pixels": max_pixels,
+                "max_rejected": max_rejected,
+                "fingerprint": "1",
+                "code_version": "1",
+            },
+        )
+        return Generated(outputs["examples"], root / "index", root / "vocabulary", root / "rejected")
+
+    return run

@@ -1,26 +1,15 @@
 """The ExampleGen on TFDS data sets that are prepared here: from the pictures to the files of the three artifacts."""
 
 import dataclasses
-import hashlib
-import pathlib
-import re
 
-import apache_beam as beam
 import pytest
-import tensorflow as tf
 import tensorflow_datasets as tfds
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import standard_artifacts
-from tfx.utils import json_utils
 
-import components
 from components import storage
-from components.example_gen import executor, index, tfds_reader, vocabulary
-from components.example_gen.tfds_reader import TfdsDataset
+from components.example_gen import index, vocabulary
+from components.example_gen.readers.tfds import Part, TfdsDataset
 
-# By its full name, which every Beam version knows.
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 NAMES = ["cat", "dog, wet", "emu"]
 FEATURES = {
     "image": tfds.features.Image(shape=(None, None, 3)),
@@ -30,73 +19,6 @@ FEATURES = {
 PARENTS = {"dog, wet": ["pet", "mammal"], "emu": ["bird"]}
 SIZES = {"train": 23, "eval": 5, "test": 1}
 SPLITS = {"train": "train", "eval": "validation[:5]", "test": "validation[-1:]"}
-
-
-@dataclasses.dataclass
-class Generated:
-    """What the ExampleGen left."""
-
-    examples: standard_artifacts.Examples
-    index: pathlib.Path
-    vocabulary: pathlib.Path
-
-    def shards(self, split: str) -> list[list[dict[str, list]]]:
-        """Shard → record → feature → values, read as the names of the files say."""
-        paths = storage.files(self.examples.path(split=split))
-        pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
-        numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
-        assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
-        return [[features_of(record) for record in storage.read_records(path)] for path in paths]
-
-    def index_shards(self, split: str) -> list[list[dict]]:
-        return [
-            storage.read_table(path).to_pylist()
-            for path in storage.files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
-        ]
-
-    def files(self) -> dict[str, str]:
-        """Path → hash of its content, of all files of all artifacts."""
-        root = self.vocabulary.parent
-        return {
-            str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in root.rglob("*")
-            if path.is_file()
-        }
-
-
-def features_of(record: bytes) -> dict[str, list]:
-    features = tf.train.Example.FromString(record).features.feature
-    return {name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in features.items()}
-
-
-@pytest.fixture(scope="module")
-def generate(tmp_path_factory):
-    def run(
-        dataset: TfdsDataset,
-        shards: int = 0,
-        beam_arguments: tuple[str, ...] = (),
-        root: pathlib.Path | None = None,
-    ) -> Generated:
-        root = root or tmp_path_factory.mktemp("run")
-        examples, rows, labels = standard_artifacts.Examples(), components.ExampleIndex(), components.LabelVocabulary()
-        examples.uri, rows.uri, labels.uri = (str(root / name) for name in ("examples", "index", "vocabulary"))
-        # Not by beam_pipeline_args, for which TFX packs itself up first, as for remote workers: seconds each time.
-        context = base_beam_executor.BaseBeamExecutor.Context(
-            make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
-        )
-        executor.Executor(context).Do(
-            {},
-            {"examples": [examples], "index": [rows], "vocabulary": [labels]},
-            {
-                "dataset": json_utils.dumps(dataclasses.asdict(dataset)),
-                "shards": shards,
-                "fingerprint": "1",
-                "code_version": "1",
-            },
-        )
-        return Generated(examples, root / "index", root / "vocabulary")
-
-    return run
 
 
 def rows_of(picture, split: str, count: int) -> list[dict]:
@@ -124,7 +46,7 @@ def zoo(prepare, rows) -> TfdsDataset:
 
 
 @pytest.fixture(scope="module")
-def generated(generate, zoo) -> Generated:
+def generated(generate, zoo):
     """In four shards."""
     return generate(zoo, shards=4)
 
@@ -232,12 +154,12 @@ def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zo
 def test_files_do_not_depend_on_who_reads_what(generate, generated, zoo, monkeypatch):
     def seven_parts(dataset, split):
         runs = tfds.even_splits(dataset.splits[split], min(7, SIZES[split]))
-        return [tfds_reader.Part(split, run) for run in reversed(runs)]
+        return [Part(split, run) for run in reversed(runs)]
 
-    monkeypatch.setattr(tfds_reader, "parts", seven_parts)
+    monkeypatch.setattr(TfdsDataset, "parts", seven_parts)
     files = generate(zoo, shards=4).files()
     assert files == generated.files()
-    assert len(files) == 3 * 4 * 2 + 1
+    assert len(files) == 3 * 4 * 3 + 3
 
 
 @pytest.mark.slow
@@ -259,7 +181,9 @@ def test_what_occurs_twice(generate, prepare, picture, id_key):
     rows = [{"image": picture(value), "labels": [0], "name": name} for value, name in pairs]
     dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key=id_key)
     source_id = "m" if id_key else index.content_hash(picture(0))
-    message = f"source_id: '{source_id}' occurs twice in .*/Split-train; set id_key to a feature that is unique"
+    message = (
+        f"max_rejected: 1 of 3 images cannot be taken.*: 1 duplicate_id \\({source_id}: another image of this split"
+    )
     with pytest.raises(ValueError, match=message):
         generate(dataset, shards=3)
 
@@ -267,7 +191,7 @@ def test_what_occurs_twice(generate, prepare, picture, id_key):
 def test_an_example_without_a_label_is_named(generate, prepare, picture):
     rows = [{"image": picture(i), "labels": [2] * (i != 3), "name": f"n{i}"} for i in range(5)]
     dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key="name")
-    with pytest.raises(ValueError, match=r"example 'n3': labels \(\) outside the vocabulary of 3 names"):
+    with pytest.raises(ValueError, match=r"1 of 5 images .* 1 no_label \(n3: it has no label\)"):
         generate(dataset)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from components.example_gen import tfds_reader
 from components.example_gen.examples import LabelledImage
-from components.example_gen.tfds_reader import TfdsDataset
+from components.example_gen.readers import tfds as tfds_reader
+from components.example_gen.readers.tfds import TfdsDataset
 
 IMAGE = tfds.features.Image(shape=(None, None, 3))
 PETS = {"image": IMAGE, "label": tfds.features.ClassLabel(names=["cat", "dog", "emu"])}
@@ -26,7 +26,7 @@ def pets(prepare, picture):
 
 
 def read(dataset: TfdsDataset, split: str = "train") -> list[LabelledImage]:
-    return [example for part in tfds_reader.parts(dataset, split) for example in tfds_reader.read(dataset, part)]
+    return [example for part in dataset.parts(split) for example in TfdsDataset.read(dataset, part)]
 
 
 def by_image(examples: list[LabelledImage]) -> list[LabelledImage]:
@@ -49,7 +49,7 @@ def test_several_labels_an_image(prepare, picture):
     dataset = prepare({"train": rows}, features, image_key="photo", label_key="tags")
     expected = [LabelledImage(row["photo"], tuple(row["tags"])) for row in rows]
     assert by_image(read(dataset)) == by_image(expected)
-    assert tfds_reader.read_vocabulary(dataset).names == ("cat", "dog", "emu")
+    assert dataset.read_vocabulary().names == ("cat", "dog", "emu")
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_the_id_is_the_data_sets_own(prepare, picture, feature, values, ids):
 def test_parts_cover_a_split_once(pets, monkeypatch, expression, few, many, part_bytes):
     monkeypatch.setattr(tfds_reader, "_PART_BYTES", part_bytes)
     dataset = dataclasses.replace(pets, splits={"eval": expression, "train": "train"})
-    whole = list(tfds_reader.read(dataset, tfds_reader.Part("eval", expression)))
-    parts = tfds_reader.parts(dataset, "eval")
-    read_of_parts = [list(tfds_reader.read(dataset, part)) for part in parts]
+    whole = list(dataset.read(tfds_reader.Part("eval", expression)))
+    parts = dataset.parts("eval")
+    read_of_parts = [list(dataset.read(part)) for part in parts]
     assert by_image([example for examples in read_of_parts for example in examples]) == by_image(whole)
     assert {part.split for part in parts} == {"eval"}
     assert len(parts) == (many if part_bytes == 100 else few)
@@ -99,7 +99,7 @@ def test_the_order_of_the_files_is_kept(prepare, picture):
     alone = [
         example.image
         for shard in range(4)
-        for example in tfds_reader.read(dataset, tfds_reader.Part("train", f"train[{shard}shard]"))
+        for example in dataset.read(tfds_reader.Part("train", f"train[{shard}shard]"))
     ]
     assert [example.image for example in read(dataset)] == alone
 
@@ -107,7 +107,7 @@ def test_the_order_of_the_files_is_kept(prepare, picture):
 def test_sizes(pets):
     dataset = dataclasses.replace(pets, splits={"train": "train[2:]", "eval": "train[:2]+test", "test": "train+test"})
     info = tfds.builder("pictures", data_dir=pets.data_dir).info
-    assert tfds_reader.sizes(dataset) == {
+    assert dataset.sizes() == {
         "train": (5, info.dataset_size * 5 // 10),
         "eval": (5, info.dataset_size * 5 // 10),
         "test": (10, info.dataset_size),
@@ -121,7 +121,7 @@ def test_sizes(pets):
 )
 def test_a_split_expression_that_does_not_fit(pets, expression):
     with pytest.raises(ValueError) as error:
-        tfds_reader.sizes(dataclasses.replace(pets, splits={"train": "train", "eval": expression}))
+        TfdsDataset.sizes(dataclasses.replace(pets, splits={"train": "train", "eval": expression}))
     assert str(error.value) == (
         f"splits.eval: {expression!r} does not fit 'pictures', which has the splits train, test"
     )
@@ -130,28 +130,28 @@ def test_a_split_expression_that_does_not_fit(pets, expression):
 @pytest.mark.parametrize("expression", ["train[:0]", "train[:1%]", "train[5:2]"])
 def test_an_empty_split(pets, expression):
     with pytest.raises(ValueError) as error:
-        tfds_reader.sizes(dataclasses.replace(pets, splits={"train": "train", "test": expression}))
+        TfdsDataset.sizes(dataclasses.replace(pets, splits={"train": "train", "test": expression}))
     assert str(error.value) == f"splits.test: {expression!r} selects no example of 'pictures'"
 
 
 def test_the_vocabulary_with_its_hierarchy(prepare, picture):
     rows = {"train": [{"image": picture(0), "label": 2}]}
     dataset = prepare(rows, PETS, metadata={"parents": {"emu": ["bird"], "cat": ["pet", "mammal"]}})
-    labels = tfds_reader.read_vocabulary(dataset)
+    labels = dataset.read_vocabulary()
     assert (labels.names, labels.parents) == (("cat", "dog", "emu"), (("pet", "mammal"), (), ("bird",)))
 
 
 def test_a_number_of_classes_gives_numbers_as_names(prepare, picture):
     features = {"image": IMAGE, "label": tfds.features.ClassLabel(num_classes=3)}
     dataset = prepare({"train": [{"image": picture(0), "label": 2}]}, features)
-    assert tfds_reader.read_vocabulary(dataset).names == ("0", "1", "2")
+    assert dataset.read_vocabulary().names == ("0", "1", "2")
 
 
 def test_a_label_without_names(prepare, picture):
     features = {"image": IMAGE, "age": tfds.features.Scalar(np.int64)}
     dataset = prepare({"train": [{"image": picture(0), "age": 2}]}, features, label_key="age")
     with pytest.raises(ValueError, match=r"^label_key: 'age' of 'pictures' is a Scalar, not a ClassLabel$"):
-        tfds_reader.read_vocabulary(dataset)
+        dataset.read_vocabulary()
 
 
 @pytest.mark.parametrize("argument", ["image_key", "label_key", "id_key"])
@@ -162,7 +162,7 @@ def test_a_feature_that_is_not_there(pets, argument):
 
 def test_a_label_feature_that_is_not_there(pets):
     with pytest.raises(ValueError, match=r"^label_key: 'pictures' has no feature 'objects'; it has image, label$"):
-        tfds_reader.read_vocabulary(dataclasses.replace(pets, label_key="objects"))
+        TfdsDataset.read_vocabulary(dataclasses.replace(pets, label_key="objects"))
 
 
 def test_an_image_feature_that_is_none(pets):
@@ -187,7 +187,7 @@ def test_an_image_feature_that_is_none(pets):
     ids=["near", "near an embedded one", "nothing near", "version of files", "version", "no name", "not prepared"],
 )
 @pytest.mark.parametrize(
-    "function", [tfds_reader.fingerprint, tfds_reader.read_vocabulary, tfds_reader.sizes], ids=lambda f: f.__name__
+    "function", [TfdsDataset.fingerprint, TfdsDataset.read_vocabulary, TfdsDataset.sizes], ids=lambda f: f.__name__
 )
 def test_a_data_set_that_cannot_be_read(pets, function, name, message):
     with pytest.raises(ValueError) as error:
@@ -198,7 +198,7 @@ def test_a_data_set_that_cannot_be_read(pets, function, name, message):
 
 def test_not_prepared_says_where_and_what_to_do(tmp_path):
     with pytest.raises(ValueError) as error:
-        tfds_reader.sizes(TfdsDataset("mnist:3.0.1", {"train": "train"}, data_dir=str(tmp_path)))
+        TfdsDataset.sizes(TfdsDataset("mnist:3.0.1", {"train": "train"}, data_dir=str(tmp_path)))
     assert str(error.value) == (
         f"dataset: 'mnist:3.0.1' is not prepared in {tmp_path}/mnist/3.0.1; "
         "run `tfds build mnist:3.0.1` or set data_dir"
@@ -215,7 +215,7 @@ class TestFingerprint:
             rows = [{"image": picture(i), "label": i % 2} for i in range(changes.pop("rows", self.ROWS))]
             rows[3]["image"] = changes.pop("image", rows[3]["image"])
             features = {"image": IMAGE, "label": tfds.features.ClassLabel(names=changes.pop("names", ["cat", "dog"]))}
-            return tfds_reader.fingerprint(prepare({"train": rows}, features, folder=tmp_path / folder, **changes))
+            return TfdsDataset.fingerprint(prepare({"train": rows}, features, folder=tmp_path / folder, **changes))
 
         return fingerprint
 
@@ -223,13 +223,13 @@ class TestFingerprint:
         first = of("first")
         assert len(first) == 16 and int(first, 16) >= 0
         shutil.copytree(tmp_path / "first", tmp_path / "moved")
-        assert tfds_reader.fingerprint(TfdsDataset("pictures", {}, data_dir=str(tmp_path / "moved"))) == first
+        assert TfdsDataset.fingerprint(TfdsDataset("pictures", {}, data_dir=str(tmp_path / "moved"))) == first
         assert of("again") == first
 
     def test_it_does_not_depend_on_what_is_read(self, of, tmp_path):
         first = of("first")
         other = TfdsDataset("pictures", {"eval": "train[:1]"}, str(tmp_path / "first"), label_key="none")
-        assert tfds_reader.fingerprint(other) == first
+        assert other.fingerprint() == first
 
     def test_it_changes_with_the_data(self, of, picture):
         variants = {
@@ -246,14 +246,14 @@ class TestFingerprint:
 def test_embedded_data_are_prepared_when_asked_for_and_once(tmp_path):
     digits = TfdsDataset("handwritten_digits", {"train": "train"}, data_dir=str(tmp_path), id_key="id")
     with pytest.raises(ValueError, match="not prepared"):
-        tfds_reader.sizes(digits)
-    assert tfds_reader.prepare(digits) is True
-    assert tfds_reader.prepare(digits) is False
-    assert tfds_reader.sizes(digits)["train"][0] == 100
+        digits.sizes()
+    assert digits.prepare() is True
+    assert digits.prepare() is False
+    assert digits.sizes()["train"][0] == 100
     ids = [example.source_id for example in read(digits)]
     assert len(set(ids)) == 100 and all(source_id.startswith("digit-") for source_id in ids)
 
 
 def test_other_data_sets_are_not_prepared_for_the_user(tmp_path):
-    assert tfds_reader.prepare(TfdsDataset("mnist", {"train": "train"}, data_dir=str(tmp_path))) is False
+    assert TfdsDataset.prepare(TfdsDataset("mnist", {"train": "train"}, data_dir=str(tmp_path))) is False
     assert list(tmp_path.iterdir()) == []

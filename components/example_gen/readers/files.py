@@ -1,0 +1,148 @@
+"""What readers of single image files share: they list them, and workers read what is listed.
+
+A list goes to the workers as Parquet files, a part each: with millions of images it is too long to be sent in a job.
+"""
+
+import abc
+import dataclasses
+import itertools
+import os
+import posixpath
+import stat
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import tensorflow as tf
+
+from components import storage
+from components.example_gen import splits, vocabulary
+from components.example_gen.ahead import ahead
+from components.example_gen.examples import LabelledImage
+from components.example_gen.readers import listing, reader
+from components.example_gen.readers.reader import Contents, Reader
+from components.example_gen.rejected import Rejection
+
+# More than any image of the most pixels that are allowed needs: a file of another kind is not drawn into memory.
+_MOST_BYTES = 1 << 30
+_PART_BYTES = 64 << 20
+_PART_FILES = 4096
+_THREADS = 8  # that read: an object store answers after tens of milliseconds, to each of them
+
+SCHEMA = pa.schema(
+    [
+        ("source_id", pa.string()),
+        ("uri", pa.string()),
+        ("labels", pa.list_(pa.int32())),
+        ("split", pa.string()),  # the data's own; null: they have none
+        ("bytes", pa.int64()),
+        ("refused", pa.string()),  # "reason: detail" if it is not to be read, else null
+    ]
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(reader.Part):
+    """A list of files.
+
+    Attributes:
+      path: of the Parquet file that holds it.
+      own: the data's own split that all of them belong to, or None.
+      rules: our split → what goes into it.
+    """
+
+    path: str
+    own: str | None
+    rules: dict[str, splits.Rule]
+
+    def splits_of(self, content_hash: str) -> list[str]:
+        return splits.ours(self.rules, self.own, content_hash)
+
+
+@dataclasses.dataclass(frozen=True)
+class FileReader(Reader):
+    """A reader of single files: a subclass says which."""
+
+    @abc.abstractmethod
+    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+        """Returns a table with the columns of SCHEMA, and the vocabulary."""
+
+    def open(self, work: str) -> Contents:
+        """See `Reader.open`."""
+        rules = splits.rules(self.splits)
+        table, labels = self.listed()
+        sizes = {}
+        parts = []
+        for own in sorted({rule.own for rule in rules.values()}, key=str):
+            rows = table if own is None else table.filter(pc.equal(table["split"], own))
+            of_own = {ours: rule for ours, rule in rules.items() if rule.own == own}
+            if not len(rows):
+                there = sorted(set(filter(None, pc.unique(table["split"]).to_pylist())))
+                ours = next(iter(of_own))
+                raise ValueError(
+                    f"splits.{ours}: the data have no split {own!r}; they have {', '.join(there) or 'none'}"
+                )
+            total = pc.sum(rows["bytes"]).as_py()
+            sizes |= {ours: int(total * (rule.end - rule.begin)) for ours, rule in of_own.items()}
+            for piece in _pieces(rows):
+                path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
+                storage.write_table(path, piece)
+                parts.append(Part(path, own, rules))
+        return Contents(labels, {ours: sizes[ours] for ours in rules}, parts)
+
+    def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
+        """See `Reader.read`."""
+        return ahead(_read, storage.read_table(part.path).to_pylist(), _THREADS)
+
+
+def _read(row: dict) -> LabelledImage | Rejection:
+    source_id, uri = row["source_id"], row["uri"]
+    if row["refused"] is not None:
+        return Rejection(source_id, uri, *row["refused"].split(": ", 1))
+    try:
+        return LabelledImage(read_bytes(uri), tuple(row["labels"]), source_id, uri)
+    except (OSError, tf.errors.OpError) as error:
+        return Rejection(source_id, uri, "unreadable", getattr(error, "strerror", None) or str(error))
+
+
+def read_bytes(uri: str) -> bytes:
+    """Returns the bytes of a file.
+
+    Raises:
+      OSError, tf.errors.OpError: it is not there, not a file, too large, or may not be read.
+    """
+    if listing.is_remote(uri):
+        size = tf.io.gfile.stat(uri).length
+        if size > _MOST_BYTES:
+            raise OSError(f"{size} bytes are too many for an image")
+        with tf.io.gfile.GFile(uri, "rb") as file:
+            return file.read()
+    state = os.stat(uri)
+    if not stat.S_ISREG(state.st_mode):  # a pipe would never end
+        raise OSError("not a file")
+    if state.st_size > _MOST_BYTES:
+        raise OSError(f"{state.st_size} bytes are too many for an image")
+    with open(uri, "rb") as file:
+        return file.read()
+
+
+def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | None]]:
+    """Returns the URIs of `paths` as a list of files names them, and why one is refused.
+
+    What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it.
+    """
+    free = [listing.is_remote(path) or posixpath.isabs(path) for path in paths]
+    leaving = iter(listing.leaving(base, (path for path, is_free in zip(paths, free, strict=True) if not is_free)))
+    refused = [f"outside_root: it leads out of {base}" if not is_free and next(leaving) else None for is_free in free]
+    return [listing.join(base, path) for path in paths], refused
+
+
+def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
+    """Yields `rows` in runs of about 64 MB, or of 4096 files: two at least, so that workers share even few."""
+    before = np.cumsum(np.maximum(rows["bytes"].to_numpy(), 0)) - 1
+    most_files = min(_PART_FILES, max(1, -(-len(rows) // 2)))
+    number = np.maximum.accumulate(before // _PART_BYTES) + np.arange(len(rows)) // most_files
+    starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(rows)]
+    for start, stop in itertools.pairwise(starts):
+        yield rows.slice(start, stop - start)

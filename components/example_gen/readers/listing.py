@@ -1,0 +1,174 @@
+"""What is known of files without opening them: names, sizes, and when they changed."""
+
+import dataclasses
+import functools
+import hashlib
+import os
+import posixpath
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+
+from apache_beam.io import filesystems
+
+# What systems and tools leave in folders of images.
+_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
+
+
+@dataclasses.dataclass(frozen=True)
+class File:
+    """A file below a folder.
+
+    Attributes:
+      path: relative to the folder, with slashes.
+      size: bytes.
+      changed: when, in nanoseconds; 0 where the file system does not say.
+      refused: why it is not to be read, or None.
+    """
+
+    path: str
+    size: int
+    changed: int
+    refused: str | None = None
+
+
+def is_remote(uri: str) -> bool:
+    """Returns whether `uri` names its file system, as gs://… does."""
+    return "://" in uri
+
+
+def join(base: str, path: str) -> str:
+    """Returns `path` as it is if it is absolute or a URI, else below `base`."""
+    return path if is_remote(path) else posixpath.join(base, path)
+
+
+def leaving(root: str, paths: Iterable[str]) -> list[bool]:
+    """Returns which of the relative `paths` lead out of the folder `root`, by their dots or by a symbolic link."""
+    whole = None if is_remote(root) else os.path.realpath(root)
+
+    def is_outside(path: str) -> bool:
+        return os.path.commonpath([whole, os.path.realpath(os.path.join(root, path))]) != whole
+
+    # To resolve a path costs a call of the system for each folder in it: once a folder is enough.
+    is_folder_outside = functools.cache(is_outside)
+
+    def leaves(path: str) -> bool:
+        normal = posixpath.normpath(path)
+        if normal == ".." or normal.startswith("../"):
+            return True
+        if whole is None:
+            return False
+        is_link = os.path.islink(os.path.join(root, path))
+        return is_folder_outside(posixpath.dirname(path)) or (is_link and is_outside(path))
+
+    return [leaves(path) for path in paths]
+
+
+def below(root: str) -> list[File]:
+    """Returns all files below the folder `root` but hidden ones, sorted by path. Nothing is opened.
+
+    A symbolic link to a folder is not followed (it may lead out, or in circles), nor one to a file outside; what is
+    neither a file nor a folder (a pipe, a device) is not read either. All three are returned as refused.
+
+    Raises:
+      ValueError: there is no such folder.
+    """
+    found = list(_remote(root) if is_remote(root) else _local(root, ""))
+    return sorted(found, key=lambda file: file.path)
+
+
+def describe(uris: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns (size in bytes, when changed) of each file; (-1, 0) of one that is not there."""
+    remote = [uri for uri in uris if is_remote(uri)]
+    known: dict[str, tuple[int, int]] = {}
+    # A listing of the folder costs far fewer calls than a look at each of its files.
+    for folder in sorted({uri.rpartition("/")[0] for uri in remote}):
+        known |= {path: (size, changed) for path, size, changed in _matches(f"{folder}/*")}
+    return [known.get(uri, (-1, 0)) if is_remote(uri) else _state(uri) for uri in uris]
+
+
+def matching(pattern: str) -> list[tuple[str, int, int]]:
+    """Returns (path, size, when changed) of the files that match a glob `pattern`, sorted by path."""
+    return sorted(_matches(pattern))
+
+
+def fingerprint(entries: Iterable[object]) -> str:
+    """Returns 16 hex digits of `entries`, in their order."""
+    digest = hashlib.sha256()
+    for entry in entries:
+        digest.update(f"{entry!r}\n".encode())
+    return digest.hexdigest()[:16]
+
+
+def _state(path: str) -> tuple[int, int]:
+    try:
+        state = os.stat(path)
+    except (OSError, ValueError):  # a path with a zero byte is a ValueError
+        return -1, 0
+    return state.st_size, state.st_mtime_ns
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _LITTER
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _local(root: str, folder: str) -> Iterator[File]:
+    try:
+        entries = list(os.scandir(os.path.join(root, folder)))
+    except OSError as error:
+        if not folder:
+            raise ValueError(f"folder: {root!r} cannot be read ({error.strerror})") from error
+        yield File(folder, 0, 0, f"unreadable: {error.strerror}")
+        return
+    for entry in entries:
+        path = posixpath.join(folder, entry.name)
+        if _is_hidden(entry.name):
+            continue
+        if not _is_text(entry.name):
+            yield File(path.encode("utf-8", "backslashreplace").decode(), 0, 0, "unreadable: its name is not UTF-8")
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _local(root, path)
+        elif entry.is_symlink() and (leaving(root, [path])[0] or os.path.isdir(os.path.join(root, path))):
+            yield File(path, 0, 0, "outside_root: a symbolic link out of the folder, or to a folder")
+        else:
+            yield _file(os.path.join(root, path), path)
+
+
+def _file(whole: str, path: str) -> File:
+    try:
+        state = os.stat(whole)
+    except OSError as error:
+        return File(path, 0, 0, f"unreadable: {error.strerror}")
+    refused = None if stat.S_ISREG(state.st_mode) else "unreadable: not a file"
+    return File(path, state.st_size, state.st_mtime_ns, refused)
+
+
+def _remote(root: str) -> Iterator[File]:
+    root = root.rstrip("/")
+    found = False
+    for uri, size, changed in _matches(f"{root}/**"):
+        found = True
+        path = uri[len(root) + 1 :]
+        # Object stores show a folder as an empty object whose name ends in a slash.
+        if path and not path.endswith("/") and not any(map(_is_hidden, path.split("/"))):
+            yield File(path, size, changed)
+    if not found:
+        raise ValueError(f"folder: there is nothing below {root!r}")
+
+
+def _matches(pattern: str) -> Iterator[tuple[str, int, int]]:
+    try:
+        (match,) = filesystems.FileSystems.match([pattern])
+    except filesystems.BeamIOError as error:
+        raise ValueError(f"{pattern!r} cannot be listed: {error}") from error
+    for metadata in match.metadata_list:
+        changed = int((metadata.last_updated_in_seconds or 0) * 1e9)
+        yield metadata.path, metadata.size_in_bytes, changed

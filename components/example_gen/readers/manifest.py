@@ -1,0 +1,174 @@
+"""A table of images: CSV or Parquet, a row an image."""
+
+import collections
+import dataclasses
+import difflib
+import posixpath
+from collections.abc import Iterable
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import tensorflow as tf
+
+from components.example_gen import splits, vocabulary
+from components.example_gen.readers import files, listing, names
+
+_SHOWN = 5  # rows in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class ManifestDataset(files.FileReader):
+    """A table of images.
+
+    Rows are counted from 1, without the header. A relative path starts at the manifest's folder and may not leave it.
+
+    Attributes:
+      manifest: path or URI of a .csv, .tsv or .parquet file.
+      splits: our split → a value of `split_key`, with or without a slice, or → a share.
+      image_key: column of the paths or URIs.
+      label_key: column of the labels: names, integers (their digits are the names), or lists of either.
+      separator: what separates several labels in a text; None: a text is one label.
+      split_key: column of the data's own splits, or None.
+      id_key: column that identifies an image; None: its path does.
+      names: a file with the label names in their order; None: those of the manifest, sorted.
+    """
+
+    manifest: str
+    splits: dict[str, str | float]
+    image_key: str = "path"
+    label_key: str = "label"
+    separator: str | None = None
+    split_key: str | None = None
+    id_key: str | None = None
+    names: str | None = None
+
+    def fingerprint(self) -> str:
+        """See `Reader.fingerprint`."""
+        columns = self._columns()
+        uris, _ = self._uris(columns)
+        rows = zip(uris, listing.describe(uris), *(columns[key].to_pylist() for key in columns), strict=True)
+        return listing.fingerprint([*(names.read(self.names) if self.names else ()), *rows])
+
+    def has_several_labels(self) -> bool:
+        """See `Reader.has_several_labels`."""
+        return self.separator is not None or _is_list(self._columns()[self.label_key].type)
+
+    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+        """See `FileReader.listed`.
+
+        Raises:
+          ValueError: the manifest cannot be read, lacks a column, or has a row that says too little.
+        """
+        columns = self._columns()
+        uris, refused = self._uris(columns)
+        texts = self._labels(columns[self.label_key])
+        known = names.read(self.names) if self.names else sorted({text for row in texts for text in row})
+        index = {name: i for i, name in enumerate(known)}
+        unknown = {row: text for row, found in enumerate(texts, 1) for text in found if text not in index}
+        if unknown:
+            text = next(iter(unknown.values()))
+            hint = names.like(text, known)
+            self._refuse("label_key", unknown, f"the label {text!r} is not in {self.names!r}; {hint}")
+        found = {
+            "source_id": self._ids(columns),
+            "uri": uris,
+            "labels": [[index[text] for text in dict.fromkeys(row)] for row in texts],
+            "split": self._splits(columns) if self.split_key else [None] * len(uris),
+            "bytes": [size for size, _ in listing.describe(uris)],
+            "refused": refused,
+        }
+        return pa.table(found, schema=files.SCHEMA), vocabulary.make(known)
+
+    def _columns(self) -> dict[str, pa.ChunkedArray]:
+        """Returns key → column of those that are asked for."""
+        wanted = [self.image_key, self.label_key, *filter(None, (self.split_key, self.id_key))]
+        suffix = posixpath.splitext(self.manifest)[1].lower()
+        if suffix not in (".csv", ".tsv", ".parquet"):
+            raise ValueError(f"manifest: {self.manifest!r} is not a .csv, .tsv or .parquet file")
+        try:
+            with tf.io.gfile.GFile(self.manifest, "rb") as file:
+                content = pa.BufferReader(file.read())
+            if suffix == ".parquet":
+                there = pq.read_schema(content).names
+                content.seek(0)
+            else:
+                table = _csv(content, "\t" if suffix == ".tsv" else ",", wanted)
+                there = table.column_names
+            self._check_columns(there)
+            if suffix == ".parquet":
+                table = pq.read_table(content, columns=wanted)
+        except (tf.errors.OpError, pa.ArrowInvalid) as error:
+            raise ValueError(f"manifest: {self.manifest!r} cannot be read: {error}") from error
+        if not len(table):
+            raise ValueError(f"manifest: {self.manifest!r} has no rows")
+        return {key: table[key] for key in wanted}
+
+    def _check_columns(self, there: list[str]) -> None:
+        for argument in ("image_key", "label_key", "split_key", "id_key"):
+            key = getattr(self, argument)
+            if key is not None and key not in there:
+                raise ValueError(
+                    f"{argument}: {self.manifest!r} has no column {key!r}; its columns are {', '.join(there)}"
+                )
+
+    def _uris(self, columns: dict[str, pa.ChunkedArray]) -> tuple[list[str], list[str | None]]:
+        return files.resolved(posixpath.dirname(self.manifest), self._texts("image_key", columns))
+
+    def _ids(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
+        argument = "id_key" if self.id_key else "image_key"
+        ids = self._texts(argument, columns)
+        repeated = {text for text, count in collections.Counter(ids).items() if count > 1}
+        rows = [row for row, text in enumerate(ids, 1) if text in repeated]
+        if rows:
+            self._refuse(argument, rows, f"{ids[rows[0] - 1]!r} is not the only one of that name; ids must be unique")
+        return ids
+
+    def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
+        found = self._texts("split_key", columns)
+        own = [rule.own for rule in splits.rules(self.splits).values()]
+        for text in sorted(set(found) - set(own)):
+            # Other splits need not be used, but this is a slip.
+            near = difflib.get_close_matches(text.lower().strip(), filter(None, own), n=1, cutoff=0.75)
+            if near:
+                rows = [row for row, other in enumerate(found, 1) if other == text]
+                self._refuse("split_key", rows, f"{text!r} is none of {', '.join(own)}; did you mean {near[0]!r}?")
+        return found
+
+    def _texts(self, argument: str, columns: dict[str, pa.ChunkedArray]) -> list[str]:
+        values = columns[getattr(self, argument)].to_pylist()
+        empty = [row for row, value in enumerate(values, 1) if value in (None, "")]
+        if empty:
+            self._refuse(argument, empty, "it is empty")
+        return [str(value) for value in values]
+
+    def _labels(self, column: pa.ChunkedArray) -> list[list[str]]:
+        if _is_list(column.type):
+            return [[str(label) for label in labels or () if label is not None] for labels in column.to_pylist()]
+        if self.separator is None:
+            return [[text] for text in self._texts("label_key", {self.label_key: column})]
+        texts = (str("" if value is None else value).split(self.separator) for value in column.to_pylist())
+        return [[label.strip() for label in text if label.strip()] for text in texts]
+
+    def _refuse(self, argument: str, rows: Iterable[int], message: str) -> None:
+        rows = list(rows)
+        shown = ", ".join(map(str, rows[:_SHOWN])) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
+        column = getattr(self, argument)
+        raise ValueError(
+            f"{argument}: column {column!r} of {self.manifest!r}, row{'s' * (len(rows) > 1)} {shown}: {message}"
+        )
+
+
+def _csv(content: pa.BufferReader, delimiter: str, wanted: list[str]) -> pa.Table:
+    # As text: 007 is a name, and so are NA and null.
+    return pyarrow.csv.read_csv(
+        content,
+        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
+        ),
+    )
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind)

@@ -1,0 +1,63 @@
+"""What a reader is: labelled images of one kind of data, in parts that workers read."""
+
+import abc
+import dataclasses
+from collections.abc import Iterator, Sequence
+
+from components.example_gen.examples import LabelledImage
+from components.example_gen.rejected import Rejection
+from components.example_gen.vocabulary import Vocabulary
+
+
+class Part(abc.ABC):
+    """A run of images that one worker reads; small enough to be sent to it."""
+
+    @abc.abstractmethod
+    def splits_of(self, content_hash: str) -> list[str]:
+        """Returns which of our splits an image of this part belongs to, by the hash of its content as read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """What there is to read.
+
+    Attributes:
+      vocabulary: the label names, in the order of their indices, and their parents.
+      sizes: our split → bytes, roughly.
+      parts: what the workers share.
+    """
+
+    vocabulary: Vocabulary
+    sizes: dict[str, int]
+    parts: Sequence[Part]
+
+
+class Reader(abc.ABC):
+    """A data set as the configuration names it: a frozen dataclass whose fields are plain values.
+
+    Methods raise ValueErrors that name the key of the configuration, its value, and the way out.
+    """
+
+    def prepare(self) -> bool:
+        """Makes what has to be made before anything can be read; returns whether there was anything."""
+        return False
+
+    @abc.abstractmethod
+    def fingerprint(self) -> str:
+        """Returns 16 hex digits that change when the data do; looks at names, sizes and times, not into images."""
+
+    @abc.abstractmethod
+    def has_several_labels(self) -> bool:
+        """Returns whether an image may have more than one label."""
+
+    @abc.abstractmethod
+    def open(self, work: str) -> Contents:
+        """Returns what there is to read.
+
+        Args:
+          work: a folder for lists that are too long to be sent to workers; it goes when all parts are read.
+        """
+
+    @abc.abstractmethod
+    def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
+        """Yields the images of `part` as they are, and what could not be read."""

@@ -1,0 +1,206 @@
+"""Reading a TFDS builder: by its name, at its prepared files, with the encoded bytes passed through."""
+
+import dataclasses
+import difflib
+import hashlib
+import importlib
+import os
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tensorflow_datasets as tfds
+
+from components.example_gen import vocabulary
+from components.example_gen.examples import LabelledImage
+from components.example_gen.readers import reader
+from components.example_gen.readers.reader import Contents, Reader
+
+# Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.
+EMBEDDED = {
+    "handwritten_digits": "components.example_gen.builders.handwritten_digits.HandwrittenDigits",
+    "printed_glyphs": "components.example_gen.builders.printed_glyphs.PrintedGlyphs",
+}
+
+_PART_BYTES = 64 << 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(reader.Part):
+    """A run of consecutive examples that one worker reads."""
+
+    split: str
+    instruction: tfds.typing.SplitArg
+
+    def splits_of(self, content_hash: str) -> list[str]:
+        return [self.split]
+
+
+@dataclasses.dataclass(frozen=True)
+class TfdsDataset(Reader):
+    """A TFDS data set, as the configuration names it.
+
+    Attributes:
+      name: a TFDS name such as 'cifar10' or 'oxford_iiit_pet:4.*.*', or an embedded one.
+      splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]'.
+      data_dir: where prepared data are; None is TFDS's own default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
+      image_key, label_key: names of the features.
+      id_key: name of the feature that identifies an example; None: a hash of its image does.
+    """
+
+    name: str
+    splits: dict[str, str]
+    data_dir: str | None = None
+    image_key: str = "image"
+    label_key: str = "label"
+    id_key: str | None = None
+
+    def prepare(self) -> bool:
+        """Makes an embedded data set's files if they are not there yet.
+
+        Returns:
+          Whether anything had to be made.
+        """
+        if self.name not in EMBEDDED or self._builder().is_prepared():
+            return False
+        self._builder().download_and_prepare()
+        return True
+
+    def open(self, work: str) -> Contents:
+        """See `Reader.open`. TFDS's own runs are small: nothing is written to `work`."""
+        sizes = self.sizes()
+        parts = [part for split in sizes for part in self.parts(split)]
+        return Contents(self.read_vocabulary(), {split: size for split, (_, size) in sizes.items()}, parts)
+
+    def fingerprint(self) -> str:
+        """Returns 16 hex digits that change when the prepared files do.
+
+        The record files go in by name and size, what TFDS says of them and the label names by their content.
+        """
+        folder = str(self._prepared().data_dir)
+        digest = hashlib.sha256()
+        for name in sorted(tf.io.gfile.listdir(folder)):
+            path = os.path.join(folder, name)
+            digest.update(f"{name} {tf.io.gfile.stat(path).length}\n".encode())
+            if name.endswith((".json", ".txt")):
+                with tf.io.gfile.GFile(path, "rb") as file:
+                    digest.update(file.read())
+        return digest.hexdigest()[:16]
+
+    def read_vocabulary(self) -> vocabulary.Vocabulary:
+        """Returns the label names, and their parents where the builder's metadata have `parents`: {name: [parent, …]}.
+
+        Raises:
+          ValueError: the label feature has no names.
+        """
+        info = self._prepared().info
+        feature = self._feature(info, "label_key")
+        feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
+        if not isinstance(feature, tfds.features.ClassLabel):
+            raise ValueError(
+                f"label_key: {self.label_key!r} of {self.name!r} is a {type(feature).__name__}, not a ClassLabel"
+            )
+        parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
+        return vocabulary.make(feature.names, parents)
+
+    def has_several_labels(self) -> bool:
+        """Returns whether an example may have more than one label."""
+        return hasattr(self._feature(self._prepared().info, "label_key"), "feature")
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Returns split → (number of examples, estimated bytes).
+
+        Raises:
+          ValueError: a split expression does not fit the data set, or selects nothing.
+        """
+        info = self._prepared().info
+        whole = {name: max(1, split.num_examples) for name, split in info.splits.items()}
+        found = {}
+        for split, expression in self.splits.items():
+            try:
+                examples = info.splits[expression].num_examples
+            except (KeyError, ValueError) as error:
+                raise ValueError(
+                    f"splits.{split}: {expression!r} does not fit {self.name!r}, which has the splits "
+                    f"{', '.join(whole)}"
+                ) from error
+            if examples < 1:  # below 0 where a slice ends before it begins
+                raise ValueError(f"splits.{split}: {expression!r} selects no example of {self.name!r}")
+            bytes_each = sum(split.num_bytes for split in info.splits.values()) / sum(whole.values())
+            found[split] = examples, int(examples * bytes_each)
+        return found
+
+    def parts(self, split: str) -> list[Part]:
+        """Returns `split` as runs of about 64 MB, two of a smaller one so that workers can share even that."""
+        examples, size = self.sizes()[split]
+        count = min(examples, max(2, size // _PART_BYTES))
+        found = self._prepared().info.splits
+        # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS cannot
+        # read.
+        return [Part(split, run) for run in tfds.even_splits(self.splits[split], count) if found[run].num_examples]
+
+    def read(self, part: Part) -> Iterator[LabelledImage]:
+        """Yields the examples of `part`, images still encoded."""
+        builder = self._prepared()
+        image = self._feature(builder.info, "image_key")
+        if not isinstance(image, tfds.features.Image):
+            raise ValueError(
+                f"image_key: {self.image_key!r} of {self.name!r} is a {type(image).__name__}, not an Image"
+            )
+        self._feature(builder.info, "label_key")
+        keys = {self.image_key, self.label_key}
+        if self.id_key:
+            self._feature(builder.info, "id_key")
+            keys.add(self.id_key)
+        rows = builder.as_dataset(
+            split=part.instruction,
+            decoders=tfds.decode.PartialDecoding(
+                {key: True for key in keys}, decoders={self.image_key: tfds.decode.SkipDecoding()}
+            ),
+            read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
+            shuffle_files=False,
+        )
+        for row in rows.as_numpy_iterator():
+            yield LabelledImage(
+                image=row[self.image_key],
+                labels=tuple(int(label) for label in np.atleast_1d(row[self.label_key])),
+                source_id=_text(row[self.id_key]) if self.id_key else None,
+            )
+
+    def _builder(self) -> tfds.core.DatasetBuilder:
+        if self.name in EMBEDDED:
+            module, _, cls = EMBEDDED[self.name].rpartition(".")
+            return getattr(importlib.import_module(module), cls)(data_dir=self.data_dir)
+        try:
+            return tfds.builder(self.name, data_dir=self.data_dir, try_gcs=False)
+        except tfds.core.DatasetNotFoundError as error:
+            name = re.split("[/:]", self.name)[0]  # without its configuration and version
+            near = difflib.get_close_matches(name, [*EMBEDDED, *tfds.list_builders()], n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else f"embedded ones are {', '.join(EMBEDDED)}"
+            where = f", nor is it in {self.data_dir}" if self.data_dir else ""
+            raise ValueError(f"dataset: {self.name!r} is not a TFDS data set{where}; {hint}") from error
+        except (AssertionError, ValueError) as error:
+            # No such version or config, or not a name at all: the first line says which, the rest explains at length.
+            raise ValueError(f"dataset: {self.name!r} cannot be opened: {str(error).splitlines()[0]}") from error
+
+    def _prepared(self) -> tfds.core.DatasetBuilder:
+        builder = self._builder()
+        if not builder.is_prepared():
+            raise ValueError(
+                f"dataset: {self.name!r} is not prepared in {builder.data_dir}; "
+                f"run `tfds build {self.name}` or set data_dir"
+            )
+        return builder
+
+    def _feature(self, info: tfds.core.DatasetInfo, argument: str) -> tfds.features.FeatureConnector:
+        key = getattr(self, argument)
+        if key not in info.features:
+            raise ValueError(
+                f"{argument}: {self.name!r} has no feature {key!r}; it has {', '.join(sorted(info.features))}"
+            )
+        return info.features[key]
+
+
+def _text(source_id: bytes | np.integer) -> str:
+    return source_id.decode() if isinstance(source_id, bytes) else str(source_id)

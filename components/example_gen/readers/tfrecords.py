@@ -1,0 +1,164 @@
+"""Record files of `tf.train.Example`s that somebody else wrote, with a mapping of their features."""
+
+import dataclasses
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from components.example_gen import splits, vocabulary
+from components.example_gen.examples import LabelledImage
+from components.example_gen.readers import listing, names, reader
+from components.example_gen.readers.reader import Contents, Reader
+from components.example_gen.rejected import Rejection
+
+_COMPRESSIONS = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(reader.Part):
+    """A record file.
+
+    Attributes:
+      path: of the file.
+      own: the data's own split, or None.
+      rules: our split → what goes into it.
+      names: all label names.
+    """
+
+    path: str
+    own: str | None
+    rules: dict[str, splits.Rule]
+    names: tuple[str, ...]
+
+    def splits_of(self, content_hash: str) -> list[str]:
+        return splits.ours(self.rules, self.own, content_hash)
+
+
+@dataclasses.dataclass(frozen=True)
+class RecordsDataset(Reader):
+    """Record files.
+
+    A file that is damaged ends the run: how many images it would have had is not known.
+
+    Attributes:
+      tfrecords: glob pattern of the files; with {split} in it there are files for each of the data's own splits.
+      splits: our split → a name that takes the place of {split}, with or without a slice; or → a share.
+      compression: of the files: none, gzip or zlib.
+      image_key: feature with the encoded image.
+      label_key: feature with the labels: integers, which count the names from 0, or names.
+      id_key: feature that identifies an image; None: a hash of the image does.
+      names: a file with the label names in their order; None: the labels are names, and all are looked up by reading
+        the files once more.
+      several_labels: whether an image may have more than one.
+    """
+
+    tfrecords: str
+    splits: dict[str, str | float]
+    compression: str = "gzip"
+    image_key: str = "image/encoded"
+    label_key: str = "image/class/label"
+    id_key: str | None = None
+    names: str | None = None
+    several_labels: bool = False
+
+    def fingerprint(self) -> str:
+        """See `Reader.fingerprint`."""
+        return listing.fingerprint([*(names.read(self.names) if self.names else ()), *self._files()])
+
+    def has_several_labels(self) -> bool:
+        """See `Reader.has_several_labels`."""
+        return self.several_labels
+
+    def open(self, work: str) -> Contents:
+        """See `Reader.open`."""
+        rules = splits.rules(self.splits)
+        found = self._files()
+        self._check_features(found[0][1])
+        labels = tuple(names.read(self.names)) if self.names else self._all_names([path for _, path, _, _ in found])
+        sizes = {
+            ours: int(sum(size for own, _, size, _ in found if own == rule.own) * (rule.end - rule.begin))
+            for ours, rule in rules.items()
+        }
+        return Contents(vocabulary.make(labels), sizes, [Part(path, own, rules, labels) for own, path, _, _ in found])
+
+    def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
+        """See `Reader.read`."""
+        index = {name: label for label, name in enumerate(part.names)}
+        for number, record in enumerate(self._records(part.path)):
+            features = tf.train.Example.FromString(record).features.feature
+            ids = _values(features, self.id_key) if self.id_key else ()
+            source_id = _text(ids[0]) if ids else None
+            where = source_id or f"{part.path} record {number}"
+            images = _values(features, self.image_key)
+            if not images or not isinstance(images[0], bytes):
+                yield Rejection(where, None, "no_image", f"{part.path} record {number} has no bytes {self.image_key!r}")
+            elif self.id_key and not ids:
+                yield Rejection(where, None, "no_id", f"{part.path} record {number} has no {self.id_key!r}")
+            else:
+                try:
+                    labels = self._labels(features, index)
+                except KeyError as error:
+                    yield Rejection(where, None, "unknown_label", f"{error.args[0]!r} is no name of a label")
+                    continue
+                yield LabelledImage(images[0], labels, source_id)
+
+    def _files(self) -> list[tuple[str | None, str, int, int]]:
+        """Returns (own split, path, bytes, when changed) of all files."""
+        found = []
+        for own in splits.own_in("tfrecords", self.tfrecords, self.splits):
+            pattern = self.tfrecords if own is None else self.tfrecords.replace(splits.PLACE, own)
+            files = listing.matching(pattern)
+            if not files:
+                raise ValueError(f"tfrecords: no file matches {pattern!r}")
+            found += [(own, *file) for file in files]
+        return found
+
+    def _records(self, path: str) -> Iterator[bytes]:
+        if self.compression not in _COMPRESSIONS:
+            raise ValueError(f"compression: {self.compression!r} is none of {', '.join(_COMPRESSIONS)}")
+        records = tf.data.TFRecordDataset(path, _COMPRESSIONS[self.compression]).batch(64)
+        try:
+            for batch in records.as_numpy_iterator():
+                yield from batch
+        except tf.errors.DataLossError as error:
+            raise ValueError(
+                f"tfrecords: {path} is damaged, or its compression is not {self.compression!r}: {error.message}"
+            ) from error
+
+    def _check_features(self, path: str) -> None:
+        """Refuses keys that the first record does not have."""
+        record = next(self._records(path), None)
+        if record is None:
+            raise ValueError(f"tfrecords: {path} has no record")
+        features = tf.train.Example.FromString(record).features.feature
+        for argument in ("image_key", "label_key", "id_key"):
+            key = getattr(self, argument)
+            if key is not None and key not in features:
+                raise ValueError(
+                    f"{argument}: {path} has no feature {key!r}; its first record has {', '.join(sorted(features))}"
+                )
+        if not self.names and features[self.label_key].WhichOneof("kind") != "bytes_list":
+            raise ValueError(f"names: null, and {self.label_key!r} has integers; name a file with a label name a line")
+
+    def _all_names(self, paths: list[str]) -> tuple[str, ...]:
+        found: set[bytes] = set()
+        for path in paths:
+            for record in self._records(path):
+                found.update(_values(tf.train.Example.FromString(record).features.feature, self.label_key))
+        return tuple(sorted(_text(name) for name in found))
+
+    def _labels(self, features, index: dict[str, int]) -> tuple[int, ...]:
+        return tuple(
+            label if isinstance(label, int) else index[_text(label)] for label in _values(features, self.label_key)
+        )
+
+
+def _values(features, key: str) -> list:
+    if key not in features:  # or else the map makes it
+        return []
+    kind = features[key].WhichOneof("kind")
+    return list(getattr(features[key], kind).value) if kind else []
+
+
+def _text(value: bytes | int) -> str:
+    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,97 @@
+"""A list of images: a text file with a path or URI a line."""
+
+import dataclasses
+import posixpath
+
+import pyarrow as pa
+import tensorflow as tf
+
+from components import storage
+from components.example_gen import splits, vocabulary
+from components.example_gen.readers import files, listing
+
+
+@dataclasses.dataclass(frozen=True)
+class UriDataset(files.FileReader):
+    """A list of images.
+
+    A line is `URI`, and the image's label then the name of its folder, or `URI<TAB>label`. Empty lines, and those that
+    begin with #, do not count. A relative path starts at the list's folder and may not leave it. The id of an image is
+    its path or URI.
+
+    Attributes:
+      uris: path or URI of the list; with {split} in it there is a list for each of the data's own splits.
+      splits: our split → a name that takes the place of {split}, with or without a slice; or → a share.
+    """
+
+    uris: str
+    splits: dict[str, str | float]
+
+    def fingerprint(self) -> str:
+        """See `Reader.fingerprint`."""
+        rows = self._rows()
+        return listing.fingerprint(zip(rows, listing.describe([row.uri for row in rows]), strict=True))
+
+    def has_several_labels(self) -> bool:
+        """See `Reader.has_several_labels`."""
+        return False
+
+    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+        """See `FileReader.listed`.
+
+        Raises:
+          ValueError: a list cannot be read, or has a line without a label, or one twice.
+        """
+        rows = self._rows()
+        names = sorted({row.label for row in rows})
+        index = {name: i for i, name in enumerate(names)}
+        found = {
+            "source_id": [row.text for row in rows],
+            "uri": [row.uri for row in rows],
+            "labels": [[index[row.label]] for row in rows],
+            "split": [row.split for row in rows],
+            "bytes": [size for size, _ in listing.describe([row.uri for row in rows])],
+            "refused": [row.refused for row in rows],
+        }
+        return pa.table(found, schema=files.SCHEMA), vocabulary.make(names)
+
+    def _rows(self) -> list["_Row"]:
+        rows = []
+        for own in splits.own_in("uris", self.uris, self.splits):
+            path = self.uris if own is None else self.uris.replace(splits.PLACE, own)
+            rows += _read(path, own)
+        return rows
+
+
+@dataclasses.dataclass(frozen=True)
+class _Row:
+    text: str
+    label: str
+    split: str | None
+    uri: str
+    refused: str | None
+
+
+def _read(path: str, own: str | None) -> list[_Row]:
+    try:
+        lines = storage.read_text(path).splitlines()
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        raise ValueError(f"uris: {path!r} cannot be read: {error}") from error
+    texts: dict[str, str] = {}
+    for number, line in enumerate(lines, 1):
+        text, tab, label = line.partition("\t")
+        text, label = text.strip(), label.strip()
+        if not text or text.startswith("#"):
+            continue
+        label = label if tab else posixpath.basename(posixpath.dirname(text))
+        if not label:
+            raise ValueError(f"uris: line {number} of {path!r} has no label: {line!r}; write URI<TAB>label")
+        if text in texts:
+            raise ValueError(f"uris: line {number} of {path!r} names {text!r} a second time; ids must be unique")
+        texts[text] = label
+    if not texts:
+        raise ValueError(f"uris: {path!r} names no image")
+    uris, refused = files.resolved(posixpath.dirname(path), list(texts))
+    return [
+        _Row(text, label, own, uri, why) for (text, label), uri, why in zip(texts.items(), uris, refused, strict=True)
+    ]

@@ -1,0 +1,82 @@
+"""What could not be taken: one row an image, with the reason. Pure.
+
+The files stand beside the shards of a split: `Split-<name>/rejected-00000-of-00004.parquet`.
+"""
+
+import collections
+import dataclasses
+from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
+
+FILE_PATTERN = "rejected-*.parquet"
+
+SCHEMA = pa.schema(
+    [
+        ("source_id", pa.string()),
+        ("uri", pa.string()),  # where it was read from; null: from a file with many images
+        ("split", pa.string()),
+        ("reason", pa.string()),  # a word to count by, such as truncated
+        ("detail", pa.string()),
+    ]
+)
+_DETAIL = 300  # characters
+_SHOWN = 3  # examples of a reason in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Rejection:
+    """An image that is set aside; see SCHEMA."""
+
+    source_id: str
+    uri: str | None
+    reason: str
+    detail: str
+
+    def row(self, split: str) -> dict[str, str | None]:
+        """Returns it as a row of the table."""
+        return {**dataclasses.asdict(self), "split": split, "detail": self.detail[:_DETAIL]}
+
+
+def table(rows: Iterable[dict]) -> pa.Table:
+    """Returns `rows` (dicts with the columns of SCHEMA) as a table."""
+    return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def counts(tables: Iterable[pa.Table]) -> dict[str, int]:
+    """Returns reason → number of images, the most frequent first."""
+    found: collections.Counter[str] = collections.Counter()
+    for part in tables:
+        found.update(part["reason"].to_pylist())
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def check(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
+    """Refuses a share of rejected images above `max_rejected`.
+
+    Args:
+      tables: of all rejected images.
+      kept: number of examples that were taken.
+      max_rejected: share of all images, in [0, 1].
+
+    Raises:
+      ValueError: there are more; it says how many for which reason, with examples.
+    """
+    by_reason = counts(tables)
+    rejected = sum(by_reason.values())
+    if rejected <= max_rejected * (kept + rejected):
+        return
+    lines = "; ".join(f"{count} {reason} ({_examples(tables, reason)})" for reason, count in by_reason.items())
+    raise ValueError(
+        f"max_rejected: {rejected} of {kept + rejected} images cannot be taken, more than the share {max_rejected:g} "
+        f"that is allowed: {lines}; repair or remove them, or raise max_rejected"
+    )
+
+
+def _examples(tables: Iterable[pa.Table], reason: str) -> str:
+    shown: list[str] = []
+    for part in tables:
+        for row in part.to_pylist() if len(shown) < _SHOWN else ():
+            if row["reason"] == reason and len(shown) < _SHOWN:
+                shown.append(f"{row['source_id']}: {row['detail']}" if not shown else row["source_id"])
+    return ", ".join(shown)

@@ -1,0 +1,151 @@
+"""Folders: labels, hierarchy, splits, what is not looked at, and what is refused."""
+
+import logging
+
+import pytest
+
+from components.example_gen.readers.folder import FolderDataset
+
+SHARES = {"train": 0.5, "eval": 0.5}
+
+
+@pytest.fixture
+def tree(tmp_path):
+    def make(*paths: str) -> str:
+        for path in paths:
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_bytes(path.encode())
+        return str(tmp_path)
+
+    return make
+
+
+def listed(folder: str, splits=SHARES) -> tuple[dict[str, tuple], tuple]:
+    """Returns id → (label name, own split), and the vocabulary's names and parents."""
+    table, labels = FolderDataset(folder, splits).listed()
+    rows = {row["source_id"]: (labels.names[row["labels"][0]], row["split"]) for row in table.to_pylist()}
+    return rows, (labels.names, labels.parents)
+
+
+def test_a_folder_a_class(tree):
+    rows, labels = listed(tree("owl/1.jpg", "owl/deep.png", "Ant/1.jpg", "ä b/x"))
+    assert rows == {
+        "owl/1.jpg": ("owl", None),
+        "owl/deep.png": ("owl", None),
+        "Ant/1.jpg": ("Ant", None),
+        "ä b/x": ("ä b", None),
+    }
+    assert labels == (("Ant", "owl", "ä b"), ((), (), ()))
+
+
+def test_folders_in_folders_are_the_hierarchy(tree):
+    rows, (names, parents) = listed(tree("bird/owl/barn/1", "bird/owl/2", "bird/3", "cat/other/4", "dog/other/5"))
+    assert {source_id: label for source_id, (label, _) in rows.items()} == {
+        "bird/owl/barn/1": "bird/owl/barn",
+        "bird/owl/2": "bird/owl",
+        "bird/3": "bird",
+        "cat/other/4": "cat/other",
+        "dog/other/5": "dog/other",
+    }
+    assert dict(zip(names, parents, strict=True)) == {
+        "bird": (),
+        "bird/owl": ("bird",),
+        "bird/owl/barn": ("bird/owl", "bird"),
+        "cat/other": ("cat",),
+        "dog/other": ("dog",),
+    }
+
+
+def test_splits_of_the_folders_own(tree):
+    folder = tree("train/ant/1", "train/bee/2", "val/bee/3", "val/cow/4", "unused/dog/5", "val/readme.txt")
+    rows, (names, _) = listed(folder, {"train": "train", "eval": "val[:50%]", "test": "val[50%:]"})
+    assert rows == {
+        "train/ant/1": ("ant", "train"),
+        "train/bee/2": ("bee", "train"),
+        "val/bee/3": ("bee", "val"),
+        "val/cow/4": ("cow", "val"),
+    }
+    assert names == ("ant", "bee", "cow")
+
+
+def test_hidden_files_and_those_of_no_class_are_not_looked_at(tree, caplog):
+    folder = tree("ant/1", "ant/.1.swp", "ant/Thumbs.db", ".git/x", "__MACOSX/ant/1", "readme.txt", "labels.csv")
+    with caplog.at_level(logging.WARNING):
+        assert set(listed(folder)[0]) == {"ant/1"}
+    assert f"2 files of {folder!r} are in no class folder" in caplog.text
+
+
+def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory, tmp_path):
+    outside = tmp_path_factory.mktemp("outside") / "x"
+    outside.write_bytes(b"x")
+    folder = tree("ant/1", "bee/2")
+    (tmp_path / "bee" / "in").symlink_to("../ant/1")
+    (tmp_path / "bee" / "out").symlink_to(outside)
+    (tmp_path / "bee" / "loop").symlink_to(tmp_path)
+    table, _ = FolderDataset(folder, SHARES).listed()
+    refused = {row["source_id"]: row["refused"] for row in table.to_pylist()}
+    why = "outside_root: a symbolic link out of the folder, or to a folder"
+    assert refused == {"ant/1": None, "bee/2": None, "bee/in": None, "bee/out": why, "bee/loop": why}
+
+
+def test_the_folder_itself_may_be_a_link(tree, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "data"
+    link.symlink_to(tree("ant/1"))
+    table, _ = FolderDataset(str(link), SHARES).listed()
+    assert table.to_pylist()[0]["refused"] is None
+
+
+def test_parts_are_two_at_least_and_hold_every_file_once(tree, tmp_path_factory, monkeypatch):
+    folder = tree(*(f"ant/{i}" for i in range(11)))
+    dataset = FolderDataset(folder, SHARES)
+    for most, count in ((4096, 2), (3, 4)):
+        monkeypatch.setattr("components.example_gen.readers.files._PART_FILES", most)
+        contents = dataset.open(str(tmp_path_factory.mktemp("work")))
+        assert len(contents.parts) == count
+        read = [example.source_id for part in contents.parts for example in dataset.read(part)]
+        assert sorted(read) == sorted(f"ant/{i}" for i in range(11))
+    assert contents.sizes == {"train": 28, "eval": 28}  # half each of 10 × 5 + 1 × 6 bytes
+
+
+@pytest.mark.parametrize(
+    ("paths", "splits", "message"),
+    [
+        (
+            ["train/ant/1", "test/ant/2"],
+            {"train": "train", "eval": "val"},
+            r"splits\.eval: .* has no folder 'val' with",
+        ),
+        (["train/ant/1", "val/2"], {"train": "train", "eval": "val"}, r"no folder 'val' .*; its folders are train"),
+        (
+            ["train/ant/1", "test/ant/2"],
+            SHARES,
+            r"splits: .* are shares, but the folders of .*: test, train; name them",
+        ),
+        (["1.jpg", "2.jpg"], SHARES, r"folder: .* has no class folders; images have to be in a folder a class"),
+    ],
+    ids=["no such split", "split without classes", "shares of splits", "no classes"],
+)
+def test_what_is_refused(tree, paths, splits, message):
+    with pytest.raises(ValueError, match=message):
+        listed(tree(*paths), splits)
+
+
+def test_a_folder_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"folder: '.*nowhere' cannot be read \(No such file or directory\)"):
+        FolderDataset(str(tmp_path / "nowhere"), SHARES).fingerprint()
+
+
+def test_the_fingerprint_sees_names_sizes_and_times(tree, tmp_path):
+    folder = tree("ant/1", "bee/2")
+    dataset = FolderDataset(folder, SHARES)
+    found = [dataset.fingerprint()]
+    for change in (
+        lambda: tree("bee/3"),
+        lambda: (tmp_path / "bee/3").rename(tmp_path / "ant/3"),
+        lambda: (tmp_path / "ant/1").write_bytes(b"longer than before"),
+        lambda: (tmp_path / "ant/3").unlink(),
+    ):
+        change()
+        found.append(dataset.fingerprint())
+        assert dataset.fingerprint() == found[-1]
+    assert len(set(found)) == 5

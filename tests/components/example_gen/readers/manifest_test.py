@@ -1,0 +1,189 @@
+"""Manifests: CSV and Parquet, one label and several, splits and ids, and what a bad row says."""
+
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from components.example_gen.readers import listing
+from components.example_gen.readers.manifest import ManifestDataset
+
+SHARES = {"train": 0.5, "eval": 0.5}
+OWN = {"train": "train", "eval": "val"}
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    def write(content: str | dict, name: str = "m.csv", splits=SHARES, **settings) -> ManifestDataset:
+        path = tmp_path / name
+        if isinstance(content, dict):
+            pq.write_table(pa.table(content), path)
+        else:
+            path.write_text(content)
+        return ManifestDataset(str(path), splits, **settings)
+
+    return write
+
+
+def listed(dataset: ManifestDataset) -> list[tuple]:
+    """Returns (id, path relative to the manifest, label names) of each row."""
+    table, labels = dataset.listed()
+    root = str(pathlib.Path(dataset.manifest).parent)
+    return [
+        (row["source_id"], row["uri"].removeprefix(f"{root}/"), [labels.names[label] for label in row["labels"]])
+        for row in table.to_pylist()
+    ]
+
+
+def test_one_label(manifest, monkeypatch):
+    monkeypatch.setattr(listing, "describe", lambda uris: [(1, 0)] * len(uris))  # there is no network
+    dataset = manifest('path,label,more\na/1.jpg,owl,x\n"b, 2.jpg",007,y\n/abs/3.jpg,NA,\ngs://b/4.jpg,owl,z\n')
+    assert listed(dataset) == [
+        ("a/1.jpg", "a/1.jpg", ["owl"]),
+        ("b, 2.jpg", "b, 2.jpg", ["007"]),
+        ("/abs/3.jpg", "/abs/3.jpg", ["NA"]),
+        ("gs://b/4.jpg", "gs://b/4.jpg", ["owl"]),
+    ]
+    assert dataset.has_several_labels() is False
+
+
+def test_several_labels_by_a_separator(manifest):
+    dataset = manifest(
+        "path;x\tlabel\n1\tbee| ant\n2\tcow\n3\t\n4\tant|ant\n", "m.tsv", separator="|", image_key="path;x"
+    )
+    assert [labels for _, _, labels in listed(dataset)] == [["bee", "ant"], ["cow"], [], ["ant"]]
+    assert dataset.has_several_labels() is True
+
+
+@pytest.mark.parametrize(
+    ("labels", "several", "expected"),
+    [
+        ([["bee", "ant"], ["ant"], []], True, [["bee", "ant"], ["ant"], []]),
+        ([[3, 12], [12], None], True, [["3", "12"], ["12"], []]),
+        ([3, 12, 3], False, [["3"], ["12"], ["3"]]),
+        (["ant", "a|b", "ant"], False, [["ant"], ["a|b"], ["ant"]]),
+    ],
+    ids=["lists", "lists of integers", "integers", "names"],
+)
+def test_parquet(manifest, labels, several, expected):
+    dataset = manifest({"path": ["1", "2", "3"], "label": labels}, "m.parquet")
+    assert [found for _, _, found in listed(dataset)] == expected
+    assert dataset.has_several_labels() is several
+
+
+def test_splits_ids_and_names(manifest, tmp_path):
+    (tmp_path / "names.txt").write_text("cow\nant\nbee\n")
+    dataset = manifest(
+        "file,kind,part,key\n1,ant,train,k1\n2,bee,val,k2\n3,ant,unlabelled,k3\n",
+        splits=OWN,
+        image_key="file",
+        label_key="kind",
+        split_key="part",
+        id_key="key",
+        names=str(tmp_path / "names.txt"),
+    )
+    table, labels = dataset.listed()
+    assert labels.names == ("cow", "ant", "bee")
+    assert table.select(["source_id", "labels", "split"]).to_pydict() == {
+        "source_id": ["k1", "k2", "k3"],
+        "labels": [[1], [2], [1]],
+        "split": ["train", "val", "unlabelled"],
+    }
+    contents = dataset.open(str(tmp_path / "work"))
+    assert {part.own for part in contents.parts} == {"train", "val"}
+
+
+def test_relative_paths_stay_below_the_manifest(manifest, tmp_path, tmp_path_factory):
+    outside = tmp_path_factory.mktemp("outside") / "x.jpg"
+    outside.write_bytes(b"x")
+    (tmp_path / "link.jpg").symlink_to(outside)
+    dataset = manifest("path,label\na/../b.jpg,x\n../c.jpg,x\na/../../d.jpg,x\nlink.jpg,x\n" + f"{outside},x\n")
+    table, _ = dataset.listed()
+    refused = [row["refused"] is not None for row in table.to_pylist()]
+    assert refused == [False, True, True, True, False]
+    assert table["refused"][1].as_py() == f"outside_root: it leads out of {tmp_path}"
+
+
+def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
+    (tmp_path / "1.jpg").write_bytes(b"one")
+    (tmp_path / "folder").mkdir()
+    dataset = manifest("path,label\n1.jpg,x\n2.jpg,x\nfolder,x\n/dev/zero,x\n")
+    contents = dataset.open(str(tmp_path / "work"))
+    found = {item.source_id: item for part in contents.parts for item in dataset.read(part)}
+    assert found["1.jpg"].image == b"one"
+    details = {name: (item.reason, item.detail) for name, item in found.items() if name != "1.jpg"}
+    assert details == {
+        "2.jpg": ("unreadable", "No such file or directory"),
+        "folder": ("unreadable", "not a file"),
+        "/dev/zero": ("unreadable", "not a file"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "settings", "message"),
+    [
+        ("file,label\n1,x\n", {}, r"^image_key: '.*m\.csv' has no column 'path'; its columns are file, label$"),
+        (
+            "path,label\n1,x\n",
+            {"split_key": "part"},
+            r"^split_key: .* has no column 'part'; its columns are path, label",
+        ),
+        ("path,label\n1,x\n,y\n2,z\n,y\n", {}, r"^image_key: column 'path' of .*, rows 2, 4: it is empty$"),
+        ("path,label\n1,x\n2,\n", {}, r"^label_key: column 'label' of .*, row 2: it is empty$"),
+        (
+            "path,label\n" + "".join(f"{i % 9},x\n" for i in range(16)),
+            {},
+            r"^image_key: column 'path' of .*, rows 1, 2, 3, 4, 5 and 9 more: '0' is not the only one",
+        ),
+        (
+            "path,label,part\n1,x,train\n2,x,Val\n3,x,val\n",
+            {"split_key": "part", "splits": OWN},
+            r"^split_key: column 'part' of .*, row 2: 'Val' is none of train, val; did you mean 'val'\?$",
+        ),
+        ("path,label,part\n1,x,train\n2,x,\n", {"split_key": "part", "splits": OWN}, r"row 2: it is empty$"),
+        ("path,label\n", {}, r"^manifest: .* has no rows$"),
+        ("path,label\n1,x,y\n", {}, r"^manifest: .* cannot be read: "),
+        ("", {}, r"^manifest: .* cannot be read: "),
+    ],
+    ids=[
+        *("no path", "no split", "empty path", "empty label", "id twice", "slip in a split", "empty split"),
+        *("no rows", "ragged", "nothing"),
+    ],
+)
+def test_what_is_refused(manifest, content, settings, message):
+    with pytest.raises(ValueError, match=message):
+        manifest(content, **settings).listed()
+
+
+def test_a_label_that_is_no_name(manifest, tmp_path):
+    (tmp_path / "names.txt").write_text("cow\nant\n")
+    dataset = manifest("path,label\n1,ant\n2,aunt\n3,cow\n", names=str(tmp_path / "names.txt"))
+    with pytest.raises(ValueError, match=r"row 2: the label 'aunt' is not in '.*names\.txt'; did you mean 'ant'\?$"):
+        dataset.listed()
+
+
+def test_a_split_without_rows(manifest, tmp_path):
+    dataset = manifest("path,label,part\n1,x,train\n2,x,other\n", splits=OWN, split_key="part")
+    with pytest.raises(ValueError, match=r"^splits\.eval: the data have no split 'val'; they have other, train$"):
+        dataset.open(str(tmp_path / "work"))
+
+
+def test_other_files(tmp_path):
+    with pytest.raises(ValueError, match=r"^manifest: 'm\.json' is not a \.csv, \.tsv or \.parquet file$"):
+        ManifestDataset("m.json", SHARES).fingerprint()
+    with pytest.raises(ValueError, match=r"^manifest: '.*m\.csv' cannot be read: "):
+        ManifestDataset(str(tmp_path / "m.csv"), SHARES).fingerprint()
+
+
+def test_the_fingerprint_sees_the_rows_and_the_files_they_name(manifest, tmp_path):
+    (tmp_path / "1").write_bytes(b"x")
+    content = {"path": ["1", "2"], "label": ["x", "y"], "other": [1, 2]}
+    first = manifest(content, "m.parquet").fingerprint()
+    assert manifest({**content, "other": [3, 4]}, "m.parquet").fingerprint() == first
+    found = {first, manifest({**content, "label": ["x", "x"]}, "m.parquet").fingerprint()}
+    (tmp_path / "2").write_bytes(b"x")
+    found.add(manifest(content, "m.parquet").fingerprint())
+    (tmp_path / "1").write_bytes(b"xy")
+    found.add(manifest(content, "m.parquet").fingerprint())
+    assert len(found) == 4

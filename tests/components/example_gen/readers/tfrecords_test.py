@@ -1,0 +1,131 @@
+"""Record files of other origin."""
+
+import pathlib
+
+import pytest
+import tensorflow as tf
+
+from components.example_gen.examples import LabelledImage
+from components.example_gen.readers.tfrecords import RecordsDataset
+
+SHARES = {"train": 0.5, "eval": 0.5}
+
+
+def example(**features) -> bytes:
+    def feature(values) -> tf.train.Feature:
+        values = values if isinstance(values, list) else [values]
+        if all(isinstance(value, int) for value in values):
+            return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+        return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
+
+    found = {name: feature(values) for name, values in features.items()}
+    return tf.train.Example(features=tf.train.Features(feature=found)).SerializeToString()
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    def write(*records: bytes, compression: str = "none", names: str | None = None, **settings) -> RecordsDataset:
+        written = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}[compression]
+        with tf.io.TFRecordWriter(str(tmp_path / "a.rec"), tf.io.TFRecordOptions(compression_type=written)) as writer:
+            for record in records:
+                writer.write(record)
+        if names is not None:
+            (tmp_path / "names.txt").write_text(names)
+            settings["names"] = str(tmp_path / "names.txt")
+        keys = {"image_key": "image", "label_key": "label", "compression": compression, **settings}
+        return RecordsDataset(str(tmp_path / "*.rec"), SHARES, **keys)
+
+    return write
+
+
+def read(dataset: RecordsDataset) -> list:
+    contents = dataset.open("unused")
+    return [item for part in contents.parts for item in dataset.read(part)]
+
+
+@pytest.mark.parametrize("compression", ["none", "gzip", "zlib"])
+def test_integers_count_the_names(dataset, compression):
+    found = dataset(
+        example(image=b"1", label=2), example(image=b"2", label=0), compression=compression, names="ant\nbee\ncow\n"
+    )
+    assert read(found) == [LabelledImage(b"1", (2,)), LabelledImage(b"2", (0,))]
+    assert found.open("unused").vocabulary.names == ("ant", "bee", "cow")
+
+
+def test_names_are_looked_up_in_the_data(dataset):
+    found = dataset(
+        example(image=b"1", label=[b"cow", b"ant"], key=b"k1"),
+        example(image=b"2", label=b"bee", key=b"k2"),
+        id_key="key",
+        several_labels=True,
+    )
+    assert found.open("unused").vocabulary.names == ("ant", "bee", "cow")
+    assert read(found) == [LabelledImage(b"1", (2, 0), "k1"), LabelledImage(b"2", (1,), "k2")]
+    assert found.has_several_labels() is True
+
+
+def test_ids_may_be_integers(dataset):
+    assert read(dataset(example(image=b"1", label=b"x", key=-12), id_key="key")) == [LabelledImage(b"1", (0,), "-12")]
+
+
+def test_what_a_record_lacks_is_set_aside(dataset, tmp_path):
+    found = dataset(
+        example(image=b"1", label=b"ant", key=b"k1"),
+        example(label=b"ant", key=b"k2"),
+        example(image=b"3", label=b"ant"),
+        example(image=b"4", label=b"aunt", key=b"k4"),
+        example(image=b"5", key=b"k5"),
+        names="ant\n",
+        id_key="key",
+    )
+    good, no_image, no_id, unknown, no_label = read(found)
+    assert (good.source_id, no_label.labels) == ("k1", ())
+    assert (no_image.source_id, no_image.reason) == ("k2", "no_image")
+    assert (no_id.source_id, no_id.reason) == (f"{tmp_path}/a.rec record 2", "no_id")
+    assert (unknown.reason, unknown.detail) == ("unknown_label", "'aunt' is no name of a label")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"image_key": "jpg"},
+            r"^image_key: .*a\.rec has no feature 'jpg'; its first record has image, label, number$",
+        ),
+        ({"label_key": "class"}, r"^label_key: .* has no feature 'class'"),
+        ({"id_key": "key"}, r"^id_key: .* has no feature 'key'"),
+        ({"label_key": "number"}, r"^names: null, and 'number' has integers; name a file with a label name a line$"),
+        ({"compression": "bzip"}, r"^compression: 'bzip' is none of none, gzip, zlib$"),
+    ],
+    ids=["image", "label", "id", "names", "compression"],
+)
+def test_what_is_refused(dataset, settings, message):
+    found = dataset(example(image=b"1", label=b"x", number=3))
+    settings = {**{key: getattr(found, key) for key in ("image_key", "label_key", "compression")}, **settings}
+    with pytest.raises(ValueError, match=message):
+        RecordsDataset(found.tfrecords, SHARES, **settings).open("unused")
+
+
+def test_another_compression_or_a_damaged_file_ends_the_run(dataset, tmp_path):
+    found = dataset(*(example(image=bytes(1000), label=b"x") for _ in range(5)))
+    with pytest.raises(ValueError, match=r"^tfrecords: .*a\.rec is damaged, or its compression is not 'gzip'"):
+        RecordsDataset(found.tfrecords, SHARES, "gzip", "image", "label").open("unused")
+    path = pathlib.Path(tmp_path / "a.rec")
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(ValueError, match=r"^tfrecords: .*a\.rec is damaged"):
+        read(found)
+
+
+def test_files_that_are_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"^tfrecords: no file matches '.*/\*\.rec'$"):
+        RecordsDataset(f"{tmp_path}/*.rec", SHARES).fingerprint()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [("ant\n\nbee\n", r"names: line 2 of .* is empty"), ("", r"names: line 1 of .* is empty")],
+    ids=["hole", "nothing"],
+)
+def test_names_with_a_hole(dataset, names, message):
+    with pytest.raises(ValueError, match=message):
+        dataset(example(image=b"1", label=0), names=names).open("unused")

@@ -1,0 +1,55 @@
+"""Lists of URIs."""
+
+import pytest
+
+from components.example_gen.readers import listing
+from components.example_gen.readers.uris import UriDataset
+
+SHARES = {"train": 0.5, "eval": 0.5}
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    def write(text: str) -> UriDataset:
+        (tmp_path / "list.txt").write_text(text)
+        return UriDataset(str(tmp_path / "list.txt"), SHARES)
+
+    return write
+
+
+def test_labels_of_folders_and_of_lines(dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(listing, "describe", lambda uris: [(1, 0)] * len(uris))  # there is no network
+    table, labels = dataset("# birds\nowl/1.jpg\n\ngs://b/c/ant/2.jpg\n/x/3.jpg\tbarn owl\nant/4.jpg\towl\n").listed()
+    assert labels.names == ("ant", "barn owl", "owl")
+    assert table.select(["source_id", "uri", "labels", "split", "refused"]).to_pydict() == {
+        "source_id": ["owl/1.jpg", "gs://b/c/ant/2.jpg", "/x/3.jpg", "ant/4.jpg"],
+        "uri": [f"{tmp_path}/owl/1.jpg", "gs://b/c/ant/2.jpg", "/x/3.jpg", f"{tmp_path}/ant/4.jpg"],
+        "labels": [[2], [0], [1], [2]],
+        "split": [None] * 4,
+        "refused": [None] * 4,
+    }
+
+
+def test_a_path_that_leads_out(dataset, tmp_path):
+    table, _ = dataset("ant/1.jpg\n../../etc/ant/2.jpg\n").listed()
+    assert table["refused"].to_pylist() == [None, f"outside_root: it leads out of {tmp_path}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ant/1\n2.jpg\n", r"^uris: line 2 of '.*list\.txt' has no label: '2\.jpg'; write URI<TAB>label$"),
+        ("ant/1\n\nant/2\t \n", r"^uris: line 3 of .* has no label: "),
+        ("ant/1\nant/2\nant/1\tbee\n", r"^uris: line 3 of .* names 'ant/1' a second time; ids must be unique$"),
+        ("# nothing\n", r"^uris: .* names no image$"),
+    ],
+    ids=["no folder", "empty label", "twice", "no image"],
+)
+def test_what_is_refused(dataset, text, message):
+    with pytest.raises(ValueError, match=message):
+        dataset(text).listed()
+
+
+def test_a_list_that_is_not_there(tmp_path):
+    with pytest.raises(ValueError, match=r"^uris: '.*list\.txt' cannot be read: "):
+        UriDataset(str(tmp_path / "list.txt"), SHARES).fingerprint()

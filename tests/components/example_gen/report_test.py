@@ -1,0 +1,53 @@
+"""Counts of labels and splits, and what stands in several splits."""
+
+import json
+
+import numpy as np
+
+from components.example_gen import index, report
+
+
+def rows(*examples: tuple[str, bytes, list[int]]):
+    return index.table(
+        {
+            "source_id": source_id,
+            "key": index.id_key(source_id),
+            "labels": labels,
+            "content_hash": index.content_hash(image),
+        }
+        for source_id, image, labels in examples
+    ).select(report.COLUMNS)
+
+
+TRAIN = [rows(("a", b"1", [0, 2]), ("b", b"2", [2])), rows(), rows(("c", b"2", [2]))]
+EVAL = [rows(("a", b"3", [1]), ("d", b"2", [1]), ("e", b"1", [1]))]
+
+
+def test_a_split():
+    found = report.split(TRAIN, 4)
+    assert found.label_counts.tolist() == [1, 0, 3, 0]
+    assert found.keys.tolist() == sorted(index.id_key(source_id) for source_id in "abc")
+    hashes = sorted(int(index.content_hash(image)[:16], 16) for image in (b"1", b"2", b"2"))
+    assert found.contents.tolist() == hashes and found.contents.dtype == np.uint64
+
+
+def test_the_counts_of_labels():
+    splits = {"train": report.split(TRAIN, 4), "eval": report.split(EVAL, 4)}
+    text = report.counts_csv(splits, ("ant", "bee, tame", "cow", "dog"))
+    assert text == 'index,name,train,eval\n0,ant,1,0\n1,"bee, tame",0,3\n2,cow,3,0\n3,dog,0,0\n'
+
+
+def test_the_summary():
+    splits = {"train": report.split(TRAIN, 4), "eval": report.split(EVAL, 4), "test": report.split([], 4)}
+    found = report.summary(splits, {"train": {"empty": 2}, "eval": {}, "test": {}})
+    assert found == {
+        "examples": {"train": 3, "eval": 3, "test": 0},
+        "rejected": {"train": {"empty": 2}, "eval": {}, "test": {}},
+        "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
+        "same_id": {"train, eval": 1, "train, test": 0, "eval, test": 0},
+    }
+    assert json.loads(report.dumps(found)) == found
+    assert report.warnings(found) == [
+        "train, eval: 2 images are in both splits, byte for byte",
+        "train, eval: 1 ids are in both splits",
+    ]
