@@ -25,6 +25,25 @@ Arm = Literal[
 Split = Literal["train", "eval", "test"]
 
 
+class Hierarchy(Strict):
+    """What lies above the labels; a mere string is its `file`.
+
+    Attributes:
+      file: CSV with the columns name and parent, Open Images' hierarchy JSON, WordNet's data.noun or ImageNet's
+        wordnet.is_a.txt.
+      titles: what people call the nodes, and then the labels too: Open Images' class-descriptions CSV, or ImageNet's
+        words.txt.
+    """
+
+    file: str
+    titles: str | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_string(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
 class Dataset(Strict):
     """A prepared TFDS data set.
 
@@ -32,7 +51,10 @@ class Dataset(Strict):
       dataset: a TFDS name, such as cifar10 or oxford_iiit_pet:4.*.*, or printed_glyphs or handwritten_digits.
       splits: our train, eval and test, as TFDS split expressions; train and eval are needed.
       data_dir: where it is prepared; null is TFDS's default.
-      image_key, label_key, id_key: features; without an id_key a hash of the image identifies it.
+      image_key, label_key, id_key: features, a/b for the b of each a; without an id_key a hash of the image identifies
+        it.
+      min_confidence: the least `confidence`, beside the label_key, of a label that counts; a label with a 0 never does.
+      hierarchy: what lies above the labels, for label_subset; null: what the data set says itself.
     """
 
     dataset: str
@@ -41,6 +63,8 @@ class Dataset(Strict):
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None
+    min_confidence: pydantic.PositiveFloat | None = None
+    hierarchy: Hierarchy | None = None
 
     @pydantic.field_validator("splits")
     @classmethod

@@ -18,7 +18,7 @@ import schemas
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
 from components.evaluator.resolver import LastOtherBlessedModel
-from components.example_gen import tfds_reader
+from components.example_gen import hierarchy_file, tfds_reader
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
@@ -69,7 +69,7 @@ class ArmNodes:
 
 def reader(dataset: Dataset) -> tfds_reader.TfdsDataset:
     """Returns `dataset` as the ExampleGen takes it."""
-    fields = dataset.model_dump()
+    fields = dataset.model_dump(exclude={"hierarchy"})
     return tfds_reader.TfdsDataset(name=fields.pop("dataset"), **fields)
 
 
@@ -182,7 +182,8 @@ def local_beam_args() -> list[str]:
 
 
 def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
-    example_gen = example_gen_class(dataset=reader(dataset)).with_id(f"{name}-examples")
+    hierarchy = hierarchy_file.HierarchyFile(**dataset.hierarchy.model_dump()) if dataset.hierarchy else None
+    example_gen = example_gen_class(dataset=reader(dataset), hierarchy=hierarchy).with_id(f"{name}-examples")
     statistics = tfx_components.StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=StatsOptions(feature_allowlist=_STATISTICS)
     ).with_id(f"{name}-statistics")

@@ -10,7 +10,7 @@ from tfx.utils import json_utils
 
 from components import artifacts
 from components.code_version import code_version
-from components.example_gen import executor, tfds_reader
+from components.example_gen import executor, hierarchy_file, tfds_reader
 
 
 class ExampleGenSpec(ComponentSpec):
@@ -18,8 +18,9 @@ class ExampleGenSpec(ComponentSpec):
 
     PARAMETERS = {
         "dataset": ExecutionParameter(type=str),  # tfds_reader.TfdsDataset as JSON
+        "hierarchy": ExecutionParameter(type=str),  # hierarchy_file.HierarchyFile as JSON, or null
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
-        "fingerprint": ExecutionParameter(type=str),  # of the data set's files: a part of the cache key, no more
+        "fingerprint": ExecutionParameter(type=str),  # of the files that are read: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
     }
     INPUTS = {}
@@ -38,21 +39,32 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
 
     Args:
       dataset: what to read.
+      hierarchy: what lies above its labels, in place of what the data set says itself.
       shards: record files a split; 0 makes files of about 128 MB.
 
     Raises:
-      ValueError: the data set is unknown or not prepared.
+      ValueError: the data set is unknown or not prepared, or the hierarchy cannot be read.
     """
 
     SPEC_CLASS = ExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, *, dataset: tfds_reader.TfdsDataset, shards: int = 0):
+    def __init__(
+        self,
+        *,
+        dataset: tfds_reader.TfdsDataset,
+        hierarchy: hierarchy_file.HierarchyFile | None = None,
+        shards: int = 0,
+    ):
+        fingerprints = [tfds_reader.fingerprint(dataset)]
+        if hierarchy:
+            fingerprints.append(hierarchy_file.fingerprint(hierarchy))
         super().__init__(
             spec=ExampleGenSpec(
                 dataset=json_utils.dumps(dataclasses.asdict(dataset)),
+                hierarchy=json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
                 shards=shards,
-                fingerprint=tfds_reader.fingerprint(dataset),
+                fingerprint="-".join(fingerprints),
                 code_version=code_version(executor.__name__),
                 examples=types.Channel(type=standard_artifacts.Examples),
                 index=types.Channel(type=artifacts.ExampleIndex),

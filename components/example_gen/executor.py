@@ -10,7 +10,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import examples, index, tfds_reader, vocabulary
+from components.example_gen import examples, hierarchy_file, index, tfds_reader, vocabulary
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -25,6 +25,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         dataset = tfds_reader.TfdsDataset(**json_utils.loads(exec_properties["dataset"]))
         tfds_reader.prepare(dataset)
         labels = tfds_reader.read_vocabulary(dataset)
+        if hierarchy := json_utils.loads(exec_properties["hierarchy"]):
+            labels = vocabulary.under(labels, hierarchy_file.read(hierarchy_file.HierarchyFile(**hierarchy)))
         sizes = tfds_reader.sizes(dataset)
 
         output = artifact_utils.get_single_instance(output_dict["examples"])

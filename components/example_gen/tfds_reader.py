@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.example_gen import vocabulary
+from components.example_gen import tfds_features, vocabulary
 from components.example_gen.examples import LabelledImage
 
 # Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.
@@ -32,8 +32,9 @@ class TfdsDataset:
       name: a TFDS name such as 'cifar10' or 'oxford_iiit_pet:4.*.*', or an embedded one.
       splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]'.
       data_dir: where prepared data are; None is TFDS's own default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
-      image_key, label_key: names of the features.
+      image_key, label_key: names of the features; 'objects/label' is the label of each of the `objects`.
       id_key: name of the feature that identifies an example; None: a hash of its image does.
+      min_confidence: the least `confidence` of a label that counts, where there is such a feature beside the label's.
     """
 
     name: str
@@ -42,6 +43,7 @@ class TfdsDataset:
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None
+    min_confidence: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,6 +90,7 @@ def read_vocabulary(dataset: TfdsDataset) -> vocabulary.Vocabulary:
     """
     info = _prepared(dataset).info
     feature = _feature(dataset, info, "label_key")
+    _confidence_key(dataset, info)
     feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
     if not isinstance(feature, tfds.features.ClassLabel):
         raise ValueError(
@@ -99,7 +102,9 @@ def read_vocabulary(dataset: TfdsDataset) -> vocabulary.Vocabulary:
 
 def has_several_labels(dataset: TfdsDataset) -> bool:
     """Returns whether an example may have more than one label."""
-    return hasattr(_feature(dataset, _prepared(dataset).info, "label_key"), "feature")
+    info = _prepared(dataset).info
+    _feature(dataset, info, "label_key")
+    return tfds_features.is_repeated(info.features, dataset.label_key)
 
 
 def sizes(dataset: TfdsDataset) -> dict[str, tuple[int, int]]:
@@ -142,25 +147,48 @@ def read(dataset: TfdsDataset, part: Part) -> Iterator[LabelledImage]:
         raise ValueError(
             f"image_key: {dataset.image_key!r} of {dataset.name!r} is a {type(image).__name__}, not an Image"
         )
-    _feature(dataset, builder.info, "label_key")
-    keys = {dataset.image_key, dataset.label_key}
-    if dataset.id_key:
-        _feature(dataset, builder.info, "id_key")
-        keys.add(dataset.id_key)
+    for argument in ("label_key", *(["id_key"] if dataset.id_key else [])):
+        _feature(dataset, builder.info, argument)
+    features, confidence_key = builder.info.features, _confidence_key(dataset, builder.info)
+    keys = [key for key in (dataset.image_key, dataset.label_key, confidence_key, dataset.id_key) if key]
+
+    def value(row: dict, key: str):
+        for name in tfds_features.path(features, key):
+            row = row[name]
+        return row
+
     rows = builder.as_dataset(
         split=part.instruction,
         decoders=tfds.decode.PartialDecoding(
-            {key: True for key in keys}, decoders={dataset.image_key: tfds.decode.SkipDecoding()}
+            tfds_features.partial(features, keys), decoders={dataset.image_key: tfds.decode.SkipDecoding()}
         ),
         read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
         shuffle_files=False,
     )
     for row in rows.as_numpy_iterator():
+        labels = np.atleast_1d(value(row, dataset.label_key)).tolist()
+        if confidence_key:
+            labels = tfds_features.certain(labels, value(row, confidence_key).tolist(), dataset.min_confidence)
         yield LabelledImage(
             image=row[dataset.image_key],
-            labels=tuple(int(label) for label in np.atleast_1d(row[dataset.label_key])),
+            labels=tuple(dict.fromkeys(labels)),  # each once: an image may have several objects of a kind
             source_id=_text(row[dataset.id_key]) if dataset.id_key else None,
         )
+
+
+def _confidence_key(dataset: TfdsDataset, info: tfds.core.DatasetInfo) -> str | None:
+    """Returns the key of the labels' confidences, or None.
+
+    Raises:
+      ValueError: there are some and no least was given, which would count labels known not to be there; or the reverse.
+    """
+    key = tfds_features.confidence_key(info.features, dataset.label_key)
+    if (key is None) != (dataset.min_confidence is None):
+        way_out = f"there is {key!r}, set it to the least that counts" if key else "there is none here, leave it out"
+        raise ValueError(
+            f"min_confidence: {dataset.min_confidence} for {dataset.label_key!r} of {dataset.name!r}; {way_out}"
+        )
+    return key
 
 
 def _text(source_id: bytes | np.integer) -> str:
@@ -196,8 +224,8 @@ def _prepared(dataset: TfdsDataset) -> tfds.core.DatasetBuilder:
 
 def _feature(dataset: TfdsDataset, info: tfds.core.DatasetInfo, argument: str) -> tfds.features.FeatureConnector:
     key = getattr(dataset, argument)
-    if key not in info.features:
-        raise ValueError(
-            f"{argument}: {dataset.name!r} has no feature {key!r}; it has {', '.join(sorted(info.features))}"
-        )
-    return info.features[key]
+    try:
+        return tfds_features.find(info.features, key)
+    except KeyError as error:
+        keys = ", ".join(tfds_features.keys(info.features))
+        raise ValueError(f"{argument}: {dataset.name!r} has no feature {key!r}; it has {keys}") from error

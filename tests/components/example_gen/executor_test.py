@@ -76,6 +76,7 @@ def generate(tmp_path_factory):
         shards: int = 0,
         beam_arguments: tuple[str, ...] = (),
         root: pathlib.Path | None = None,
+        hierarchy: dict | None = None,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
         examples, rows, labels = standard_artifacts.Examples(), components.ExampleIndex(), components.LabelVocabulary()
@@ -89,6 +90,7 @@ def generate(tmp_path_factory):
             {"examples": [examples], "index": [rows], "vocabulary": [labels]},
             {
                 "dataset": json_utils.dumps(dataclasses.asdict(dataset)),
+                "hierarchy": json_utils.dumps(hierarchy),
                 "shards": shards,
                 "fingerprint": "1",
                 "code_version": "1",
@@ -218,6 +220,19 @@ def test_every_shard_is_there_even_when_it_is_empty(generated):
 def test_the_vocabulary(generated):
     text = (generated.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8")
     assert vocabulary.loads(text) == vocabulary.make(NAMES, PARENTS)
+
+
+def test_the_vocabulary_under_a_hierarchy(generate, zoo, tmp_path):
+    (tmp_path / "animals.csv").write_text('name,parent\n"dog, wet",dog\ndog,animal\nemu,bird\nbird,animal\n')
+    (tmp_path / "titles.csv").write_text("emu,Emu\nbird,Bird\n")
+    files = {"file": str(tmp_path / "animals.csv"), "titles": str(tmp_path / "titles.csv")}
+    generated = generate(zoo, shards=1, hierarchy=files)
+    labels = vocabulary.loads((generated.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
+    parents = {"dog, wet": ["dog"], "dog": ["animal"], "Emu": ["Bird"], "Bird": ["animal"]}
+    assert labels == vocabulary.make(["cat", "dog, wet", "Emu"], parents)
+    assert vocabulary.descendants(labels, ["animal"]) == (1, 2)
+    texts = {tuple(record["image/class/text"]) for record in generated.shards("train")[0]}
+    assert texts == {(b"Emu",), (b"cat", b"dog, wet"), (b"dog, wet",)}
 
 
 def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zoo):
