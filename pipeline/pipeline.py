@@ -5,8 +5,6 @@ import hashlib
 import os
 from typing import Any
 
-from tensorflow_data_validation import StatsOptions
-from tfx import components as tfx_components
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer, resolver
 from tfx.orchestration import metadata
@@ -20,16 +18,15 @@ from components.evaluator.config import eval_config
 from components.evaluator.resolver import LastOtherBlessedModel
 from components.example_gen import hierarchy_file, tfds_reader
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
+from components.example_validator.component import ExampleValidator
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from components.pusher.component import Pusher
+from components.statistics_gen.component import StatisticsGen
 from pipeline.config import Arm, Config, Dataset, Target
 from trainer.component import Trainer
 from trainer.recipes import Recipe
-
-# What statistics are made of: the encoded image would take all the time and say nothing.
-_STATISTICS = ["image/format", "image/height", "image/width", "image/class/label"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,7 +76,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     Raises:
       ValueError: a data set is unknown, or not prepared.
     """
-    source = _side("source", SourceExampleGen, config.source)
+    source = _side("source", SourceExampleGen, config.source, config.on_anomalies)
     classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier)
     source_predictor = Predictor(
         examples=source["examples"],
@@ -91,7 +88,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     nodes = [*source.nodes, classifier, source_predictor]
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
-        side = _side(name, TargetExampleGen, target.data)
+        side = _side(name, TargetExampleGen, target.data, config.on_anomalies)
         if side.several_labels:
             raise ValueError(
                 f"targets.{name}.data.label_key: {target.data.label_key!r} of {target.data.dataset!r} has several "
@@ -181,11 +178,11 @@ def local_beam_args() -> list[str]:
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
-def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
+def _side(name: str, example_gen_class: type, dataset: Dataset, on_anomalies: str) -> Side:
     hierarchy = hierarchy_file.HierarchyFile(**dataset.hierarchy.model_dump()) if dataset.hierarchy else None
     example_gen = example_gen_class(dataset=reader(dataset), hierarchy=hierarchy).with_id(f"{name}-examples")
-    statistics = tfx_components.StatisticsGen(
-        examples=example_gen.outputs["examples"], stats_options=StatsOptions(feature_allowlist=_STATISTICS)
+    statistics = StatisticsGen(
+        index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
     ).with_id(f"{name}-statistics")
     folder = schemas.folder("source" if name == "source" else "target")
     schema = importer.Importer(
@@ -194,8 +191,11 @@ def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
         # An Importer reuses what it finds under the same address: the content has to be part of the question.
         custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
     ).with_id(f"{name}-schema")
-    validator = tfx_components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["result"],
+        vocabulary=example_gen.outputs["vocabulary"],
+        on_anomalies=on_anomalies,
     ).with_id(f"{name}-validation")
     return Side(example_gen, statistics, schema, validator, tfds_reader.has_several_labels(reader(dataset)))
 
@@ -226,6 +226,7 @@ def _adaptation(
     predictor = Predictor(examples=side["examples"], index=side["index"], model=classifier.outputs["model"]).with_id(
         f"{name}-predictions"
     )
+    predictor.add_upstream_node(side.validator)  # so that no specialist is trained for a target that cannot be used
     settings = config.prior.model_dump(exclude={"source_images"})
     prior = PriorEstimator(
         predictions=predictor.outputs["predictions"],
