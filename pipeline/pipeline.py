@@ -16,7 +16,7 @@ import schemas
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
 from components.evaluator.resolver import LastOtherBlessedModel
-from components.example_gen import hierarchy_file, tfds_reader
+from components.example_gen import hierarchy_file, tfds_reader, vocabulary
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator.component import ExampleValidator
 from components.importance_resampler.component import ImportanceResampler
@@ -94,6 +94,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
                 f"targets.{name}.data.label_key: {target.data.label_key!r} of {target.data.dataset!r} has several "
                 "labels an image, which only a source may have; name a feature that is a ClassLabel"
             )
+        _check_subset(name, target, config.source)
         adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
@@ -179,8 +180,7 @@ def local_beam_args() -> list[str]:
 
 
 def _side(name: str, example_gen_class: type, dataset: Dataset, on_anomalies: str) -> Side:
-    hierarchy = hierarchy_file.HierarchyFile(**dataset.hierarchy.model_dump()) if dataset.hierarchy else None
-    example_gen = example_gen_class(dataset=reader(dataset), hierarchy=hierarchy).with_id(f"{name}-examples")
+    example_gen = example_gen_class(dataset=reader(dataset), hierarchy=_hierarchy(dataset)).with_id(f"{name}-examples")
     statistics = StatisticsGen(
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
     ).with_id(f"{name}-statistics")
@@ -198,6 +198,21 @@ def _side(name: str, example_gen_class: type, dataset: Dataset, on_anomalies: st
         on_anomalies=on_anomalies,
     ).with_id(f"{name}-validation")
     return Side(example_gen, statistics, schema, validator, tfds_reader.has_several_labels(reader(dataset)))
+
+
+def _hierarchy(dataset: Dataset) -> hierarchy_file.HierarchyFile | None:
+    return hierarchy_file.HierarchyFile(**dataset.hierarchy.model_dump()) if dataset.hierarchy else None
+
+
+def _check_subset(name: str, target: Target, source: Dataset) -> None:
+    """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
+    if not target.label_subset:
+        return
+    labels = hierarchy_file.over(tfds_reader.read_vocabulary(reader(source)), _hierarchy(source))
+    try:
+        vocabulary.descendants(labels, target.label_subset)
+    except ValueError as error:
+        raise ValueError(f"targets.{name}.{error}") from error
 
 
 def _pretrain(

@@ -24,9 +24,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         dataset = tfds_reader.TfdsDataset(**json_utils.loads(exec_properties["dataset"]))
         tfds_reader.prepare(dataset)
-        labels = tfds_reader.read_vocabulary(dataset)
-        if hierarchy := json_utils.loads(exec_properties["hierarchy"]):
-            labels = vocabulary.under(labels, hierarchy_file.read(hierarchy_file.HierarchyFile(**hierarchy)))
+        hierarchy = json_utils.loads(exec_properties["hierarchy"])
+        files = hierarchy_file.HierarchyFile(**hierarchy) if hierarchy else None
+        labels = hierarchy_file.over(tfds_reader.read_vocabulary(dataset), files)
         sizes = tfds_reader.sizes(dataset)
 
         output = artifact_utils.get_single_instance(output_dict["examples"])

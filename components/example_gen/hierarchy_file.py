@@ -6,7 +6,7 @@ import hashlib
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import hierarchy
+from components.example_gen import hierarchy, vocabulary
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +34,11 @@ def read(files: HierarchyFile) -> hierarchy.Hierarchy:
         raise ValueError(f"hierarchy: {error.message.splitlines()[0]}; name a file that is there") from error
     except ValueError as error:
         raise ValueError(f"hierarchy of {files.file}{str(error).removeprefix('hierarchy')}") from error
+
+
+def over(labels: vocabulary.Vocabulary, files: HierarchyFile | None) -> vocabulary.Vocabulary:
+    """Returns `labels` under the hierarchy of `files`, or as they are without one; see `vocabulary.under`."""
+    return vocabulary.under(labels, read(files)) if files else labels
 
 
 def fingerprint(files: HierarchyFile) -> str:

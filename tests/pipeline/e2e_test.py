@@ -96,6 +96,14 @@ def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(
         assert executed(run(tmp_path, *only, *overrides)) == expected, overrides
 
 
+def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
+    overrides = ["targets.digits.arms=[label_subset]", "targets.digits.push=null", "targets.digits.label_subset=[Latn]"]
+    message = r"^targets\.digits\.label_subset: no label and no node above one is named 'Latn'; did you mean 'Latin'"
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, *overrides)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_every_arm_goes_the_same_way(tmp_path):
     arms = [arm for arm in typing.get_args(config.Arm) if arm != "entire_source"]
