@@ -12,7 +12,6 @@ import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from tensorflow_datasets.core import naming
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
@@ -74,26 +73,10 @@ def features_of(record: bytes) -> dict[str, list]:
 
 
 @pytest.fixture
-def mocked(tmp_path, monkeypatch):
-    """Lets a data set that is not on this machine look prepared, with five random examples whatever is asked for."""
-
-    def write(name: str, *splits: str) -> str:
-        builder = tfds.builder(name, data_dir=tmp_path)
-        infos = []
-        for split in splits:
-            template = naming.ShardedFileTemplate(
-                data_dir=builder.data_path, dataset_name=builder.name, split=split, filetype_suffix="tfrecord"
-            )
-            infos.append(tfds.core.SplitInfo(name=split, shard_lengths=[5], num_bytes=9000, filename_template=template))
-        builder.info.set_splits(tfds.core.splits.SplitDict(infos))
-        builder.data_path.mkdir(parents=True)
-        builder.info.write_to_directory(builder.data_path)
-        return str(tmp_path)
-
+def mocked(mocked_tfds, monkeypatch):
     # Each part would be the same five examples again.
     monkeypatch.setattr(tfds_reader, "parts", lambda dataset, split: [tfds_reader.Part(split, dataset.splits[split])])
-    with tfds.testing.mock_data(num_examples=5, data_dir=str(tmp_path), policy=tfds.testing.MockPolicy.USE_FILES):
-        yield write
+    return mocked_tfds
 
 
 @pytest.mark.parametrize(
