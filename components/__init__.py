@@ -11,11 +11,13 @@ _MODULE_OF = {
     "Rejected": "components.artifacts",
     "ResamplePlan": "components.artifacts",
     "Evaluator": "components.evaluator.component",
+    "ExampleValidator": "components.example_validator.component",
     "ImportanceResampler": "components.importance_resampler.component",
     "Predictor": "components.predictor.component",
     "PriorEstimator": "components.prior_estimator.component",
     "Pusher": "components.pusher.component",
     "SourceExampleGen": "components.example_gen.component",
+    "StatisticsGen": "components.statistics_gen.component",
     "TargetExampleGen": "components.example_gen.component",
 }
 

@@ -34,7 +34,7 @@ class Rejected(artifact.Artifact):
 class Predictions(artifact.Artifact):
     """Logits of the source classifier for each example: `Split-<name>/predictions-*.parquet`.
 
-    See `components.predictor.predictions`.
+    `labels.csv` has the classifier's labels, in the order of the logits. See `components.predictor.predictions`.
     """
 
     TYPE_NAME = "components.Predictions"

@@ -131,6 +131,8 @@ class Config(Strict):
       classifier, pretrain, finetune: the recipes of the three trainings.
       checkpoint: when each of them is saved, to go on after an interruption.
       prior, resample: from the classifier to the sample.
+      on_anomalies: what comes of data that their schema (schemas/) does not allow: `stop` trains nothing on them,
+        `warn` only tells of them at the end.
       beam: arguments of the Beam jobs; empty: the local runner's own.
     """
 
@@ -147,6 +149,7 @@ class Config(Strict):
     prior: Prior = Prior()
     resample: Resample
     targets: dict[str, Target] = pydantic.Field(min_length=1)
+    on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
     @pydantic.field_validator("targets")

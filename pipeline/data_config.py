@@ -17,14 +17,35 @@ def _name_or_share(value: Any) -> str | float:
     return value
 
 
+class Hierarchy(Strict):
+    """What lies above the labels; a mere string is its `file`.
+
+    Attributes:
+      file: CSV with the columns name and parent, Open Images' hierarchy JSON, WordNet's data.noun or ImageNet's
+        wordnet.is_a.txt.
+      titles: what people call the nodes, and then the labels too: Open Images' class-descriptions CSV, or ImageNet's
+        words.txt.
+    """
+
+    file: str
+    titles: str | None = None
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _from_string(cls, value: Any) -> Any:
+        return {"file": value} if isinstance(value, str) else value
+
+
 class _Data(Strict):
     """What all kinds have.
 
     Attributes:
+      hierarchy: what lies above the labels, for label_subset; null: what the data say themselves.
       max_pixels: height × width of an image that is taken; larger ones are rejected before they are decoded.
       max_rejected: share of the images that may be rejected; past it the run stops.
     """
 
+    hierarchy: Hierarchy | None = None
     max_pixels: int = pydantic.Field(89_478_485, gt=0, le=178_956_970)
     max_rejected: float = pydantic.Field(0.01, ge=0, le=1)
 
@@ -43,7 +64,7 @@ class _Data(Strict):
 
     def reader_settings(self) -> dict[str, Any]:
         """Returns what `components.example_gen.readers.of` takes."""
-        return self.model_dump(exclude={"max_pixels", "max_rejected"})
+        return self.model_dump(exclude={"hierarchy", "max_pixels", "max_rejected"})
 
 
 class _SplitData(_Data):
@@ -78,7 +99,9 @@ class TfdsData(_Data):
       dataset: a TFDS name, such as cifar10 or oxford_iiit_pet:4.*.*, or printed_glyphs or handwritten_digits.
       splits: our train, eval and test, as TFDS split expressions; train and eval are needed.
       data_dir: where it is prepared; null is TFDS's default.
-      image_key, label_key, id_key: features; without an id_key a hash of the image identifies it.
+      image_key, label_key, id_key: features, a/b for the b of each a; without an id_key a hash of the image identifies
+        it.
+      min_confidence: the least `confidence`, beside the label_key, of a label that counts; a label with a 0 never does.
     """
 
     dataset: str
@@ -87,6 +110,7 @@ class TfdsData(_Data):
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None
+    min_confidence: pydantic.PositiveFloat | None = None
 
 
 class FolderData(_SplitData):

@@ -5,8 +5,6 @@ import hashlib
 import os
 from typing import Any
 
-from tensorflow_data_validation import StatsOptions
-from tfx import components as tfx_components
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer, resolver
 from tfx.orchestration import metadata
@@ -18,19 +16,18 @@ import schemas
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
 from components.evaluator.resolver import LastOtherBlessedModel
-from components.example_gen import readers
+from components.example_gen import hierarchy_file, readers, vocabulary
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
+from components.example_validator.component import ExampleValidator
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from components.pusher.component import Pusher
+from components.statistics_gen.component import StatisticsGen
 from pipeline.config import Arm, Config, Target
 from pipeline.data_config import Data
 from trainer.component import Trainer
 from trainer.recipes import Recipe
-
-# What statistics are made of: the encoded image would take all the time and say nothing.
-_STATISTICS = ["image/format", "image/height", "image/width", "image/class/label"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,7 +71,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     Raises:
       ValueError: a data set is unknown, or not prepared.
     """
-    source = _side("source", SourceExampleGen, config.source)
+    source = _side("source", SourceExampleGen, config.source, config.on_anomalies)
     classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier)
     source_predictor = Predictor(
         examples=source["examples"],
@@ -86,12 +83,13 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     nodes = [*source.nodes, classifier, source_predictor]
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
-        side = _side(name, TargetExampleGen, target.data)
+        side = _side(name, TargetExampleGen, target.data, config.on_anomalies)
         if side.several_labels:
             raise ValueError(
                 f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
                 "have; name another label_key, or other data"
             )
+        _check_subset(name, target, config.source)
         adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
@@ -176,13 +174,13 @@ def local_beam_args() -> list[str]:
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
-def _side(name: str, example_gen_class: type, data: Data) -> Side:
+def _side(name: str, example_gen_class: type, data: Data, on_anomalies: str) -> Side:
     reader = readers.of(data.reader_settings())
-    example_gen = example_gen_class(dataset=reader, max_pixels=data.max_pixels, max_rejected=data.max_rejected).with_id(
-        f"{name}-examples"
-    )
-    statistics = tfx_components.StatisticsGen(
-        examples=example_gen.outputs["examples"], stats_options=StatsOptions(feature_allowlist=_STATISTICS)
+    example_gen = example_gen_class(
+        dataset=reader, hierarchy=_hierarchy(data), max_pixels=data.max_pixels, max_rejected=data.max_rejected
+    ).with_id(f"{name}-examples")
+    statistics = StatisticsGen(
+        index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
     ).with_id(f"{name}-statistics")
     folder = schemas.folder("source" if name == "source" else "target")
     schema = importer.Importer(
@@ -191,10 +189,29 @@ def _side(name: str, example_gen_class: type, data: Data) -> Side:
         # An Importer reuses what it finds under the same address: the content has to be part of the question.
         custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
     ).with_id(f"{name}-schema")
-    validator = tfx_components.ExampleValidator(
-        statistics=statistics.outputs["statistics"], schema=schema.outputs["result"]
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["result"],
+        vocabulary=example_gen.outputs["vocabulary"],
+        on_anomalies=on_anomalies,
     ).with_id(f"{name}-validation")
     return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
+
+
+def _hierarchy(data: Data) -> hierarchy_file.HierarchyFile | None:
+    return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
+
+
+def _check_subset(name: str, target: Target, source: Data) -> None:
+    """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
+    reader = readers.of(source.reader_settings())
+    if not target.label_subset or not isinstance(reader, readers.tfds.TfdsDataset):
+        return  # what the labels of the other kinds are is known only when all of their data have been listed
+    labels = hierarchy_file.over(reader.read_vocabulary(), _hierarchy(source))
+    try:
+        vocabulary.descendants(labels, target.label_subset)
+    except ValueError as error:
+        raise ValueError(f"targets.{name}.{error}") from error
 
 
 def _pretrain(
@@ -223,6 +240,7 @@ def _adaptation(
     predictor = Predictor(examples=side["examples"], index=side["index"], model=classifier.outputs["model"]).with_id(
         f"{name}-predictions"
     )
+    predictor.add_upstream_node(side.validator)  # so that no specialist is trained for a target that cannot be used
     settings = config.prior.model_dump(exclude={"source_images"})
     prior = PriorEstimator(
         predictions=predictor.outputs["predictions"],

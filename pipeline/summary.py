@@ -8,10 +8,9 @@ import shlex
 import rich.box
 import rich.console
 import rich.table
-import tensorflow as tf
-from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from components import storage
+from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler import plan
 from components.prior_estimator import label_prior
 from pipeline.config import Config
@@ -64,7 +63,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         line
         for side in ("source", *config.targets)
         if (side_anomalies := uris.get((f"{side}-validation", "anomalies")))
-        for line in _anomalies(side, side_anomalies.uri)
+        for line in (f"{side}, {anomaly}" for anomaly in example_anomalies.read(side_anomalies.uri))
     ]
 
     def path(node: str, key: str, *names: str) -> str | None:
@@ -113,18 +112,6 @@ def show(console: rich.console.Console, found: Summary, results: list[NodeResult
             command = f"specialist predict {shlex.quote(summary.pushed)} IMAGE.png"
             console.print(f"pushed to {summary.pushed}\ntry it:   {command}", markup=False, highlight=False)
     console.print(f"\n{_counts(results)}", highlight=False)
-
-
-def _anomalies(side: str, uri: str) -> list[str]:
-    lines = []
-    for path in sorted(tf.io.gfile.glob(os.path.join(uri, "Split-*", "SchemaDiff.pb"))):
-        with tf.io.gfile.GFile(path, "rb") as file:
-            found = anomalies_pb2.Anomalies.FromString(file.read())
-        split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
-        lines += [f"{side}, {split}: {key}: {info.description}" for key, info in sorted(found.anomaly_info.items())]
-        if found.HasField("dataset_anomaly_info"):
-            lines.append(f"{side}, {split}: {found.dataset_anomaly_info.description}")
-    return lines
 
 
 def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) -> None:

@@ -5,6 +5,7 @@ import os
 import keras
 import tensorflow as tf
 
+from components import model_labels
 from trainer.images import decode
 from trainer.models import Image
 
@@ -91,8 +92,9 @@ def export(
     saved_model: str,
     keras_file: str,
 ) -> None:
-    """Writes the SavedModel and the Keras file."""
+    """Writes the SavedModel, with the label names in it, and the Keras file."""
     module = ServingModule(model, image, label_names, loss)
     tf.saved_model.save(module, saved_model, signatures=module.concrete_signatures())
+    model_labels.write(saved_model, label_names)
     tf.io.gfile.makedirs(os.path.dirname(keras_file))
     model.save(keras_file)

@@ -4,6 +4,9 @@ import ml_metadata as mlmd
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
+from tfx.utils import path_utils
+
+from components import model_labels
 
 _KEYS = {"model", "model_blessing", "candidate"}
 
@@ -12,6 +15,9 @@ Artifacts = dict[str, list[types.Artifact]]
 
 class LastOtherBlessedModel(resolver.ResolverStrategy):
     """Resolves to the most recently blessed model other than the candidate.
+
+    Models of other labels, or of the same in another order, are passed over: the Evaluator compares outputs with labels
+    by position, and would find them wrong about everything.
 
     TFX's LatestBlessedModelStrategy does not leave the candidate out. A rerun with nothing changed then finds the model
     that was just blessed as a new baseline of itself, so that nothing downstream is cached and it is pushed twice.
@@ -36,11 +42,16 @@ class LastOtherBlessedModel(resolver.ResolverStrategy):
         if len(input_dict["candidate"]) != 1:
             raise ValueError(f"candidate: {len(input_dict['candidate'])} artifacts; allowed is exactly one model")
         candidate = input_dict["candidate"][0]
+        labels = _labels(candidate)
         others = {model.id: model for model in input_dict["model"] if model.id != candidate.id}
         # By the blessing, not by the model: going back to an older configuration blesses an older model again.
         for blessing in sorted(input_dict["model_blessing"], key=lambda artifact: artifact.id, reverse=True):
             model = others.get(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
             blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            if model is not None and blessed == constants.BLESSED_VALUE:
+            if model is not None and blessed == constants.BLESSED_VALUE and _labels(model) == labels:
                 return {"model": [model], "model_blessing": [blessing], "candidate": [candidate]}
         return {"model": [], "model_blessing": [], "candidate": [candidate]}
+
+
+def _labels(model: types.Artifact) -> tuple[str, ...] | None:
+    return model_labels.read(path_utils.serving_model_path(model.uri))

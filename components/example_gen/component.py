@@ -1,13 +1,16 @@
 """SourceExampleGen and TargetExampleGen."""
 
+import dataclasses
+
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.utils import json_utils
 
 from components import artifacts
 from components.code_version import code_version
-from components.example_gen import executor, image_check, readers
+from components.example_gen import executor, hierarchy_file, image_check, readers
 from components.example_gen.readers.reader import Reader
 
 
@@ -16,10 +19,11 @@ class ExampleGenSpec(ComponentSpec):
 
     PARAMETERS = {
         "dataset": ExecutionParameter(type=str),  # a reader as JSON
+        "hierarchy": ExecutionParameter(type=str),  # hierarchy_file.HierarchyFile as JSON, or null
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
         "max_pixels": ExecutionParameter(type=int),
         "max_rejected": ExecutionParameter(type=float),
-        "fingerprint": ExecutionParameter(type=str),  # of the data: a part of the cache key, no more
+        "fingerprint": ExecutionParameter(type=str),  # of what is read: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
     }
     INPUTS = {}
@@ -40,12 +44,13 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
 
     Args:
       dataset: what to read.
+      hierarchy: what lies above its labels, in place of what the data set says itself.
       shards: record files a split; 0 makes files of about 128 MB.
       max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
       max_rejected: share of the images that may be rejected; past it the run stops.
 
     Raises:
-      ValueError: the data are not there, or an argument is out of its range.
+      ValueError: the data are not there, the hierarchy cannot be read, or an argument is out of its range.
     """
 
     SPEC_CLASS = ExampleGenSpec
@@ -55,6 +60,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         self,
         *,
         dataset: Reader,
+        hierarchy: hierarchy_file.HierarchyFile | None = None,
         shards: int = 0,
         max_pixels: int = image_check.MOST_PIXELS // 2,
         max_rejected: float = 0.01,
@@ -63,13 +69,17 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
             raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
         if not 0 <= max_rejected <= 1:
             raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
+        fingerprints = [dataset.fingerprint()]
+        if hierarchy:
+            fingerprints.append(hierarchy_file.fingerprint(hierarchy))
         super().__init__(
             spec=ExampleGenSpec(
                 dataset=readers.dumps(dataset),
+                hierarchy=json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
                 shards=shards,
                 max_pixels=max_pixels,
                 max_rejected=float(max_rejected),
-                fingerprint=dataset.fingerprint(),
+                fingerprint="-".join(fingerprints),
                 code_version=code_version(executor.__name__),
                 examples=types.Channel(type=standard_artifacts.Examples),
                 index=types.Channel(type=artifacts.ExampleIndex),

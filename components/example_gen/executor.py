@@ -11,9 +11,10 @@ import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
+from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import examples, index, readers, rejected, report, vocabulary
+from components.example_gen import examples, hierarchy_file, index, readers, rejected, report, vocabulary
 from components.example_gen.ahead import ahead
 from components.example_gen.readers.reader import Part, Reader
 from components.example_gen.rejected import Rejection
@@ -32,6 +33,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     ) -> None:
         reader = readers.loads(exec_properties["dataset"])
         reader.prepare()
+        hierarchy = json_utils.loads(exec_properties["hierarchy"])
+        files = hierarchy_file.HierarchyFile(**hierarchy) if hierarchy else None
         output = artifact_utils.get_single_instance(output_dict["examples"])
         output.splits = list(reader.splits)
         index_uri, vocabulary_uri, rejected_uri = (
@@ -39,7 +42,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         work = os.path.join(index_uri, "work")
         contents = reader.open(work)
-        labels = contents.vocabulary
+        labels = hierarchy_file.over(contents.vocabulary, files)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
         shards = {
             split: int(exec_properties["shards"]) or sharding.shard_count(size)

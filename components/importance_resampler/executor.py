@@ -45,7 +45,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         more: dict[str, Any] = {}
         if input_dict.get("vocabulary"):
             more["vocabulary"] = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
-            strategies.check_vocabulary(prior, more["vocabulary"])
+            prior = label_prior.ordered(prior, more["vocabulary"].names)
         source = artifact_utils.get_single_instance(input_dict["examples"])
         shard_paths = storage.files(source.path(split="train"))
         if len(shard_paths) != len(index_paths):

@@ -60,12 +60,6 @@ class Settings:
             raise ValueError(f"label_subset: {list(self.label_subset)} with {self.strategy}; leave it out")
 
 
-def check_vocabulary(prior: LabelPrior, vocabulary: vocabularies.Vocabulary) -> None:
-    """Raises a ValueError if `prior` is not of this vocabulary: equal counts alone do not make it one."""
-    if vocabulary.names != prior.names:
-        raise ValueError("label_prior: its labels are not those of the vocabulary; it was estimated for another source")
-
-
 def draw(
     settings: Settings,
     pairs: Pairs,
@@ -87,8 +81,8 @@ def draw(
     """
     if len(prior.names) != pairs.num_labels or not np.array_equal(pairs.counts, prior.counts):
         raise ValueError("label_prior: its counts are not those of this index; it was estimated for another source")
-    if vocabulary is not None:
-        check_vocabulary(prior, vocabulary)
+    if vocabulary is not None and vocabulary.names != prior.names:  # equal counts alone do not make it the same one
+        raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.ordered")
     drawing = {"n": settings.n, "seed": settings.seed}
     match settings.strategy:
         case "same_distribution":

@@ -13,8 +13,8 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
-from components import storage
-from components.example_gen import index
+from components import model_labels, storage
+from components.example_gen import index, vocabulary
 from components.predictor import predictions
 
 
@@ -32,6 +32,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         model = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
         output_uri = artifact_utils.get_single_uri(output_dict["predictions"])
         limit = int(exec_properties["max_examples"])
+        if names := model_labels.read(model):  # whose the logits are
+            labels = vocabulary.dumps(vocabulary.make(names))
+            storage.write_text(os.path.join(output_uri, vocabulary.FILE_NAME), labels)
         # One handle for all shards: the workers of a process then hold the model once.
         predict = _Predict(model, int(exec_properties["batch_size"]), shared.Shared())
         with self._make_beam_pipeline() as pipeline:

@@ -47,6 +47,24 @@ def embeddings_of(predictions: pa.Table) -> np.ndarray:
     return _halves(predictions, "embedding")
 
 
+def ordered(predictions: pa.Table, positions: np.ndarray) -> pa.Table:
+    """Returns the table with those logits of each example that stand at `positions`, in their order.
+
+    Args:
+      positions: int [labels]; see `vocabulary.positions`.
+
+    Raises:
+      ValueError: it has no logits, or another number of them.
+    """
+    logits = logits_of(predictions)
+    if logits.shape[1] != len(positions):
+        raise ValueError(f"logits: {logits.shape[1]} an example for a classifier of {len(positions)} labels")
+    if np.array_equal(positions, np.arange(len(positions))):
+        return predictions
+    column = _cells("logits", predictions["source_id"].to_pylist(), logits[:, positions])
+    return predictions.set_column(predictions.column_names.index("logits"), "logits", column)
+
+
 def has_embeddings(predictions: pa.Table) -> bool:
     """Returns whether the table has embeddings."""
     return "embedding" in predictions.column_names

@@ -4,6 +4,7 @@ import dataclasses
 import os
 from typing import Any
 
+import tensorflow as tf
 from absl import logging
 from tfx import types
 from tfx.dsl.components.base import base_executor
@@ -33,10 +34,20 @@ class Executor(base_executor.BaseExecutor):
         vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
         labels = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME)))
         train = read("index", "train", index.FILE_PATTERN, ["labels"])
+
+        def read_predictions(key: str, split: str):
+            """Returns the Predictions with the logits in the order of the vocabulary."""
+            table = read(key, split, predictions.FILE_PATTERN)
+            path = os.path.join(artifact_utils.get_single_uri(input_dict[key]), vocabulary.FILE_NAME)
+            if not tf.io.gfile.exists(path):
+                return table
+            names = vocabulary.loads(storage.read_text(path)).names
+            return predictions.ordered(table, vocabulary.positions(labels.names, names, key))
+
         source = None
         if input_dict.get("source_predictions"):
             source = estimate.labelled_images(
-                read("source_predictions", "eval", predictions.FILE_PATTERN),
+                read_predictions("source_predictions", "eval"),
                 read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
                 len(labels),
             )
@@ -44,7 +55,7 @@ class Executor(base_executor.BaseExecutor):
             settings_of(exec_properties),
             labels.names,
             index.label_counts(index.label_pairs(train["labels"], len(labels)), len(labels)),
-            estimate.images(read("predictions", "train", predictions.FILE_PATTERN)),
+            estimate.images(read_predictions("predictions", "train")),
             source,
         )
         if prior.converged is False:

@@ -2,10 +2,12 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
 
+from components.example_gen import vocabulary
 from components.prior_estimator.assumption import Assumption
 
 FILE_NAME = "label_prior.parquet"
@@ -108,6 +110,28 @@ _SETTINGS = tuple(
     for field in dataclasses.fields(LabelPrior)
     if field.name not in ("names", "counts", "target_prior", "interval", "assumption")
 )
+
+
+def ordered(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
+    """Returns `prior` in the order of the label names `names`.
+
+    Raises:
+      ValueError: it is of other labels.
+    """
+    if tuple(names) == prior.names:
+        return prior
+    at = vocabulary.positions(names, prior.names, "label_prior")
+    assumption = prior.assumption and Assumption(
+        **{field.name: getattr(prior.assumption, field.name)[at] for field in dataclasses.fields(Assumption)}
+    )
+    return dataclasses.replace(
+        prior,
+        names=tuple(names),
+        counts=prior.counts[at],
+        target_prior=prior.target_prior[at],
+        interval=prior.interval and tuple(bound[at] for bound in prior.interval),
+        assumption=assumption,
+    )
 
 
 def to_table(prior: LabelPrior) -> pa.Table:

@@ -11,11 +11,13 @@ import components
 ARTIFACTS = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"}
 COMPONENTS = {
     "Evaluator",
+    "ExampleValidator",
     "ImportanceResampler",
     "Predictor",
     "PriorEstimator",
     "Pusher",
     "SourceExampleGen",
+    "StatisticsGen",
     "TargetExampleGen",
 }
 

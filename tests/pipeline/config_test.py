@@ -98,6 +98,9 @@ def test_overrides_come_last_and_may_add_keys():
         (["source.splits={train: train}"], r"source\.splits.*lacks eval"),
         (["name=My Run"], r"name: 'My Run': string should match"),
         (["compute.distribution=tpus"], r"compute\.distribution: 'tpus': input should be 'auto'"),
+        (["on_anomalies=ignore"], r"on_anomalies: 'ignore': input should be 'stop' or 'warn'"),
+        (["source.min_confidence=0"], r"source\.min_confidence: 0: input should be greater than 0"),
+        (["source.hierarchy={path: x}"], r"source\.hierarchy: unknown key 'path'; allowed are file, titles"),
         (["seed"], r"--set: 'seed' is not of the form key\.path=value"),
         (["seed.deep=1"], r"--set: 'seed\.deep=1': 'seed' holds a value, not keys"),
         (["seed=[1"], r"--set: 'seed=\[1'"),
@@ -107,6 +110,20 @@ def test_overrides_come_last_and_may_add_keys():
 def test_mistakes_name_the_key_the_value_and_what_is_allowed(overrides, message):
     with pytest.raises(ValueError, match=message):
         config.load(str(DEMO), overrides)
+
+
+def test_a_hierarchy_is_a_file_or_a_file_with_titles():
+    assert config.load(str(DEMO)).source.hierarchy is None
+    path = config.load(str(DEMO), ["source.hierarchy=h.csv"])
+    assert (path.source.hierarchy.file, path.source.hierarchy.titles) == ("h.csv", None)
+    both = config.load(str(DEMO), ["source.hierarchy={file: h.json, titles: t.csv}", "source.min_confidence=7"])
+    assert (both.source.hierarchy.file, both.source.hierarchy.titles) == ("h.json", "t.csv")
+    assert both.source.min_confidence == 7
+
+
+def test_anomalies_stop_a_run_unless_said_otherwise():
+    assert config.load(str(DEMO)).on_anomalies == "stop"
+    assert config.load(str(DEMO), ["on_anomalies=warn"]).on_anomalies == "warn"
 
 
 def test_a_missing_key(write):

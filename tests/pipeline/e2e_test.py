@@ -96,6 +96,29 @@ def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(
         assert executed(run(tmp_path, *only, *overrides)) == expected, overrides
 
 
+def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
+    overrides = ["targets.digits.arms=[label_subset]", "targets.digits.push=null", "targets.digits.label_subset=[Latn]"]
+    message = r"^targets\.digits\.label_subset: no label and no node above one is named 'Latn'; did you mean 'latin'"
+    with pytest.raises(ValueError, match=message):
+        run(tmp_path, *overrides)
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_trained_before_the_data_of_its_side_are_validated(tmp_path):
+    settings = config.load(DEMO, [*SMALL, "on_anomalies=warn"])
+    for dataset in (settings.source, settings.targets["digits"].data):
+        pipeline_module.readers.of(dataset.reader_settings()).prepare()
+    nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, str(tmp_path)).components}
+    above = {id: {up.id for up in node.upstream_nodes} for id, node in nodes.items()}
+    for side, dependent in {
+        "source": {"source-classifier", "source-entire-source-specialist", "digits-same-distribution-specialist"},
+        "digits": {"digits-predictions", *FINETUNE},
+    }.items():
+        assert {node for node, found in above.items() if f"{side}-validation" in found} == dependent
+        assert nodes[f"{side}-validation"].exec_properties["on_anomalies"] == "warn"
+        assert above[f"{side}-statistics"] == {f"{side}-examples"}
+
+
 @pytest.mark.slow
 def test_every_arm_goes_the_same_way(tmp_path):
     arms = [arm for arm in typing.get_args(config.Arm) if arm != "entire_source"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from components import model_labels
 from trainer import input_pipeline, serving
 from trainer.images import decode
 from trainer.models import Backbone, Image, classifier
@@ -155,6 +156,10 @@ class ExportTest(tf.test.TestCase):
     def test_the_keras_file_lies_beside_what_is_pushed(self):
         self.assertEqual({path.name for path in self.folder.iterdir()}, {"Format-Serving", "Format-Keras"})
         self.assertEqual(list(self.folder.rglob("*.keras")), [self.folder / "Format-Keras" / "model.keras"])
+
+    def test_the_label_names_are_in_the_saved_model(self):
+        self.assertEqual(model_labels.read(str(self.folder / "Format-Serving")), NAMES)
+        self.assertIsNone(model_labels.read(str(self.folder)))
 
     def test_the_keras_file_is_the_model(self):
         loaded = keras.saving.load_model(self.folder / serving.KERAS_FILE, compile=False)

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.example_gen import vocabulary
+from components.example_gen import tfds_features, vocabulary
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import reader
 from components.example_gen.readers.reader import Contents, Reader
@@ -45,8 +45,9 @@ class TfdsDataset(Reader):
       name: a TFDS name such as 'cifar10' or 'oxford_iiit_pet:4.*.*', or an embedded one.
       splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]'.
       data_dir: where prepared data are; None is TFDS's own default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
-      image_key, label_key: names of the features.
+      image_key, label_key: names of the features; 'objects/label' is the label of each of the `objects`.
       id_key: name of the feature that identifies an example; None: a hash of its image does.
+      min_confidence: the least `confidence` of a label that counts, where there is such a feature beside the label's.
     """
 
     name: str
@@ -55,6 +56,7 @@ class TfdsDataset(Reader):
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None
+    min_confidence: float | None = None
 
     def prepare(self) -> bool:
         """Makes an embedded data set's files if they are not there yet.
@@ -96,6 +98,7 @@ class TfdsDataset(Reader):
         """
         info = self._prepared().info
         feature = self._feature(info, "label_key")
+        self._confidence_key(info)
         feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
         if not isinstance(feature, tfds.features.ClassLabel):
             raise ValueError(
@@ -106,7 +109,9 @@ class TfdsDataset(Reader):
 
     def has_several_labels(self) -> bool:
         """Returns whether an example may have more than one label."""
-        return hasattr(self._feature(self._prepared().info, "label_key"), "feature")
+        info = self._prepared().info
+        self._feature(info, "label_key")
+        return tfds_features.is_repeated(info.features, self.label_key)
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Returns split → (number of examples, estimated bytes).
@@ -148,23 +153,31 @@ class TfdsDataset(Reader):
             raise ValueError(
                 f"image_key: {self.image_key!r} of {self.name!r} is a {type(image).__name__}, not an Image"
             )
-        self._feature(builder.info, "label_key")
-        keys = {self.image_key, self.label_key}
-        if self.id_key:
-            self._feature(builder.info, "id_key")
-            keys.add(self.id_key)
+        for argument in ("label_key", *(["id_key"] if self.id_key else [])):
+            self._feature(builder.info, argument)
+        features, confidence_key = builder.info.features, self._confidence_key(builder.info)
+        keys = [key for key in (self.image_key, self.label_key, confidence_key, self.id_key) if key]
+
+        def value(row: dict, key: str):
+            for name in tfds_features.path(features, key):
+                row = row[name]
+            return row
+
         rows = builder.as_dataset(
             split=part.instruction,
             decoders=tfds.decode.PartialDecoding(
-                {key: True for key in keys}, decoders={self.image_key: tfds.decode.SkipDecoding()}
+                tfds_features.partial(features, keys), decoders={self.image_key: tfds.decode.SkipDecoding()}
             ),
             read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
             shuffle_files=False,
         )
         for row in rows.as_numpy_iterator():
+            labels = np.atleast_1d(value(row, self.label_key)).tolist()
+            if confidence_key:
+                labels = tfds_features.certain(labels, value(row, confidence_key).tolist(), self.min_confidence)
             yield LabelledImage(
                 image=row[self.image_key],
-                labels=tuple(int(label) for label in np.atleast_1d(row[self.label_key])),
+                labels=tuple(dict.fromkeys(labels)),  # each once: an image may have several objects of a kind
                 source_id=_text(row[self.id_key]) if self.id_key else None,
             )
 
@@ -195,11 +208,28 @@ class TfdsDataset(Reader):
 
     def _feature(self, info: tfds.core.DatasetInfo, argument: str) -> tfds.features.FeatureConnector:
         key = getattr(self, argument)
-        if key not in info.features:
-            raise ValueError(
-                f"{argument}: {self.name!r} has no feature {key!r}; it has {', '.join(sorted(info.features))}"
+        try:
+            return tfds_features.find(info.features, key)
+        except KeyError as error:
+            keys = ", ".join(tfds_features.keys(info.features))
+            raise ValueError(f"{argument}: {self.name!r} has no feature {key!r}; it has {keys}") from error
+
+    def _confidence_key(self, info: tfds.core.DatasetInfo) -> str | None:
+        """Returns the key of the labels' confidences, or None.
+
+        Raises:
+          ValueError: there are some and no least was given, which would count labels known not to be there; or the
+            reverse.
+        """
+        key = tfds_features.confidence_key(info.features, self.label_key)
+        if (key is None) != (self.min_confidence is None):
+            way_out = (
+                f"there is {key!r}, set it to the least that counts" if key else "there is none here, leave it out"
             )
-        return info.features[key]
+            raise ValueError(
+                f"min_confidence: {self.min_confidence} for {self.label_key!r} of {self.name!r}; {way_out}"
+            )
+        return key
 
 
 def _text(source_id: bytes | np.integer) -> str:

@@ -2,6 +2,7 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
+from components import model_labels
 from components.evaluator import resolver
 
 
@@ -56,6 +57,20 @@ def test_the_last_blessing_counts_and_not_the_last_model():
 
 def test_blessings_of_models_that_are_gone_are_passed_over():
     assert resolve(9, [1, 9], [blessing(5, of=1), blessing(6, of=2)]) == ([1], [5])
+
+
+def test_models_of_another_label_order_are_passed_over(tmp_path):
+    models = {}
+    for number, names in {1: "ab", 2: "ba", 3: "abc", 9: "ab"}.items():
+        models[number] = model(number)
+        models[number].uri = str(tmp_path / str(number))
+        model_labels.write(f"{models[number].uri}/Format-Serving", tuple(names))
+    blessings = [blessing(5, of=1), blessing(6, of=2), blessing(7, of=3)]
+    channels = {"model": [*models.values()], "model_blessing": blessings, "candidate": [models[9]]}
+    resolved = resolver.LastOtherBlessedModel().resolve_artifacts(None, channels)
+    assert [artifact.id for artifact in resolved["model"]] == [1]
+    channels["model_blessing"] = blessings[1:]
+    assert resolver.LastOtherBlessedModel().resolve_artifacts(None, channels)["model"] == []
 
 
 @pytest.mark.parametrize("candidates", [[], [1, 2]])

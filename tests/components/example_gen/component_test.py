@@ -6,10 +6,11 @@ import pytest
 import tensorflow_datasets as tfds
 from tfx.dsl.components.base import executor_spec
 from tfx.types import standard_artifacts
+from tfx.utils import json_utils
 
 import components
 from components import code_version
-from components.example_gen import executor, readers
+from components.example_gen import executor, hierarchy_file, readers
 from components.example_gen.readers.tfds import TfdsDataset
 
 
@@ -29,6 +30,7 @@ def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
     node = example_gen(dataset=dataset, shards=3, max_pixels=20, max_rejected=0.5)
     dataset_json = node.exec_properties.pop("dataset")
     assert node.exec_properties == {
+        "hierarchy": "null",
         "shards": 3,
         "max_pixels": 20,
         "max_rejected": 0.5,
@@ -58,6 +60,43 @@ def test_it_is_run_again_when_the_data_change(example_gen, dataset, prepare, pic
     changed = prepare(rows, features, splits=dataset.splits, image_key="photo", folder=tmp_path / "changed")
     fingerprints = {example_gen(dataset=data).exec_properties["fingerprint"] for data in (dataset, changed)}
     assert len(fingerprints) == 2
+
+
+def test_it_is_run_again_when_the_hierarchy_changes(example_gen, dataset, tmp_path):
+    path = tmp_path / "hierarchy.csv"
+    files = hierarchy_file.HierarchyFile(str(path))
+    found = []
+    for text in ("name,parent\na,c\n", "name,parent\na,d\n", "name,parent,why\na,d,x\n"):
+        path.write_text(text)
+        node = example_gen(dataset=dataset, hierarchy=files)
+        assert json_utils.loads(node.exec_properties["hierarchy"]) == {"file": str(path), "titles": None}
+        found.append(node.exec_properties["fingerprint"])
+    assert len(set(found)) == 2 and found[1] == found[2]
+    assert example_gen(dataset=dataset).exec_properties["fingerprint"] not in found
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (
+            {"file": "{}/nowhere.csv"},
+            r"^hierarchy: .*nowhere\.csv; No such .*; name a file that is there$",
+        ),
+        ({"file": "{}/a.csv", "titles": "{}/no.txt"}, r"^hierarchy: .*no\.txt; No such file"),
+        ({"file": "{}/b.csv"}, r"^hierarchy of .*/b\.csv: begins with 'name'; allowed are CSV with"),
+        ({"file": "{}/c.csv"}, r"^hierarchy of .*/c\.csv: 'a' → 'b' → 'a' is a cycle"),
+    ],
+    ids=["no file", "no titles", "no hierarchy", "cycle"],
+)
+def test_a_hierarchy_that_cannot_be_read_is_refused_when_the_pipeline_is_made(
+    example_gen, dataset, tmp_path, files, message
+):
+    (tmp_path / "a.csv").write_text("name,parent\na,b\n")
+    (tmp_path / "b.csv").write_text("name")
+    (tmp_path / "c.csv").write_text("name,parent\na,b\nb,a\n")
+    files = hierarchy_file.HierarchyFile(**{key: path.format(tmp_path) for key, path in files.items()})
+    with pytest.raises(ValueError, match=message):
+        example_gen(dataset=dataset, hierarchy=files)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
+from tfx.utils import json_utils
 
 import components
 from components import storage
@@ -137,6 +138,7 @@ def generate(tmp_path_factory):
         root: pathlib.Path | None = None,
         max_pixels: int = 100_000,
         max_rejected: float = 0.01,
+        hierarchy: dict | None = None,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
         outputs = {
@@ -156,6 +158,7 @@ def generate(tmp_path_factory):
             {name: [artifact] for name, artifact in outputs.items()},
             {
                 "dataset": readers.dumps(dataset),
+                "hierarchy": json_utils.dumps(hierarchy),
                 "shards": shards,
                 "max_pixels": max_pixels,
                 "max_rejected": max_rejected,

@@ -142,6 +142,19 @@ def test_the_vocabulary(generated):
     assert vocabulary.loads(text) == vocabulary.make(NAMES, PARENTS)
 
 
+def test_the_vocabulary_under_a_hierarchy(generate, zoo, tmp_path):
+    (tmp_path / "animals.csv").write_text('name,parent\n"dog, wet",dog\ndog,animal\nemu,bird\nbird,animal\n')
+    (tmp_path / "titles.csv").write_text("emu,Emu\nbird,Bird\n")
+    files = {"file": str(tmp_path / "animals.csv"), "titles": str(tmp_path / "titles.csv")}
+    generated = generate(zoo, shards=1, hierarchy=files)
+    labels = vocabulary.loads((generated.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
+    parents = {"dog, wet": ["dog"], "dog": ["animal"], "Emu": ["Bird"], "Bird": ["animal"]}
+    assert labels == vocabulary.make(["cat", "dog, wet", "Emu"], parents)
+    assert vocabulary.descendants(labels, ["animal"]) == (1, 2)
+    texts = {tuple(record["image/class/text"]) for record in generated.shards("train")[0]}
+    assert texts == {(b"Emu",), (b"cat", b"dog, wet"), (b"dog, wet",)}
+
+
 def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zoo):
     one = generate(zoo, shards=1)
     for split in SIZES:

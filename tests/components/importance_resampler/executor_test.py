@@ -316,6 +316,17 @@ def test_a_prior_of_another_source(source):
         source.resample()
 
 
+def test_a_prior_with_its_labels_in_another_order(source):
+    expected = source.resample(n=90, materialise=False)
+    counts = np.bincount([label for own in LABELS for label in own], minlength=4)
+    order = [1, 3, 0, 2]
+    names = tuple(NAMES[i] for i in order)
+    source.write_prior(label_prior.LabelPrior(names, counts[order], TARGET_PRIOR[order], "mean_prediction", 2.0, 10))
+    found = source.resample(n=90, materialise=False)
+    assert found.copies == expected.copies
+    assert found.labels.equals(expected.labels)
+
+
 def test_a_prior_of_fewer_labels(source):
     counts = np.bincount([label for own in LABELS for label in own])[:2]
     source.write_prior(label_prior.LabelPrior(NAMES[:2], counts, np.array([0.5, 0.5]), "mean_prediction", 2.0, 10))

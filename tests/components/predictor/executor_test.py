@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 
 import components
 from components import storage
-from components.example_gen import examples, index
+from components.example_gen import examples, index, vocabulary
 from components.predictor import executor, predictions
 from trainer import serving
 from trainer.models import Image
@@ -95,7 +95,9 @@ def predict(images, tmp_path):
             {"predictions": [output]},
             {"splits": json_utils.dumps(splits), "batch_size": batch_size, "max_examples": max_examples},
         )
-        tables = {path: storage.read_table(str(path)) for path in pathlib.Path(output.uri).rglob("*") if path.is_file()}
+        labels = pathlib.Path(output.uri, vocabulary.FILE_NAME)
+        assert vocabulary.loads(labels.read_text()).names == ("a", "b", "c")
+        tables = {path: storage.read_table(str(path)) for path in pathlib.Path(output.uri).rglob("*.parquet*")}
         return {
             str(path.relative_to(output.uri)): (table.column("source_id").to_pylist(), predictions.logits_of(table))
             for path, table in tables.items()

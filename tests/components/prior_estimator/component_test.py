@@ -128,6 +128,30 @@ def test_missing_predictions_for_the_source(estimation, settings):
     assert not (estimation.root / "label_prior").exists()
 
 
+@pytest.mark.parametrize("estimator", ["mean_prediction", "em"])
+def test_logits_of_a_classifier_with_its_labels_in_another_order(estimation, estimator):
+    expected = estimation(estimator=estimator, temperature="fitted")
+    order = [2, 0, 3, 1]
+    for name, split in (("predictions", "train"), ("source_predictions", "eval")):
+        for path in storage.files(f"{estimation.root}/{name}/Split-{split}"):
+            storage.write_table(path, predictions.ordered(storage.read_table(path), np.array(order)))
+        names = vocabulary.make([NAMES[i] for i in order])
+        storage.write_text(f"{estimation.root}/{name}/labels.csv", vocabulary.dumps(names))
+    found = estimation(estimator=estimator, temperature="fitted")
+    assert found.names == tuple(NAMES)
+    assert np.array_equal(found.target_prior, expected.target_prior)
+    assert np.array_equal(found.interval, expected.interval)
+    assert np.array_equal(found.assumption.target_images, expected.assumption.target_images)
+
+
+def test_a_classifier_of_other_labels(estimation):
+    labels = vocabulary.make(["owl", "crow", "wren", "emu"])
+    storage.write_text(f"{estimation.root}/source_predictions/labels.csv", vocabulary.dumps(labels))
+    message = r"^source_predictions: its labels are not those of the vocabulary: it lacks 1 \(\['dodo'\]\) and has 1 "
+    with pytest.raises(ValueError, match=message):
+        estimation()
+
+
 def test_another_vocabulary(estimation):
     storage.write_text(f"{estimation.root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES[:3])))
     with pytest.raises(ValueError, match="predictions: 4 logits an image, but the source vocabulary has 3 labels"):

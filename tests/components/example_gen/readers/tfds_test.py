@@ -52,6 +52,75 @@ def test_several_labels_an_image(prepare, picture):
     assert dataset.read_vocabulary().names == ("cat", "dog", "emu")
 
 
+OBJECTS = {
+    "image": IMAGE,
+    "image/name": tfds.features.Text(),
+    "objects": tfds.features.Sequence(
+        {"label": tfds.features.ClassLabel(names=["cat", "dog", "emu"]), "confidence": np.int32, "more": np.int32}
+    ),
+    "boxes": tfds.features.Sequence({"label": tfds.features.ClassLabel(names=["hen", "owl"])}),
+}
+
+
+@pytest.fixture
+def objects(prepare, picture):
+    """As in Open Images: an image's labels with their confidence, 0 if it is known not to be there; and boxes."""
+    # (label, confidence) of each image; the second has a label twice, the third one that a second source denies.
+    found = [[(2, 10), (0, 0), (1, 6)], [(1, 7), (1, 10)], [(0, 9), (2, 5), (0, 0)], [(0, 0)], []]
+    rows = [
+        {
+            "image": picture(i),
+            "image/name": f"i{i}",
+            "objects": [{"label": label, "confidence": confidence, "more": 1} for label, confidence in pairs],
+            "boxes": [{"label": 1}, {"label": 0}, {"label": 1}],
+        }
+        for i, pairs in enumerate(found)
+    ]
+    return prepare({"train": rows}, OBJECTS, label_key="objects/label", id_key="image/name")
+
+
+@pytest.mark.parametrize(
+    ("least", "expected"),
+    [(1, [(2, 1), (1,), (2,), (), ()]), (6, [(2, 1), (1,), (), (), ()]), (8.5, [(2,), (1,), (), (), ()])],
+)
+def test_labels_count_by_their_confidence(objects, least, expected):
+    dataset = dataclasses.replace(objects, min_confidence=least)
+    found = sorted(read(dataset), key=lambda example: example.source_id)
+    assert [example.source_id for example in found] == ["i0", "i1", "i2", "i3", "i4"]
+    assert [example.labels for example in found] == expected
+    assert dataset.has_several_labels()
+    assert dataset.read_vocabulary().names == ("cat", "dog", "emu")
+
+
+def test_each_kind_of_object_is_one_label(objects):
+    dataset = dataclasses.replace(objects, label_key="boxes/label")
+    assert {example.labels for example in read(dataset)} == {(1, 0)}
+    assert dataset.read_vocabulary().names == ("hen", "owl")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({}, "min_confidence: None for 'objects/label' of 'pictures'; there is 'objects/confidence', set it to "),
+        (
+            {"label_key": "boxes/label", "min_confidence": 1},
+            "min_confidence: 1 for 'boxes/label' of 'pictures'; ",
+        ),
+        (
+            {"label_key": "objects/name"},
+            "label_key: 'pictures' has no feature 'objects/name'; it has boxes/label, image, image/name, "
+            "objects/confidence, objects/label, objects/more",
+        ),
+    ],
+    ids=["least", "no confidence", "no such key"],
+)
+@pytest.mark.parametrize("function", [TfdsDataset.read_vocabulary, read], ids=["vocabulary", "read"])
+def test_nested_labels_that_cannot_be_read(objects, function, changes, message):
+    with pytest.raises(ValueError) as error:
+        function(dataclasses.replace(objects, **changes))
+    assert str(error.value).startswith(message)
+
+
 @pytest.mark.parametrize(
     ("feature", "values", "ids"),
     [
@@ -158,6 +227,11 @@ def test_a_label_without_names(prepare, picture):
 def test_a_feature_that_is_not_there(pets, argument):
     with pytest.raises(ValueError, match=rf"^{argument}: 'pictures' has no feature 'picture'; it has image, label$"):
         read(dataclasses.replace(pets, **{argument: "picture"}))
+
+
+def test_objects_are_no_labels(objects):
+    with pytest.raises(ValueError, match=r"^label_key: 'objects' of 'pictures' is a FeaturesDict, not a ClassLabel$"):
+        TfdsDataset.read_vocabulary(dataclasses.replace(objects, label_key="objects"))
 
 
 def test_a_label_feature_that_is_not_there(pets):

@@ -1,0 +1,69 @@
+"""ExampleValidator."""
+
+from tfx import types
+from tfx.dsl.components.base import base_component, executor_spec
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
+from tfx.utils import json_utils
+
+from components import artifacts
+from components.code_version import code_version
+from components.example_validator import executor
+
+ON_ANOMALIES = ("stop", "warn")
+
+
+class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
+    """TFX's spec, with a vocabulary and what an anomaly leads to."""
+
+    PARAMETERS = {
+        **standard_component_specs.ExampleValidatorSpec.PARAMETERS,
+        "on_anomalies": ExecutionParameter(type=str),
+        "code_version": ExecutionParameter(type=str),
+    }
+    INPUTS = {
+        **standard_component_specs.ExampleValidatorSpec.INPUTS,
+        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+    }
+
+
+class ExampleValidator(base_component.BaseComponent):
+    """Compares statistics with a schema.
+
+    Args:
+      statistics: of a StatisticsGen.
+      schema: what is allowed.
+      vocabulary: which labels are allowed: the domain of `image/class/label` ends with it.
+      on_anomalies: 'stop' fails where there are anomalies, naming them, so that nothing is trained on such data; 'warn'
+        only writes them down.
+
+    Outputs: `anomalies`, as TFX's ExampleValidator writes them.
+
+    Raises:
+      ValueError: `on_anomalies` is neither.
+    """
+
+    SPEC_CLASS = ExampleValidatorSpec
+    EXECUTOR_SPEC = executor_spec.ExecutorClassSpec(executor.Executor)
+
+    def __init__(
+        self,
+        *,
+        statistics: types.BaseChannel,
+        schema: types.BaseChannel,
+        vocabulary: types.BaseChannel,
+        on_anomalies: str = "stop",
+    ):
+        if on_anomalies not in ON_ANOMALIES:
+            raise ValueError(f"on_anomalies: {on_anomalies!r}; allowed are {' and '.join(ON_ANOMALIES)}")
+        super().__init__(
+            spec=ExampleValidatorSpec(
+                statistics=statistics,
+                schema=schema,
+                vocabulary=vocabulary,
+                exclude_splits=json_utils.dumps([]),
+                on_anomalies=on_anomalies,
+                code_version=code_version(executor.__name__),
+                anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
+            )
+        )

@@ -1,0 +1,44 @@
+"""TFX's ExampleValidator, with the vocabulary as the domain of the labels, and an end of the run if it is asked for."""
+
+import os
+from typing import Any
+
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx import types
+from tfx.components.example_validator import executor as tfx_executor
+from tfx.proto.orchestration import execution_result_pb2
+from tfx.types import artifact_utils, standard_component_specs
+
+from components import storage
+from components.example_gen import vocabulary
+from components.example_validator import anomalies
+
+LABEL = "image/class/label"
+
+
+class Executor(tfx_executor.Executor):
+    """See `components.example_validator.component`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> execution_result_pb2.ExecutorOutput:
+        path = os.path.join(artifact_utils.get_single_uri(input_dict["vocabulary"]), vocabulary.FILE_NAME)
+        self._num_labels = len(vocabulary.loads(storage.read_text(path)))
+        result = super().Do(input_dict, output_dict, exec_properties)
+        found = anomalies.read(artifact_utils.get_single_uri(output_dict["anomalies"]))
+        if found and exec_properties["on_anomalies"] == "stop":
+            raise ValueError(
+                f"on_anomalies: the data are not what their schema allows ({'; '.join(found)}); mend them, or set "
+                "it to 'warn' to go on with them"
+            )
+        return result
+
+    def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
+        # Which labels there are is the one thing that a schema cannot know of data it has not seen.
+        for feature in inputs[standard_component_specs.SCHEMA_KEY].feature:
+            if feature.name == LABEL:
+                feature.int_domain.max = self._num_labels - 1
+        return super()._Validate(inputs, outputs)

@@ -1,0 +1,62 @@
+"""What statistics are made of: the features of each example that its row of the index tells. Pure.
+
+They are called by the keys of the Examples where there are such. The number of labels an image is the number of values
+of `image/class/label`, and the count of each label is that of `image/class/text`.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+COLUMNS = ("source_id", "labels", "format", "height", "width", "bytes")  # of the index
+
+
+def of_index(index: pa.Table, names: Sequence[str]) -> pa.RecordBatch:
+    """Returns a row an example, whose columns are lists, as TFDV takes them; null where the example lacks the feature.
+
+    Columns: `image/format` binary; `image/height`, `image/width` int64, pixels; `image/aspect` float64, width over
+    height, of sizes above 0; `image/bytes` int64, of the encoded image; `image/class/label` int64 and
+    `image/class/text` binary, one value a label; `image/source_id/length` int64, in characters: ids themselves are all
+    different, so that their statistics would cost much and say nothing. An empty id has the length 0.
+
+    Args:
+      index: with COLUMNS.
+      names: of the labels. One outside them has its number as its text.
+    """
+    index = index.combine_chunks()
+    columns = {name: pa.concat_arrays(index[name].chunks or [pa.array([], index[name].type)]) for name in COLUMNS}
+    height, width = columns["height"], columns["width"]
+    positive = pc.fill_null(pc.and_(pc.greater(height, 0), pc.greater(width, 0)), False)
+    aspect = pc.if_else(positive, pc.divide(width.cast(pa.float64()), height.cast(pa.float64())), None)
+    features = {
+        "image/format": _single(columns["format"].cast(pa.binary())),
+        "image/height": _single(height.cast(pa.int64())),
+        "image/width": _single(width.cast(pa.int64())),
+        "image/aspect": _single(aspect),
+        "image/bytes": _single(columns["bytes"].cast(pa.int64())),
+        "image/class/label": columns["labels"].cast(pa.list_(pa.int64())),
+        "image/class/text": _texts(columns["labels"], names),
+        "image/source_id/length": _single(pc.utf8_length(columns["source_id"]).cast(pa.int64())),
+    }
+    return pa.RecordBatch.from_arrays(list(features.values()), list(features))
+
+
+def _single(values: pa.Array) -> pa.ListArray:
+    """Returns each value as a list of it, and null as null."""
+    valid = values.is_valid().to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(valid)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets, mask=np.append(~valid, False)), values.drop_null())
+
+
+def _texts(labels: pa.ListArray, names: Sequence[str]) -> pa.ListArray:
+    flat = labels.flatten()
+    numbers = flat.to_numpy(zero_copy_only=False)
+    inside = (numbers >= 0) & (numbers < len(names))
+    known = pa.array(names, pa.string()).take(pa.array(np.where(inside, numbers, 0), pa.int64()))
+    texts = pc.if_else(pa.array(inside), known, flat.cast(pa.string())).cast(pa.binary())
+    valid = labels.is_valid().to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.list_value_length(labels), 0).to_numpy(zero_copy_only=False)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets, mask=np.append(~valid, False)), texts)
