@@ -5,12 +5,15 @@ import importlib
 _MODULE_OF = {
     # Artifact types stand here because Kubeflow resolves a type as `package.ClassName`, with one dot.
     "ExampleIndex": "components.artifacts",
+    "Exclusions": "components.artifacts",
     "LabelPrior": "components.artifacts",
     "LabelVocabulary": "components.artifacts",
     "Predictions": "components.artifacts",
     "ResamplePlan": "components.artifacts",
+    "EmbeddingDuplicateFilter": "components.near_duplicates.component",
     "Evaluator": "components.evaluator.component",
     "ImportanceResampler": "components.importance_resampler.component",
+    "NearDuplicateFilter": "components.near_duplicates.component",
     "Predictor": "components.predictor.component",
     "PriorEstimator": "components.prior_estimator.component",
     "Pusher": "components.pusher.component",

@@ -8,23 +8,20 @@ from typing import Any
 from tensorflow_data_validation import StatsOptions
 from tfx import components as tfx_components
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common import importer, resolver
+from tfx.dsl.components.common import importer
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import pusher_pb2
-from tfx.types import Channel, standard_artifacts
+from tfx.types import standard_artifacts
 
 import schemas
-from components.evaluator.component import Evaluator
-from components.evaluator.config import eval_config
-from components.evaluator.resolver import LastOtherBlessedModel
 from components.example_gen import tfds_reader
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
-from components.pusher.component import Pusher
-from pipeline.config import Arm, Config, Dataset, Target
+from pipeline import near_duplicates
+from pipeline.config import Arm, Config, Dataset
+from pipeline.pushing import push
 from trainer.component import Trainer
 from trainer.recipes import Recipe
 
@@ -52,11 +49,12 @@ class Side:
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """The nodes that say which source labels a target resembles."""
+    """The nodes that say which source labels a target resembles, and which source images it must not see."""
 
     predictor: BaseNode
     source_predictor: BaseNode
     prior: BaseNode
+    filters: near_duplicates.Filters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,8 +77,18 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     Raises:
       ValueError: a data set is unknown, or not prepared.
     """
-    source = _side("source", SourceExampleGen, config.source)
-    classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier)
+    source = _side("source", SourceExampleGen, config.source, config)
+    sides = {name: _side(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()}
+    for name, side in sides.items():
+        if side.several_labels:
+            data = config.targets[name].data
+            raise ValueError(
+                f"targets.{name}.data.label_key: {data.label_key!r} of {data.dataset!r} has several "
+                "labels an image, which only a source may have; name a feature that is a ClassLabel"
+            )
+    target_indices = {name: side["index"] for name, side in sides.items()}
+    filters = near_duplicates.by_hashes(config.near_duplicates, source["index"], target_indices)
+    classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier, plan=filters.plan)
     source_predictor = Predictor(
         examples=source["examples"],
         index=source["index"],
@@ -88,22 +96,21 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         splits=["eval"],
         max_examples=config.prior.source_images,
     ).with_id("source-predictions")
-    nodes = [*source.nodes, classifier, source_predictor]
+    predictors = {name: _predictor(config, name, side, classifier) for name, side in sides.items()}
+    filters = near_duplicates.by_embeddings(
+        config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
+    )
+    nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
-        side = _side(name, TargetExampleGen, target.data)
-        if side.several_labels:
-            raise ValueError(
-                f"targets.{name}.data.label_key: {target.data.label_key!r} of {target.data.dataset!r} has several "
-                "labels an image, which only a source may have; name a feature that is a ClassLabel"
-            )
-        adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
+        side = sides[name]
+        adaptation = _adaptation(config, name, source, predictors[name], source_predictor, filters)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
             built = arm(config, workspace, name, arm_name, side, source, adaptation, shared)
             nodes += built.nodes
             if arm_name == target.push:
-                nodes += _push(name, target, side, built.finetune, workspace)
+                nodes += push(name, target, side["examples"], built.finetune, workspace)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=os.path.join(workspace, "artifacts"),
@@ -140,7 +147,8 @@ def arm(
     if name == "entire_source":
         nodes = []
         if name not in shared:
-            shared[name] = _pretrain(config, workspace, source, f"source-{_dashed(name)}-specialist")
+            node_id = f"source-{_dashed(name)}-specialist"
+            shared[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
             nodes.append(shared[name])
         specialist = shared[name]
     else:
@@ -181,8 +189,10 @@ def local_beam_args() -> list[str]:
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
-def _side(name: str, example_gen_class: type, dataset: Dataset) -> Side:
-    example_gen = example_gen_class(dataset=reader(dataset)).with_id(f"{name}-examples")
+def _side(name: str, example_gen_class: type, dataset: Dataset, config: Config) -> Side:
+    example_gen = example_gen_class(dataset=reader(dataset), perceptual_hashes=config.near_duplicates.enabled).with_id(
+        f"{name}-examples"
+    )
     statistics = tfx_components.StatisticsGen(
         examples=example_gen.outputs["examples"], stats_options=StatsOptions(feature_allowlist=_STATISTICS)
     ).with_id(f"{name}-statistics")
@@ -219,23 +229,34 @@ def _pretrain(
     return trainer
 
 
+def _predictor(config: Config, name: str, side: Side, classifier: BaseNode) -> BaseNode:
+    # The prior reads the train split alone; near-duplicates are looked for among the images of all.
+    splits = ["train"] if config.near_duplicates.embeddings is None else list(config.targets[name].data.splits)
+    return Predictor(
+        examples=side["examples"], index=side["index"], model=classifier.outputs["model"], splits=splits
+    ).with_id(f"{name}-predictions")
+
+
 def _adaptation(
-    config: Config, name: str, side: Side, source: Side, classifier: BaseNode, source_predictor: BaseNode
+    config: Config,
+    name: str,
+    source: Side,
+    predictor: BaseNode,
+    source_predictor: BaseNode,
+    filters: near_duplicates.Filters,
 ) -> Adaptation:
-    predictor = Predictor(examples=side["examples"], index=side["index"], model=classifier.outputs["model"]).with_id(
-        f"{name}-predictions"
-    )
     settings = config.prior.model_dump(exclude={"source_images"})
     prior = PriorEstimator(
         predictions=predictor.outputs["predictions"],
         source_predictions=source_predictor.outputs["predictions"],
+        exclusions=filters.exclusions,
         index=source["index"],
         vocabulary=source["vocabulary"],
         seed=config.seed,
         activation=config.classifier.loss,
         **settings,
     ).with_id(f"{name}-prior")
-    return Adaptation(predictor, source_predictor, prior)
+    return Adaptation(predictor, source_predictor, prior, filters)
 
 
 def _resampler(
@@ -250,6 +271,7 @@ def _resampler(
         source_predictions=adaptation.source_predictor.outputs["predictions"],
         target_predictions=adaptation.predictor.outputs["predictions"],
         target_index=side["index"],
+        exclusions=adaptation.filters.exclusions,
         strategy=name,
         n=0 if weighted else config.resample.n,
         seed=config.seed if config.resample.seed is None else config.resample.seed,
@@ -257,35 +279,6 @@ def _resampler(
         label_subset=config.targets[target].label_subset if name == "label_subset" else (),
         materialise=config.resample.materialise and not weighted,
     )
-
-
-def _push(name: str, target: Target, side: Side, finetune: BaseNode, workspace: str) -> list[BaseNode]:
-    evaluator_id = f"{name}-evaluator"
-    baseline = resolver.Resolver(
-        strategy_class=LastOtherBlessedModel,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing, producer_component_id=evaluator_id),
-        candidate=finetune.outputs["model"],
-    ).with_id(f"{name}-baseline")
-    evaluator = Evaluator(
-        examples=side["examples"],
-        model=finetune.outputs["model"],
-        baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(
-            metric=target.evaluation.metric,
-            min_accuracy=target.evaluation.minimum,
-            min_improvement=-target.evaluation.max_loss,
-        ),
-        splits=["eval"],
-    ).with_id(evaluator_id)
-    pusher = Pusher(
-        model=finetune.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=os.path.join(workspace, "serving", name))
-        ),
-    ).with_id(f"{name}-pusher")
-    return [baseline, evaluator, pusher]
 
 
 def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ class ExampleGenSpec(ComponentSpec):
     PARAMETERS = {
         "dataset": ExecutionParameter(type=str),  # tfds_reader.TfdsDataset as JSON
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
+        "perceptual_hashes": ExecutionParameter(type=int),  # 0 or 1
         "fingerprint": ExecutionParameter(type=str),  # of the data set's files: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
     }
@@ -39,6 +40,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
     Args:
       dataset: what to read.
       shards: record files a split; 0 makes files of about 128 MB.
+      perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs; every image is then decoded.
 
     Raises:
       ValueError: the data set is unknown or not prepared.
@@ -47,11 +49,12 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
     SPEC_CLASS = ExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
 
-    def __init__(self, *, dataset: tfds_reader.TfdsDataset, shards: int = 0):
+    def __init__(self, *, dataset: tfds_reader.TfdsDataset, shards: int = 0, perceptual_hashes: bool = False):
         super().__init__(
             spec=ExampleGenSpec(
                 dataset=json_utils.dumps(dataclasses.asdict(dataset)),
                 shards=shards,
+                perceptual_hashes=int(perceptual_hashes),
                 fingerprint=tfds_reader.fingerprint(dataset),
                 code_version=code_version(executor.__name__),
                 examples=types.Channel(type=standard_artifacts.Examples),

@@ -7,6 +7,7 @@ import PIL.Image
 import tensorflow as tf
 
 from components.example_gen import index
+from components.near_duplicates import hashes
 from components.sharding import Keyed
 
 # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
@@ -28,8 +29,8 @@ class LabelledImage:
     source_id: str | None = None
 
 
-def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keyed:
-    """Returns the record and the index row of `example`.
+def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...], perceptual_hashes: bool = False) -> Keyed:
+    """Returns the record and the index row of `example`, with its perceptual hashes where they are asked for.
 
     Raises:
       ValueError: it has no label, or one outside `names`; its image is neither a JPEG nor a PNG.
@@ -60,6 +61,8 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...]) -> Keye
         "bytes": len(example.image),
         "content_hash": content_hash,
     }
+    if perceptual_hashes:
+        row["perceptual_hash"], row["perceptual_hash_flipped"] = hashes.of_encoded(example.image)
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Keyed(key, record.SerializeToString(deterministic=True), row)

@@ -34,6 +34,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             os.path.join(artifact_utils.get_single_uri(output_dict["vocabulary"]), vocabulary.FILE_NAME),
             vocabulary.dumps(labels),
         )
+        hashed = bool(int(exec_properties.get("perceptual_hashes", 0)))
         with self._make_beam_pipeline() as pipeline:
             for split, (_, size) in sizes.items():
                 shards = exec_properties["shards"] or sharding.shard_count(size)
@@ -42,18 +43,19 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                     pipeline
                     | f"Parts[{split}]" >> beam.Create(tfds_reader.parts(dataset, split))
                     | f"Spread[{split}]" >> beam.Reshuffle()
-                    | f"Read[{split}]" >> beam.ParDo(_Read(dataset, labels.names, shards))
+                    | f"Read[{split}]" >> beam.ParDo(_Read(dataset, labels.names, shards, hashed))
                     | f"Write[{split}]" >> sharding.WriteShards(output.path(split=split), shards, write_index)
                 )
 
 
 class _Read(beam.DoFn):
-    def __init__(self, dataset: tfds_reader.TfdsDataset, names: tuple[str, ...], shards: int):
+    def __init__(self, dataset: tfds_reader.TfdsDataset, names: tuple[str, ...], shards: int, perceptual_hashes: bool):
         self._dataset, self._names, self._shards = dataset, names, shards
+        self._perceptual_hashes = perceptual_hashes
 
     def process(self, part: tfds_reader.Part):
         rows = (
-            examples.keyed(example, split=part.split, names=self._names)
+            examples.keyed(example, split=part.split, names=self._names, perceptual_hashes=self._perceptual_hashes)
             for example in tfds_reader.read(self._dataset, part)
         )
         yield from sharding.into_chunks(rows, self._shards)

@@ -86,7 +86,10 @@ def draw(
       ValueError: the prior was estimated for another source; or see the matchers.
     """
     if len(prior.names) != pairs.num_labels or not np.array_equal(pairs.counts, prior.counts):
-        raise ValueError("label_prior: its counts are not those of this index; it was estimated for another source")
+        raise ValueError(
+            "label_prior: its counts are not those of this index; it was estimated for another source, "
+            "or with other exclusions"
+        )
     if vocabulary is not None:
         check_vocabulary(prior, vocabulary)
     drawing = {"n": settings.n, "seed": settings.seed}

@@ -12,6 +12,7 @@ from tfx.utils import json_utils
 
 from components import storage
 from components.example_gen import index, vocabulary
+from components.near_duplicates import exclusions
 from components.predictor import predictions
 from components.prior_estimator import estimate, label_prior
 from components.prior_estimator.settings import Settings
@@ -32,11 +33,16 @@ class Executor(base_executor.BaseExecutor):
 
         vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
         labels = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME)))
-        train = read("index", "train", index.FILE_PATTERN, ["labels"])
+        train = read("index", "train", index.FILE_PATTERN, ["key", "labels"])
+        excluded = {}
+        if input_dict.get("exclusions"):
+            excluded = {split: read("exclusions", split, exclusions.FILE_PATTERN) for split in ("train", "eval")}
+            train = train.filter(exclusions.kept(train["key"], exclusions.excluded_keys(excluded["train"])))
         source = None
         if input_dict.get("source_predictions"):
+            predicted = read("source_predictions", "eval", predictions.FILE_PATTERN)
             source = estimate.labelled_images(
-                read("source_predictions", "eval", predictions.FILE_PATTERN),
+                exclusions.left(predicted, excluded["eval"]) if excluded else predicted,
                 read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
                 len(labels),
             )

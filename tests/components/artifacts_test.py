@@ -14,7 +14,7 @@ TYPES = [cls for _, cls in inspect.getmembers(artifacts, inspect.isclass) if iss
 
 
 def test_all_of_them():
-    names = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "ResamplePlan"}
+    names = {"ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "ResamplePlan"}
     assert {cls.__name__ for cls in TYPES} == names
 
 

@@ -8,10 +8,12 @@ import pytest
 
 import components
 
-ARTIFACTS = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "ResamplePlan"}
+ARTIFACTS = {"ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "ResamplePlan"}
 COMPONENTS = {
+    "EmbeddingDuplicateFilter",
     "Evaluator",
     "ImportanceResampler",
+    "NearDuplicateFilter",
     "Predictor",
     "PriorEstimator",
     "Pusher",

@@ -31,6 +31,7 @@ def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
     dataset_json = node.exec_properties.pop("dataset")
     assert node.exec_properties == {
         "shards": 3,
+        "perceptual_hashes": 0,
         "fingerprint": tfds_reader.fingerprint(dataset),
         "code_version": code_version.code_version("components.example_gen.executor"),
     }
