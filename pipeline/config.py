@@ -157,7 +157,7 @@ class NearDuplicates(Strict):
     """
 
     enabled: bool = True
-    distance: int = pydantic.Field(4, ge=0, le=10)
+    distance: int = pydantic.Field(6, ge=0, le=10)
     flips: bool = True
     embeddings: float | None = pydantic.Field(None, gt=0, le=1)
 

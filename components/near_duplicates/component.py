@@ -13,7 +13,7 @@ from components.near_duplicates import embeddings, executor, matching
 
 
 class NearDuplicateFilterSpec(ComponentSpec):
-    """What NearDuplicateFilter takes and gives; `_of_targets` adds an input `target_index_<i>` for each target."""
+    """What NearDuplicateFilter takes and gives; `_of_targets` adds an input `target_indices_<i>` for each target."""
 
     PARAMETERS = {
         "targets": ExecutionParameter(type=str),  # their names in the order of the inputs, a JSON list
@@ -55,11 +55,11 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
         *,
         index: types.BaseChannel,
         target_indices: Mapping[str, types.BaseChannel],
-        distance: int = 4,
+        distance: int = 6,
         flips: bool = True,
     ):
         matching.check_distance(distance)
-        spec = _of_targets(NearDuplicateFilterSpec, artifacts.ExampleIndex, "target_index", target_indices)
+        spec = _of_targets(NearDuplicateFilterSpec, artifacts.ExampleIndex, "target_indices", target_indices)
         super().__init__(spec=spec(index=index, distance=distance, flips=int(flips)))
 
 

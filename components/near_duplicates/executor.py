@@ -78,7 +78,7 @@ class Executor(_Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         settings = {"distance": int(exec_properties["distance"]), "flips": bool(int(exec_properties["flips"]))}
-        paths = _target_files(input_dict, exec_properties, "target_index", index.FILE_PATTERN)
+        paths = _target_files(input_dict, exec_properties, "target_indices", index.FILE_PATTERN)
         targets = {}
         for name, of_target in paths.items():
             hashes = storage.read_table(of_target, ["perceptual_hash"])["perceptual_hash"]
