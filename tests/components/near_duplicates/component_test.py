@@ -23,7 +23,7 @@ def test_the_filter():
     assert (node.inputs["target_indices_0"], node.inputs["target_indices_1"]) == (dishes, pets)
     assert json_utils.loads(node.exec_properties.pop("targets")) == ["dishes", "pets"]
     assert node.exec_properties == {
-        "distance": 4,
+        "distance": 6,
         "flips": 0,
         "code_version": code_version.code_version("components.near_duplicates.executor"),
     }
