@@ -16,7 +16,7 @@ from components.example_gen import index
 from components.importance_resampler import plan
 from components.near_duplicates import exclusions
 from components.prior_estimator import label_prior
-from pipeline import config, local_runner
+from pipeline import config, local_runner, summary
 from pipeline import pipeline as pipeline_module
 from pipeline.local_runner import NodeResult, State
 
@@ -112,9 +112,11 @@ def overrides(tmp_path_factory) -> list[str]:
 
 
 def run(workspace: pathlib.Path, overrides: list[str]) -> dict[str, NodeResult]:
-    nodes = pipeline_module.create_pipeline(config.load(DEMO, overrides), str(workspace))
+    settings = config.load(DEMO, overrides)
+    nodes = pipeline_module.create_pipeline(settings, str(workspace))
     results = local_runner.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
+    assert set(summary.collect(settings, results).excluded) == {"train", "eval"}
     return {result.node: result for result in results}
 
 
@@ -134,10 +136,10 @@ def test_planted_images_go_and_nothing_counts_them(tmp_path, overrides):
     in_eval = read(results["source-exclusions"], "exclusions", f"Split-eval/{exclusions.FILE_PATTERN}")
     assert in_eval["source_id"].to_pylist() == ["planted"]
     uri = results["source-exclusions"].outputs["exclusions"][0].uri
-    summary = json.loads(pathlib.Path(uri, exclusions.SUMMARY_FILE).read_text())
-    assert summary["settings"] == {"distance": 6, "flips": True}
-    assert summary["source"]["train"]["excluded"] == 30
-    assert summary["targets"] == {"digits": {"images": 60, "without_hash": 0}}
+    counts = json.loads(pathlib.Path(uri, exclusions.SUMMARY_FILE).read_text())
+    assert counts["settings"] == {"distance": 6, "flips": True}
+    assert counts["source"]["train"]["excluded"] == 30
+    assert counts["targets"] == {"digits": {"images": 60, "without_hash": 0}}
 
     # 80 of each label are left; with the planted ones they would be 100 and 90.
     prior = read(results["digits-prior"], "label_prior", label_prior.FILE_NAME)
