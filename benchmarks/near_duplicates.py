@@ -7,6 +7,7 @@ recall: variants of images (re-encoded, resized, cropped, …) whose hash is wit
 precision: of the pairs of a variant and an original, or its mirror image, within d bits, those that belong together. A
   hard test for the photographs: neighbouring patches of one sky are hardly different images.
 false alarms: originals that have another original, or its mirror image, within d bits.
+embeddings: with --model, the SavedModel of a source classifier, the same of the glyphs by the cosine of its embeddings.
 cost: seconds and memory of the matching as the number of source hashes grows, against all pairs of the same hashes in
   vectorised numpy. A hundredth of the source's hashes lies 0 to 12 bits from a target's, the rest is random.
 """
@@ -23,9 +24,10 @@ import PIL.ImageEnhance
 import PIL.ImageOps
 import sklearn.datasets
 
-from components.near_duplicates import hashes, matching
+from components.near_duplicates import embeddings, hashes, matching
 
 _DISTANCES = range(matching.MAX_DISTANCE + 1)
+_COSINES = (0.9, 0.95, 0.98, 0.985, 0.99, 0.995)
 
 
 def main() -> None:
@@ -35,12 +37,15 @@ def main() -> None:
     parser.add_argument("--sources", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--targets", type=int, default=10_000)
     parser.add_argument("--distances", type=int, nargs="+", default=[4, 6, 10], help="whose cost is measured")
+    parser.add_argument("--model", help="a Format-Serving folder, such as the demo's source-classifier")
     args = parser.parse_args()
     for title, images in (
         (f"photographs, patches of {args.patch} pixels", photographs(args.patch)),
         ("glyphs, 32 pixels", glyphs(args.glyphs)),
     ):
         quality(title, images)
+    if args.model:
+        embedded(args.model, glyphs(args.glyphs))
     cost(args.sources, args.targets, args.distances)
 
 
@@ -129,6 +134,30 @@ def quality(title: str, images: list[PIL.Image.Image]) -> None:
     _print("false alarms, %", 100 * np.array(alarms), ".2f")
 
 
+def embedded(model: str, images: list[PIL.Image.Image]) -> None:
+    """Prints recall by variant and false alarms, for each cosine."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(model)
+
+    def unit(images: list[PIL.Image.Image]) -> np.ndarray:
+        files = [io.BytesIO() for _ in images]
+        for image, file in zip(images, files, strict=True):
+            image.save(file, "PNG")
+        pixels = [loaded.signatures["decode"](encoded=tf.constant(file.getvalue()))["pixels"] for file in files]
+        return embeddings.unit(loaded.signatures["features"](pixels=tf.stack(pixels))["features"].numpy())
+
+    originals = unit(images)
+    print()
+    _print("recall from cosine on", _COSINES, ".3f")
+    for name, make in variants(np.random.default_rng(0)).items():
+        cosines = (unit([make(image) for image in images]) * originals).sum(axis=1)
+        _print(name, [np.mean(cosines >= cosine) for cosine in _COSINES], ".3f")
+    cosines = originals @ originals.T
+    np.fill_diagonal(cosines, -1)
+    _print("false alarms, %", [100 * np.mean(cosines.max(axis=1) >= cosine) for cosine in _COSINES], ".2f")
+
+
 def _pairs(found: np.ndarray, originals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns (row, original, distance) of all pairs within the largest distance, mirror images included."""
     nearest: dict[tuple[int, int], int] = {}
@@ -173,9 +202,10 @@ def cost(sizes: list[int], num_targets: int, distances: list[int]) -> None:
         sum(len(rows) for rows, _, _ in matching.MultiIndex(targets, distance).pairs(largest))
         peak = tracemalloc.get_traced_memory()[1] / 2**20
         tracemalloc.stop()
-        growth = np.polyfit(np.log(sizes), np.log(seconds), 1)[0] if len(sizes) > 1 else np.nan
+        growth = np.diff(np.log(seconds)) / np.diff(np.log(sizes))
         print(
-            f"d = {distance:<3}growth exponent {growth:.2f}; peak {peak:.0f} MB; {brute / seconds[-1]:.0f}× all pairs"
+            f"d = {distance:<3}growth exponents {' '.join(f'{exponent:.2f}' for exponent in growth)}; "
+            f"peak {peak:.0f} MB; all pairs take {brute / seconds[-1]:.0f} times as long"
         )
 
 

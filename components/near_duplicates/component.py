@@ -108,7 +108,7 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
         earlier_exclusions: types.BaseChannel,
         source_predictions: types.BaseChannel,
         target_predictions: Mapping[str, types.BaseChannel],
-        threshold: float = 0.95,
+        threshold: float = 0.99,
     ):
         embeddings.check_threshold(threshold)
         spec = _of_targets(
