@@ -34,7 +34,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             os.path.join(artifact_utils.get_single_uri(output_dict["vocabulary"]), vocabulary.FILE_NAME),
             vocabulary.dumps(labels),
         )
-        hashed = bool(int(exec_properties.get("perceptual_hashes", 0)))
+        hashed = bool(int(exec_properties["perceptual_hashes"]))
         with self._make_beam_pipeline() as pipeline:
             for split, (_, size) in sizes.items():
                 shards = exec_properties["shards"] or sharding.shard_count(size)

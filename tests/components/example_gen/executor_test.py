@@ -2,10 +2,13 @@
 
 import dataclasses
 import hashlib
+import io
 import pathlib
 import re
 
 import apache_beam as beam
+import numpy as np
+import PIL.Image
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -18,6 +21,7 @@ import components
 from components import storage
 from components.example_gen import executor, index, tfds_reader, vocabulary
 from components.example_gen.tfds_reader import TfdsDataset
+from components.near_duplicates import hashes
 
 # By its full name, which every Beam version knows.
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -76,6 +80,7 @@ def generate(tmp_path_factory):
         shards: int = 0,
         beam_arguments: tuple[str, ...] = (),
         root: pathlib.Path | None = None,
+        perceptual_hashes: bool = False,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
         examples, rows, labels = standard_artifacts.Examples(), components.ExampleIndex(), components.LabelVocabulary()
@@ -90,6 +95,7 @@ def generate(tmp_path_factory):
             {
                 "dataset": json_utils.dumps(dataclasses.asdict(dataset)),
                 "shards": shards,
+                "perceptual_hashes": int(perceptual_hashes),
                 "fingerprint": "1",
                 "code_version": "1",
             },
@@ -186,12 +192,28 @@ def test_the_index_has_the_rows_of_the_records_in_their_order(generated):
                     "width": record["image/width"][0],
                     "bytes": len(record["image/encoded"][0]),
                     "content_hash": index.content_hash(record["image/encoded"][0]),
+                    "perceptual_hash": None,
+                    "perceptual_hash_flipped": None,
                 }
                 for record in records
             ]
             for records in generated.shards(split)
         ]
         assert generated.index_shards(split) == described
+
+
+def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, generate):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), np.uint8)
+    files = [io.BytesIO() for _ in pictures]
+    for pixels, file in zip(pictures, files, strict=True):
+        PIL.Image.fromarray(pixels).save(file, "PNG")
+    rows = [{"image": file.getvalue(), "labels": [0], "name": f"{i}"} for i, file in enumerate(files)]
+    data = prepare({"train": rows, "eval": rows[:1]}, FEATURES, name="noise", label_key="labels", id_key="name")
+    shards = generate(data, perceptual_hashes=True).index_shards("train")
+    found = {
+        row["source_id"]: (row["perceptual_hash"], row["perceptual_hash_flipped"]) for rows in shards for row in rows
+    }
+    assert found == {f"{i}": hashes.of_image(pixels) for i, pixels in enumerate(pictures)}
 
 
 def test_a_key_decides_where_an_example_stands(generated):
