@@ -23,6 +23,7 @@ setuptools.setup(
         "tfx>=1.16",
         "apache-beam>=2.65",
         "dill",  # tfx_bsl imports it, and newer Beam releases no longer bring it
+        "imagehash",  # perceptual hashes, by which near-duplicates are found
         "joblib",  # draws the embedded source set on all cores
         "matplotlib",  # carries the fonts of the embedded source set
         "numpy",
@@ -38,7 +39,7 @@ setuptools.setup(
         "typer",
     ],
     extras_require={
-        "test": ["hypothesis", "pytest", "pytest-xdist", "ruff"],
+        "test": ["hypothesis", "pytest", "pytest-xdist", "ruff", "scikit-image"],  # the last for its photographs
     },
     entry_points={"console_scripts": ["specialist = pipeline.cli:main"]},
 )

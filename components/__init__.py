@@ -5,14 +5,17 @@ import importlib
 _MODULE_OF = {
     # Artifact types stand here because Kubeflow resolves a type as `package.ClassName`, with one dot.
     "ExampleIndex": "components.artifacts",
+    "Exclusions": "components.artifacts",
     "LabelPrior": "components.artifacts",
     "LabelVocabulary": "components.artifacts",
     "Predictions": "components.artifacts",
     "Rejected": "components.artifacts",
     "ResamplePlan": "components.artifacts",
+    "EmbeddingDuplicateFilter": "components.near_duplicates.component",
     "Evaluator": "components.evaluator.component",
     "ExampleValidator": "components.example_validator.component",
     "ImportanceResampler": "components.importance_resampler.component",
+    "NearDuplicateFilter": "components.near_duplicates.component",
     "Predictor": "components.predictor.component",
     "PriorEstimator": "components.prior_estimator.component",
     "Pusher": "components.pusher.component",

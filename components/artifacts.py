@@ -49,8 +49,17 @@ class LabelPrior(artifact.Artifact):
     TYPE_NAME = "components.LabelPrior"
 
 
+class Exclusions(artifact.Artifact):
+    """The source images that must not be used: `Split-<name>/pairs-*.parquet`, and `summary.json`.
+
+    Its files are aligned with the source's index. See `components.near_duplicates.exclusions`.
+    """
+
+    TYPE_NAME = "components.Exclusions"
+
+
 class ResamplePlan(artifact.Artifact):
-    """How often each source example is taken: `Split-train/copies-*.parquet`, and `labels.parquet`.
+    """How often each source example is taken: `Split-train/copies-*.parquet`, and `labels.parquet` if it was drawn.
 
     See `components.importance_resampler.plan`.
     """

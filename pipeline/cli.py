@@ -124,6 +124,8 @@ def plan(
         typer.echo(f"{example}: {', '.join(explanation.labels)}: taken {explanation.copies} times by {name}")
         for draw in explanation.draws:
             typer.echo(f"  {draw}")
+        for reason in explanation.excluded:
+            typer.echo(f"  excluded: {reason}")
         if explanation.weight != 1.0:
             typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
 

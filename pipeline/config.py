@@ -119,6 +119,29 @@ class Resample(Strict):
     materialise: bool = False
 
 
+class NearDuplicates(Strict):
+    """How the targets' images are kept out of the source; see `components.near_duplicates`.
+
+    Attributes:
+      enabled: whether they are. The source's and the targets' images are then decoded once, for their hashes.
+      distance: bits, of 64, in which the perceptual hashes of two near-duplicates differ at most.
+      flips: whether mirror images count too.
+      embeddings: the cosine from which on two images are alike to the classifier, for a second stage after it was
+        trained, which predicts all of the source; null: none.
+    """
+
+    enabled: bool = True
+    distance: int = pydantic.Field(6, ge=0, le=10)
+    flips: bool = True
+    embeddings: float | None = pydantic.Field(None, gt=0, le=1)
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "NearDuplicates":
+        if self.embeddings is not None and not self.enabled:
+            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true, too")
+        return self
+
+
 class Config(Strict):
     """Everything a run depends on.
 
@@ -130,6 +153,7 @@ class Config(Strict):
       source, targets: the data. A target's name is part of its nodes' ids.
       classifier, pretrain, finetune: the recipes of the three trainings.
       checkpoint: when each of them is saved, to go on after an interruption.
+      near_duplicates: how the targets' images are kept out of the source.
       prior, resample: from the classifier to the sample.
       on_anomalies: what comes of data that their schema (schemas/) does not allow: `stop` trains nothing on them,
         `warn` only tells of them at the end.
@@ -146,6 +170,7 @@ class Config(Strict):
     pretrain: Recipe
     finetune: Recipe
     checkpoint: Checkpoint = Checkpoint()
+    near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
     resample: Resample
     targets: dict[str, Target] = pydantic.Field(min_length=1)

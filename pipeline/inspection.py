@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import rich.box
@@ -19,9 +20,10 @@ import rich.table
 from components.example_gen import index
 from components.importance_resampler import explanation, plan
 from components.importance_resampler.pairs import Pairs
+from components.near_duplicates import exclusions
 from components.prior_estimator import label_prior
 from pipeline.labels import cell
-from pipeline.record import MissingError, Record
+from pipeline.record import EXCLUSION_NODES, MissingError, Record
 
 
 def target_of(record: Record, target: str | None) -> str:
@@ -71,6 +73,12 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> explanatio
             f"--example: {source_id!r} is not in the source's train split, whose {len(rows):,} ids are like {like!r}"
         )
     labels = plan_labels(record, target, arm)
+    excluded = _exclusions(record)
+    if reasons := exclusions.of_image(excluded, source_id):
+        row = rows.filter(pc.equal(rows["key"], pa.scalar(index.id_key(source_id), pa.uint64())))
+        names = tuple(labels["name"].take(pc.list_flatten(row["labels"])).to_pylist())
+        return explanation.Explanation(labels=names, draws=(), excluded=tuple(reasons))
+    rows = rows.filter(exclusions.kept(rows["key"], exclusions.excluded_keys(excluded)))
     return explanation.explain(labels, Pairs.of_index(rows, len(labels)), source_id)
 
 
@@ -141,6 +149,15 @@ def write_csv(table: pa.Table, path: str) -> None:
 
 def _resampler(target: str, arm: str) -> str:
     return f"{target}-{arm.replace('_', '-')}-resample"
+
+
+def _exclusions(record: Record) -> pa.Table:
+    """Returns the pairs of the source's train split that no plan of the run takes."""
+    node = next((node for node in reversed(EXCLUSION_NODES) if node in record.nodes), None)
+    if node is None:
+        return exclusions.SCHEMA.empty_table()
+    paths = pathlib.Path(record.uri(node, "exclusions"), "Split-train").glob(exclusions.FILE_PATTERN)
+    return pa.concat_tables(pq.read_table(path) for path in sorted(paths))
 
 
 def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:

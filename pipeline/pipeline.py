@@ -1,60 +1,33 @@
 """The pipeline's nodes: the source once, then every target, then every arm of a target."""
 
 import dataclasses
-import hashlib
 import os
 from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common import importer, resolver
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
-from tfx.proto import pusher_pb2
-from tfx.types import Channel, standard_artifacts
 
-import schemas
-from components.evaluator.component import Evaluator
-from components.evaluator.config import eval_config
-from components.evaluator.resolver import LastOtherBlessedModel
-from components.example_gen import hierarchy_file, readers, vocabulary
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
-from components.example_validator.component import ExampleValidator
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
-from components.pusher.component import Pusher
-from components.statistics_gen.component import StatisticsGen
-from pipeline.config import Arm, Config, Target
-from pipeline.data_config import Data
+from pipeline import near_duplicates
+from pipeline.config import Arm, Config
+from pipeline.pushing import push
+from pipeline.sides import Side, check_subset, make_side
 from trainer.component import Trainer
 from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
-    """The nodes that bring one side's data in, and whether an image of it may have several labels."""
-
-    example_gen: BaseNode
-    statistics: BaseNode
-    schema: BaseNode
-    validator: BaseNode
-    several_labels: bool
-
-    @property
-    def nodes(self) -> list[BaseNode]:
-        return [self.example_gen, self.statistics, self.schema, self.validator]
-
-    def __getitem__(self, output: str):
-        return self.example_gen.outputs[output]
-
-
-@dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """The nodes that say which source labels a target resembles."""
+    """The nodes that say which source labels a target resembles, and which source images it must not see."""
 
     predictor: BaseNode
     source_predictor: BaseNode
     prior: BaseNode
+    filters: near_duplicates.Filters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,8 +44,19 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     Raises:
       ValueError: a data set is unknown, or not prepared.
     """
-    source = _side("source", SourceExampleGen, config.source, config.on_anomalies)
-    classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier)
+    source = make_side("source", SourceExampleGen, config.source, config)
+    sides = {name: make_side(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()}
+    for name, side in sides.items():
+        target = config.targets[name]
+        if side.several_labels:
+            raise ValueError(
+                f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
+                "have; name another label_key, or other data"
+            )
+        check_subset(name, target, config.source)
+    target_indices = {name: side["index"] for name, side in sides.items()}
+    filters = near_duplicates.by_hashes(config.near_duplicates, source["index"], target_indices)
+    classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier, plan=filters.plan)
     source_predictor = Predictor(
         examples=source["examples"],
         index=source["index"],
@@ -80,23 +64,21 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         splits=["eval"],
         max_examples=config.prior.source_images,
     ).with_id("source-predictions")
-    nodes = [*source.nodes, classifier, source_predictor]
+    predictors = {name: _predictor(config, name, side, classifier) for name, side in sides.items()}
+    filters = near_duplicates.by_embeddings(
+        config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
+    )
+    nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
     shared: dict[str, BaseNode] = {}
     for name, target in config.targets.items():
-        side = _side(name, TargetExampleGen, target.data, config.on_anomalies)
-        if side.several_labels:
-            raise ValueError(
-                f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
-                "have; name another label_key, or other data"
-            )
-        _check_subset(name, target, config.source)
-        adaptation = _adaptation(config, name, side, source, classifier, source_predictor)
+        side = sides[name]
+        adaptation = _adaptation(config, name, source, predictors[name], source_predictor, filters)
         nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in target.arms:
             built = arm(config, workspace, name, arm_name, side, source, adaptation, shared)
             nodes += built.nodes
             if arm_name == target.push:
-                nodes += _push(name, target, side, built.finetune, workspace)
+                nodes += push(name, target, side["examples"], built.finetune, workspace)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=os.path.join(workspace, "artifacts"),
@@ -133,7 +115,8 @@ def arm(
     if name == "entire_source":
         nodes = []
         if name not in shared:
-            shared[name] = _pretrain(config, workspace, source, f"source-{_dashed(name)}-specialist")
+            node_id = f"source-{_dashed(name)}-specialist"
+            shared[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
             nodes.append(shared[name])
         specialist = shared[name]
     else:
@@ -174,46 +157,6 @@ def local_beam_args() -> list[str]:
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
-def _side(name: str, example_gen_class: type, data: Data, on_anomalies: str) -> Side:
-    reader = readers.of(data.reader_settings())
-    example_gen = example_gen_class(
-        dataset=reader, hierarchy=_hierarchy(data), max_pixels=data.max_pixels, max_rejected=data.max_rejected
-    ).with_id(f"{name}-examples")
-    statistics = StatisticsGen(
-        index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
-    ).with_id(f"{name}-statistics")
-    folder = schemas.folder("source" if name == "source" else "target")
-    schema = importer.Importer(
-        source_uri=str(folder),
-        artifact_type=standard_artifacts.Schema,
-        # An Importer reuses what it finds under the same address: the content has to be part of the question.
-        custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
-    ).with_id(f"{name}-schema")
-    validator = ExampleValidator(
-        statistics=statistics.outputs["statistics"],
-        schema=schema.outputs["result"],
-        vocabulary=example_gen.outputs["vocabulary"],
-        on_anomalies=on_anomalies,
-    ).with_id(f"{name}-validation")
-    return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
-
-
-def _hierarchy(data: Data) -> hierarchy_file.HierarchyFile | None:
-    return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
-
-
-def _check_subset(name: str, target: Target, source: Data) -> None:
-    """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
-    reader = readers.of(source.reader_settings())
-    if not target.label_subset or not isinstance(reader, readers.tfds.TfdsDataset):
-        return  # what the labels of the other kinds are is known only when all of their data have been listed
-    labels = hierarchy_file.over(reader.read_vocabulary(), _hierarchy(source))
-    try:
-        vocabulary.descendants(labels, target.label_subset)
-    except ValueError as error:
-        raise ValueError(f"targets.{name}.{error}") from error
-
-
 def _pretrain(
     config: Config, workspace: str, source: Side, node_id: str, recipe: Recipe | None = None, **sample
 ) -> BaseNode:
@@ -234,24 +177,36 @@ def _pretrain(
     return trainer
 
 
-def _adaptation(
-    config: Config, name: str, side: Side, source: Side, classifier: BaseNode, source_predictor: BaseNode
-) -> Adaptation:
-    predictor = Predictor(examples=side["examples"], index=side["index"], model=classifier.outputs["model"]).with_id(
-        f"{name}-predictions"
-    )
+def _predictor(config: Config, name: str, side: Side, classifier: BaseNode) -> BaseNode:
+    # The prior reads the train split alone; near-duplicates are looked for among the images of all.
+    splits = ["train"] if config.near_duplicates.embeddings is None else list(config.targets[name].data.splits)
+    predictor = Predictor(
+        examples=side["examples"], index=side["index"], model=classifier.outputs["model"], splits=splits
+    ).with_id(f"{name}-predictions")
     predictor.add_upstream_node(side.validator)  # so that no specialist is trained for a target that cannot be used
+    return predictor
+
+
+def _adaptation(
+    config: Config,
+    name: str,
+    source: Side,
+    predictor: BaseNode,
+    source_predictor: BaseNode,
+    filters: near_duplicates.Filters,
+) -> Adaptation:
     settings = config.prior.model_dump(exclude={"source_images"})
     prior = PriorEstimator(
         predictions=predictor.outputs["predictions"],
         source_predictions=source_predictor.outputs["predictions"],
+        exclusions=filters.exclusions,
         index=source["index"],
         vocabulary=source["vocabulary"],
         seed=config.seed,
         activation=config.classifier.loss,
         **settings,
     ).with_id(f"{name}-prior")
-    return Adaptation(predictor, source_predictor, prior)
+    return Adaptation(predictor, source_predictor, prior, filters)
 
 
 def _resampler(
@@ -266,6 +221,7 @@ def _resampler(
         source_predictions=adaptation.source_predictor.outputs["predictions"],
         target_predictions=adaptation.predictor.outputs["predictions"],
         target_index=side["index"],
+        exclusions=adaptation.filters.exclusions,
         strategy=name,
         n=0 if weighted else config.resample.n,
         seed=config.seed if config.resample.seed is None else config.resample.seed,
@@ -273,35 +229,6 @@ def _resampler(
         label_subset=config.targets[target].label_subset if name == "label_subset" else (),
         materialise=config.resample.materialise and not weighted,
     )
-
-
-def _push(name: str, target: Target, side: Side, finetune: BaseNode, workspace: str) -> list[BaseNode]:
-    evaluator_id = f"{name}-evaluator"
-    baseline = resolver.Resolver(
-        strategy_class=LastOtherBlessedModel,
-        model=Channel(type=standard_artifacts.Model),
-        model_blessing=Channel(type=standard_artifacts.ModelBlessing, producer_component_id=evaluator_id),
-        candidate=finetune.outputs["model"],
-    ).with_id(f"{name}-baseline")
-    evaluator = Evaluator(
-        examples=side["examples"],
-        model=finetune.outputs["model"],
-        baseline_model=baseline.outputs["model"],
-        eval_config=eval_config(
-            metric=target.evaluation.metric,
-            min_accuracy=target.evaluation.minimum,
-            min_improvement=-target.evaluation.max_loss,
-        ),
-        splits=["eval"],
-    ).with_id(evaluator_id)
-    pusher = Pusher(
-        model=finetune.outputs["model"],
-        model_blessing=evaluator.outputs["blessing"],
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=os.path.join(workspace, "serving", name))
-        ),
-    ).with_id(f"{name}-pusher")
-    return [baseline, evaluator, pusher]
 
 
 def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:

@@ -12,10 +12,12 @@ import rich.table
 from components import storage
 from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler import plan
+from components.near_duplicates import exclusions
 from components.prior_estimator import label_prior
 from pipeline.config import Config
 from pipeline.labels import cell, isolated
 from pipeline.local_runner import NodeResult, State
+from pipeline.record import EXCLUSION_NODES
 from trainer.metrics import Metrics
 from trainer.run import METRICS_FILE
 
@@ -48,10 +50,12 @@ class Summary:
     Attributes:
       anomalies: what the data of each side and split have that their schema does not allow, a line each.
       targets: what was found for each target.
+      excluded: split of the source → (images, those that are excluded, as they resemble a target's).
     """
 
     anomalies: list[str]
     targets: dict[str, TargetSummary]
+    excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
 
 def collect(config: Config, results: list[NodeResult]) -> Summary:
@@ -93,13 +97,21 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
             pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
             blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
         )
-    return Summary(anomalies, found)
+    excluded = {}
+    for node in EXCLUSION_NODES:  # the last stage has what those before it have found, too
+        if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
+            splits = json.loads(storage.read_text(summary_path))["source"]
+            excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
+    return Summary(anomalies, found, excluded)
 
 
 def show(console: rich.console.Console, found: Summary, results: list[NodeResult]) -> None:
     """Prints the summary for a person."""
     for line in found.anomalies:
         console.print(f"anomaly: {line}", style="yellow", markup=False, highlight=False)
+    if found.excluded:
+        parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in found.excluded.items())
+        console.print(f"source images excluded, as they resemble a target's: {', '.join(parts)}", highlight=False)
     for name, summary in found.targets.items():
         console.print(f"\n[bold]{name}[/]")
         if summary.prior is not None:

@@ -23,6 +23,7 @@ class ExampleGenSpec(ComponentSpec):
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
         "max_pixels": ExecutionParameter(type=int),
         "max_rejected": ExecutionParameter(type=float),
+        "perceptual_hashes": ExecutionParameter(type=int),  # 0 or 1
         "fingerprint": ExecutionParameter(type=str),  # of what is read: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
     }
@@ -48,6 +49,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
       shards: record files a split; 0 makes files of about 128 MB.
       max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
       max_rejected: share of the images that may be rejected; past it the run stops.
+      perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
 
     Raises:
       ValueError: the data are not there, the hierarchy cannot be read, or an argument is out of its range.
@@ -64,6 +66,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         shards: int = 0,
         max_pixels: int = image_check.MOST_PIXELS // 2,
         max_rejected: float = 0.01,
+        perceptual_hashes: bool = False,
     ):
         if not 0 < max_pixels <= image_check.MOST_PIXELS:
             raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
@@ -79,6 +82,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
                 shards=shards,
                 max_pixels=max_pixels,
                 max_rejected=float(max_rejected),
+                perceptual_hashes=int(perceptual_hashes),
                 fingerprint="-".join(fingerprints),
                 code_version=code_version(executor.__name__),
                 examples=types.Channel(type=standard_artifacts.Examples),

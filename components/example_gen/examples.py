@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from components.example_gen import image_check, index
 from components.example_gen.rejected import Rejection
+from components.near_duplicates import hashes
 from components.sharding import Keyed
 
 
@@ -66,8 +67,15 @@ def taken(
     return dataclasses.replace(example, image=image.encoded, source_id=source_id), facts
 
 
-def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...], facts: Facts | None = None) -> Keyed:
-    """Returns the record and the index row of `example`.
+def keyed(
+    example: LabelledImage,
+    *,
+    split: str,
+    names: tuple[str, ...],
+    facts: Facts | None = None,
+    perceptual_hashes: bool = False,
+) -> Keyed:
+    """Returns the record and the index row of `example`, with its perceptual hashes where they are asked for.
 
     Args:
       example: a JPEG or PNG with its labels.
@@ -104,6 +112,8 @@ def keyed(example: LabelledImage, *, split: str, names: tuple[str, ...], facts: 
         "bytes": len(example.image),
         "content_hash": facts.content_hash,
     }
+    if perceptual_hashes:
+        row["perceptual_hash"], row["perceptual_hash_flipped"] = hashes.of_encoded(example.image)
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Keyed(key, record.SerializeToString(deterministic=True), row)

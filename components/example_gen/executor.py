@@ -48,15 +48,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
             for split, size in contents.sizes.items()
         }
+        hashed = bool(int(exec_properties["perceptual_hashes"]))
         with self._make_beam_pipeline() as pipeline:
             read = (
                 pipeline
                 | "Parts" >> beam.Create(contents.parts)
                 | "Spread" >> beam.Reshuffle()
                 | "Read"
-                >> beam.ParDo(_Read(reader, labels.names, shards, int(exec_properties["max_pixels"]))).with_outputs(
-                    *shards
-                )
+                >> beam.ParDo(
+                    _Read(reader, labels.names, shards, int(exec_properties["max_pixels"]), hashed)
+                ).with_outputs(*shards)
             )
             for split, count in shards.items():
                 folders = [os.path.join(uri, f"Split-{split}") for uri in (index_uri, rejected_uri)]
@@ -72,8 +73,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 class _Read(beam.DoFn):
     """A part → its images and rejections, as (shard, chunk) elements of an output a split."""
 
-    def __init__(self, reader: Reader, names: tuple[str, ...], shards: dict[str, int], max_pixels: int):
+    def __init__(
+        self, reader: Reader, names: tuple[str, ...], shards: dict[str, int], max_pixels: int, perceptual_hashes: bool
+    ):
         self._reader, self._names, self._shards, self._max_pixels = reader, names, shards, max_pixels
+        self._perceptual_hashes = perceptual_hashes
 
     def process(self, part: Part):
         placed = (((split, item.key % self._shards[split]), item) for split, item in self._items(part))
@@ -97,7 +101,16 @@ class _Read(beam.DoFn):
                 yield split, _set_aside(taken, split)
             else:
                 example, facts = taken
-                yield split, examples.keyed(example, split=split, names=self._names, facts=facts)
+                yield (
+                    split,
+                    examples.keyed(
+                        example,
+                        split=split,
+                        names=self._names,
+                        facts=facts,
+                        perceptual_hashes=self._perceptual_hashes,
+                    ),
+                )
 
 
 def _set_aside(rejection: Rejection, split: str) -> sharding.Keyed:

@@ -24,6 +24,9 @@ SCHEMA = pa.schema(
         ("width", pa.int32()),  # pixels
         ("bytes", pa.int64()),  # of the encoded image
         ("content_hash", pa.string()),  # of the encoded image
+        # See components.near_duplicates.hashes; null where they were not asked for, or the image has none.
+        ("perceptual_hash", pa.uint64()),
+        ("perceptual_hash_flipped", pa.uint64()),  # of the mirror image
     ]
 )
 

@@ -35,6 +35,7 @@ class ImportanceResamplerSpec(ComponentSpec):
         "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
         "target_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
         "target_index": ChannelParameter(type=artifacts.ExampleIndex, optional=True),
+        "exclusions": ChannelParameter(type=artifacts.Exclusions, optional=True),
     }
     OUTPUTS = {
         "plan": ChannelParameter(type=artifacts.ResamplePlan),
@@ -58,6 +59,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
       vocabulary: the source's, for label_subset; with any strategy the prior is checked against it.
       source_predictions: with embeddings, of the source's eval split, for emd_subset.
       target_predictions, target_index: with embeddings, of the target's train split, for emd_subset.
+      exclusions: source examples that are never taken, and that count nowhere; those that the prior was estimated with.
       materialise: whether to write the sample as Examples; False writes the plan only.
       shard_bytes: size of the record files to aim at, in bytes of encoded images.
       shards: their number, whatever the size; 0: as `shard_bytes` says.
@@ -87,6 +89,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         source_predictions: types.BaseChannel | None = None,
         target_predictions: types.BaseChannel | None = None,
         target_index: types.BaseChannel | None = None,
+        exclusions: types.BaseChannel | None = None,
         materialise: bool = True,
         shard_bytes: int = 128 << 20,
         shards: int = 0,
@@ -115,6 +118,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
                 examples=examples,
                 index=index,
                 label_prior=label_prior,
+                exclusions=exclusions,
                 # What the strategy does not read is left out, so that a change of it does not draw again. Only the
                 # vocabulary always goes in: the prior is checked against it.
                 **{key: optional[key] for key in ("vocabulary", *strategies.INPUTS[strategy])},

@@ -1,5 +1,6 @@
 """Plans a sample of the source from the index, and writes its Examples with Beam if they are asked for."""
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -14,8 +15,9 @@ from tfx.utils import json_utils
 
 from components import sharding, storage
 from components.example_gen import examples, index, vocabulary
-from components.importance_resampler import emd, placement, plan, strategies
+from components.importance_resampler import emd, matchers, placement, plan, strategies
 from components.importance_resampler.pairs import Pairs
+from components.near_duplicates import exclusions
 from components.predictor import predictions
 from components.prior_estimator import label_prior
 
@@ -53,15 +55,29 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         for path, table in zip(shard_paths, index_tables, strict=True):
             _check_first(path, table["key"])
         rows = pa.concat_tables(index_tables)
-        pairs = Pairs.of_index(rows, len(prior.names))
+        excluded, kept = {}, None
+        if input_dict.get("exclusions"):
+            for split in ("train", "eval"):
+                paths = storage.files(folder("exclusions", f"Split-{split}"), exclusions.FILE_PATTERN)
+                excluded[split] = storage.read_table(paths)
+            keys = exclusions.excluded_keys(excluded["train"])
+            kept = np.concatenate([exclusions.kept(table["key"], keys) for table in index_tables])
+        pairs = Pairs.of_index(rows if kept is None else rows.filter(kept), len(prior.names))
         if settings.strategy == "emd_subset":
-            more["source_means"] = _class_means(folder("source_predictions"), folder("index"), "eval", pairs.num_labels)
+            more["source_means"] = _class_means(
+                folder("source_predictions"), folder("index"), "eval", pairs.num_labels, excluded.get("eval")
+            )
             more["target_means"] = _class_means(folder("target_predictions"), folder("target_index"), "train")
         sample = strategies.draw(settings, pairs, prior, **more)
+        if kept is not None:
+            figures = {**sample.figures, "excluded_examples": int(np.count_nonzero(~kept))}
+            sample = dataclasses.replace(sample, figures=figures)
 
         plan_uri = artifact_utils.get_single_uri(output_dict["plan"])
         labels = plan.labels_table(sample, pairs, prior, settings)
         storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels)
+        if kept is not None:
+            sample = matchers.among(sample, kept)
         plan_paths = []
         start = 0
         for i, table in enumerate(index_tables):
@@ -112,10 +128,14 @@ def _check_first(shard: str, keys: pa.ChunkedArray) -> None:
         )
 
 
-def _class_means(predictions_uri: str, index_uri: str, split: str, num_labels: int | None = None) -> emd.ClassMeans:
-    """Reads the mean embeddings of the classes of a split."""
+def _class_means(
+    predictions_uri: str, index_uri: str, split: str, num_labels: int | None = None, excluded: pa.Table | None = None
+) -> emd.ClassMeans:
+    """Reads the mean embeddings of the classes of a split, without its excluded examples."""
     split = f"Split-{split}"
     table = storage.read_table(storage.files(os.path.join(predictions_uri, split), predictions.FILE_PATTERN))
+    if excluded is not None:
+        table = exclusions.left(table, excluded)
     rows = storage.read_table(
         storage.files(os.path.join(index_uri, split), index.FILE_PATTERN), ["source_id", "labels"]
     )

@@ -59,11 +59,13 @@ class Explanation:
       labels: names of its labels.
       draws: those that it takes part in; none where no label of it was chosen. Its copies are their sum.
       weight: the factor of its loss.
+      excluded: the target images that it resembles, in words, for which it is never taken; none if it may be.
     """
 
     labels: tuple[str, ...]
     draws: tuple[Draw, ...]
     weight: float = 1.0
+    excluded: tuple[str, ...] = ()
 
     @property
     def copies(self) -> int:

@@ -175,6 +175,22 @@ def weighted_loss(pairs: Pairs, weights: np.ndarray) -> Sample:
     )
 
 
+def among(sample: Sample, kept: np.ndarray) -> Sample:
+    """Returns a sample of the examples that were kept as one of all examples; the others are taken 0 times.
+
+    Args:
+      kept: bool [all examples]; the examples of `sample` are those where it is true, in this order.
+    """
+
+    def spread(values: np.ndarray) -> np.ndarray:
+        spread = np.zeros(len(kept), values.dtype)
+        spread[kept] = values
+        return spread
+
+    weights = None if sample.weights is None else spread(sample.weights)
+    return dataclasses.replace(sample, copies=spread(sample.copies), weights=weights)
+
+
 def lowest(pairs: Pairs, wanted: np.ndarray, seed: int) -> np.ndarray:
     """Returns bool [pairs]: of each label's pairs the wanted[label] ones that come first in the order of the hash.
 

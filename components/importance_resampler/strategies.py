@@ -80,7 +80,10 @@ def draw(
       ValueError: the prior was estimated for another source; or see the matchers.
     """
     if len(prior.names) != pairs.num_labels or not np.array_equal(pairs.counts, prior.counts):
-        raise ValueError("label_prior: its counts are not those of this index; it was estimated for another source")
+        raise ValueError(
+            "label_prior: its counts are not those of this index; it was estimated for another source, "
+            "or with other exclusions"
+        )
     if vocabulary is not None and vocabulary.names != prior.names:  # equal counts alone do not make it the same one
         raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.ordered")
     drawing = {"n": settings.n, "seed": settings.seed}

@@ -32,6 +32,7 @@ class PriorEstimatorSpec(ComponentSpec):
         "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
         "index": ChannelParameter(type=artifacts.ExampleIndex),
         "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+        "exclusions": ChannelParameter(type=artifacts.Exclusions, optional=True),
     }
     OUTPUTS = {"label_prior": ChannelParameter(type=artifacts.LabelPrior)}
 
@@ -45,6 +46,7 @@ class PriorEstimator(base_component.BaseComponent):
       source_predictions: the same classifier's, for the source's eval split or a sample of it. The temperature
         'fitted' and the estimators 'em' and 'bbse' need them. If they and `predictions` hold embeddings, the prior's
         table also says for which labels the target's images do not look like the source's.
+      exclusions: source images that P_s does not count, and by which nothing is calibrated, corrected or checked.
       estimator: 'mean_prediction', the paper's; 'em' or 'bbse', which estimate the shift itself, and with it more of
         the noise. `benchmarks/priors.py` shows when they win.
       temperature: softens the predictions; 2.0 in the paper. 'em' and 'bbse' presume calibrated predictions: give
@@ -73,6 +75,7 @@ class PriorEstimator(base_component.BaseComponent):
         index: types.BaseChannel,
         vocabulary: types.BaseChannel,
         source_predictions: types.BaseChannel | None = None,
+        exclusions: types.BaseChannel | None = None,
         estimator: str = "mean_prediction",
         temperature: float | Literal["fitted"] = 2.0,
         activation: str = "softmax",
@@ -102,6 +105,7 @@ class PriorEstimator(base_component.BaseComponent):
                 source_predictions=source_predictions,
                 index=index,
                 vocabulary=vocabulary,
+                exclusions=exclusions,
                 **executor.to_properties(settings),
                 code_version=code_version(executor.__name__),
                 label_prior=types.Channel(type=artifacts.LabelPrior),

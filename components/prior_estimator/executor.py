@@ -13,6 +13,7 @@ from tfx.utils import json_utils
 
 from components import storage
 from components.example_gen import index, vocabulary
+from components.near_duplicates import exclusions
 from components.predictor import predictions
 from components.prior_estimator import estimate, label_prior
 from components.prior_estimator.settings import Settings
@@ -33,7 +34,11 @@ class Executor(base_executor.BaseExecutor):
 
         vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
         labels = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME)))
-        train = read("index", "train", index.FILE_PATTERN, ["labels"])
+        train = read("index", "train", index.FILE_PATTERN, ["key", "labels"])
+        excluded = {}
+        if input_dict.get("exclusions"):
+            excluded = {split: read("exclusions", split, exclusions.FILE_PATTERN) for split in ("train", "eval")}
+            train = train.filter(exclusions.kept(train["key"], exclusions.excluded_keys(excluded["train"])))
 
         def read_predictions(key: str, split: str):
             """Returns the Predictions with the logits in the order of the vocabulary."""
@@ -46,8 +51,9 @@ class Executor(base_executor.BaseExecutor):
 
         source = None
         if input_dict.get("source_predictions"):
+            predicted = read_predictions("source_predictions", "eval")
             source = estimate.labelled_images(
-                read_predictions("source_predictions", "eval"),
+                exclusions.left(predicted, excluded["eval"]) if excluded else predicted,
                 read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
                 len(labels),
             )

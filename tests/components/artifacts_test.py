@@ -14,7 +14,9 @@ TYPES = [cls for _, cls in inspect.getmembers(artifacts, inspect.isclass) if iss
 
 
 def test_all_of_them():
-    names = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"}
+    names = {
+        *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
+    }
     assert {cls.__name__ for cls in TYPES} == names
 
 

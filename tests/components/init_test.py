@@ -8,11 +8,15 @@ import pytest
 
 import components
 
-ARTIFACTS = {"ExampleIndex", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"}
+ARTIFACTS = {
+    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
+}
 COMPONENTS = {
+    "EmbeddingDuplicateFilter",
     "Evaluator",
     "ExampleValidator",
     "ImportanceResampler",
+    "NearDuplicateFilter",
     "Predictor",
     "PriorEstimator",
     "Pusher",

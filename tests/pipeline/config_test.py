@@ -66,6 +66,11 @@ def test_overrides_come_last_and_may_add_keys():
         (["colour=red"], r"unknown key 'colour'; allowed are name, seed, image"),
         (["seed=zero"], r"seed: 'zero': input should be a valid integer"),
         (["seed=-1"], r"seed: -1: input should be greater than or equal to 0"),
+        (["near_duplicates.distance=11"], r"near_duplicates\.distance: 11: input should be less than or equal to 10"),
+        (
+            ["near_duplicates.embeddings=0.9"],
+            r"near_duplicates: embeddings: 0\.9 is a second stage; set enabled to true",
+        ),
         (["resample.n=0"], r"resample\.n: 0: input should be greater than 0"),
         (["resample.n=1.5"], r"resample\.n: 1\.5: input should be a valid integer"),
         (["prior.temperature=0"], r"prior\.temperature: 0: must be a positive number, or 'fitted'"),

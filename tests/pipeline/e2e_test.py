@@ -13,6 +13,7 @@ import PIL.Image
 import pytest
 
 import pipeline
+from components.example_gen import readers
 from pipeline import config, local_runner, predict, summary
 from pipeline import pipeline as pipeline_module
 from pipeline.local_runner import State
@@ -32,7 +33,7 @@ SMALL = [
 def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local_runner.NodeResult]:
     settings = config.load(DEMO, [*SMALL, *overrides])
     for dataset in (settings.source, *(target.data for target in settings.targets.values())):
-        pipeline_module.readers.of(dataset.reader_settings()).prepare()
+        readers.of(dataset.reader_settings()).prepare()
     nodes = pipeline_module.create_pipeline(settings, str(workspace))
     results = local_runner.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
@@ -107,7 +108,7 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
 def test_nothing_is_trained_before_the_data_of_its_side_are_validated(tmp_path):
     settings = config.load(DEMO, [*SMALL, "on_anomalies=warn"])
     for dataset in (settings.source, settings.targets["digits"].data):
-        pipeline_module.readers.of(dataset.reader_settings()).prepare()
+        readers.of(dataset.reader_settings()).prepare()
     nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, str(tmp_path)).components}
     above = {id: {up.id for up in node.upstream_nodes} for id, node in nodes.items()}
     for side, dependent in {

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from components.example_gen import index
 from components.importance_resampler import plan, strategies
 from components.importance_resampler.pairs import Pairs
+from components.near_duplicates import exclusions
 from components.prior_estimator import label_prior
 from components.prior_estimator.assumption import Assumption
 from pipeline import cli, inspection, record
@@ -188,6 +189,44 @@ def test_plan_says_how_often_an_example_is_taken(specialist, workspace, arm):
         code, lines, _ = specialist("plan", "--target", "pets", "--arm", arm, "--example", f"id-{i}")
         labels = ", ".join(NAMES[label] for label in LABELS[i])
         assert (code, lines[0]) == (0, f"id-{i}: {labels}: taken {times} times by {arm}")
+
+
+@pytest.mark.parametrize("nodes", [["source-exclusions"], ["source-exclusions", "source-embedding-exclusions"]])
+def test_plan_says_that_an_example_is_excluded_and_by_which_image(specialist, workspace, nodes):
+    path = pathlib.Path(workspace, "runs", "now.json")
+    content = json.loads(path.read_text())
+    pair = {"source_split": "train", "target": "pets", "target_id": "cat 7", "target_split": "test", "flipped": True}
+    for node in nodes:
+        # The second stage holds what the first has found, and more.
+        ids = ["id-3", "id-5"] if node == nodes[-1] else ["id-0"]
+        rows = [{**pair, "source_id": name, "reason": "perceptual_hash", "distance": 6} for name in ids]
+        file = pathlib.Path(workspace, node, "Split-train", "pairs-00000-of-00001.parquet")
+        file.parent.mkdir(parents=True)
+        pq.write_table(pa.Table.from_pylist(rows, exclusions.SCHEMA), file)
+        content["nodes"][node] = {"state": "done", "seconds": 1.0, "outputs": {"exclusions": [str(file.parents[1])]}}
+    # The plan of what is left.
+    rows = pa.table({"key": pa.array([index.id_key(f"id-{i}") for i in (0, 1, 2, 4)], pa.uint64())})
+    rows = rows.append_column("labels", pa.array([LABELS[i] for i in (0, 1, 2, 4)], pa.list_(pa.int32())))
+    pairs = Pairs.of_index(rows, 4)
+    prior = dataclasses.replace(PRIOR, counts=pairs.counts, assumption=None)
+    settings = strategies.Settings("same_distribution", n=5)
+    sample = strategies.draw(settings, pairs, prior)
+    labels = plan.labels_table(sample, pairs, prior, settings)
+    pq.write_table(labels, pathlib.Path(workspace, "pets-same-distribution-resample", plan.LABELS_FILE))
+    path.write_text(json.dumps(content))
+
+    ask = ("plan", "--target", "pets", "--arm", "same_distribution", "--example")
+    code, lines, _ = specialist(*ask, "id-3")
+    assert (code, lines) == (
+        0,
+        [
+            "id-3: [b]eta, eta: taken 0 times by same_distribution",
+            "  excluded: perceptual hash 6 bits from the mirror image of cat 7 of pets (test)",
+        ],
+    )
+    for name, copies in zip(("id-0", "id-1", "id-2", "id-4"), sample.copies, strict=True):
+        code, lines, _ = specialist(*ask, name)
+        assert code == 0 and f"taken {copies} times" in lines[0] and "excluded" not in "".join(lines)
 
 
 @pytest.mark.parametrize(

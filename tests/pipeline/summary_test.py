@@ -76,6 +76,13 @@ def test_the_command_to_try_can_be_pasted(found):
     assert shlex.split(line) == ["try", "it:", "specialist", "predict", "/my data/it's/7", "IMAGE.png"]
 
 
+def test_what_is_excluded(found):
+    assert "resemble" not in shown(found)
+    excluded = {"train": (76_419, 1_061), "eval": (9, 0)}
+    text = shown(dataclasses.replace(found, excluded=excluded))
+    assert "excluded, as they resemble a target's: train 1,061 of 76,419, eval 0 of 9" in " ".join(text.split())
+
+
 def test_nothing_has_changed(found):
     text = shown(found, State.REUSED, State.REUSED, State.RESOLVED)
     assert text.splitlines()[-1] == "nothing has changed: no executor ran, all 2 results were reused"

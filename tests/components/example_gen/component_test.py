@@ -34,6 +34,7 @@ def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
         "shards": 3,
         "max_pixels": 20,
         "max_rejected": 0.5,
+        "perceptual_hashes": 0,
         "fingerprint": dataset.fingerprint(),
         "code_version": code_version.code_version("components.example_gen.executor"),
     }

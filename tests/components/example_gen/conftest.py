@@ -139,6 +139,7 @@ def generate(tmp_path_factory):
         max_pixels: int = 100_000,
         max_rejected: float = 0.01,
         hierarchy: dict | None = None,
+        perceptual_hashes: bool = False,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
         outputs = {
@@ -162,6 +163,7 @@ def generate(tmp_path_factory):
                 "shards": shards,
                 "max_pixels": max_pixels,
                 "max_rejected": max_rejected,
+                "perceptual_hashes": int(perceptual_hashes),
                 "fingerprint": "1",
                 "code_version": "1",
             },

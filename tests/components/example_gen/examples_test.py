@@ -2,6 +2,7 @@
 
 import io
 
+import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from components.example_gen import examples, index
 from components.example_gen.examples import LabelledImage
+from components.near_duplicates import hashes
 from components.sharding import Keyed
 
 NAMES = ("cat", "größer", "emu")
@@ -56,7 +58,19 @@ def test_the_record_and_the_row(written_as, image_format, mode):
         "bytes": len(image),
         "content_hash": index.content_hash(image),
     }
-    assert index.table([item.row]).to_pylist() == [item.row]
+    not_asked_for = {"perceptual_hash": None, "perceptual_hash_flipped": None}
+    assert index.table([item.row]).to_pylist() == [{**item.row, **not_asked_for}]
+
+
+def test_perceptual_hashes_where_they_are_asked_for():
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    file = io.BytesIO()
+    PIL.Image.fromarray(pixels).save(file, "PNG")
+    row = examples.keyed(
+        LabelledImage(file.getvalue(), (1,), "a"), split="eval", names=NAMES, perceptual_hashes=True
+    ).row
+    assert (row["perceptual_hash"], row["perceptual_hash_flipped"]) == hashes.of_image(pixels)
+    assert index.table([row]).to_pylist() == [row]
 
 
 def test_without_an_id_the_content_is_the_id(picture):

@@ -1,7 +1,10 @@
 """The ExampleGen on TFDS data sets that are prepared here: from the pictures to the files of the three artifacts."""
 
 import dataclasses
+import io
 
+import numpy as np
+import PIL.Image
 import pytest
 import tensorflow_datasets as tfds
 from tfx.components.util import examples_utils
@@ -9,6 +12,7 @@ from tfx.components.util import examples_utils
 from components import storage
 from components.example_gen import index, vocabulary
 from components.example_gen.readers.tfds import Part, TfdsDataset
+from components.near_duplicates import hashes
 
 NAMES = ["cat", "dog, wet", "emu"]
 FEATURES = {
@@ -108,12 +112,28 @@ def test_the_index_has_the_rows_of_the_records_in_their_order(generated):
                     "width": record["image/width"][0],
                     "bytes": len(record["image/encoded"][0]),
                     "content_hash": index.content_hash(record["image/encoded"][0]),
+                    "perceptual_hash": None,
+                    "perceptual_hash_flipped": None,
                 }
                 for record in records
             ]
             for records in generated.shards(split)
         ]
         assert generated.index_shards(split) == described
+
+
+def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, generate):
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 20, 30, 3), np.uint8)
+    files = [io.BytesIO() for _ in pictures]
+    for pixels, file in zip(pictures, files, strict=True):
+        PIL.Image.fromarray(pixels).save(file, "PNG")
+    rows = [{"image": file.getvalue(), "labels": [0], "name": f"{i}"} for i, file in enumerate(files)]
+    data = prepare({"train": rows, "eval": rows[:1]}, FEATURES, name="noise", label_key="labels", id_key="name")
+    shards = generate(data, perceptual_hashes=True).index_shards("train")
+    found = {
+        row["source_id"]: (row["perceptual_hash"], row["perceptual_hash_flipped"]) for rows in shards for row in rows
+    }
+    assert found == {f"{i}": hashes.of_image(pixels) for i, pixels in enumerate(pictures)}
 
 
 def test_a_key_decides_where_an_example_stands(generated):

@@ -21,6 +21,8 @@ ROW = {
     "width": 640,
     "bytes": 2**40,
     "content_hash": "0f" * 16,
+    "perceptual_hash": 2**64 - 2,
+    "perceptual_hash_flipped": None,
 }
 LABELS = pa.list_(pa.int32())
 
@@ -57,6 +59,8 @@ def test_a_table_has_the_columns_of_the_contract():
         ("width", "int32"),
         ("bytes", "int64"),
         ("content_hash", "string"),
+        ("perceptual_hash", "uint64"),
+        ("perceptual_hash_flipped", "uint64"),
     ]
 
 

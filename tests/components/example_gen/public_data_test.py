@@ -44,6 +44,7 @@ def generate(root: pathlib.Path, dataset: TfdsDataset, hierarchy: dict | None = 
         "shards": 1,
         "max_pixels": 1_000_000,
         "max_rejected": max_rejected,
+        "perceptual_hashes": 0,
     }
     executor.Executor(context).Do({}, {key: [artifact] for key, artifact in outputs.items()}, properties)
     labels = vocabulary.loads((root / "vocabulary" / vocabulary.FILE_NAME).read_text(encoding="utf-8"))

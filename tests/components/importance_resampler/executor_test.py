@@ -3,10 +3,12 @@ import io
 import itertools
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import PIL.Image
+import pyarrow as pa
 import pytest
 import tensorflow as tf
 from tfx import types
@@ -17,6 +19,7 @@ from tfx.utils import json_utils
 from components import artifacts, storage
 from components.example_gen import examples, index, vocabulary
 from components.importance_resampler import executor, plan
+from components.near_duplicates import exclusions
 from components.predictor import predictions
 from components.prior_estimator import label_prior
 
@@ -104,6 +107,17 @@ class Source:
             table = predictions.table([row["source_id"] for row in rows], np.zeros((len(rows), 4)), np.array(points))
             path = os.path.join(self.artifacts[of].uri, folder, "predictions-0.parquet")
             storage.write_table(path, table)
+
+    def write_exclusions(self, train: Iterable[str], in_eval: Iterable[str] = ()) -> None:
+        """Excludes examples by their ids, and takes them out of the prior's counts."""
+        self.artifacts["exclusions"] = artifacts.Exclusions()
+        self.artifacts["exclusions"].uri = str(self.root / "exclusions")
+        for split, ids in (("train", train), ("eval", in_eval)):
+            table = pa.Table.from_pylist([{"source_id": name} for name in ids], exclusions.SCHEMA)
+            storage.write_table(str(self.root / "exclusions" / f"Split-{split}" / "pairs-0.parquet"), table)
+        left = [label for i, own in enumerate(LABELS) if f"id {i}" not in train for label in own]
+        counts = np.bincount(left, minlength=4)
+        self.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
 
     def resample(self, *, beam_args=(), materialise=True, **settings) -> "Result":
         outputs = {"plan": artifacts.ResamplePlan()}
@@ -262,6 +276,58 @@ def test_strategies_that_take_examples(source, strategy):
     if strategy == "emd_subset":
         # Two thirds at (4, ±1), one third at (8, 0); b is at (4, 0) and c at (9, 1).
         assert 0 < header["similarity_source"] < header["similarity_sample"] < 1
+
+
+@pytest.mark.parametrize("strategy", ["same_distribution", "weighted_loss", *STRATEGIES])
+def test_excluded_examples_are_as_if_they_were_not_there(tmp_path, strategy):
+    excluded = {3, 4, 10, 39}
+    settings = {"strategy": strategy, "materialise": False, **STRATEGIES.get(strategy, ({"n": 50},))[0]}
+    if strategy == "weighted_loss":
+        settings["n"] = 0
+    found = []
+    for name, order in (("excluded", range(40)), ("absent", [i for i in range(40) if i not in excluded])):
+        source = Source(tmp_path / name, order)
+        source.write_embeddings()
+        source.write_exclusions({f"id {i}" for i in excluded})
+        if name == "absent":
+            del source.artifacts["exclusions"]
+        found.append(source.resample(**settings))
+    with_exclusions, without = found
+    assert [len(table) for table in with_exclusions.tables] == [14, 13, 13]
+    assert {name for name, copies in with_exclusions.copies.items() if not copies} >= {f"id {i}" for i in excluded}
+    assert with_exclusions.copies == {**dict.fromkeys(with_exclusions.copies, 0), **without.copies}
+    assert with_exclusions.labels.equals(without.labels)
+    header = plan.header_of(with_exclusions.labels)
+    assert header.pop("excluded_examples") == 4
+    assert header == plan.header_of(without.labels)
+    weights = [
+        [weight for table in one.tables for weight in table["weight"].to_pylist() if weight]
+        for one in found
+        if strategy == "weighted_loss"
+    ]
+    assert not weights or (weights[0] == weights[1] and len(weights[0]) == 36)
+
+
+def test_excluded_examples_are_not_written(source):
+    source.write_exclusions({"id 0", "id 7"})
+    result = source.resample(n=150)
+    assert result.drawn == {name: copies for name, copies in result.copies.items() if copies}
+    assert sum(result.drawn.values()) == 150 and not {"id 0", "id 7"} & set(result.drawn)
+
+
+def test_excluded_examples_of_eval_have_no_part_in_the_means(source):
+    source.write_embeddings()
+    source.write_exclusions(set(), {"index 1"})  # the only one of a
+    header = plan.header_of(source.resample(strategy="emd_subset", n=18).labels)
+    assert (header["labels_without_embedding"], header["excluded_examples"]) == (1, 0)
+
+
+def test_a_prior_without_the_exclusions(source):
+    source.write_exclusions({"id 0"})
+    counts = np.bincount([label for own in LABELS for label in own], minlength=4)
+    source.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
+    with pytest.raises(ValueError, match="another source, or with other exclusions"):
+        source.resample()
 
 
 def test_max_repeats(source):

@@ -2,6 +2,7 @@ import pathlib
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import scipy.special
 from tfx import types
@@ -10,6 +11,7 @@ from tfx.utils import json_utils
 import components
 from components import artifacts, code_version, storage
 from components.example_gen import index, vocabulary
+from components.near_duplicates import exclusions
 from components.predictor import predictions
 from components.prior_estimator import executor, label_prior
 from components.prior_estimator.settings import Settings
@@ -18,6 +20,15 @@ from components.prior_estimator.settings import Settings
 TRAIN = [[0], [0], [0], [0], [1], [1], [2], [2], [2], [2]]
 EVAL = [[0], [1], [2]] * 20
 NAMES = ["owl", "crow", "wren", "dodo"]
+
+
+SPLITS = {"train": TRAIN, "eval": EVAL}
+
+
+def rows_of(split: str) -> list[dict]:
+    return [
+        {"source_id": f"{split}-{i}", "key": i, "labels": ids, "split": split} for i, ids in enumerate(SPLITS[split])
+    ]
 
 
 def logits_of(labels: list[list[int]], seed: int) -> np.ndarray:
@@ -38,8 +49,8 @@ class Estimation:
             "source_predictions": [self._artifact(artifacts.Predictions, "source_predictions")],
         }
         storage.write_text(f"{root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES)))
-        for split, labels in (("train", TRAIN), ("eval", EVAL)):
-            self._write("index", split, [self._index(split, labels)[:3], self._index(split, labels)[3:]])
+        for split in SPLITS:
+            self._write("index", split, [index.table(rows_of(split)[:3]), index.table(rows_of(split)[3:])])
         # Mostly wrens in the target; and of the source's eval split, every image but the first ten, in another order.
         self.target_logits = logits_of([[2]] * 30 + [[0]] * 10, seed=1)
         self._write_predictions("predictions", "train", [str(i) for i in range(40)], self.target_logits)
@@ -50,10 +61,6 @@ class Estimation:
         artifact = artifact_type()
         artifact.uri = str(self.root / name)
         return artifact
-
-    def _index(self, split: str, labels: list[list[int]]):
-        rows = [{"source_id": f"{split}-{i}", "key": i, "labels": ids, "split": split} for i, ids in enumerate(labels)]
-        return index.table(rows)
 
     def _write(self, name: str, split: str, tables: list) -> None:
         stem = "index" if name == "index" else "predictions"
@@ -150,6 +157,30 @@ def test_a_classifier_of_other_labels(estimation):
     message = r"^source_predictions: its labels are not those of the vocabulary: it lacks 1 \(\['dodo'\]\) and has 1 "
     with pytest.raises(ValueError, match=message):
         estimation()
+
+
+def test_exclusions(estimation):
+    keyed = {split: [row | {"key": index.id_key(row["source_id"])} for row in rows_of(split)] for split in SPLITS}
+    for split, rows in keyed.items():
+        estimation._write("index", split, [index.table(rows[:3]), index.table(rows[3:])])
+    # Of train a 0 and a 2; of eval those that are predicted worst.
+    labels = np.array([first for first, *_ in EVAL])
+    probabilities = scipy.special.softmax(logits_of(EVAL, 2), axis=1)[np.arange(60), labels]
+    worst = [i for i in np.argsort(probabilities)[:6].tolist() if i >= 10]
+    ids = {"train": ["train-1", "train-9"], "eval": [f"eval-{i}" for i in worst]}
+    for split, excluded in ids.items():
+        table = pa.Table.from_pylist([{"source_id": name} for name in excluded], exclusions.SCHEMA)
+        storage.write_table(f"{estimation.root}/exclusions/Split-{split}/pairs-0.parquet", table)
+    before = estimation(temperature="fitted")
+    estimation.inputs["exclusions"] = [estimation._artifact(artifacts.Exclusions, "exclusions")]
+    prior = estimation(temperature="fitted")
+    assert (before.counts.tolist(), prior.counts.tolist()) == ([4, 2, 4, 0], [3, 2, 3, 0])
+    assert prior.temperature < 0.9 * before.temperature
+    # As if they were not there.
+    del estimation.inputs["exclusions"]
+    left = [row for row in range(59, 9, -1) if row not in worst]
+    estimation._write_predictions("source_predictions", "eval", [f"eval-{i}" for i in left], logits_of(EVAL, 2)[left])
+    assert estimation(temperature="fitted").temperature == prior.temperature
 
 
 def test_another_vocabulary(estimation):

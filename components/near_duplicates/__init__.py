@@ -1,0 +1,1 @@
+"""NearDuplicateFilter: which images of the source equal, or nearly equal, an image of a target."""

@@ -1,0 +1,262 @@
+"""Looks for the targets' images among the source's, a shard of its index at a time, in a Beam job."""
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+from apache_beam.utils import shared
+from tfx import types
+from tfx.dsl.components.base import base_beam_executor
+from tfx.types import artifact_utils
+from tfx.utils import json_utils
+
+from components import storage
+from components.example_gen import index
+from components.importance_resampler import plan
+from components.near_duplicates import embeddings, exclusions, neighbours
+from components.predictor import predictions
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """A shard of the source, and the files that belong to it.
+
+    Attributes:
+      split: of the source.
+      index: path of the shard's index.
+      pairs, plan: paths to write to; no plan for splits that are not trained on.
+      earlier: exclusions of an earlier stage, which stay, or None.
+      predictions: path of the shard's predictions, or None.
+    """
+
+    split: str
+    index: str
+    pairs: str
+    plan: str | None = None
+    earlier: str | None = None
+    predictions: str | None = None
+
+
+class _Executor(base_beam_executor.BaseBeamExecutor):
+    def _filter(self, input_dict, output_dict, settings: dict, targets: dict, load: Callable[[], Any]) -> None:
+        """Writes exclusions, summary and plan.
+
+        Args:
+          settings, targets: for the summary.
+          load: called on each worker, once a process; gives (shard, its index) → pairs.
+        """
+        exclusions_uri = artifact_utils.get_single_uri(output_dict["exclusions"])
+        shards = _shards(
+            artifact_utils.get_single_uri(input_dict["index"]),
+            exclusions_uri,
+            artifact_utils.get_single_uri(output_dict["plan"]),
+            *(_uri(input_dict, key) for key in ("earlier_exclusions", "source_predictions")),
+        )
+        with self._make_beam_pipeline() as pipeline:
+            _ = (
+                pipeline
+                | "Shards" >> beam.Create(shards)
+                | "Spread" >> beam.Reshuffle()
+                | "Match" >> beam.ParDo(_Match(load, shared.Shared()))
+                | "Gather" >> beam.combiners.ToList()
+                | "Summarise" >> beam.Map(_write_summary, exclusions_uri, settings, targets)
+            )
+
+
+class Executor(_Executor):
+    """Stage `hashes`. See `components.near_duplicates.component`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        settings = {"distance": int(exec_properties["distance"]), "flips": bool(int(exec_properties["flips"]))}
+        paths = _target_files(input_dict, exec_properties, "target_indices", index.FILE_PATTERN)
+        targets = {}
+        for name, of_target in paths.items():
+            hashes = storage.read_table(of_target, ["perceptual_hash"])["perceptual_hash"]
+            targets[name] = {"images": len(hashes), "without_hash": hashes.null_count}
+            _check_hashed(f"target {name!r}", **targets[name])
+        self._filter(input_dict, output_dict, settings, targets, _HashStage(paths, **settings))
+
+
+class EmbeddingExecutor(_Executor):
+    """Stage `embeddings`. See `components.near_duplicates.component`."""
+
+    def Do(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> None:
+        settings = {"threshold": float(exec_properties["threshold"])}
+        paths = _target_files(input_dict, exec_properties, "target_predictions", predictions.FILE_PATTERN)
+        targets = {
+            name: {"images": sum(len(storage.read_table(path, ["source_id"])) for path in of_target)}
+            for name, of_target in paths.items()
+        }
+        self._filter(input_dict, output_dict, settings, targets, _EmbeddingStage(paths, **settings))
+
+
+@dataclasses.dataclass(frozen=True)
+class _HashStage:
+    """Reads the targets' indices, and gives what compares a shard's index with them."""
+
+    paths: dict[str, list[str]]
+    distance: int
+    flips: bool
+
+    def __call__(self) -> "_Neighbours":
+        tables = [
+            _named(storage.read_table(of_target, neighbours.TARGET_COLUMNS), name)
+            for name, of_target in self.paths.items()
+        ]
+        found = neighbours.HashNeighbours(_sorted(pa.concat_tables(tables)), distance=self.distance, flips=self.flips)
+        return _Neighbours(lambda shard, rows: found(rows))
+
+
+@dataclasses.dataclass(frozen=True)
+class _EmbeddingStage:
+    """Reads the targets' embeddings, and gives what compares a shard's with them."""
+
+    paths: dict[str, list[str]]
+    threshold: float
+
+    def __call__(self) -> "_Neighbours":
+        tables = []
+        for name, of_target in self.paths.items():
+            for path in of_target:
+                split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
+                table = storage.read_table(path, ["source_id", "embedding"])
+                tables.append(_named(table.append_column("split", pa.array([split] * len(table), pa.string())), name))
+        targets = _sorted(pa.concat_tables(tables))
+        known = embeddings.unit(predictions.embeddings_of(targets))
+
+        def find(shard: Shard, rows: pa.Table) -> pa.Table:
+            if shard.predictions is None:
+                return exclusions.SCHEMA.empty_table()
+            own = storage.read_table(shard.predictions, ["source_id", "embedding"])
+            own = own.append_column("split", pa.array([shard.split] * len(own), pa.string()))
+            matches = embeddings.near(embeddings.unit(predictions.embeddings_of(own)), known, self.threshold)
+            return neighbours.table(own, targets, matches)
+
+        return _Neighbours(find)
+
+
+@dataclasses.dataclass
+class _Neighbours:
+    """(shard, its index) → pairs. A class of its own, since `Shared` keeps only what can be referred to weakly."""
+
+    find: Callable[[Shard, pa.Table], pa.Table]
+
+
+class _Match(beam.DoFn):
+    """Shard → (split, its counts); its pairs and its part of the plan are written."""
+
+    def __init__(self, load: Callable[[], _Neighbours], handle: shared.Shared):
+        self._load, self._handle = load, handle
+        self._neighbours = None
+
+    def setup(self):
+        self._neighbours = self._handle.acquire(self._load)
+
+    def process(self, shard: Shard):
+        rows = storage.read_table(shard.index, ["key", *neighbours.SOURCE_COLUMNS])
+        pairs = self._neighbours.find(shard, rows)
+        if shard.earlier is not None:
+            pairs = _joined(storage.read_table(shard.earlier), pairs)
+        storage.write_table(shard.pairs, pairs)
+        if shard.plan is not None:
+            kept = exclusions.kept(rows["key"], exclusions.excluded_keys(pairs))
+            storage.write_table(shard.plan, plan.copies_table(kept.astype(np.int32)))
+        yield shard.split, exclusions.counts(pairs, rows)
+
+
+def _shards(
+    index_uri: str, exclusions_uri: str, plan_uri: str, earlier_uri: str | None, predictions_uri: str | None
+) -> list[Shard]:
+    shards = []
+    for folder in _splits(index_uri):
+        paths = storage.files(os.path.join(index_uri, folder), index.FILE_PATTERN)
+        train = folder == "Split-train"
+        predicted = _aligned(predictions_uri if train else None, folder, predictions.FILE_PATTERN, len(paths))
+        earlier = _aligned(earlier_uri, folder, exclusions.FILE_PATTERN, len(paths))
+        for i, path in enumerate(paths):
+            pairs, copies = (storage.shard_name(stem, i, len(paths), ".parquet") for stem in ("pairs", "copies"))
+            shards.append(
+                Shard(
+                    split=folder.removeprefix("Split-"),
+                    index=path,
+                    pairs=os.path.join(exclusions_uri, folder, pairs),
+                    plan=os.path.join(plan_uri, folder, copies) if train else None,
+                    earlier=earlier[i],
+                    predictions=predicted[i],
+                )
+            )
+    return shards
+
+
+def _aligned(uri: str | None, folder: str, pattern: str, shards: int) -> list[str] | list[None]:
+    """Returns the files of a split that stand beside the index's, or None for each."""
+    if uri is None:
+        return [None] * shards
+    paths = storage.files(os.path.join(uri, folder), pattern)
+    if len(paths) != shards:
+        raise ValueError(f"{uri}: {len(paths)} files for the {shards} of the index; both must be of the same source")
+    return paths
+
+
+def _splits(uri: str) -> list[str]:
+    return [os.path.basename(path.rstrip("/")) for path in storage.files(uri, "Split-*")]
+
+
+def _target_files(input_dict, exec_properties: dict, key: str, pattern: str) -> dict[str, list[str]]:
+    """Returns the files of all splits of each target."""
+    files = {}
+    for i, name in enumerate(json_utils.loads(exec_properties["targets"])):
+        uri = artifact_utils.get_single_uri(input_dict[f"{key}_{i}"])
+        files[name] = [path for split in _splits(uri) for path in storage.files(os.path.join(uri, split), pattern)]
+    return files
+
+
+def _uri(input_dict, key: str) -> str | None:
+    return artifact_utils.get_single_uri(input_dict[key]) if input_dict.get(key) else None
+
+
+def _named(table: pa.Table, target: str) -> pa.Table:
+    return table.append_column("target", pa.array([target] * len(table), pa.string()))
+
+
+def _sorted(targets: pa.Table) -> pa.Table:
+    """Returns the images in an order that their sharding does not change: which of equally near ones is listed."""
+    return targets.sort_by([("target", "ascending"), ("split", "ascending"), ("source_id", "ascending")])
+
+
+def _joined(earlier: pa.Table, pairs: pa.Table) -> pa.Table:
+    """Returns both, the pairs of an image together, the earlier first."""
+    table = pa.concat_tables([earlier, pairs])
+    first: dict[str, int] = {}
+    order = [first.setdefault(source_id, len(first)) for source_id in table["source_id"].to_pylist()]
+    return table.take(np.argsort(order, kind="stable")) if order else table
+
+
+def _write_summary(found: list[tuple[str, Counter]], uri: str, settings: dict, targets: dict) -> None:
+    if "distance" in settings:
+        totals = sum((of_shard for _, of_shard in found), Counter())
+        _check_hashed("index", images=totals["images",], without_hash=totals["without_hash",])
+    path = os.path.join(uri, exclusions.SUMMARY_FILE)
+    storage.write_text(path, exclusions.summary(settings, targets, found))
+
+
+def _check_hashed(side: str, *, images: int, without_hash: int) -> None:
+    if images and images == without_hash:
+        raise ValueError(
+            f"{side}: none of its {images} images has a perceptual hash; give its ExampleGen perceptual_hashes=True"
+        )

@@ -1,0 +1,82 @@
+"""The nodes that bring in the data of a side: the source, or a target."""
+
+import dataclasses
+import hashlib
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common import importer
+from tfx.types import standard_artifacts
+
+import schemas
+from components.example_gen import hierarchy_file, readers, vocabulary
+from components.example_validator.component import ExampleValidator
+from components.statistics_gen.component import StatisticsGen
+from pipeline.config import Config, Target
+from pipeline.data_config import Data
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """The nodes that bring one side's data in, and whether an image of it may have several labels."""
+
+    example_gen: BaseNode
+    statistics: BaseNode
+    schema: BaseNode
+    validator: BaseNode
+    several_labels: bool
+
+    @property
+    def nodes(self) -> list[BaseNode]:
+        return [self.example_gen, self.statistics, self.schema, self.validator]
+
+    def __getitem__(self, output: str):
+        return self.example_gen.outputs[output]
+
+
+def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
+    """Returns the nodes of `data`; `name` is 'source' or a target's.
+
+    Raises:
+      ValueError: the data are not there.
+    """
+    reader = readers.of(data.reader_settings())
+    example_gen = example_gen_class(
+        dataset=reader,
+        hierarchy=_hierarchy(data),
+        max_pixels=data.max_pixels,
+        max_rejected=data.max_rejected,
+        perceptual_hashes=config.near_duplicates.enabled,
+    ).with_id(f"{name}-examples")
+    statistics = StatisticsGen(
+        index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
+    ).with_id(f"{name}-statistics")
+    folder = schemas.folder("source" if name == "source" else "target")
+    schema = importer.Importer(
+        source_uri=str(folder),
+        artifact_type=standard_artifacts.Schema,
+        # An Importer reuses what it finds under the same address: the content has to be part of the question.
+        custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
+    ).with_id(f"{name}-schema")
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["result"],
+        vocabulary=example_gen.outputs["vocabulary"],
+        on_anomalies=config.on_anomalies,
+    ).with_id(f"{name}-validation")
+    return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
+
+
+def _hierarchy(data: Data) -> hierarchy_file.HierarchyFile | None:
+    return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
+
+
+def check_subset(name: str, target: Target, source: Data) -> None:
+    """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
+    reader = readers.of(source.reader_settings())
+    if not target.label_subset or not isinstance(reader, readers.tfds.TfdsDataset):
+        return  # what the labels of the other kinds are is known only when all of their data have been listed
+    labels = hierarchy_file.over(reader.read_vocabulary(), _hierarchy(source))
+    try:
+        vocabulary.descendants(labels, target.label_subset)
+    except ValueError as error:
+        raise ValueError(f"targets.{name}.{error}") from error

@@ -1,0 +1,213 @@
+"""Images of the target that are planted in the source: what the whole pipeline makes of them."""
+
+import io
+import json
+import pathlib
+
+import numpy as np
+import PIL.Image
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import tensorflow_datasets as tfds
+
+import pipeline
+from components.example_gen import index
+from components.importance_resampler import plan
+from components.near_duplicates import exclusions
+from components.prior_estimator import label_prior
+from pipeline import config, local_runner, summary
+from pipeline import pipeline as pipeline_module
+from pipeline.local_runner import NodeResult, State
+
+DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
+# 20 scenes of each split of the target, of which the first ten of each are planted in the source's train split, and the
+# last of the eval split in the source's eval split.
+SPLITS = ("train", "eval", "test")
+PLANTED = {f"planted-{split}-{i}": f"{split}-{i}" for split in SPLITS for i in range(10)}
+
+
+def scene(seed: int) -> PIL.Image.Image:
+    """Returns a picture of soft coloured spots, as no other seed gives it."""
+    spots = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
+    return PIL.Image.fromarray(spots).resize((96, 72), PIL.Image.Resampling.BICUBIC)
+
+
+def encoded(image: PIL.Image.Image, image_format: str = "PNG", **options) -> io.BytesIO:
+    file = io.BytesIO()
+    image.save(file, image_format, **options)
+    return io.BytesIO(file.getvalue())
+
+
+def target_scene(split: str, i: int) -> PIL.Image.Image:
+    return scene(1000 * (1 + SPLITS.index(split)) + i)
+
+
+def source_rows() -> dict[str, list[dict]]:
+    """160 scenes of two labels and 30 planted ones, most of which have the first label; and 40 of eval and one."""
+    train = [{"image": encoded(scene(i)), "label": i % 2, "id": f"own-{i}"} for i in range(160)]
+    for number, (name, target_id) in enumerate(PLANTED.items()):
+        split, _, i = target_id.partition("-")
+        image = target_scene(split, int(i))
+        if split == "train":
+            image = encoded(image, "JPEG", quality=40 + 5 * int(i))
+        elif split == "eval":
+            image = encoded(image.resize((48, 36)))
+        else:
+            image = encoded(image.resize((180, 135)), "JPEG", quality=80)
+        train.append({"image": image, "label": int(number >= 20), "id": name})
+    eval_rows = [{"image": encoded(scene(500 + i)), "label": i % 2, "id": f"eval-{i}"} for i in range(40)]
+    eval_rows.append({"image": encoded(target_scene("eval", 19), "JPEG"), "label": 0, "id": "planted"})
+    return {"train": train, "eval": eval_rows}
+
+
+def target_rows() -> dict[str, list[dict]]:
+    return {
+        split: [{"image": encoded(target_scene(split, i)), "label": i % 2, "id": f"{split}-{i}"} for i in range(20)]
+        for split in SPLITS
+    }
+
+
+class _Scenes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
+    VERSION = tfds.core.Version("1.0.0")
+
+    def __init__(self, name: str, rows: dict[str, list[dict]], data_dir: str):
+        self.name, self._rows = name, rows
+        super().__init__(data_dir=data_dir)
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "label": tfds.features.ClassLabel(names=["one", "two"]),
+            "id": tfds.features.Text(),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {split: self._generate_examples(split) for split in self._rows}
+
+    def _generate_examples(self, split):
+        yield from enumerate(self._rows[split])
+
+
+@pytest.fixture(scope="module")
+def overrides(tmp_path_factory) -> list[str]:
+    folder = str(tmp_path_factory.mktemp("tfds"))
+    rows = {"planted_source": source_rows(), "scenes": target_rows()}
+    data = {}
+    for name, of_splits in rows.items():
+        _Scenes(name, of_splits, folder).download_and_prepare()
+        splits = {split: split for split in of_splits}
+        data[name] = json.dumps({"dataset": name, "splits": splits, "data_dir": folder, "id_key": "id"})
+    return [
+        f"source={data['planted_source']}",
+        f"targets.digits.data={data['scenes']}",
+        "targets.digits.arms=[entire_source, same_distribution]",
+        "targets.digits.push=null",
+        *(f"{training}.steps=3" for training in ("classifier", "pretrain", "finetune")),
+        *(f"{training}.batch_size=16" for training in ("classifier", "pretrain", "finetune")),
+        "resample={n: 320}",
+        "near_duplicates={enabled: true}",
+    ]
+
+
+def run(workspace: pathlib.Path, overrides: list[str]) -> dict[str, NodeResult]:
+    settings = config.load(DEMO, overrides)
+    nodes = pipeline_module.create_pipeline(settings, str(workspace))
+    results = local_runner.run(nodes)
+    assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
+    assert set(summary.collect(settings, results).excluded) == {"train", "eval"}
+    return {result.node: result for result in results}
+
+
+def read(result: NodeResult, output: str, pattern: str) -> pa.Table:
+    uri = pathlib.Path(result.outputs[output][0].uri)
+    return pa.concat_tables(pq.read_table(path) for path in sorted(uri.glob(pattern)))
+
+
+@pytest.mark.slow
+def test_planted_images_go_and_nothing_counts_them(tmp_path, overrides):
+    results = run(tmp_path, overrides)
+
+    found = read(results["source-exclusions"], "exclusions", f"Split-train/{exclusions.FILE_PATTERN}")
+    assert dict(zip(found["source_id"].to_pylist(), found["target_id"].to_pylist(), strict=True)) == PLANTED
+    assert len(found) == 30
+    assert found["target_split"].to_pylist() == [name.split("-")[0] for name in found["target_id"].to_pylist()]
+    in_eval = read(results["source-exclusions"], "exclusions", f"Split-eval/{exclusions.FILE_PATTERN}")
+    assert in_eval["source_id"].to_pylist() == ["planted"]
+    uri = results["source-exclusions"].outputs["exclusions"][0].uri
+    counts = json.loads(pathlib.Path(uri, exclusions.SUMMARY_FILE).read_text())
+    assert counts["settings"] == {"distance": 6, "flips": True}
+    assert counts["source"]["train"]["excluded"] == 30
+    assert counts["targets"] == {"digits": {"images": 60, "without_hash": 0}}
+
+    # 80 of each label are left; with the planted ones they would be 100 and 90.
+    prior = read(results["digits-prior"], "label_prior", label_prior.FILE_NAME)
+    assert prior["count"].to_pylist() == [80, 80]
+    assert prior["source_prior"].to_pylist() == [0.5, 0.5]
+
+    rows = read(results["source-examples"], "index", f"Split-train/{index.FILE_PATTERN}")["source_id"].to_pylist()
+    for node, total in (("source-exclusions", 160), ("digits-same-distribution-resample", 320)):
+        copies = read(results[node], "plan", f"Split-train/{plan.COPIES_PATTERN}")["copies"].to_pylist()
+        taken = dict(zip(rows, copies, strict=True))
+        assert sum(copies) == total
+        assert {name for name in rows if not taken[name]} >= set(PLANTED)
+        if node == "source-exclusions":
+            assert {name for name in rows if not taken[name]} == set(PLANTED)
+    header = plan.header_of(read(results["digits-same-distribution-resample"], "plan", plan.LABELS_FILE))
+    assert (header["examples"], header["excluded_examples"]) == (320, 30)
+
+    # Trainings on all of the source follow the plan, and a rerun reuses everything.
+    assert {result.state for result in run(tmp_path, overrides).values()} <= {State.REUSED, State.RESOLVED}
+
+
+def nodes_of(tmp_path, overrides: list[str]) -> dict:
+    nodes = pipeline_module.create_pipeline(config.load(DEMO, overrides), str(tmp_path)).components
+    return {node.id: node for node in nodes}
+
+
+def test_who_gets_the_exclusions(tmp_path, overrides):
+    nodes = nodes_of(tmp_path, overrides)
+    found = nodes["source-exclusions"].outputs
+    for node in ("source-classifier", "source-entire-source-specialist"):
+        assert nodes[node].inputs["plan"] is found["plan"]
+    for node in ("digits-prior", "digits-same-distribution-resample"):
+        assert nodes[node].inputs["exclusions"] is found["exclusions"]
+    assert [nodes[f"{side}-examples"].exec_properties["perceptual_hashes"] for side in ("source", "digits")] == [1, 1]
+    assert "source-train-predictions" not in nodes
+
+
+def test_who_gets_the_exclusions_of_the_second_stage(tmp_path, overrides):
+    nodes = nodes_of(tmp_path, [*overrides, "near_duplicates.embeddings=0.99"])
+    first, second = nodes["source-exclusions"].outputs, nodes["source-embedding-exclusions"].outputs
+    assert nodes["source-classifier"].inputs["plan"] is first["plan"]
+    assert nodes["source-embedding-exclusions"].inputs["earlier_exclusions"] is first["exclusions"]
+    assert nodes["source-entire-source-specialist"].inputs["plan"] is second["plan"]
+    for node in ("digits-prior", "digits-same-distribution-resample"):
+        assert nodes[node].inputs["exclusions"] is second["exclusions"]
+    assert json.loads(nodes["digits-predictions"].exec_properties["splits"]) == list(SPLITS)
+
+
+def test_switched_off(tmp_path, overrides):
+    nodes = nodes_of(tmp_path, [*overrides, "near_duplicates.enabled=false"])
+    assert not [name for name in nodes if "exclusions" in name]
+    assert nodes["source-examples"].exec_properties["perceptual_hashes"] == 0
+    assert "plan" not in nodes["source-classifier"].inputs
+
+
+@pytest.mark.slow
+def test_the_second_stage(tmp_path, overrides):
+    only = [
+        "targets.digits.arms=[same_distribution]",
+        "near_duplicates.embeddings=0.9999",
+        "near_duplicates.distance=0",
+    ]
+    results = run(tmp_path, [*overrides, *only])
+    pattern = f"Split-train/{exclusions.FILE_PATTERN}"
+    first = read(results["source-exclusions"], "exclusions", pattern)
+    both = read(results["source-embedding-exclusions"], "exclusions", pattern)
+    assert len(set(first["source_id"].to_pylist())) < 30
+    assert set(both["source_id"].to_pylist()) > set(first["source_id"].to_pylist())
+    assert set(both["reason"].to_pylist()) == {"perceptual_hash", "embedding"}
+    prior = read(results["digits-prior"], "label_prior", label_prior.FILE_NAME)
+    assert sum(prior["count"].to_pylist()) == 190 - len(set(both["source_id"].to_pylist()))
