@@ -67,11 +67,11 @@ def photographs(patch: int) -> list[PIL.Image.Image]:
 
 def glyphs(count: int) -> list[PIL.Image.Image]:
     """Returns glyphs of the embedded source set, of all its labels."""
-    from components.example_gen import tfds_reader
+    from components.example_gen.readers.tfds import TfdsDataset
 
-    dataset = tfds_reader.TfdsDataset("printed_glyphs", {"eval": "eval"}, id_key="id")
-    tfds_reader.prepare(dataset)
-    examples = [e for part in tfds_reader.parts(dataset, "eval") for e in tfds_reader.read(dataset, part)]
+    dataset = TfdsDataset("printed_glyphs", {"eval": "eval"}, id_key="id")
+    dataset.prepare()
+    examples = [e for part in dataset.parts("eval") for e in dataset.read(part)]
     chosen = np.random.default_rng(0).choice(len(examples), count, replace=False)
     return [PIL.Image.open(io.BytesIO(examples[i].image)) for i in chosen]
 
