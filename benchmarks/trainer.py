@@ -108,7 +108,7 @@ def _ours(
     done, seconds, waited = 0, 0.0, 0.0
     for before, entry in zip([None, *history], history, strict=False):
         count = entry.step - (before.step if before else 0)
-        if before and before.step >= steps // 2:
+        if before and before.step >= steps:
             done += count
             seconds += count * batch_size / entry.images_per_second
             waited += count * batch_size / entry.images_per_second * entry.input_wait
