@@ -47,6 +47,16 @@ def read_text(path: str) -> str:
         return file.read()
 
 
+def splits(uri: str) -> list[str]:
+    """Returns the names of the splits that an artifact has folders of, sorted."""
+    return [os.path.basename(folder.rstrip("/")).removeprefix("Split-") for folder in files(uri, "Split-*")]
+
+
+def split_of(path: str) -> str:
+    """Returns the split that the file `path` of an artifact belongs to, by the folder it lies in."""
+    return os.path.basename(os.path.dirname(path)).removeprefix("Split-")
+
+
 def write_table(path: str, table: pa.Table) -> None:
     """Writes `table` as Parquet to `path`."""
     content = pa.BufferOutputStream()

@@ -1,5 +1,7 @@
 """From encoded images to uint8 squares. Training, evaluation and serving resize by the same function."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from trainer.models import Image
@@ -28,15 +30,7 @@ def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
         side = tf.maximum(tf.cast(tf.round(image.central_crop * square), tf.int32), 1)
         return (shape - side) // 2, tf.stack([side, side])
 
-    def jpeg() -> tf.Tensor:
-        begin, extent = central(tf.io.extract_jpeg_shape(encoded)[:2])
-        return resized(_shrunk_jpeg_window(encoded, begin, extent, image), image)
-
-    def other() -> tf.Tensor:
-        pixels = _whole(encoded, image)
-        return resized(_window(pixels, *central(tf.shape(pixels)[:2])), image)
-
-    return tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
+    return _decoded_window(encoded, image, central)
 
 
 def decode_random_crop(encoded: tf.Tensor, image: Image, least_area: float, seed: tf.Tensor) -> tf.Tensor:
@@ -65,15 +59,7 @@ def decode_random_crop(encoded: tf.Tensor, image: Image, least_area: float, seed
         )
         return begin[:2], extent[:2]
 
-    def jpeg() -> tf.Tensor:
-        begin, extent = drawn(tf.io.extract_jpeg_shape(encoded)[:2])
-        return resized(_shrunk_jpeg_window(encoded, begin, extent, image), image)
-
-    def other() -> tf.Tensor:
-        pixels = _whole(encoded, image)
-        return resized(_window(pixels, *drawn(tf.shape(pixels)[:2])), image)
-
-    return tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
+    return _decoded_window(encoded, image, drawn)
 
 
 def jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, channels: int, ratio: int = 1) -> tf.Tensor:
@@ -113,6 +99,24 @@ def resized(pixels: tf.Tensor, image: Image) -> tf.Tensor:
     return tf.ensure_shape(tf.cond(fits, lambda: pixels, other), [*size, image.channels])
 
 
+def _decoded_window(
+    encoded: tf.Tensor, image: Image, place: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+) -> tf.Tensor:
+    """Returns the window that `place` gives, as (begin, extent), for an image's (height, width); resized."""
+
+    def jpeg() -> tf.Tensor:
+        begin, extent = place(tf.io.extract_jpeg_shape(encoded)[:2])
+        return resized(_shrunk_jpeg_window(encoded, begin, extent, image), image)
+
+    def other() -> tf.Tensor:
+        pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)
+        pixels = tf.ensure_shape(pixels, [None, None, image.channels])
+        begin, extent = place(tf.shape(pixels)[:2])
+        return resized(pixels[begin[0] : begin[0] + extent[0], begin[1] : begin[1] + extent[1]], image)
+
+    return tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
+
+
 def _shrunk_jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, image: Image) -> tf.Tensor:
     """Returns a window, shrunk by the decoder as far as it stays at least as large as it is wanted.
 
@@ -126,12 +130,3 @@ def _shrunk_jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor,
     # The ratio is an attribute of the operation, not an input.
     halvings = tf.reduce_sum(tf.cast(tf.reduce_min(extent) // image.size >= [2, 4, 8], tf.int32))
     return tf.switch_case(halvings, [lambda ratio=ratio: by(ratio) for ratio in (1, 2, 4, 8)])
-
-
-def _whole(encoded: tf.Tensor, image: Image) -> tf.Tensor:
-    pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)
-    return tf.ensure_shape(pixels, [None, None, image.channels])
-
-
-def _window(pixels: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor) -> tf.Tensor:
-    return pixels[begin[0] : begin[0] + extent[0], begin[1] : begin[1] + extent[1]]

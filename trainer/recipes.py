@@ -1,12 +1,11 @@
 """Recipes: the hyper-parameters of a training, typed and checked. This module is pure."""
 
-import difflib
 import types
 from typing import Any, Literal
 
 import pydantic
 
-from trainer.strict import Strict
+from trainer.strict import Strict, did_you_mean
 
 STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.distribution makes them
 LOSSES = ("softmax", "sigmoid")  # trainer.losses has them
@@ -86,8 +85,7 @@ class Recipe(Strict):
             return value
         preset = value["preset"]
         if not isinstance(preset, str) or preset not in PRESETS:
-            near = difflib.get_close_matches(str(preset), PRESETS, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            hint = did_you_mean(str(preset), PRESETS)
             raise ValueError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}{hint}")
         merged = {**PRESETS[preset], **value}
         if merged.get("loss") == "sigmoid" and "label_smoothing" not in value:

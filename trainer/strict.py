@@ -1,9 +1,16 @@
 """The base of everything typed that a user writes: no unknown keys, no silent conversions."""
 
 import difflib
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pydantic
+
+
+def did_you_mean(value: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
+    """Returns what an error says behind an unknown `value`: the nearest of the `known` ones, or nothing."""
+    near = difflib.get_close_matches(value, known, n=1)
+    return f" (did you mean {shown(near[0])}?)" if near else ""
 
 
 class Strict(pydantic.BaseModel):
@@ -17,8 +24,7 @@ class Strict(pydantic.BaseModel):
         if isinstance(value, dict):
             for key in value:
                 if key not in cls.model_fields:
-                    near = difflib.get_close_matches(str(key), cls.model_fields, n=1)
-                    hint = f" (did you mean {near[0]!r}?)" if near else ""
+                    hint = did_you_mean(str(key), cls.model_fields, repr)
                     allowed = ", ".join(cls.model_fields) or "none"
                     raise ValueError(f"unknown key {key!r}{hint}; allowed are {allowed}")
         return value

@@ -1,5 +1,6 @@
 """The one training loop, for pre-training and fine-tuning, under any distribution strategy."""
 
+import functools
 import math
 import time
 from collections.abc import Callable
@@ -125,11 +126,12 @@ def fit(
             # What one process decides, or its clock, has to be the same in all of them.
             stop, due, seconds = workers.mean([preempted(), checkpoints.due(done), seconds])
             since = history[-1].step if history else 0
-            if stop or due or done == recipe.steps or done - since >= recipe.steps / _HISTORY_ENTRIES:
+            save = stop or due or done == recipe.steps
+            if save or done - since >= recipe.steps / _HISTORY_ENTRIES:
                 history.append(progress.merged(reports, since))
                 reports.clear()
                 on_progress(history[-1])
-            if (stop or due or done == recipe.steps) and not checkpoints.save(done):
+            if save and not checkpoints.save(done):
                 raise diverged("a weight is not finite any more", done)
             if stop:
                 raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
@@ -224,13 +226,12 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
     def forward_and_backward(images, labels, presence, weights):
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
-            entropy = losses.cross_entropy(
-                labels, presence, outputs["logits"], kind=recipe.loss, smoothing=recipe.label_smoothing
+            entropy_of = functools.partial(
+                losses.cross_entropy, labels, presence, kind=recipe.loss, smoothing=recipe.label_smoothing
             )
+            entropy = entropy_of(outputs["logits"])
             if "auxiliary_logits" in outputs:
-                entropy += _AUXILIARY_WEIGHT * losses.cross_entropy(
-                    labels, presence, outputs["auxiliary_logits"], kind=recipe.loss, smoothing=recipe.label_smoothing
-                )
+                entropy += _AUXILIARY_WEIGHT * entropy_of(outputs["auxiliary_logits"])
             loss = tf.reduce_sum(weights * entropy) / recipe.batch_size
             if recipe.l2:
                 # Once, not once a replica: the replicas' gradients are summed.

@@ -133,7 +133,7 @@ class _EmbeddingStage:
         tables = []
         for name, of_target in self.paths.items():
             for path in of_target:
-                split = os.path.basename(os.path.dirname(path)).removeprefix("Split-")
+                split = storage.split_of(path)
                 table = storage.read_table(path, ["source_id", "embedding"])
                 tables.append(_named(table.append_column("split", pa.array([split] * len(table), pa.string())), name))
         targets = _sorted(pa.concat_tables(tables))
@@ -183,16 +183,16 @@ def _shards(
     index_uri: str, exclusions_uri: str, plan_uri: str, earlier_uri: str | None, predictions_uri: str | None
 ) -> list[Shard]:
     shards = []
-    for folder in _splits(index_uri):
+    for split in storage.splits(index_uri):
+        folder, train = f"Split-{split}", split == "train"
         paths = storage.files(os.path.join(index_uri, folder), index.FILE_PATTERN)
-        train = folder == "Split-train"
         predicted = _aligned(predictions_uri if train else None, folder, predictions.FILE_PATTERN, len(paths))
         earlier = _aligned(earlier_uri, folder, exclusions.FILE_PATTERN, len(paths))
         for i, path in enumerate(paths):
             pairs, copies = (storage.shard_name(stem, i, len(paths), ".parquet") for stem in ("pairs", "copies"))
             shards.append(
                 Shard(
-                    split=folder.removeprefix("Split-"),
+                    split=split,
                     index=path,
                     pairs=os.path.join(exclusions_uri, folder, pairs),
                     plan=os.path.join(plan_uri, folder, copies) if train else None,
@@ -213,16 +213,13 @@ def _aligned(uri: str | None, folder: str, pattern: str, shards: int) -> list[st
     return paths
 
 
-def _splits(uri: str) -> list[str]:
-    return [os.path.basename(path.rstrip("/")) for path in storage.files(uri, "Split-*")]
-
-
 def _target_files(input_dict, exec_properties: dict, key: str, pattern: str) -> dict[str, list[str]]:
     """Returns the files of all splits of each target."""
     files = {}
     for i, name in enumerate(json_utils.loads(exec_properties["targets"])):
         uri = artifact_utils.get_single_uri(input_dict[f"{key}_{i}"])
-        files[name] = [path for split in _splits(uri) for path in storage.files(os.path.join(uri, split), pattern)]
+        folders = (os.path.join(uri, f"Split-{split}") for split in storage.splits(uri))
+        files[name] = [path for folder in folders for path in storage.files(folder, pattern)]
     return files
 
 

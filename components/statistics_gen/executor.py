@@ -5,7 +5,6 @@ from typing import Any
 
 import apache_beam as beam
 import pyarrow as pa
-import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from tfx import types
 from tfx.components.statistics_gen import executor as tfx_executor
@@ -29,8 +28,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         index_uri = artifact_utils.get_single_uri(input_dict["index"])
         vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
         names = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME))).names
-        folders = tf.io.gfile.glob(os.path.join(index_uri, "Split-*"))
-        splits = sorted(os.path.basename(folder).removeprefix("Split-") for folder in folders)
+        splits = storage.splits(index_uri)
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         statistics.split_names = artifact_utils.encode_split_names(splits)
         with self._make_beam_pipeline() as pipeline:

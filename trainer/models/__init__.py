@@ -1,13 +1,12 @@
 """The backbones, by name. This module is pure: what it says can be checked before Keras is imported."""
 
 import dataclasses
-import difflib
 import importlib
 from typing import Any
 
 import pydantic
 
-from trainer.strict import Strict
+from trainer.strict import Strict, did_you_mean
 
 
 class Image(Strict):
@@ -89,8 +88,7 @@ class Backbone(Strict):
     @classmethod
     def _name(cls, value: str) -> str:
         if value not in SPECS:
-            near = difflib.get_close_matches(value, SPECS, n=1)
-            raise ValueError(f"must be one of {', '.join(SPECS)}" + (f" (did you mean {near[0]}?)" if near else ""))
+            raise ValueError(f"must be one of {', '.join(SPECS)}{did_you_mean(value, SPECS)}")
         return value
 
     @pydantic.field_validator("options")

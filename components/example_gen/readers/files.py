@@ -20,8 +20,8 @@ from components import storage
 from components.example_gen import splits, vocabulary
 from components.example_gen.ahead import ahead
 from components.example_gen.examples import LabelledImage
-from components.example_gen.readers import listing, reader
-from components.example_gen.readers.reader import Contents, Reader
+from components.example_gen.readers import listing
+from components.example_gen.readers.reader import Contents, FilePart, Reader
 from components.example_gen.rejected import Rejection
 
 # More than any image of the most pixels that are allowed needs: a file of another kind is not drawn into memory.
@@ -43,30 +43,16 @@ SCHEMA = pa.schema(
 
 
 @dataclasses.dataclass(frozen=True)
-class Part(reader.Part):
-    """A list of files.
-
-    Attributes:
-      path: of the Parquet file that holds it.
-      own: the data's own split that all of them belong to, or None.
-      rules: our split → what goes into it.
-    """
-
-    path: str
-    own: str | None
-    rules: dict[str, splits.Rule]
-
-    def splits_of(self, content_hash: str) -> list[str]:
-        return splits.ours(self.rules, self.own, content_hash)
-
-
-@dataclasses.dataclass(frozen=True)
 class FileReader(Reader):
     """A reader of single files: a subclass says which."""
 
     @abc.abstractmethod
     def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
         """Returns a table with the columns of SCHEMA, and the vocabulary."""
+
+    def read_vocabulary(self) -> vocabulary.Vocabulary:
+        """See `Reader.read_vocabulary`."""
+        return self.listed()[1]
 
     def open(self, work: str) -> Contents:
         """See `Reader.open`."""
@@ -88,10 +74,10 @@ class FileReader(Reader):
             for piece in _pieces(rows):
                 path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
                 storage.write_table(path, piece)
-                parts.append(Part(path, own, rules))
+                parts.append(FilePart(path, own, rules))
         return Contents(labels, {ours: sizes[ours] for ours in rules}, parts)
 
-    def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
+    def read(self, part: FilePart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
         return ahead(_read, storage.read_table(part.path).to_pylist(), _THREADS)
 

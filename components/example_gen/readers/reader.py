@@ -4,6 +4,7 @@ import abc
 import dataclasses
 from collections.abc import Iterator, Sequence
 
+from components.example_gen import splits
 from components.example_gen.examples import LabelledImage
 from components.example_gen.rejected import Rejection
 from components.example_gen.vocabulary import Vocabulary
@@ -15,6 +16,24 @@ class Part(abc.ABC):
     @abc.abstractmethod
     def splits_of(self, content_hash: str) -> list[str]:
         """Returns which of our splits an image of this part belongs to, by the hash of its content as read."""
+
+
+@dataclasses.dataclass(frozen=True)
+class FilePart(Part):
+    """What stands in a file, whose images the rules of the splits deal out.
+
+    Attributes:
+      path: of the file.
+      own: the data's own split that all of its images belong to, or None.
+      rules: our split → what goes into it.
+    """
+
+    path: str
+    own: str | None
+    rules: dict[str, splits.Rule]
+
+    def splits_of(self, content_hash: str) -> list[str]:
+        return splits.ours(self.rules, self.own, content_hash)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +68,10 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def has_several_labels(self) -> bool:
         """Returns whether an image may have more than one label."""
+
+    @abc.abstractmethod
+    def read_vocabulary(self) -> Vocabulary:
+        """Returns the label names and their parents, as `open` does; where the data do not tell, all are listed."""
 
     @abc.abstractmethod
     def open(self, work: str) -> Contents:

@@ -7,31 +7,18 @@ import tensorflow as tf
 
 from components.example_gen import splits, vocabulary
 from components.example_gen.examples import LabelledImage
-from components.example_gen.readers import listing, names, reader
-from components.example_gen.readers.reader import Contents, Reader
+from components.example_gen.readers import listing, names
+from components.example_gen.readers.reader import Contents, FilePart, Reader
 from components.example_gen.rejected import Rejection
 
 _COMPRESSIONS = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Part(reader.Part):
-    """A record file.
+class Part(FilePart):
+    """A record file, and all label names."""
 
-    Attributes:
-      path: of the file.
-      own: the data's own split, or None.
-      rules: our split → what goes into it.
-      names: all label names.
-    """
-
-    path: str
-    own: str | None
-    rules: dict[str, splits.Rule]
     names: tuple[str, ...]
-
-    def splits_of(self, content_hash: str) -> list[str]:
-        return splits.ours(self.rules, self.own, content_hash)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,17 +56,23 @@ class RecordsDataset(Reader):
         """See `Reader.has_several_labels`."""
         return self.several_labels
 
+    def read_vocabulary(self) -> vocabulary.Vocabulary:
+        """See `Reader.read_vocabulary`; without a file of names, all records are read."""
+        if self.names:
+            return vocabulary.make(names.read(self.names))
+        return vocabulary.make(self._all_names([path for _, path, _, _ in self._files()]))
+
     def open(self, work: str) -> Contents:
         """See `Reader.open`."""
         rules = splits.rules(self.splits)
         found = self._files()
         self._check_features(found[0][1])
-        labels = tuple(names.read(self.names)) if self.names else self._all_names([path for _, path, _, _ in found])
+        labels = self.read_vocabulary()
         sizes = {
             ours: int(sum(size for own, _, size, _ in found if own == rule.own) * (rule.end - rule.begin))
             for ours, rule in rules.items()
         }
-        return Contents(vocabulary.make(labels), sizes, [Part(path, own, rules, labels) for own, path, _, _ in found])
+        return Contents(labels, sizes, [Part(path, own, rules, labels.names) for own, path, _, _ in found])
 
     def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""

@@ -3,76 +3,42 @@
 import csv
 import io
 import json
-import pathlib
 import tarfile
 from unittest import mock
 
-import apache_beam as beam
 import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from tfx.dsl.components.base import base_beam_executor
-from tfx.types import standard_artifacts
-from tfx.utils import json_utils
 
-import components
-from components import storage
-from components.example_gen import executor, index, readers, vocabulary
+from components.example_gen import vocabulary
 from components.example_gen.readers.tfds import Part, TfdsDataset
 
-RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 KEYS = {
     *("image/encoded", "image/format", "image/height", "image/width"),
     *("image/class/label", "image/class/text", "image/source_id"),
 }
 
 
-def generate(root: pathlib.Path, dataset: TfdsDataset, hierarchy: dict | None = None, max_rejected: float = 0.0):
-    """Runs the ExampleGen, checks that index and Examples say the same, and returns (split → records, vocabulary)."""
-    outputs = {
-        "examples": standard_artifacts.Examples(),
-        "index": components.ExampleIndex(),
-        "vocabulary": components.LabelVocabulary(),
-        "rejected": components.Rejected(),
-    }
-    for key, artifact in outputs.items():
-        artifact.uri = str(root / key)
-    context = base_beam_executor.BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER]))
-    properties = {
-        "dataset": readers.dumps(dataset),
-        "hierarchy": json_utils.dumps(hierarchy),
-        "shards": 1,
-        "max_pixels": 1_000_000,
-        "max_rejected": max_rejected,
-        "perceptual_hashes": 0,
-    }
-    executor.Executor(context).Do({}, {key: [artifact] for key, artifact in outputs.items()}, properties)
-    labels = vocabulary.loads((root / "vocabulary" / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
-    found = {}
-    for split in dataset.splits:
-        (path,) = storage.files(outputs["examples"].path(split=split))
-        found[split] = [features_of(record) for record in storage.read_records(path)]
-        rows = storage.read_table(storage.files(str(root / "index" / f"Split-{split}"), index.FILE_PATTERN)).to_pylist()
-        for record, row in zip(found[split], rows, strict=True):
-            assert record.keys() == KEYS
-            assert record["image/class/text"] == [labels.names[i].encode() for i in record["image/class/label"]]
-            assert row["labels"] == record["image/class/label"]
-            assert row["source_id"].encode() == record["image/source_id"][0]
-            height, width, _ = tf.io.decode_image(record["image/encoded"][0]).shape
-            assert (
-                (height, width)
-                == (row["height"], row["width"])
-                == (
-                    record["image/height"][0],
-                    record["image/width"][0],
-                )
-            )
-    return found, labels
+@pytest.fixture
+def checked(generate):
+    def run(dataset: TfdsDataset, hierarchy: dict | None = None):
+        """Runs the ExampleGen, checks that index and Examples say the same; returns (split → records, vocabulary)."""
+        made = generate(dataset, shards=1, hierarchy=hierarchy, max_pixels=1_000_000, max_rejected=0.0)
+        labels = vocabulary.loads((made.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
+        found = {}
+        for split in dataset.splits:
+            ((found[split],), (rows,)) = made.shards(split), made.index_shards(split)
+            for record, row in zip(found[split], rows, strict=True):
+                assert record.keys() == KEYS
+                assert record["image/class/text"] == [labels.names[i].encode() for i in record["image/class/label"]]
+                assert row["labels"] == record["image/class/label"]
+                assert row["source_id"].encode() == record["image/source_id"][0]
+                height, width, _ = tf.io.decode_image(record["image/encoded"][0]).shape
+                assert (height, width) == (row["height"], row["width"])
+                assert (height, width) == (record["image/height"][0], record["image/width"][0])
+        return found, labels
 
-
-def features_of(record: bytes) -> dict[str, list]:
-    features = tf.train.Example.FromString(record).features.feature
-    return {name: list(getattr(value, value.WhichOneof("kind")).value) for name, value in features.items()}
+    return run
 
 
 @pytest.fixture
@@ -93,12 +59,12 @@ def mocked(mocked_tfds, monkeypatch):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_single_label_sets(mocked, tmp_path, name, evaluated, id_key, size, first, image_format):
+def test_single_label_sets(mocked, checked, name, evaluated, id_key, size, first, image_format):
     data_dir = mocked(name, "train", evaluated)
     splits = {"train": "train", "eval": evaluated}
     dataset = TfdsDataset(name, splits, data_dir=data_dir, id_key=id_key)
     assert not dataset.has_several_labels()
-    found, labels = generate(tmp_path / "out", dataset)
+    found, labels = checked(dataset)
     assert (len(labels), labels.names[0]) == (size, first)
     for records in found.values():
         assert len({record["image/source_id"][0] for record in records}) == 5
@@ -106,13 +72,13 @@ def test_single_label_sets(mocked, tmp_path, name, evaluated, id_key, size, firs
         assert all(len(record["image/class/label"]) == 1 for record in records)
 
 
-def test_imagenet_under_wordnet(mocked, tmp_path):
+def test_imagenet_under_wordnet(mocked, checked, tmp_path):
     (tmp_path / "is_a.txt").write_text("n01503061 n01514668\nn01503061 n01514859\nn00015388 n01503061\n")
     (tmp_path / "words.txt").write_text("n01503061\tbird\nn01514668\tcock\nn01514859\then, biddy\nn00015388\tanimal\n")
     splits = {"train": "train", "eval": "validation"}
     dataset = TfdsDataset("imagenet2012", splits, data_dir=mocked("imagenet2012", "train", "validation"))
     files = {"file": str(tmp_path / "is_a.txt"), "titles": str(tmp_path / "words.txt")}
-    _, labels = generate(tmp_path / "out", dataset, files)
+    _, labels = checked(dataset, files)
     assert labels.names[6:10] == ("n01498041", "cock", "hen", "n01518878")
     assert vocabulary.descendants(labels, ["bird"]) == vocabulary.descendants(labels, ["animal"]) == (7, 8)
 
@@ -167,7 +133,7 @@ def open_images(tmp_path, picture) -> TfdsDataset:
     )
 
 
-def test_open_images_with_its_hierarchy(open_images, tmp_path):
+def test_open_images_with_its_hierarchy(open_images, checked, tmp_path):
     tree = {
         "LabelName": "/m/0bl9f",
         "Subcategory": [
@@ -180,7 +146,7 @@ def test_open_images_with_its_hierarchy(open_images, tmp_path):
     titles = {OWL: "Owl", BIRD: "Bird", CAR: "Car", WHEEL: "Wheel", "/m/0jbk": "Animal", "/m/07yv9": "Vehicle"}
     (tmp_path / "titles.csv").write_text("".join(f"{name},{title}\n" for name, title in titles.items()))
     files = {"file": str(tmp_path / "hierarchy.json"), "titles": str(tmp_path / "titles.csv")}
-    found, labels = generate(tmp_path / "out", open_images, files)
+    found, labels = checked(open_images, files)
     assert len(labels) == 7186
     texts = {
         split: {r["image/source_id"][0].decode(): {text.decode() for text in r["image/class/text"]} for r in records}
