@@ -72,10 +72,9 @@ def _hierarchy(data: Data) -> hierarchy_file.HierarchyFile | None:
 
 def check_subset(name: str, target: Target, source: Data) -> None:
     """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
-    reader = readers.of(source.reader_settings())
-    if not target.label_subset or not isinstance(reader, readers.tfds.TfdsDataset):
-        return  # what the labels of the other kinds are is known only when all of their data have been listed
-    labels = hierarchy_file.over(reader.read_vocabulary(), _hierarchy(source))
+    if not target.label_subset:
+        return
+    labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), _hierarchy(source))
     try:
         vocabulary.descendants(labels, target.label_subset)
     except ValueError as error:

@@ -125,6 +125,13 @@ def test_the_same_examples(generated, images, kind):
     assert generated[kind].rejections() == {}
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_labels_are_known_before_anything_is_read(data, generated, kind):
+    written = vocabulary.loads((generated[kind].vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
+    assert data[kind].read_vocabulary() == written
+    assert sorted(written.names) == sorted(NAMES)
+
+
 @pytest.mark.parametrize("kind", KINDS[1:])
 def test_slices_by_content_are_the_same_for_all(generated, images, kind):
     shares = {split: set(without_ids(generated[kind].records(split).values())) for split in ("eval", "test")}
