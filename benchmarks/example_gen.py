@@ -26,7 +26,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 from components import artifacts, storage
-from components.example_gen import examples, executor, readers
+from components.example_gen import component, examples, executor
 from components.example_gen.readers.folder import FolderDataset
 
 _CLASSES = 10
@@ -115,7 +115,7 @@ def _example_gen(dataset: FolderDataset, to: str) -> None:
     for name, artifact in outputs.items():
         artifact.uri = os.path.join(to, name)
     context = base_beam_executor.BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=_BEAM))
-    properties = {"dataset": readers.dumps(dataset), "shards": 0, "max_pixels": 10**8, "max_rejected": 0.0}
+    properties = component.SourceExampleGen(dataset=dataset, max_rejected=0.0).exec_properties
     executor.Executor(context).Do({}, {name: [artifact] for name, artifact in outputs.items()}, properties)
 
 
