@@ -23,11 +23,15 @@ app = typer.Typer(
 _Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
 
 
+_Config = Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, such as pipeline/configs/demo.yaml.")]
+_Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Overrides a key.")]
+
+
 @app.command()
 def run(
-    config: Annotated[str, typer.Argument(metavar="CONFIG", help="A YAML file, such as pipeline/configs/demo.yaml.")],
+    config: _Config,
     workspace: Annotated[str, typer.Option(help="Artifacts, metadata, logs and pushed models go here.")] = "workspace",
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE", help="Overrides a key.")] = None,
+    set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
     """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
@@ -47,6 +51,27 @@ def run(
         if failed:
             typer.echo(f"error: {', '.join(failed)} failed; the full log is {log}", err=True)
             raise typer.Exit(1)
+
+
+@app.command()
+def data(
+    config: _Config,
+    images: Annotated[int, typer.Option(min=1, help="How many to read of each split that the data have.")] = 1000,
+    thumbnails: Annotated[str, typer.Option(metavar="DIR", help="Small pictures go here.")] = "thumbnails",
+    timing: Annotated[bool, typer.Option(help="Train for some steps, to estimate the time of a run.")] = True,
+    set_: _Set = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Look at a sample of CONFIG's data before a run: what is there, and what the run will take."""
+    with _errors(verbose):
+        from pipeline import config as config_module
+        from pipeline import logs
+
+        settings = config_module.load(config, set_ or [])
+        with logs.output_to(os.devnull) as console, _interruption(console):
+            with logs.waiting(console, "starting"):
+                from pipeline import dry_run
+            dry_run.run(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
 
 
 @app.command()

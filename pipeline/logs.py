@@ -1,6 +1,7 @@
 """Where the output of a run goes. Imports nothing heavy, because libraries already print while they are imported."""
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -36,3 +37,16 @@ def output_to(log_path: str) -> Iterator[rich.console.Console]:
 def waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
     """Says on a terminal, for the time of the block, what is waited for."""
     return rich.live.Live(rich.spinner.Spinner("dots", for_what), console=console, **LIVE)
+
+
+@contextlib.contextmanager
+def warnings_of_ours() -> Iterator[list[str]]:
+    """Yields a list that gets what this project warns of in the block; libraries have loggers of their own."""
+    found: list[str] = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: found.append(record.getMessage()) if record.name == "root" else None
+    logging.getLogger().addHandler(handler)
+    try:
+        yield found
+    finally:
+        logging.getLogger().removeHandler(handler)

@@ -42,7 +42,7 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
     reader = readers.of(data.reader_settings())
     example_gen = example_gen_class(
         dataset=reader,
-        hierarchy=_hierarchy(data),
+        hierarchy=hierarchy_of(data),
         max_pixels=data.max_pixels,
         max_rejected=data.max_rejected,
         perceptual_hashes=config.near_duplicates.enabled,
@@ -66,7 +66,8 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
     return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
 
 
-def _hierarchy(data: Data) -> hierarchy_file.HierarchyFile | None:
+def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
+    """Returns where the hierarchy over the labels of `data` is, or None."""
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
@@ -74,7 +75,7 @@ def check_subset(name: str, target: Target, source: Data) -> None:
     """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
     if not target.label_subset:
         return
-    labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), _hierarchy(source))
+    labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), hierarchy_of(source))
     try:
         vocabulary.descendants(labels, target.label_subset)
     except ValueError as error:

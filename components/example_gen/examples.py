@@ -121,7 +121,16 @@ def keyed(
 
 def source_id_of(record: bytes) -> str:
     """Returns the id of the example in `record`."""
-    return tf.train.Example.FromString(record).features.feature["image/source_id"].bytes_list.value[0].decode()
+    return _first_bytes(record, "image/source_id").decode()
+
+
+def image_of(record: bytes) -> bytes:
+    """Returns the encoded image of the example in `record`."""
+    return _first_bytes(record, "image/encoded")
+
+
+def _first_bytes(record: bytes, key: str) -> bytes:
+    return tf.train.Example.FromString(record).features.feature[key].bytes_list.value[0]
 
 
 def _facts(example: LabelledImage) -> Facts:

@@ -1,9 +1,7 @@
 """Reads a data set and writes Examples, their index, the vocabulary, and what was rejected."""
 
-import itertools
 import logging
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -14,12 +12,10 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import examples, hierarchy_file, index, readers, rejected, report, vocabulary
-from components.example_gen.ahead import ahead
+from components.example_gen import hierarchy_file, index, readers, rejected, report, vocabulary
+from components.example_gen.check import Check
 from components.example_gen.readers.reader import Part, Reader
 from components.example_gen.rejected import Rejection
-
-_THREADS = 2  # that check images: decoding leaves the interpreter, and each may hold a large image
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -48,16 +44,13 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
             for split, size in contents.sizes.items()
         }
-        hashed = bool(int(exec_properties["perceptual_hashes"]))
+        check = Check(labels.names, int(exec_properties["max_pixels"]), bool(int(exec_properties["perceptual_hashes"])))
         with self._make_beam_pipeline() as pipeline:
             read = (
                 pipeline
                 | "Parts" >> beam.Create(contents.parts)
                 | "Spread" >> beam.Reshuffle()
-                | "Read"
-                >> beam.ParDo(
-                    _Read(reader, labels.names, shards, int(exec_properties["max_pixels"]), hashed)
-                ).with_outputs(*shards)
+                | "Read" >> beam.ParDo(_Read(reader, shards, check)).with_outputs(*shards)
             )
             for split, count in shards.items():
                 folders = [os.path.join(uri, f"Split-{split}") for uri in (index_uri, rejected_uri)]
@@ -73,49 +66,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 class _Read(beam.DoFn):
     """A part → its images and rejections, as (shard, chunk) elements of an output a split."""
 
-    def __init__(
-        self, reader: Reader, names: tuple[str, ...], shards: dict[str, int], max_pixels: int, perceptual_hashes: bool
-    ):
-        self._reader, self._names, self._shards, self._max_pixels = reader, names, shards, max_pixels
-        self._perceptual_hashes = perceptual_hashes
+    def __init__(self, reader: Reader, shards: dict[str, int], check: Check):
+        self._reader, self._shards, self._check = reader, shards, check
 
     def process(self, part: Part):
-        placed = (((split, item.key % self._shards[split]), item) for split, item in self._items(part))
+        items = self._check.all(part, self._reader.read(part))
+        placed = (((split, item.key % self._shards[split]), item) for split, item in items)
         for (split, shard), chunk in sharding.placed_into_chunks(placed):
             yield beam.pvalue.TaggedOutput(split, (shard, chunk))
-
-    def _items(self, part: Part) -> Iterator[tuple[str, sharding.Keyed]]:
-        checked = ahead(lambda item: list(self._checked(part, item)), self._reader.read(part), _THREADS)
-        return itertools.chain.from_iterable(checked)
-
-    def _checked(self, part: Part, item: examples.LabelledImage | Rejection) -> Iterator[tuple[str, sharding.Keyed]]:
-        """Yields `item` for each split it belongs to."""
-        is_image = isinstance(item, examples.LabelledImage)
-        content_hash = index.content_hash(item.image if is_image else item.source_id.encode())
-        splits = part.splits_of(content_hash)
-        if not splits:
-            return
-        taken = examples.taken(item, content_hash, len(self._names), self._max_pixels) if is_image else item
-        for split in splits:
-            if isinstance(taken, Rejection):
-                yield split, _set_aside(taken, split)
-            else:
-                example, facts = taken
-                yield (
-                    split,
-                    examples.keyed(
-                        example,
-                        split=split,
-                        names=self._names,
-                        facts=facts,
-                        perceptual_hashes=self._perceptual_hashes,
-                    ),
-                )
-
-
-def _set_aside(rejection: Rejection, split: str) -> sharding.Keyed:
-    """Returns `rejection` as it travels among the records: without one."""
-    return sharding.Keyed(index.id_key(rejection.source_id), b"", rejection.row(split))
 
 
 class _WriteTables:

@@ -24,6 +24,11 @@ class Rule:
     begin: float = 0.0
     end: float = 1.0
 
+    @property
+    def share(self) -> float:
+        """How much of the own split it takes."""
+        return self.end - self.begin
+
     def takes(self, content_hash: str) -> bool:
         """Returns whether it takes an image whose content has this hash (hex digits)."""
         return self.begin <= int(content_hash[:13], 16) / 16**13 < self.end

@@ -20,7 +20,7 @@ from components import storage
 from components.example_gen import splits, vocabulary
 from components.example_gen.ahead import ahead
 from components.example_gen.examples import LabelledImage
-from components.example_gen.readers import listing
+from components.example_gen.readers import listing, reader
 from components.example_gen.readers.reader import Contents, FilePart, Reader
 from components.example_gen.rejected import Rejection
 
@@ -58,7 +58,7 @@ class FileReader(Reader):
         """See `Reader.open`."""
         rules = splits.rules(self.splits)
         table, labels = self.listed()
-        sizes = {}
+        sizes, examples, label_counts = {}, {}, {}
         parts = []
         for own in sorted({rule.own for rule in rules.values()}, key=str):
             rows = table if own is None else table.filter(pc.equal(table["split"], own))
@@ -70,16 +70,24 @@ class FileReader(Reader):
                     f"splits.{ours}: the data have no split {own!r}; they have {', '.join(there) or 'none'}"
                 )
             total = pc.sum(rows["bytes"]).as_py()
-            sizes |= {ours: int(total * (rule.end - rule.begin)) for ours, rule in of_own.items()}
+            counts = np.bincount(pc.list_flatten(rows["labels"]).to_numpy(), minlength=len(labels))
+            for ours, rule in of_own.items():
+                sizes[ours] = int(total * rule.share)
+                examples[ours] = round(len(rows) * rule.share)
+                label_counts[ours] = counts * rule.share
             for piece in _pieces(rows):
                 path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
                 storage.write_table(path, piece)
                 parts.append(FilePart(path, own, rules))
-        return Contents(labels, {ours: sizes[ours] for ours in rules}, parts)
+        return Contents(labels, {ours: sizes[ours] for ours in rules}, parts, examples, label_counts)
 
     def read(self, part: FilePart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
         return ahead(_read, storage.read_table(part.path).to_pylist(), _THREADS)
+
+    def sample(self, part: FilePart, count: int) -> Iterator[LabelledImage | Rejection]:
+        """See `Reader.sample`. Those of all the part: neighbours are often of one label."""
+        return ahead(_read, reader.spread(storage.read_table(part.path).to_pylist(), count), _THREADS)
 
 
 def _read(row: dict) -> LabelledImage | Rejection:

@@ -2,16 +2,27 @@
 
 import abc
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+import numpy as np
 
 from components.example_gen import splits
 from components.example_gen.examples import LabelledImage
 from components.example_gen.rejected import Rejection
 from components.example_gen.vocabulary import Vocabulary
 
+Item = TypeVar("Item")
+
 
 class Part(abc.ABC):
     """A run of images that one worker reads; small enough to be sent to it."""
+
+    @property
+    @abc.abstractmethod
+    def ours(self) -> tuple[str, ...]:
+        """Our splits that its images may belong to."""
 
     @abc.abstractmethod
     def splits_of(self, content_hash: str) -> list[str]:
@@ -32,6 +43,10 @@ class FilePart(Part):
     own: str | None
     rules: dict[str, splits.Rule]
 
+    @property
+    def ours(self) -> tuple[str, ...]:
+        return tuple(split for split, rule in self.rules.items() if rule.own == self.own)
+
     def splits_of(self, content_hash: str) -> list[str]:
         return splits.ours(self.rules, self.own, content_hash)
 
@@ -44,11 +59,15 @@ class Contents:
       vocabulary: the label names, in the order of their indices, and their parents.
       sizes: our split → bytes, roughly.
       parts: what the workers share.
+      examples: our split → images, roughly; None: only their number of bytes is known.
+      label_counts: our split → images of each label, float64 [labels], roughly; None: only reading them tells.
     """
 
     vocabulary: Vocabulary
     sizes: dict[str, int]
     parts: Sequence[Part]
+    examples: dict[str, int] | None = None
+    label_counts: dict[str, np.ndarray] | None = None
 
 
 class Reader(abc.ABC):
@@ -84,3 +103,12 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
         """Yields the images of `part` as they are, and what could not be read."""
+
+    def sample(self, part: Part, count: int) -> Iterator[LabelledImage | Rejection]:
+        """Yields `count` images of `part`, or all if there are fewer, without reading much more than those."""
+        return itertools.islice(self.read(part), count)
+
+
+def spread(items: Sequence[Item], most: int) -> list[Item]:
+    """Returns at most `most` of `items`, evenly spaced from the first to the last."""
+    return [items[i] for i in np.linspace(0, len(items) - 1, min(most, len(items)), dtype=int)]

@@ -33,6 +33,10 @@ class Part(reader.Part):
     split: str
     instruction: tfds.typing.SplitArg
 
+    @property
+    def ours(self) -> tuple[str, ...]:
+        return (self.split,)
+
     def splits_of(self, content_hash: str) -> list[str]:
         return [self.split]
 
@@ -73,7 +77,12 @@ class TfdsDataset(Reader):
         """See `Reader.open`. TFDS's own runs are small: nothing is written to `work`."""
         sizes = self.sizes()
         parts = [part for split in sizes for part in self.parts(split)]
-        return Contents(self.read_vocabulary(), {split: size for split, (_, size) in sizes.items()}, parts)
+        return Contents(
+            self.read_vocabulary(),
+            {split: size for split, (_, size) in sizes.items()},
+            parts,
+            examples={split: count for split, (count, _) in sizes.items()},
+        )
 
     def fingerprint(self) -> str:
         """Returns 16 hex digits that change when the prepared files do.

@@ -69,7 +69,7 @@ class RecordsDataset(Reader):
         self._check_features(found[0][1])
         labels = self.read_vocabulary()
         sizes = {
-            ours: int(sum(size for own, _, size, _ in found if own == rule.own) * (rule.end - rule.begin))
+            ours: int(sum(size for own, _, size, _ in found if own == rule.own) * rule.share)
             for ours, rule in rules.items()
         }
         return Contents(labels, sizes, [Part(path, own, rules, labels.names) for own, path, _, _ in found])

@@ -1,0 +1,95 @@
+"""A sample of a data set, as the ExampleGen would write it, in memory."""
+
+import collections
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+
+from components import sharding
+from components.example_gen import index
+from components.example_gen.check import Check
+from components.example_gen.examples import LabelledImage
+from components.example_gen.readers.reader import Contents, Part, Reader, spread
+from components.example_gen.rejected import Rejection
+
+_PARTS = 16  # of a split that are looked into: each costs opening a file
+_HELD = 256 << 20  # bytes of examples that are kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """What was found.
+
+    Attributes:
+      rows: our split → rows of the index.
+      examples: the first examples of each part that was looked into, of all splits.
+      rejections: our split → rows of the table of rejections.
+      converted: how many of the images were not taken as they are.
+      seconds: that reading and checking took, without the opening of files.
+      whole: our splits of which these are all the images.
+    """
+
+    rows: dict[str, list[dict]]
+    examples: list[sharding.Keyed]
+    rejections: dict[str, list[dict]]
+    converted: int
+    seconds: float
+    whole: frozenset[str]
+
+    @property
+    def read(self) -> dict[str, int]:
+        """Our split → how many of its images were read."""
+        return {split: len(self.rows[split]) + len(self.rejections[split]) for split in self.rows}
+
+
+def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sample:
+    """Reads and checks `images` images of each of the data's own splits, or all if there are fewer.
+
+    They come from all over the data: from parts, and of single files from places in them, that are evenly spaced.
+
+    Args:
+      reader: of the data.
+      contents: what it opened.
+      check: how images are checked.
+      images: how many, at least 1.
+    """
+    groups: dict[tuple[str, ...], list[Part]] = collections.defaultdict(list)
+    for part in contents.parts:
+        groups[part.ours].append(part)
+    chosen = [(part, count) for parts in groups.values() for part, count in _shared(parts, images)]
+    rows, rejections = ({split: [] for split in contents.sizes} for _ in range(2))
+    examples: list[sharding.Keyed] = []
+    as_read: set[str] = set()
+
+    def noted(items: Iterable[LabelledImage | Rejection]) -> Iterator[LabelledImage | Rejection]:
+        for item in items:
+            if isinstance(item, LabelledImage):
+                as_read.add(index.content_hash(item.image))
+            yield item
+
+    held, seconds, exhausted = 0, 0.0, collections.Counter()
+    for number, (part, count) in enumerate(chosen, 1):
+        images_of_part = iter(reader.sample(part, count + 1))  # one more than wanted: are there others?
+        first = list(itertools.islice(images_of_part, 1))
+        start = time.perf_counter()  # of a whole part, what it costs to open it is nothing
+        items = first + list(images_of_part)
+        exhausted[part.ours] += len(items) <= count
+        for split, item in check.all(part, noted(items[:count])):
+            (rows if item.record else rejections)[split].append(item.row)
+            if item.record and held < number * _HELD // len(chosen):
+                examples.append(item)
+                held += len(item.record)
+        seconds += time.perf_counter() - start
+    converted = sum(row["content_hash"] not in as_read for found in rows.values() for row in found)
+    whole = frozenset(split for ours, parts in groups.items() if exhausted[ours] == len(parts) for split in ours)
+    return Sample(rows, examples, rejections, converted, seconds, whole)
+
+
+def _shared(parts: Sequence[Part], images: int) -> list[tuple[Part, int]]:
+    """Returns some of `parts`, and how many images are read of each."""
+    chosen = spread(parts, min(_PARTS, images))
+    counts = np.diff(np.linspace(0, images, len(chosen) + 1, dtype=int)).tolist()
+    return list(zip(chosen, counts, strict=True))

@@ -1,0 +1,60 @@
+"""Looking at the data of a configuration before a run, and at what the run will take."""
+
+import rich.console
+
+from components.example_gen import readers
+from pipeline import data_sample, estimate, logs, thumbnails
+from pipeline import dry_run_display as display
+from pipeline.config import Config
+from pipeline.pipeline import create_pipeline
+from trainer import speed
+
+
+def run(config: Config, console: rich.console.Console, *, images: int, thumbnails_folder: str, timing: bool) -> None:
+    """Shows what the data of `config` are, and what a run will take.
+
+    Args:
+      config: of the run.
+      console: where it goes.
+      images: to read of each of the data's own splits.
+      thumbnails_folder: where small pictures go.
+      timing: whether to train for some steps.
+
+    Raises:
+      ValueError: the data are not there, or not as the configuration says.
+    """
+    sides = {"source": config.source, **{name: target.data for name, target in config.targets.items()}}
+    for data in sides.values():
+        with logs.waiting(console, f"preparing {data.location}"):
+            readers.of(data.reader_settings()).prepare()
+    with logs.waiting(console, "looking at the configuration"):
+        nodes = [node.id for node in create_pipeline(config, "workspace").components]
+    found = {}
+    for name, data in sides.items():
+        with logs.waiting(console, f"reading {data.location}"), logs.warnings_of_ours() as warnings:
+            found[name] = data_sample.look(data, images, config.near_duplicates.enabled)
+        display.show_side(console, name, data.location, found[name], data.max_rejected)
+        for warning in warnings:
+            console.print(f"  {warning}", style="yellow", markup=False, highlight=False)
+    page = thumbnails.write(
+        thumbnails_folder,
+        config.name,
+        {name: (side.labels.names, side.sample.examples) for name, side in found.items()},
+    )
+    console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
+    network, measured = None, "without --no-timing, the trainings are estimated too"
+    if timing:
+        with logs.waiting(console, f"timing {config.backbone.name} (--no-timing leaves this out)"):
+            labels = len(found["source"].labels)
+            network = speed.measure(config.backbone, config.image, config.pretrain, config.compute, labels)
+        measured = (
+            f"{config.backbone.name} has {network.parameters:,} parameters; {_figure(network.trained)} images/s are "
+            f"trained and {_figure(network.predicted)} predicted, in batches of {network.batch_size}; one Beam worker"
+        )
+    source, *targets = (side.measured for side in found.values())
+    costs = estimate.costs(config, nodes, source, dict(zip(config.targets, targets, strict=True)), network)
+    display.show_costs(console, costs, estimate.checkpoint_bytes(config, network) if network else None, measured)
+
+
+def _figure(per_second: float) -> str:
+    return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"

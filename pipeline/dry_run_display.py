@@ -1,0 +1,159 @@
+"""What a person sees of a dry run: each side of the data, and what a run will take."""
+
+import collections
+from collections.abc import Sequence
+
+import numpy as np
+import rich.console
+import rich.filesize
+import rich.table
+import rich.text
+
+from pipeline.data_sample import Side
+from pipeline.estimate import Cost
+from pipeline.labels import isolated
+
+_LABELS = 8  # that are named
+_TEXT = {"markup": False, "highlight": False}
+_MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
+
+
+def show_side(console: rich.console.Console, name: str, location: str, side: Side, max_rejected: float) -> None:
+    """Prints what was found on a side.
+
+    Args:
+      name: of the side.
+      location: of its data.
+      side: what was found.
+      max_rejected: share of the images that may be rejected.
+    """
+    read = sum(side.sample.read.values())
+    what = (
+        f"all {read:,} images read"
+        if len(side.sample.whole) == len(side.sample.read)
+        else f"a sample of {read:,} images read"
+    )
+    console.print(f"\n[bold]{name}[/]", end="")
+    console.print(f"  {location}: {what}", **_TEXT)
+    _splits(console, side)
+    _labels(console, side)
+    _images(console, side)
+    _rejected(console, side, max_rejected)
+    for line in side.repeated:
+        console.print(f"  {line}", style="yellow", **_TEXT)
+
+
+def show_costs(
+    console: rich.console.Console, costs: Sequence[Cost], checkpoint_bytes: float | None, measured: str
+) -> None:
+    """Prints what a run will take.
+
+    Args:
+      console: where it goes.
+      costs: its parts.
+      checkpoint_bytes: of one training, while it goes on; None: not known.
+      measured: what the times were measured on.
+    """
+    table = _table("a run from nothing, on this machine", ["", "nodes", "time", "storage"])
+    for cost in costs:
+        table.add_row(cost.what, f"{cost.times:,}", _duration(cost.seconds), _size(cost.bytes))
+    seconds, size = (_sum([getattr(cost, name) for cost in costs]) for name in ("seconds", "bytes"))
+    table.add_row("all", "", _duration(seconds), _size(size))
+    console.print()
+    console.print(table)
+    if checkpoint_bytes is not None:
+        console.print(f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on", **_TEXT)
+    console.print(f"  {measured}", **_TEXT)
+
+
+def _sum(values: Sequence[float | None]) -> float | None:
+    return None if None in values else sum(values)
+
+
+def _splits(console: rich.console.Console, side: Side) -> None:
+    table = _table(None, ["split", "examples", "read", "set aside"])
+    about = "" if len(side.sample.whole) == len(side.sample.read) else "~"
+    for split, count in side.measured.examples.items():
+        about = "" if split in side.sample.whole else "~"
+        rejected = len(side.sample.rejections[split])
+        table.add_row(split, f"{about}{count:,}", f"{side.sample.read[split]:,}", f"{rejected:,}" if rejected else "")
+    console.print(table)
+
+
+def _labels(console: rich.console.Console, side: Side) -> None:
+    rows = [row for of_split in side.sample.rows.values() for row in of_split]
+    numbers = np.array([len(row["labels"]) for row in rows])
+    several = f", {numbers.mean():.2f} an image (at most {numbers.max()})" if numbers.max() > 1 else ""
+    above = {parent for parents in side.labels.edges().values() for parent in parents} - set(side.labels.names)
+    under = f", under {len(above):,} nodes of a hierarchy" if above else ""
+    console.print(f"  labels    {len(side.labels):,}{several}{under}", **_TEXT)
+    counts = side.label_counts
+    order = np.argsort(-counts, kind="stable")
+    present = order[counts[order] > 0]
+    where = "in train" if side.is_counted else "in the sample of train"
+    console.print(f"  most      {_named(side, present[:_LABELS])}  ({where})", **_TEXT)
+    console.print(f"  fewest    {_named(side, present[::-1][:_LABELS])}", **_TEXT)
+    empty = order[counts[order] == 0]
+    if len(empty):
+        names = ", ".join(isolated(side.labels.names[label]) for label in empty[:_LABELS])
+        more = ", …" if len(empty) > _LABELS else ""
+        style = "yellow" if side.is_counted else None
+        console.print(f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style, **_TEXT)
+
+
+def _named(side: Side, labels: Sequence[int]) -> str:
+    return ", ".join(f"{isolated(side.labels.names[label])} {round(side.label_counts[label]):,}" for label in labels)
+
+
+def _images(console: rich.console.Console, side: Side) -> None:
+    rows = [row for of_split in side.sample.rows.values() for row in of_split]
+    formats = collections.Counter(row["format"] for row in rows)
+    converted = f"; {side.sample.converted:,} converted to be shown as they are meant" if side.sample.converted else ""
+    told = ", ".join(f"{name} {100 * count / len(rows):.1f}%" for name, count in formats.most_common())
+    console.print(f"  formats   {told}{converted}", **_TEXT)
+    table = _table(None, ["", "least", "median", "most"])
+    columns = {key: np.array([row[key] for row in rows]) for key in ("height", "width", "bytes")}
+    columns["width/height"] = columns["width"] / columns["height"]
+    for key, values in columns.items():
+        figures = np.quantile(values, [0, 0.5, 1])
+        table.add_row(key, *(f"{value:.2f}" if key == "width/height" else f"{value:,.0f}" for value in figures))
+    console.print(table)
+
+
+def _rejected(console: rich.console.Console, side: Side, max_rejected: float) -> None:
+    rows = [row for of_split in side.sample.rejections.values() for row in of_split]
+    if not rows:
+        return
+    share = len(rows) / sum(side.sample.read.values())
+    table = _table(f"set aside: {100 * share:.2g}% of what was read", ["reason", "images", "for example"])
+    for reason, count in collections.Counter(row["reason"] for row in rows).most_common():
+        first = next(row for row in rows if row["reason"] == reason)
+        table.add_row(reason, f"{count:,}", rich.text.Text(f"{first['source_id']}: {first['detail']}"))
+    console.print(table)
+    if share > max_rejected:
+        console.print(
+            f"  more than max_rejected allows, {max_rejected:g} of all images: a run would stop here",
+            style="red",
+            **_TEXT,
+        )
+
+
+def _table(title: str | None, columns: Sequence[str]) -> rich.table.Table:
+    table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 2))
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="left" if number == 0 or column == "for example" else "right")
+    return table
+
+
+def _size(size: float | None) -> str:
+    return "?" if size is None else rich.filesize.decimal(round(size))
+
+
+def _duration(seconds: float | None) -> str:
+    """Returns a time in two digits or so: more would not be known."""
+    if seconds is None:
+        return "?"
+    for unit, name in ((_YEAR, "years"), (_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:,.0f} {name}" if seconds >= 10 * unit else f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.0f} s"
