@@ -23,6 +23,7 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
     Raises:
       ValueError: the data are not there, or not as the configuration says.
     """
+    thumbnails.check(thumbnails_folder)
     sides = {"source": config.source, **{name: target.data for name, target in config.targets.items()}}
     for data in sides.values():
         with logs.waiting(console, f"preparing {data.location}"):
@@ -42,7 +43,7 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
         {name: (side.labels.names, side.sample.examples) for name, side in found.items()},
     )
     console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
-    network, measured = None, "without --no-timing, the trainings are estimated too"
+    network, measured = None, "what the network takes is not known with --no-timing"
     if timing:
         with logs.waiting(console, f"timing {config.backbone.name} (--no-timing leaves this out)"):
             labels = len(found["source"].labels)

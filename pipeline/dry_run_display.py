@@ -91,8 +91,11 @@ def _labels(console: rich.console.Console, side: Side) -> None:
     order = np.argsort(-counts, kind="stable")
     present = order[counts[order] > 0]
     where = "in train" if side.is_counted else "in the sample of train"
-    console.print(f"  most      {_named(side, present[:_LABELS])}  ({where})", **_TEXT)
-    console.print(f"  fewest    {_named(side, present[::-1][:_LABELS])}", **_TEXT)
+    few = len(present) <= 2 * _LABELS
+    most = present if few else present[:_LABELS]
+    console.print(f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})", **_TEXT)
+    if not few:
+        console.print(f"  fewest    {_named(side, present[::-1][:_LABELS])}", **_TEXT)
     empty = order[counts[order] == 0]
     if len(empty):
         names = ", ".join(isolated(side.labels.names[label]) for label in empty[:_LABELS])
@@ -125,7 +128,7 @@ def _rejected(console: rich.console.Console, side: Side, max_rejected: float) ->
     if not rows:
         return
     share = len(rows) / sum(side.sample.read.values())
-    table = _table(f"set aside: {100 * share:.2g}% of what was read", ["reason", "images", "for example"])
+    table = _table(f"  set aside: {100 * share:.2g}% of what was read", ["reason", "images", "for example"])
     for reason, count in collections.Counter(row["reason"] for row in rows).most_common():
         first = next(row for row in rows if row["reason"] == reason)
         table.add_row(reason, f"{count:,}", rich.text.Text(f"{first['source_id']}: {first['detail']}"))

@@ -16,8 +16,9 @@ from components.sharding import Keyed
 _SIZE = 128  # pixels of the longer side
 _LABELS, _OF_A_LABEL = 40, 6  # that are shown
 _PAGE = "index.html"
+_OURS = '<meta name="generator" content="specialist data">'
 _HEAD = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="generator" content="specialist data"><title>{title}</title>
+<html lang="en"><meta charset="utf-8">{ours}<title>{title}</title>
 <style>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #222 }}
 section {{ display: flex; flex-wrap: wrap; gap: 1rem 2rem }}
@@ -26,6 +27,14 @@ div {{ max-width: 440px }} img {{ max-height: 64px; border: 1px solid #ddd; marg
 </style>
 <h1>{title}</h1>
 """
+
+
+def check(folder: str) -> None:
+    """Raises a ValueError if `folder` is something else's than this module's."""
+    path = pathlib.Path(folder)
+    page = path / _PAGE
+    if path.exists() and not (page.is_file() and _OURS in page.read_text(encoding="utf-8", errors="replace")):
+        raise ValueError(f"--thumbnails: {folder!r} is there already, and not of this command; name another folder")
 
 
 def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iterable[Keyed]]]) -> str:
@@ -42,14 +51,13 @@ def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iter
     Raises:
       ValueError: `folder` is something else's, or cannot be written.
     """
+    check(folder)
     target = pathlib.Path(folder).absolute()
-    if target.exists() and not _is_ours(target):
-        raise ValueError(f"--thumbnails: {folder!r} is there already, and not of this command; name another folder")
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.mkdir(parents=True)
         body = "".join(_side(temporary, name, *of_side) for name, of_side in sides.items())
-        (temporary / _PAGE).write_text(_HEAD.format(title=html.escape(title)) + body, encoding="utf-8")
+        (temporary / _PAGE).write_text(_HEAD.format(ours=_OURS, title=html.escape(title)) + body, encoding="utf-8")
         if target.exists():
             shutil.rmtree(target)
         os.rename(temporary, target)
@@ -58,11 +66,6 @@ def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iter
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return str(target / _PAGE)
-
-
-def _is_ours(folder: pathlib.Path) -> bool:
-    page = folder / _PAGE
-    return page.is_file() and 'content="specialist data"' in page.read_text(encoding="utf-8", errors="replace")
 
 
 def _side(folder: pathlib.Path, side: str, names: Sequence[str], items: Iterable[Keyed]) -> str:

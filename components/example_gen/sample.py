@@ -29,7 +29,7 @@ class Sample:
       rejections: our split → rows of the table of rejections.
       converted: how many of the images were not taken as they are.
       seconds: that reading and checking took, without the opening of files.
-      whole: our splits of which these are all the images.
+      whole: our splits that had fewer images than were asked for: these are all of them.
     """
 
     rows: dict[str, list[dict]]
@@ -72,12 +72,12 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
 
     held, seconds, exhausted = 0, 0.0, collections.Counter()
     for number, (part, count) in enumerate(chosen, 1):
-        images_of_part = iter(reader.sample(part, count + 1))  # one more than wanted: are there others?
+        images_of_part = iter(reader.sample(part, count))
         first = list(itertools.islice(images_of_part, 1))
         start = time.perf_counter()  # of a whole part, what it costs to open it is nothing
         items = first + list(images_of_part)
-        exhausted[part.ours] += len(items) <= count
-        for split, item in check.all(part, noted(items[:count])):
+        exhausted[part.ours] += len(items) < count
+        for split, item in check.all(part, noted(items)):
             (rows if item.record else rejections)[split].append(item.row)
             if item.record and held < number * _HELD // len(chosen):
                 examples.append(item)
@@ -91,5 +91,6 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
 def _shared(parts: Sequence[Part], images: int) -> list[tuple[Part, int]]:
     """Returns some of `parts`, and how many images are read of each."""
     chosen = spread(parts, min(_PARTS, images))
-    counts = np.diff(np.linspace(0, images, len(chosen) + 1, dtype=int)).tolist()
+    shares = np.cumsum([part.weight for part in chosen])
+    counts = np.diff(np.round(images * shares / shares[-1]).astype(int), prepend=0).tolist()
     return list(zip(chosen, counts, strict=True))

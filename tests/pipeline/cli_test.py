@@ -31,7 +31,7 @@ def specialist(tmp_path):
 def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
     done = specialist("--help")
     assert done.returncode == 0
-    assert "run" in done.stdout and "predict" in done.stdout
+    assert all(command in done.stdout for command in ("run", "data", "predict", "prior", "plan"))
     code = (
         "import sys; import pipeline.cli; print({'tensorflow', 'keras', 'tfx', 'numpy', 'pydantic'} & set(sys.modules))"
     )
@@ -51,9 +51,11 @@ def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
         (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
+        (["data", "nowhere.yaml"], "error: CONFIG: no file 'nowhere.yaml'"),
+        (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' is there already, and not of this command"),
         (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
     ],
-    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "pattern", "file", "model"],
+    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "pattern", "file", "dry-run", "thumbnails", "model"],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(specialist, tmp_path, arguments, message):
     (tmp_path / "broken.yaml").write_text("a: [1")

@@ -78,7 +78,7 @@ class FileReader(Reader):
             for piece in _pieces(rows):
                 path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
                 storage.write_table(path, piece)
-                parts.append(FilePart(path, own, rules))
+                parts.append(FilePart(path, own, rules, len(piece)))
         return Contents(labels, {ours: sizes[ours] for ours in rules}, parts, examples, label_counts)
 
     def read(self, part: FilePart) -> Iterator[LabelledImage | Rejection]:
@@ -134,9 +134,10 @@ def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | Non
 
 def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
     """Yields `rows` in runs of about 64 MB, or of 4096 files: two at least, so that workers share even few."""
-    before = np.cumsum(np.maximum(rows["bytes"].to_numpy(), 0)) - 1
+    sizes = np.maximum(rows["bytes"].to_numpy(), 0)
+    before = np.cumsum(sizes) - sizes
     most_files = min(_PART_FILES, max(1, -(-len(rows) // 2)))
-    number = np.maximum.accumulate(before // _PART_BYTES) + np.arange(len(rows)) // most_files
+    number = before // _PART_BYTES + np.arange(len(rows)) // most_files
     starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(rows)]
     for start, stop in itertools.pairwise(starts):
         yield rows.slice(start, stop - start)

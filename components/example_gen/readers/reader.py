@@ -24,6 +24,11 @@ class Part(abc.ABC):
     def ours(self) -> tuple[str, ...]:
         """Our splits that its images may belong to."""
 
+    @property
+    @abc.abstractmethod
+    def weight(self) -> float:
+        """How much of the images of these splits it has, next to other parts."""
+
     @abc.abstractmethod
     def splits_of(self, content_hash: str) -> list[str]:
         """Returns which of our splits an image of this part belongs to, by the hash of its content as read."""
@@ -37,15 +42,21 @@ class FilePart(Part):
       path: of the file.
       own: the data's own split that all of its images belong to, or None.
       rules: our split → what goes into it.
+      size: number of its images, or of its bytes, if that is not known.
     """
 
     path: str
     own: str | None
     rules: dict[str, splits.Rule]
+    size: int
 
     @property
     def ours(self) -> tuple[str, ...]:
         return tuple(split for split, rule in self.rules.items() if rule.own == self.own)
+
+    @property
+    def weight(self) -> float:
+        return self.size
 
     def splits_of(self, content_hash: str) -> list[str]:
         return splits.ours(self.rules, self.own, content_hash)

@@ -37,6 +37,10 @@ class Part(reader.Part):
     def ours(self) -> tuple[str, ...]:
         return (self.split,)
 
+    @property
+    def weight(self) -> float:
+        return 1.0
+
     def splits_of(self, content_hash: str) -> list[str]:
         return [self.split]
 

@@ -72,7 +72,7 @@ class RecordsDataset(Reader):
             ours: int(sum(size for own, _, size, _ in found if own == rule.own) * rule.share)
             for ours, rule in rules.items()
         }
-        return Contents(labels, sizes, [Part(path, own, rules, labels.names) for own, path, _, _ in found])
+        return Contents(labels, sizes, [Part(path, own, rules, size, labels.names) for own, path, size, _ in found])
 
     def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
