@@ -55,7 +55,20 @@ def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
         (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' is there already, and not of this command"),
         (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
     ],
-    ids=["no-file", "no-yaml", "key", "backbone", "arm", "size", "sample", "pattern", "file", "dry-run", "thumbnails", "model"],
+    ids=[
+        "no-file",
+        "no-yaml",
+        "key",
+        "backbone",
+        "arm",
+        "size",
+        "sample",
+        "pattern",
+        "file",
+        "dry-run",
+        "thumbnails",
+        "model",
+    ],
 )
 def test_a_mistake_is_one_line_and_an_exit_code(specialist, tmp_path, arguments, message):
     (tmp_path / "broken.yaml").write_text("a: [1")

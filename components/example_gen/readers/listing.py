@@ -5,6 +5,7 @@ import functools
 import hashlib
 import os
 import posixpath
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -82,7 +83,7 @@ def describe(uris: Sequence[str]) -> list[tuple[int, int]]:
     known: dict[str, tuple[int, int]] = {}
     # A listing of the folder costs far fewer calls than a look at each of its files.
     for folder in sorted({uri.rpartition("/")[0] for uri in remote}):
-        known |= {path: (size, changed) for path, size, changed in _matches(f"{folder}/*")}
+        known |= {path: (size, changed) for path, size, changed in _matches(f"{_quoted(folder)}/*")}
     return [known.get(uri, (-1, 0)) if is_remote(uri) else _state(uri) for uri in uris]
 
 
@@ -154,7 +155,7 @@ def _file(whole: str, path: str) -> File:
 def _remote(root: str) -> Iterator[File]:
     root = root.rstrip("/")
     found = False
-    for uri, size, changed in _matches(f"{root}/**"):
+    for uri, size, changed in _matches(f"{_quoted(root)}/**"):
         found = True
         path = uri[len(root) + 1 :]
         # Object stores show a folder as an empty object whose name ends in a slash.
@@ -162,6 +163,11 @@ def _remote(root: str) -> Iterator[File]:
             yield File(path, size, changed)
     if not found:
         raise ValueError(f"folder: there is nothing below {root!r}")
+
+
+def _quoted(path: str) -> str:
+    """Returns the pattern that `path` alone matches."""
+    return re.sub(r"([*?[])", r"[\1]", path)
 
 
 def _matches(pattern: str) -> Iterator[tuple[str, int, int]]:
