@@ -26,7 +26,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 from components import artifacts, storage
-from components.example_gen import component, examples, executor
+from components.example_gen import component, examples, executor, index
 from components.example_gen.readers.folder import FolderDataset
 
 _CLASSES = 10
@@ -99,8 +99,11 @@ def _loop(files: str, to: str) -> None:
         for label, name in enumerate(names):
             for file in sorted(os.listdir(os.path.join(files, name))):
                 with open(os.path.join(files, name, file), "rb") as opened:
-                    example = examples.LabelledImage(opened.read(), (label,), f"{name}/{file}")
-                yield examples.keyed(example, split="train", names=names).record
+                    image = opened.read()
+                with PIL.Image.open(io.BytesIO(image)) as header:
+                    facts = examples.Facts("jpeg", header.height, header.width, index.content_hash(image))
+                example = examples.LabelledImage(image, (label,), f"{name}/{file}")
+                yield examples.keyed(example, split="train", names=names, facts=facts).record
 
     storage.write_records(os.path.join(to, "data.gz"), records())
 

@@ -27,7 +27,7 @@ import PIL.Image
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import examples
+from components.example_gen import testing
 from trainer import input_pipeline
 from trainer.models import Image
 from trainer.recipes import Recipe
@@ -113,8 +113,7 @@ def _write_files(folder: str, jpegs: list[bytes]) -> str:
 def _write_records(folder: str, jpegs: list[bytes], shards: int = 4) -> str:
     names = tuple(f"class-{i}" for i in range(_CLASSES))
     records = [
-        examples.keyed(examples.LabelledImage(jpeg, (i % _CLASSES,), str(i)), split="train", names=names).record
-        for i, jpeg in enumerate(jpegs)
+        testing.keyed(jpeg, (i % _CLASSES,), str(i), split="train", names=names).record for i, jpeg in enumerate(jpegs)
     ]
     for shard in range(shards):
         name = storage.shard_name("data_tfrecord", shard, shards, ".gz")

@@ -20,7 +20,7 @@ import PIL.Image
 import sklearn.datasets
 
 from components import storage
-from components.example_gen import examples
+from components.example_gen import testing
 from components.importance_resampler import plan
 from trainer import input_pipeline
 from trainer.models import Image
@@ -83,8 +83,7 @@ def _records(count: int, size: int, rng: np.random.Generator) -> list[bytes]:
         left, top = int(rng.integers(0, 640 - size)), int(rng.integers(0, 427 - size))
         file = io.BytesIO()
         photographs[i % 2].crop((left, top, left + size, top + size)).save(file, "JPEG")
-        example = examples.LabelledImage(file.getvalue(), (0,), str(i))
-        records.append(examples.keyed(example, split="train", names=("x",)).record)
+        records.append(testing.keyed(file.getvalue(), (0,), str(i), split="train", names=("x",)).record)
     return records
 
 

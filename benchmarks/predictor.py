@@ -27,7 +27,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
 from components import artifacts, storage
-from components.example_gen import examples, index
+from components.example_gen import index, testing
 from components.predictor import executor as predictor
 from trainer import serving
 from trainer.images import decode
@@ -100,10 +100,7 @@ def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model) -> 
         artifact.uri = os.path.join(folder, key)
     found["examples"].splits = ["train"]
     found["examples"].set_string_custom_property("payload_format", "FORMAT_TF_EXAMPLE")
-    items = [
-        examples.keyed(examples.LabelledImage(jpeg, (0,), str(i)), split="train", names=("x",))
-        for i, jpeg in enumerate(jpegs)
-    ]
+    items = [testing.keyed(jpeg, (0,), str(i), split="train", names=("x",)) for i, jpeg in enumerate(jpegs)]
     for shard in range(shards):
         own = items[shard::shards]
         name = storage.shard_name("data_tfrecord", shard, shards, ".gz")

@@ -102,7 +102,7 @@ def copy(records: int, record_bytes: int, repeats: int) -> None:
 
 def _write_source(folder: str, records: int, record_bytes: int, num_labels: int = 100) -> str:
     from components import sharding, storage
-    from components.example_gen import examples, index
+    from components.example_gen import index, testing
     from components.prior_estimator import label_prior
 
     rng = np.random.default_rng(0)
@@ -110,11 +110,7 @@ def _write_source(folder: str, records: int, record_bytes: int, num_labels: int 
     labels = rng.choice(num_labels, records, p=skewed(num_labels, rng))
     for shard, rows in enumerate(np.array_split(np.arange(records), 4)):
         items = [
-            examples.keyed(
-                examples.LabelledImage(_image(record_bytes, rng), (int(labels[row]),), f"example {row}"),
-                split="train",
-                names=names,
-            )
+            testing.keyed(_image(record_bytes, rng), (int(labels[row]),), f"example {row}", split="train", names=names)
             for row in rows
         ]
         name = storage.shard_name(sharding.RECORD_STEM, shard, 4, ".gz")

@@ -1,9 +1,7 @@
 """The Examples contract: an encoded image, its labels and its id as a `tf.train.Example`, and as a row of the index."""
 
 import dataclasses
-import io
 
-import PIL.Image
 import tensorflow as tf
 
 from components.example_gen import image_check, index
@@ -72,25 +70,17 @@ def keyed(
     *,
     split: str,
     names: tuple[str, ...],
-    facts: Facts | None = None,
+    facts: Facts,
     perceptual_hashes: bool = False,
 ) -> Keyed:
     """Returns the record and the index row of `example`, with its perceptual hashes where they are asked for.
 
     Args:
-      example: a JPEG or PNG with its labels.
+      example: as `taken` returns it.
       split: of ours.
       names: of all labels.
-      facts: of its image; None: they are looked up.
-
-    Raises:
-      ValueError: it has no label, or one outside `names`; its image is neither a JPEG nor a PNG.
+      facts: of its image, as `taken` returns them.
     """
-    if facts is None:
-        facts = _facts(example)
-    source_id = facts.content_hash if example.source_id is None else example.source_id
-    if not example.labels or not all(0 <= label < len(names) for label in example.labels):
-        raise ValueError(f"example {source_id!r}: labels {example.labels} outside the vocabulary of {len(names)} names")
     features = {
         "image/encoded": _bytes([example.image]),
         "image/format": _bytes([facts.format.encode()]),
@@ -98,11 +88,11 @@ def keyed(
         "image/width": _ints([facts.width]),
         "image/class/label": _ints(example.labels),
         "image/class/text": _bytes([names[label].encode() for label in example.labels]),
-        "image/source_id": _bytes([source_id.encode()]),
+        "image/source_id": _bytes([example.source_id.encode()]),
     }
-    key = index.id_key(source_id)
+    key = index.id_key(example.source_id)
     row = {
-        "source_id": source_id,
+        "source_id": example.source_id,
         "key": key,
         "labels": list(example.labels),
         "split": split,
@@ -131,20 +121,6 @@ def image_of(record: bytes) -> bytes:
 
 def _first_bytes(record: bytes, key: str) -> bytes:
     return tf.train.Example.FromString(record).features.feature[key].bytes_list.value[0]
-
-
-def _facts(example: LabelledImage) -> Facts:
-    """Looks up what the header says, without decoding a pixel."""
-    content_hash = index.content_hash(example.image)
-    name = f"example {content_hash if example.source_id is None else example.source_id!r}"
-    try:
-        with PIL.Image.open(io.BytesIO(example.image)) as header:
-            image_format, (width, height) = header.format, header.size
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:
-        raise ValueError(f"{name}: its {len(example.image)} bytes are not a readable image ({error})") from error
-    if image_format not in image_check.FORMATS:
-        raise ValueError(f"{name}: its format is {image_format}; allowed are JPEG and PNG")
-    return Facts(image_check.FORMATS[image_format], height, width, content_hash)
 
 
 def _bytes(values) -> tf.train.Feature:

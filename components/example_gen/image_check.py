@@ -30,7 +30,7 @@ MOST_PIXELS = 178_956_970
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 _ORIENTATION = 0x0112
 # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
+_WRITTEN_AS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 
 
 class RefusedError(ValueError):
@@ -78,7 +78,7 @@ def checked(image: bytes, max_pixels: int) -> Image:
     if converted is not None:
         return converted
     _decode(image, header.format, (height, width))
-    return Image(image, FORMATS[header.format], height, width)
+    return Image(image, _WRITTEN_AS[header.format], height, width)
 
 
 def _opened(image: bytes) -> PIL.Image.Image:
@@ -96,7 +96,7 @@ def _opened(image: bytes) -> PIL.Image.Image:
 def _converted(image: PIL.Image.Image) -> Image | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
     turned = _is_turned(image)
-    if FORMATS.get(image.format) == "jpeg" and image.mode != "CMYK":
+    if _WRITTEN_AS.get(image.format) == "jpeg" and image.mode != "CMYK":
         if not turned:
             return None
         return _encoded(PIL.ImageOps.exif_transpose(image), "JPEG", quality=95, subsampling=0)
@@ -137,13 +137,13 @@ def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
 def _encoded(image: PIL.Image.Image, image_format: str, **options) -> Image:
     file = io.BytesIO()
     image.save(file, image_format, **options)
-    return Image(file.getvalue(), FORMATS[image_format], image.height, image.width)
+    return Image(file.getvalue(), _WRITTEN_AS[image_format], image.height, image.width)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
     """Raises RefusedError unless TensorFlow decodes a JPEG or PNG to the (height, width) that its header says."""
     try:
-        if FORMATS[image_format] == "jpeg":
+        if _WRITTEN_AS[image_format] == "jpeg":
             found = tf.io.decode_jpeg(image, channels=3, ratio=8, dct_method="INTEGER_FAST").shape
             expected = tuple(-(-side // 8) for side in shape)
         else:

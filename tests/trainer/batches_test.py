@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import examples
+from components.example_gen import testing
 from trainer import input_pipeline
 from trainer.models import Image
 from trainer.recipes import Recipe
@@ -33,8 +33,9 @@ class LabelsTest(tf.test.TestCase):
         names = tuple(f"label-{i}" for i in range(30))
         records = []
         for i, of_image in enumerate(labels):
-            item = examples.LabelledImage(png(np.full((16, 16, 1), 10 * i)), of_image or (0,), f"id-{i}")
-            record = tf.train.Example.FromString(examples.keyed(item, split="train", names=names).record)
+            image = png(np.full((16, 16, 1), 10 * i))
+            item = testing.keyed(image, of_image or (0,), f"id-{i}", split="train", names=names)
+            record = tf.train.Example.FromString(item.record)
             if not of_image:
                 record.features.feature["image/class/label"].Clear()
             records.append(record.SerializeToString())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from components import storage
-from components.example_gen import examples
+from components.example_gen import testing
 
 
 @pytest.fixture(scope="session")
@@ -26,8 +26,8 @@ def write_split() -> Callable[..., str]:
         """
         records = []
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
-            example = examples.LabelledImage(image, label if isinstance(label, tuple) else (label,), f"{split}-{i}")
-            records.append(examples.keyed(example, split=split, names=names).record)
+            of_image = label if isinstance(label, tuple) else (label,)
+            records.append(testing.keyed(image, of_image, f"{split}-{i}", split=split, names=names).record)
         folder = os.path.join(uri, f"Split-{split}")
         for shard in range(shards):
             name = storage.shard_name("data_tfrecord", shard, shards, ".gz")

@@ -12,7 +12,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 from components import artifacts, storage
-from components.example_gen import examples, index
+from components.example_gen import index, testing
 from components.importance_resampler import executor, plan
 from components.prior_estimator import label_prior
 from trainer import input_pipeline
@@ -48,8 +48,7 @@ def source(tmp_path):
     def source(shards: int, copies, weights=None) -> tuple[str, str]:
         """Writes eleven examples and a plan; returns the patterns of both."""
         items = [
-            examples.keyed(examples.LabelledImage(png(i), (label,), f"id-{i}"), split="train", names=NAMES)
-            for i, label in enumerate(LABELS)
+            testing.keyed(png(i), (label,), f"id-{i}", split="train", names=NAMES) for i, label in enumerate(LABELS)
         ]
         for shard in range(shards):
             of_shard = slice(shard, None, shards)

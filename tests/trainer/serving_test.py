@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from components import model_labels
+from components.example_gen import examples
 from trainer import input_pipeline, serving
 from trainer.images import decode
 from trainer.models import Backbone, Image, classifier
@@ -77,13 +78,13 @@ def as_files() -> list[bytes]:
 
 @pytest.mark.parametrize("number", [1, 7])
 def test_a_server_answers_what_the_trainer_evaluated(folder, model, write_split, tmp_path, number):
-    images = as_files()[:number]
-    pattern = write_split(str(tmp_path), images, [0] * number, split="test")
+    pattern = write_split(str(tmp_path), as_files()[:number], [0] * number, split="test")
     batches = input_pipeline.evaluation_batches([pattern], IMAGE, batch_size=7)
     predict = tf.function(lambda pixels: model(pixels, training=False)["logits"])  # as the Trainer evaluates
     evaluated = np.concatenate([tf.nn.softmax(predict(pixels)) for pixels, *_ in batches])
     assert evaluated.shape == (number, len(NAMES))
     records = list(tf.data.TFRecordDataset(tf.io.gfile.glob(pattern), "GZIP").as_numpy_iterator())
+    images = [examples.image_of(record) for record in records]  # one of them was transparent
 
     signatures = tf.saved_model.load(str(folder / "Format-Serving")).signatures
     served = {

@@ -188,6 +188,7 @@ def cut(image: bytes) -> bytes:
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not_an_image"),
         (b"\x89PNG\r\n\x1a\n", "not_an_image"),
         (b"\xff\xd8\xff", "not_an_image"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\0IHDR\xa8\xa1\xae\x0a", "truncated"),
         (encoded(PICTURE, "ICO"), "not_an_image"),
         *((cut(encoded(PICTURE, kind)), "truncated") for kind in ("JPEG", "PNG", "BMP", "TIFF")),
         (cut(encoded(PICTURE, "JPEG", orientation=6)), "truncated"),
@@ -202,7 +203,7 @@ def cut(image: bytes) -> bytes:
         (png(9, 9, 8, 2, bytes(9 * 28), (b"zTXt", b"k\0\0" + zlib.compress(bytes(100 << 20)))), "damaged"),
     ],
     ids=[
-        *("nothing", "text", "postscript", "svg", "png signature", "jpeg marker", "icon"),
+        *("nothing", "text", "postscript", "svg", "png signature", "jpeg marker", "empty header", "icon"),
         *("jpeg cut", "png cut", "bmp cut", "tiff cut", "turned cut", "cmyk cut", "alpha cut", "webp cut"),
         *("png damaged", "float", "too large", "bomb", "gif too large", "text bomb"),
     ],

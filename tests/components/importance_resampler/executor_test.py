@@ -17,7 +17,7 @@ from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
 from components import artifacts, storage
-from components.example_gen import examples, index, vocabulary
+from components.example_gen import index, testing, vocabulary
 from components.importance_resampler import executor, plan
 from components.near_duplicates import exclusions
 from components.predictor import predictions
@@ -57,14 +57,7 @@ class Source:
         for key, artifact in self.artifacts.items():
             artifact.uri = str(root / key)
         self.artifacts["examples"].splits = ["train", "eval"]
-        items = [
-            examples.keyed(
-                examples.LabelledImage(image=image(i), labels=LABELS[i], source_id=f"id {i}"),
-                split="train",
-                names=NAMES,
-            )
-            for i in order
-        ]
+        items = [testing.keyed(image(i), LABELS[i], f"id {i}", split="train", names=NAMES) for i in order]
         for shard, rows in enumerate(np.array_split(np.arange(len(items)), shards)):
             self.write("examples", "train", shard, shards, [items[row] for row in rows])
         self.items = items
@@ -94,11 +87,7 @@ class Source:
             ("target_index", "train", [1, 0, 0], [[8.0, 0.0], [4.0, 1.0], [4.0, -1.0]]),
         ):
             rows = [
-                examples.keyed(
-                    examples.LabelledImage(image=image(i), labels=(label,), source_id=f"{key} {i}"),
-                    split=split,
-                    names=NAMES,
-                ).row
+                testing.keyed(image(i), (label,), f"{key} {i}", split=split, names=NAMES).row
                 for i, label in enumerate(labels)
             ]
             folder = f"Split-{split}"

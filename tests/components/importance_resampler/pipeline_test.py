@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import components
 from components import artifacts, storage
-from components.example_gen import examples, index, vocabulary
+from components.example_gen import index, testing, vocabulary
 from components.importance_resampler import plan
 from components.prior_estimator import label_prior
 from pipeline import local_runner
@@ -32,11 +32,7 @@ def source(tmp_path) -> pathlib.Path:
     PIL.Image.new("L", (2, 3)).save(data, "PNG")
     for shard in range(2):
         items = [
-            examples.keyed(
-                examples.LabelledImage(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}"),
-                split="train",
-                names=NAMES,
-            )
+            testing.keyed(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}", split="train", names=NAMES)
             for i in range(6)
         ]
         name = storage.shard_name("data_tfrecord", shard, 2, ".gz")

@@ -11,7 +11,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import artifacts, storage
-from components.example_gen import examples, index
+from components.example_gen import index, testing
 from components.importance_resampler import plan
 from components.near_duplicates import exclusions, executor
 from components.predictor import predictions
@@ -31,9 +31,7 @@ class Data:
 
     def write_index(self, name: str, split: str, images: dict[str, bytes], shards: int = 1, hashed: bool = True):
         rows = [
-            examples.keyed(
-                examples.LabelledImage(image, (0,), source_id), split=split, names=("x",), perceptual_hashes=hashed
-            ).row
+            testing.keyed(image, (0,), source_id, split=split, names=("x",), perceptual_hashes=hashed).row
             for source_id, image in images.items()
         ]
         for shard in range(shards):

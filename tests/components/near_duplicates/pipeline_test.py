@@ -9,7 +9,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 
 import components
 from components import artifacts, storage
-from components.example_gen import examples, index
+from components.example_gen import index, testing
 from components.near_duplicates import exclusions
 from pipeline import local_runner
 
@@ -24,11 +24,8 @@ def root(tmp_path, patch, encoded) -> pathlib.Path:
     """Of the source's six images, one is of pets and another of dishes."""
     for name, numbers in (("source", range(10, 16)), ("pets", [12, 20]), ("dishes", [14, 21])):
         rows = [
-            examples.keyed(
-                examples.LabelledImage(encoded(patch(i)), (0,), f"{name}-{i}"),
-                split="train",
-                names=("x",),
-                perceptual_hashes=True,
+            testing.keyed(
+                encoded(patch(i)), (0,), f"{name}-{i}", split="train", names=("x",), perceptual_hashes=True
             ).row
             for i in numbers
         ]

@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 
 import components
 from components import storage
-from components.example_gen import examples, index, vocabulary
+from components.example_gen import index, testing, vocabulary
 from components.predictor import executor, predictions
 from trainer import serving
 from trainer.models import Image
@@ -64,8 +64,7 @@ def images(tmp_path_factory) -> standard_artifacts.Examples:
 def keyed(split: str, shard: int, row: int):
     image = tf.io.encode_png(pixels(split, shard, row)).numpy()
     # Ids in falling order: rows have to stay where they are.
-    example = examples.LabelledImage(image, (0,), f"ö-{split}-{shard}-{9 - row}")
-    return examples.keyed(example, split=split, names=("x",))
+    return testing.keyed(image, (0,), f"ö-{split}-{shard}-{9 - row}", split=split, names=("x",))
 
 
 @pytest.fixture(scope="module")
