@@ -6,7 +6,8 @@ import re
 import PIL.Image
 import pytest
 
-from components.example_gen import examples, index
+from components.example_gen import index
+from components.example_gen.testing import keyed
 from pipeline import thumbnails
 
 NAMES = ("ant", "<bee>", "cow")
@@ -15,9 +16,7 @@ NAMES = ("ant", "<bee>", "cow")
 def item(source_id: str, labels: tuple[int, ...], size: tuple[int, int] = (400, 100), mode: str = "RGB"):
     file = io.BytesIO()
     PIL.Image.new(mode, size, 200).save(file, "PNG")
-    image = examples.LabelledImage(file.getvalue(), labels, source_id)
-    facts = examples.Facts("png", size[1], size[0], index.content_hash(image.image))
-    return examples.keyed(image, split="train", names=NAMES, facts=facts)
+    return keyed(file.getvalue(), labels, source_id, split="train", names=NAMES)
 
 
 def test_a_page_by_label(tmp_path):
@@ -39,9 +38,8 @@ def test_no_more_than_can_be_looked_at(tmp_path):
     names = tuple(f"label-{i}" for i in range(1200))
     items = []
     for i in range(100):
-        keyed = item(f"{i}", (0,))
-        keyed.row["labels"] = [i % 50]
-        items.append(keyed)
+        items.append(item(f"{i}", (0,)))
+        items[-1].row["labels"] = [i % 50]
     items += [item(f"more-{i}", (0,)) for i in range(9)]
     thumbnails.write(str(tmp_path / "small"), "x", {"source": (names, items)})
     text = (tmp_path / "small" / "index.html").read_text()
