@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.types import BaseChannel
+from tfx.dsl.components.common import resolver
+from tfx.types import BaseChannel, Channel
 
+from components import artifacts
 from components.near_duplicates.component import EmbeddingDuplicateFilter, NearDuplicateFilter
+from components.near_duplicates.resolver import FirstOfSameContent
 from components.predictor.component import Predictor
 from pipeline.config import NearDuplicates
 from pipeline.record import EXCLUSION_NODES
@@ -14,7 +17,7 @@ from pipeline.record import EXCLUSION_NODES
 
 @dataclasses.dataclass(frozen=True)
 class Filters:
-    """The nodes of the stages that are asked for; the last one has found what those before it have, too.
+    """The nodes of the stages that are asked for; what the last one gives holds what those before it have found, too.
 
     Attributes:
       nodes: none where nothing is filtered; the outputs then are None.
@@ -38,7 +41,7 @@ def by_hashes(settings: NearDuplicates, index: BaseChannel, target_indices: Mapp
     found = NearDuplicateFilter(
         index=index, target_indices=target_indices, distance=settings.distance, flips=settings.flips
     )
-    return Filters((found.with_id(EXCLUSION_NODES[0]),))
+    return Filters(_unless_known(found.with_id(EXCLUSION_NODES[0])))
 
 
 def by_embeddings(
@@ -64,4 +67,16 @@ def by_embeddings(
         target_predictions={name: node.outputs["predictions"] for name, node in predictors.items()},
         threshold=settings.embeddings,
     )
-    return Filters((*filters.nodes, predictor, found.with_id(EXCLUSION_NODES[1])))
+    return Filters((*filters.nodes, predictor, *_unless_known(found.with_id(EXCLUSION_NODES[1]))))
+
+
+def _unless_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
+    """Returns a filter, and the node that goes on with what it gave before, if that excludes the same images."""
+    known = resolver.Resolver(
+        strategy_class=FirstOfSameContent,
+        exclusions=found.outputs["exclusions"],
+        plan=found.outputs["plan"],
+        all_exclusions=Channel(type=artifacts.Exclusions, producer_component_id=found.id),
+        all_plans=Channel(type=artifacts.ResamplePlan, producer_component_id=found.id),
+    )
+    return found, known.with_id(f"{found.id}-known")

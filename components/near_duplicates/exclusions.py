@@ -4,6 +4,7 @@ A split of the source has a file a shard of its index, also where nothing is exc
 image is excluded if it stands in one. Beside them lies a summary.
 """
 
+import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from components.example_gen import index
 
 FILE_PATTERN = "pairs-*.parquet"
 SUMMARY_FILE = "summary.json"
+CONTENT_PROPERTY = "content"  # a custom property of the exclusions and their plan: what `content_hash` says of them
 # From the surest to the least sure: equal bytes, near perceptual hashes, near embeddings of the classifier.
 REASONS = ("identical", "perceptual_hash", "embedding")
 
@@ -37,6 +39,19 @@ SCHEMA = pa.schema(
 def excluded_ids(pairs: pa.Table) -> pa.Array:
     """Returns the ids of the excluded source images, each once."""
     return pc.unique(pairs["source_id"])
+
+
+def content_hash(index_uri: str, tables: Iterable[pa.Table]) -> str:
+    """Returns 32 hex digits that are the same where the same images of an index are excluded, for whatever reasons.
+
+    Args:
+      index_uri: where the index is.
+      tables: the pairs of each of its shards, in their order.
+    """
+    digest = hashlib.blake2b(index_uri.encode(), digest_size=16)
+    for pairs in tables:
+        digest.update(json.dumps(sorted(excluded_ids(pairs).to_pylist())).encode())
+    return digest.hexdigest()
 
 
 def excluded_keys(pairs: pa.Table) -> np.ndarray:

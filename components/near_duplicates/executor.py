@@ -66,6 +66,13 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
                 | "Gather" >> beam.combiners.ToList()
                 | "Summarise" >> beam.Map(_write_summary, exclusions_uri, settings, targets)
             )
+        content = exclusions.content_hash(
+            artifact_utils.get_single_uri(input_dict["index"]), (storage.read_table(shard.pairs) for shard in shards)
+        )
+        for key in ("exclusions", "plan"):
+            artifact_utils.get_single_instance(output_dict[key]).set_string_custom_property(
+                exclusions.CONTENT_PROPERTY, content
+            )
 
 
 class Executor(_Executor):

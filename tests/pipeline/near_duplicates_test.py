@@ -160,6 +160,13 @@ def test_planted_images_go_and_nothing_counts_them(tmp_path, overrides):
     # Trainings on all of the source follow the plan, and a rerun reuses everything.
     assert {result.state for result in run(tmp_path, overrides).values()} <= {State.REUSED, State.RESOLVED}
 
+    # So does one with another target, whose images resemble none of the source: they have been excluded already.
+    data = next(override for override in overrides if override.startswith("targets.digits.data="))
+    more = [f"targets.more.{data.removeprefix('targets.digits.')}", "targets.more.arms=[same_distribution]"]
+    again = run(tmp_path, [*overrides, *more])
+    executed = {node for node, result in again.items() if result.state is State.DONE}
+    assert executed == {"source-exclusions", *(node for node in again if node.startswith("more-"))} - {"more-schema"}
+
 
 def nodes_of(tmp_path, overrides: list[str]) -> dict:
     nodes = pipeline_module.create_pipeline(config.load(DEMO, overrides), str(tmp_path)).components
@@ -168,7 +175,7 @@ def nodes_of(tmp_path, overrides: list[str]) -> dict:
 
 def test_who_gets_the_exclusions(tmp_path, overrides):
     nodes = nodes_of(tmp_path, overrides)
-    found = nodes["source-exclusions"].outputs
+    found = nodes["source-exclusions-known"].outputs
     for node in ("source-classifier", "source-entire-source-specialist"):
         assert nodes[node].inputs["plan"] is found["plan"]
     for node in ("digits-prior", "digits-same-distribution-resample"):
@@ -179,7 +186,7 @@ def test_who_gets_the_exclusions(tmp_path, overrides):
 
 def test_who_gets_the_exclusions_of_the_second_stage(tmp_path, overrides):
     nodes = nodes_of(tmp_path, [*overrides, "near_duplicates.embeddings=0.99"])
-    first, second = nodes["source-exclusions"].outputs, nodes["source-embedding-exclusions"].outputs
+    first, second = (nodes[f"source-{stage}-known"].outputs for stage in ("exclusions", "embedding-exclusions"))
     assert nodes["source-classifier"].inputs["plan"] is first["plan"]
     assert nodes["source-embedding-exclusions"].inputs["earlier_exclusions"] is first["exclusions"]
     assert nodes["source-entire-source-specialist"].inputs["plan"] is second["plan"]

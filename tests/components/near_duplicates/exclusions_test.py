@@ -81,3 +81,16 @@ def test_a_summary_counts_an_image_once():
 def test_each_reason_has_words(reason):
     row = ("a", "t", reason, 1, 0.5, False)
     assert len(exclusions.of_image(pairs(row), "a")) == 1
+
+
+def test_the_content_is_who_is_excluded():
+    none = exclusions.SCHEMA.empty_table()
+    content = exclusions.content_hash("/index/1", [PAIRS, none])
+    assert content == exclusions.content_hash("/index/1", [PAIRS.take([4, 3, 2, 0]), none])
+    others = [
+        ("/index/2", [PAIRS, none]),
+        ("/index/1", [none, PAIRS]),
+        ("/index/1", [PAIRS.slice(0, 4), none]),
+        ("/index/1", []),
+    ]
+    assert len({content, *(exclusions.content_hash(*other) for other in others)}) == 5

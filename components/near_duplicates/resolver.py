@@ -1,0 +1,43 @@
+"""Which exclusions a run goes on with: those of an earlier one, if they exclude the same images."""
+
+import ml_metadata as mlmd
+from tfx import types
+from tfx.dsl.components.common import resolver
+
+from components.near_duplicates.exclusions import CONTENT_PROPERTY
+
+_KEYS = {"exclusions", "plan", "all_exclusions", "all_plans"}
+
+Artifacts = dict[str, list[types.Artifact]]
+
+
+class FirstOfSameContent(resolver.ResolverStrategy):
+    """Resolves to the first exclusions, and the first plan, that have the content of the new ones.
+
+    What is trained on the source has them as its inputs, and TFX reuses results by the identity of inputs, not by what
+    is in them. A new target whose images resemble none of the source would else be reason to train everything again.
+
+    Channels of the Resolver:
+      exclusions, plan: of a filter, one artifact each.
+      all_exclusions, all_plans: all that the filter ever gave.
+
+    Outputs: `exclusions` and `plan`, one artifact each; the others as they came.
+    """
+
+    def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
+        """Chooses among the artifacts of `input_dict`.
+
+        Raises:
+          ValueError: the channels are not the four above, or there is not one new artifact of each kind.
+        """
+        if set(input_dict) != _KEYS:
+            raise ValueError(f"channels: {sorted(input_dict)}; FirstOfSameContent takes {sorted(_KEYS)}")
+        chosen = {}
+        for key, candidates in (("exclusions", "all_exclusions"), ("plan", "all_plans")):
+            if len(input_dict[key]) != 1:
+                raise ValueError(f"{key}: {len(input_dict[key])} artifacts; allowed is exactly one")
+            new = input_dict[key][0]
+            content = new.get_string_custom_property(CONTENT_PROPERTY)
+            same = (a for a in input_dict[candidates] if a.get_string_custom_property(CONTENT_PROPERTY) == content)
+            chosen[key] = [min([new, *same], key=lambda artifact: artifact.id)]
+        return {**input_dict, **chosen}
