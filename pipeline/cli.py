@@ -77,7 +77,7 @@ def data(
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A pushed model's folder.")],
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="JPEG or PNG files.")],
+    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, GIF, WebP, TIFF or BMP files.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: _Verbose = False,
 ) -> None:

@@ -1,15 +1,10 @@
 """Asking a pushed SavedModel about image files."""
 
 import dataclasses
-import io
 import os
 import pathlib
 
-import PIL.Image
-
 from pipeline.errors import one_line
-
-_FORMATS = ("JPEG", "MPO", "PNG")  # an MPO is a JPEG with more pictures behind the first, which TensorFlow reads
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,16 +21,17 @@ def predict(model: str, files: list[str]) -> list[Prediction]:
 
     Args:
       model: a SavedModel's folder, or one that holds versions of it (numbered folders; the highest is taken).
-      files: JPEGs or PNGs.
+      files: of any format that the ExampleGen takes; the model sees them as it has seen its training images.
 
     Raises:
       ValueError: `model` is not a SavedModel of this project, or damaged, or a file is not an image.
       FileNotFoundError: a file is not there.
     """
     folder = _saved_model(model)
-    images = [_read(file) for file in files]
-    import tensorflow as tf
+    contents = [_read(file) for file in files]
+    import tensorflow as tf  # only now: mistakes in the arguments are told at once
 
+    images = [_as_in_training(file, content) for file, content in zip(files, contents, strict=True)]
     try:
         signatures = tf.saved_model.load(folder).signatures
     except Exception as error:  # ValueError, OSError, IndexError, OpError: it depends on which of its files is broken
@@ -65,19 +61,13 @@ def _read(file: str) -> bytes:
         raise ValueError(f"IMAGE: {file!r} is a folder; name the files in it")
     if not path.is_file():
         raise FileNotFoundError(f"IMAGE: no file {file!r}")
-    content = path.read_bytes()
+    return path.read_bytes()
+
+
+def _as_in_training(file: str, content: bytes) -> bytes:
+    from components.example_gen import image_check
+
     try:
-        with PIL.Image.open(file) as image:
-            if image.format not in _FORMATS:
-                raise ValueError(f"IMAGE: {file!r} is a {image.format}; JPEG and PNG can be read")
-            image.load()
-            return _as_png(image.convert("RGB")) if image.mode == "CMYK" else content
-    except (OSError, SyntaxError, PIL.Image.DecompressionBombError) as error:
+        return image_check.checked(content, image_check.MOST_PIXELS).encoded
+    except image_check.RefusedError as error:
         raise ValueError(f"IMAGE: {file!r} is not an image that can be read ({error})") from error
-
-
-def _as_png(image: PIL.Image.Image) -> bytes:
-    # TensorFlow does not make grey of CMYK, as printers take it; of RGB it does, and a PNG loses nothing.
-    file = io.BytesIO()
-    image.save(file, "PNG")
-    return file.getvalue()

@@ -10,6 +10,7 @@ import rich.console
 import rich.table
 
 from components import storage
+from components.example_gen import report
 from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler import plan
 from components.near_duplicates import exclusions
@@ -50,11 +51,13 @@ class Summary:
     Attributes:
       anomalies: what the data of each side and split have that their schema does not allow, a line each.
       targets: what was found for each target.
+      notes: what else to know of the data of each side, a line each: what stands in several splits, what was set aside.
       excluded: split of the source → (images, those that are excluded, as they resemble a target's).
     """
 
     anomalies: list[str]
     targets: dict[str, TargetSummary]
+    notes: list[str] = dataclasses.field(default_factory=list)
     excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
 
@@ -63,9 +66,10 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
+    sides = ("source", *config.targets)
     anomalies = [
         line
-        for side in ("source", *config.targets)
+        for side in sides
         if (side_anomalies := uris.get((f"{side}-validation", "anomalies")))
         for line in (f"{side}, {anomaly}" for anomaly in example_anomalies.read(side_anomalies.uri))
     ]
@@ -74,6 +78,12 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         artifact = uris.get((node, key))
         return os.path.join(artifact.uri, *names) if artifact else None
 
+    notes = [
+        line
+        for side in sides
+        if (report_path := path(f"{side}-examples", "index", report.SUMMARY_FILE))
+        for line in _notes(side, json.loads(storage.read_text(report_path)), uris[f"{side}-examples", "rejected"].uri)
+    ]
     found = {}
     for name, target in config.targets.items():
         prior_path = path(f"{name}-prior", "label_prior", label_prior.FILE_NAME)
@@ -102,13 +112,24 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
-    return Summary(anomalies, found, excluded)
+    return Summary(anomalies, found, notes, excluded)
+
+
+def _notes(side: str, found: dict, rejected_uri: str) -> list[str]:
+    """Returns what to know of a side, by its ExampleGen's report."""
+    notes = [f"{side}, {line}" for line in report.warnings(found)]
+    if reasons := report.rejected(found):
+        parts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        notes.append(f"{side}: {sum(reasons.values()):,} images set aside ({parts}): {rejected_uri}")
+    return notes
 
 
 def show(console: rich.console.Console, found: Summary, results: list[NodeResult]) -> None:
     """Prints the summary for a person."""
     for line in found.anomalies:
         console.print(f"anomaly: {line}", style="yellow", markup=False, highlight=False)
+    for line in found.notes:  # not wrapped: a URI stays in one piece
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
     if found.excluded:
         parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in found.excluded.items())
         console.print(f"source images excluded, as they resemble a target's: {', '.join(parts)}", highlight=False)

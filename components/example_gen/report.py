@@ -4,6 +4,7 @@
 and the rejected ones by reason; and by pair of splits, how many different images and ids stand in both.
 """
 
+import collections
 import csv
 import dataclasses
 import io
@@ -79,6 +80,14 @@ def warnings(found: Mapping) -> list[str]:
     """Returns what a summary says that a user should know, a line each."""
     words = {"same_image": "images are in both splits, byte for byte", "same_id": "ids are in both splits"}
     return [f"{pair}: {count} {words[kind]}" for kind in words for pair, count in found[kind].items() if count]
+
+
+def rejected(found: Mapping) -> dict[str, int]:
+    """Returns reason → number of rejected images of all splits in a summary, the most frequent first."""
+    total: collections.Counter[str] = collections.Counter()
+    for reasons in found["rejected"].values():
+        total.update(reasons)
+    return dict(total.most_common())
 
 
 def dumps(found: Mapping) -> str:

@@ -94,6 +94,16 @@ def test_an_unknown_dataset_is_one_line_too(specialist):
     ]
 
 
+def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
+    (tmp_path / "saved_model.pb").touch()
+    (tmp_path / "photo.png").write_text("hello")
+    done = specialist("predict", ".", "photo.png")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "error: IMAGE: 'photo.png' is not an image that can be read (not_an_image: 5 bytes that begin with b'hello')"
+    ]
+
+
 def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
     with workspace.locked(str(tmp_path / "here")):
         done = specialist("run", DEMO, "--workspace", "here")

@@ -9,11 +9,12 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
+from components.example_gen import examples, testing
 from pipeline import predict
 
 
 class Brightness(tf.Module):
-    """Knows two labels, with the mean of the pixels as the probability of `bright`."""
+    """Knows two labels, with the mean of the upper half of the pixels as the probability of `bright`."""
 
     def __init__(self):
         super().__init__()
@@ -21,12 +22,12 @@ class Brightness(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
     def serve(self, image_bytes):
-        pixels = tf.map_fn(
-            lambda encoded: tf.reduce_mean(tf.cast(tf.io.decode_image(encoded, channels=1), tf.float32)) / self.white,
-            image_bytes,
-            fn_output_signature=tf.float32,
-        )
-        bright = tf.stack([pixels, 1 - pixels], axis=1)
+        def brightness(encoded):
+            pixels = tf.io.decode_image(encoded, channels=1, expand_animations=False)
+            return tf.reduce_mean(tf.cast(pixels[: tf.shape(pixels)[0] // 2], tf.float32)) / self.white
+
+        found = tf.map_fn(brightness, image_bytes, fn_output_signature=tf.float32)
+        bright = tf.stack([found, 1 - found], axis=1)
         top = tf.math.top_k(bright, 2)
         return {
             "probabilities": bright,
@@ -76,12 +77,56 @@ def test_the_first_picture_of_several_in_a_jpeg(model, tmp_path):
     assert prediction.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
 
 
-def test_a_jpeg_for_print(model, tmp_path):
-    path = tmp_path / "print.jpg"
-    PIL.Image.new("CMYK", (8, 8), (0, 0, 0, 204)).save(path, "JPEG", quality=95)
+def encoded(image: PIL.Image.Image, image_format: str, **options) -> bytes:
+    file = io.BytesIO()
+    image.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def turned() -> bytes:
+    """A JPEG whose left half, which is black, EXIF turns to the top."""
+    image = PIL.Image.new("L", (32, 16), 255)
+    image.paste(0, (0, 0, 16, 16))
+    exif = PIL.Image.Exif()
+    exif[0x0112] = 6
+    return encoded(image, "JPEG", exif=exif.tobytes())
+
+
+def half_clear() -> bytes:
+    """A black PNG, whose upper half does not show."""
+    image = PIL.Image.new("RGBA", (8, 8), (0, 0, 0, 255))
+    image.paste((0, 0, 0, 0), (0, 0, 8, 4))
+    return encoded(image, "PNG")
+
+
+GREY = PIL.Image.new("L", (8, 8), 51)
+
+
+@pytest.mark.parametrize(
+    ("content", "brightness"),
+    [
+        (turned(), 0.0),
+        (half_clear(), 1.0),
+        (encoded(PIL.Image.new("CMYK", (8, 8), (0, 0, 0, 204)), "JPEG", quality=95), 0.2),
+        (encoded(GREY, "GIF", save_all=True, append_images=[PIL.Image.new("L", (8, 8), 255)]), 0.2),
+        (encoded(GREY, "WEBP", lossless=True), 0.2),
+        (encoded(GREY, "TIFF"), 0.2),
+        (encoded(GREY, "BMP"), 0.2),
+    ],
+    ids=["turned", "transparent", "print", "gif", "webp", "tiff", "bmp"],
+)
+def test_a_file_is_seen_as_a_training_image_is(model, tmp_path, content, brightness):
+    path = tmp_path / "photo"
+    path.write_bytes(content)
     (prediction,) = predict.predict(str(model), [str(path)])
-    assert prediction.labels == ["dark", "bright"]
-    assert prediction.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
+    written = examples.image_of(testing.keyed(content, (0,), "a", split="train", names=("x",)).record)
+    signature = tf.saved_model.load(str(model / "10")).signatures["image_bytes"]
+    (expected,) = signature(image_bytes=tf.constant([written]))["top_probabilities"].numpy()
+    assert written != content
+    assert prediction.probabilities == expected.tolist()
+    assert dict(zip(prediction.labels, prediction.probabilities, strict=True)) == pytest.approx(
+        {"bright": brightness, "dark": 1 - brightness}, abs=1e-6
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,27 +162,22 @@ def test_a_model_of_somebody_else(model, image):
         predict.predict(str(model / "9"), [image("a.png", 0)])
 
 
-def _bitmap() -> bytes:
-    file = io.BytesIO()
-    PIL.Image.new("L", (3, 3)).save(file, "BMP")
-    return file.getvalue()
-
-
 @pytest.mark.parametrize(
-    ("content", "message"),
+    ("content", "reason"),
     [
-        (b"hello", r"IMAGE: '.*photo\.png' is not an image that can be read"),
-        (b"", r"IMAGE: '.*photo\.png' is not an image that can be read"),
-        (b"\x89PNG\r\n\x1a\n broken", r"IMAGE: '.*photo\.png' is not an image that can be read"),
-        (_bitmap(), r"IMAGE: '.*photo\.png' is a BMP; JPEG and PNG can be read"),
+        (b"hello", "not_an_image: 5 bytes that begin with b'hello'"),
+        (b"", "empty: 0 bytes"),
+        (encoded(GREY, "BMP")[:-9], "truncated: image file is truncated (7 bytes not processed)"),
+        (encoded(GREY.convert("F"), "TIFF"), "unsupported: TIFF with pixels of mode F"),
     ],
-    ids=["text", "empty", "broken", "bitmap"],
+    ids=["text", "empty", "truncated", "float"],
 )
-def test_files_that_are_no_images(model, tmp_path, content, message):
+def test_files_that_are_no_images(model, tmp_path, content, reason):
     path = tmp_path / "photo.png"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError) as error:
         predict.predict(str(model), [str(path)])
+    assert str(error.value) == f"IMAGE: {str(path)!r} is not an image that can be read ({reason})"
 
 
 def test_a_folder_is_no_image(model, tmp_path):

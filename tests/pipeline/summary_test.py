@@ -2,18 +2,24 @@
 
 import dataclasses
 import io
+import pathlib
 import shlex
 
 import numpy as np
 import pytest
 import rich.console
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 
+import pipeline
+from components import storage
+from components.example_gen import report
 from components.prior_estimator import label_prior
 from components.prior_estimator.assumption import Assumption
-from pipeline import local_runner, summary
+from pipeline import config, local_runner, summary
 from pipeline.local_runner import State
 from trainer.metrics import Metrics
 
+DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 PRIOR = label_prior.LabelPrior(
     ("a", "[b]", "\u05e9"),
     np.array([6, 3, 1]),
@@ -81,6 +87,45 @@ def test_what_is_excluded(found):
     excluded = {"train": (76_419, 1_061), "eval": (9, 0)}
     text = shown(dataclasses.replace(found, excluded=excluded))
     assert "excluded, as they resemble a target's: train 1,061 of 76,419, eval 0 of 9" in " ".join(text.split())
+
+
+@pytest.fixture
+def reported(tmp_path):
+    def reported(side: str, **found) -> local_runner.NodeResult:
+        """What the ExampleGen of a side leaves."""
+        artifacts = {key: mlmd.Artifact(uri=str(tmp_path / side / key)) for key in ("index", "rejected")}
+        nothing = {"examples": {}, "rejected": {}, "same_image": {}, "same_id": {}}
+        storage.write_text(str(tmp_path / side / "index" / report.SUMMARY_FILE), report.dumps(nothing | found))
+        return local_runner.NodeResult(
+            f"{side}-examples", State.DONE, 1.0, {key: [artifact] for key, artifact in artifacts.items()}
+        )
+
+    return reported
+
+
+def test_what_stands_in_several_splits_and_what_was_set_aside(reported, tmp_path):
+    results = [
+        reported(
+            "source",
+            rejected={"train": {"truncated": 1_207, "empty": 2}, "eval": {"not_an_image": 3}},
+            same_image={"train, eval": 3, "train, test": 0},
+        ),
+        reported("digits", rejected={"train": {}, "eval": {}}, same_id={"train, test": 1}),
+    ]
+    found = summary.collect(config.load(DEMO, []), results)
+    assert found.notes == [
+        "source, train, eval: 3 images are in both splits, byte for byte",
+        f"source: 1,212 images set aside (truncated 1,207, not_an_image 3, empty 2): {tmp_path}/source/rejected",
+        "digits, train, test: 1 ids are in both splits",
+    ]
+    text = io.StringIO()
+    summary.show(rich.console.Console(file=text, width=80, force_terminal=True, color_system="standard"), found, [])
+    assert text.getvalue().splitlines()[:3] == [f"\x1b[33m{note}\x1b[0m" for note in found.notes]
+
+
+def test_of_data_with_nothing_to_note(reported):
+    found = summary.collect(config.load(DEMO, []), [reported("source", rejected={"train": {}, "eval": {}})])
+    assert found.notes == []
 
 
 def test_nothing_has_changed(found):

@@ -51,3 +51,8 @@ def test_the_summary():
         "train, eval: 2 images are in both splits, byte for byte",
         "train, eval: 1 ids are in both splits",
     ]
+
+
+def test_what_is_rejected_of_all_splits():
+    found = {"rejected": {"train": {"empty": 3, "truncated": 2}, "eval": {"truncated": 2}, "test": {}}}
+    assert list(report.rejected(found).items()) == [("truncated", 4), ("empty", 3)]
