@@ -5,6 +5,7 @@ the code that it runs: the module it starts from, and every module of this proje
 """
 
 import ast
+import functools
 import hashlib
 import importlib.util
 import pathlib
@@ -28,24 +29,32 @@ def code_version(module: str) -> str:
     if _path(module) is None:
         raise ValueError(f"module: {module!r} is not a module of {', '.join(_PACKAGES)}")
     digest = hashlib.sha256()
-    for name, tree in sorted(_reachable(module).items()):
-        digest.update(f"{name}\n{ast.dump(tree)}\n".encode())
+    for name, syntax in sorted(_reachable(module).items()):
+        digest.update(f"{name}\n{syntax}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _reachable(module: str) -> dict[str, ast.Module]:
-    trees: dict[str, ast.Module] = {}
+def _reachable(module: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     waiting = [module]
     while waiting:
         name = waiting.pop()
-        if name in trees:
+        if name in found:
             continue
         path = _path(name)
         if path is not None:
-            trees[name] = _without_docstrings(ast.parse(path.read_text(encoding="utf-8")))
             package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            waiting.extend(_imports(trees[name], package))
-    return trees
+            found[name], imports = _parsed(path.read_text(encoding="utf-8"), package)
+            waiting.extend(imports)
+    return found
+
+
+# The nodes of a pipeline run the same few modules, whose parsing would take a quarter of a second a node.
+@functools.cache
+def _parsed(text: str, package: str) -> tuple[str, tuple[str, ...]]:
+    """Returns the syntax of a module in `package`, and what it imports."""
+    tree = _without_docstrings(ast.parse(text))
+    return ast.dump(tree), tuple(dict.fromkeys(_imports(tree, package)))
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -12,7 +12,7 @@ import yaml
 from pipeline.data_config import Data
 from trainer.models import Backbone, Image
 from trainer.recipes import Checkpoint, Compute, Recipe
-from trainer.strict import Strict
+from trainer.strict import Strict, did_you_mean
 
 Arm = Literal[
     "entire_source",
@@ -207,6 +207,8 @@ class Config(Strict):
 def load(path: str, overrides: Sequence[str] = ()) -> Config:
     """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
 
+    Over a whole target, null leaves it out; everywhere else it is a value.
+
     Raises:
       FileNotFoundError: there is no such file.
       ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
@@ -238,9 +240,15 @@ def _override(content: dict[str, Any], override: str) -> None:
         if not isinstance(content, dict):
             raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
     try:
-        content[last] = yaml.load(text, _Loader)
+        value = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
+    if path == ["targets"] and value is None:
+        if last not in content:
+            raise ValueError(f"--set: {override!r}: no target is named {last!r}{did_you_mean(last, content, repr)}")
+        del content[last]
+    else:
+        content[last] = value
 
 
 def _line(entry: dict[str, Any]) -> str:

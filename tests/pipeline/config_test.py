@@ -56,6 +56,13 @@ def test_overrides_come_last_and_may_add_keys():
     assert loaded.beam == ["--direct_num_workers=2"]
 
 
+def test_a_target_is_left_out_by_null(write):
+    digits = yaml.safe_load(DEMO.read_text(encoding="utf-8"))["targets"]["digits"]
+    path = write(targets={"digits": digits, "numbers": digits, "figures": digits})
+    assert list(config.load(path, ["targets.numbers=null"]).targets) == ["digits", "figures"]
+    assert list(config.load(path, ["targets.numbers=null", "targets.digits=null"]).targets) == ["figures"]
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
@@ -99,7 +106,11 @@ def test_overrides_come_last_and_may_add_keys():
         (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of its arms, entire_source"),
         (["targets.digits.arms=[entire_source, entire_source]"], r"names one twice"),
         (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
-        (["targets.Digits=null"], r"targets.*'Digits' is no name for a target|targets\.Digits"),
+        (
+            ["targets.Digits=null"],
+            r"--set: 'targets\.Digits=null': no target is named 'Digits' \(did you mean 'digits'\?\)",
+        ),
+        (["targets.digits=null"], r"targets.*at least 1"),
         (["source.splits={train: train}"], r"source\.splits.*lacks eval"),
         (["name=My Run"], r"name: 'My Run': string should match"),
         (["compute.distribution=tpus"], r"compute\.distribution: 'tpus': input should be 'auto'"),
@@ -134,6 +145,12 @@ def test_anomalies_stop_a_run_unless_said_otherwise():
 def test_a_missing_key(write):
     with pytest.raises(ValueError, match=r"resample: field required"):
         config.load(write(resample=None))
+
+
+def test_a_name_that_no_target_may_have(write):
+    digits = yaml.safe_load(DEMO.read_text(encoding="utf-8"))["targets"]["digits"]
+    with pytest.raises(ValueError, match=r"targets: .*'Digits' is no name for a target: use a-z, 0-9 and -"):
+        config.load(write(targets={"Digits": digits}))
 
 
 def test_no_target(write):

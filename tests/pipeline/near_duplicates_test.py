@@ -1,13 +1,8 @@
 """Images of the target that are planted in the source: what the whole pipeline makes of them."""
 
-import io
 import json
 import pathlib
 
-import numpy as np
-import PIL.Image
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 import tensorflow_datasets as tfds
 
@@ -16,9 +11,9 @@ from components.example_gen import index
 from components.importance_resampler import plan
 from components.near_duplicates import exclusions
 from components.prior_estimator import label_prior
-from pipeline import config, local_runner, summary
+from pipeline import config
 from pipeline import pipeline as pipeline_module
-from pipeline.local_runner import NodeResult, State
+from pipeline.local_runner import State
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 # 20 scenes of each split of the target, of which the first ten of each are planted in the source's train split, and the
@@ -27,28 +22,16 @@ SPLITS = ("train", "eval", "test")
 PLANTED = {f"planted-{split}-{i}": f"{split}-{i}" for split in SPLITS for i in range(10)}
 
 
-def scene(seed: int) -> PIL.Image.Image:
-    """Returns a picture of soft coloured spots, as no other seed gives it."""
-    spots = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), np.uint8)
-    return PIL.Image.fromarray(spots).resize((96, 72), PIL.Image.Resampling.BICUBIC)
+def target_seed(split: str, i: int) -> int:
+    return 1000 * (1 + SPLITS.index(split)) + i
 
 
-def encoded(image: PIL.Image.Image, image_format: str = "PNG", **options) -> io.BytesIO:
-    file = io.BytesIO()
-    image.save(file, image_format, **options)
-    return io.BytesIO(file.getvalue())
-
-
-def target_scene(split: str, i: int) -> PIL.Image.Image:
-    return scene(1000 * (1 + SPLITS.index(split)) + i)
-
-
-def source_rows() -> dict[str, list[dict]]:
+def source_rows(scene, encoded) -> dict[str, list[dict]]:
     """160 scenes of two labels and 30 planted ones, most of which have the first label; and 40 of eval and one."""
     train = [{"image": encoded(scene(i)), "label": i % 2, "id": f"own-{i}"} for i in range(160)]
     for number, (name, target_id) in enumerate(PLANTED.items()):
         split, _, i = target_id.partition("-")
-        image = target_scene(split, int(i))
+        image = scene(target_seed(split, int(i)))
         if split == "train":
             image = encoded(image, "JPEG", quality=40 + 5 * int(i))
         elif split == "eval":
@@ -57,13 +40,15 @@ def source_rows() -> dict[str, list[dict]]:
             image = encoded(image.resize((180, 135)), "JPEG", quality=80)
         train.append({"image": image, "label": int(number >= 20), "id": name})
     eval_rows = [{"image": encoded(scene(500 + i)), "label": i % 2, "id": f"eval-{i}"} for i in range(40)]
-    eval_rows.append({"image": encoded(target_scene("eval", 19), "JPEG"), "label": 0, "id": "planted"})
+    eval_rows.append({"image": encoded(scene(target_seed("eval", 19)), "JPEG"), "label": 0, "id": "planted"})
     return {"train": train, "eval": eval_rows}
 
 
-def target_rows() -> dict[str, list[dict]]:
+def target_rows(scene, encoded) -> dict[str, list[dict]]:
     return {
-        split: [{"image": encoded(target_scene(split, i)), "label": i % 2, "id": f"{split}-{i}"} for i in range(20)]
+        split: [
+            {"image": encoded(scene(target_seed(split, i))), "label": i % 2, "id": f"{split}-{i}"} for i in range(20)
+        ]
         for split in SPLITS
     }
 
@@ -91,9 +76,9 @@ class _Scenes(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 @pytest.fixture(scope="module")
-def overrides(tmp_path_factory) -> list[str]:
+def overrides(tmp_path_factory, scene, encoded) -> list[str]:
     folder = str(tmp_path_factory.mktemp("tfds"))
-    rows = {"planted_source": source_rows(), "scenes": target_rows()}
+    rows = {"planted_source": source_rows(scene, encoded), "scenes": target_rows(scene, encoded)}
     data = {}
     for name, of_splits in rows.items():
         _Scenes(name, of_splits, folder).download_and_prepare()
@@ -111,23 +96,10 @@ def overrides(tmp_path_factory) -> list[str]:
     ]
 
 
-def run(workspace: pathlib.Path, overrides: list[str]) -> dict[str, NodeResult]:
-    settings = config.load(DEMO, overrides)
-    nodes = pipeline_module.create_pipeline(settings, str(workspace))
-    results = local_runner.run(nodes)
-    assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
-    assert set(summary.collect(settings, results).excluded) == {"train", "eval"}
-    return {result.node: result for result in results}
-
-
-def read(result: NodeResult, output: str, pattern: str) -> pa.Table:
-    uri = pathlib.Path(result.outputs[output][0].uri)
-    return pa.concat_tables(pq.read_table(path) for path in sorted(uri.glob(pattern)))
-
-
 @pytest.mark.slow
-def test_planted_images_go_and_nothing_counts_them(tmp_path, overrides):
-    results = run(tmp_path, overrides)
+def test_planted_images_go_and_nothing_counts_them(run, read, overrides, tmp_path):
+    results, summary = run(DEMO, overrides, tmp_path)
+    assert summary.excluded == {"train": (190, 30), "eval": (41, 1)}
 
     found = read(results["source-exclusions"], "exclusions", f"Split-train/{exclusions.FILE_PATTERN}")
     assert dict(zip(found["source_id"].to_pylist(), found["target_id"].to_pylist(), strict=True)) == PLANTED
@@ -158,7 +130,7 @@ def test_planted_images_go_and_nothing_counts_them(tmp_path, overrides):
     assert (header["examples"], header["excluded_examples"]) == (320, 30)
 
     # Trainings on all of the source follow the plan, and a rerun reuses everything.
-    assert {result.state for result in run(tmp_path, overrides).values()} <= {State.REUSED, State.RESOLVED}
+    assert {result.state for result in run(DEMO, overrides, tmp_path)[0].values()} <= {State.REUSED, State.RESOLVED}
 
     # So does one with another target, whose images resemble none of the source: they have been excluded already.
     data = next(override for override in overrides if override.startswith("targets.digits.data="))
@@ -203,13 +175,13 @@ def test_switched_off(tmp_path, overrides):
 
 
 @pytest.mark.slow
-def test_the_second_stage(tmp_path, overrides):
+def test_the_second_stage(run, read, overrides, tmp_path):
     only = [
         "targets.digits.arms=[same_distribution]",
         "near_duplicates.embeddings=0.9999",
         "near_duplicates.distance=0",
     ]
-    results = run(tmp_path, [*overrides, *only])
+    results, _ = run(DEMO, [*overrides, *only], tmp_path)
     pattern = f"Split-train/{exclusions.FILE_PATTERN}"
     first = read(results["source-exclusions"], "exclusions", pattern)
     both = read(results["source-embedding-exclusions"], "exclusions", pattern)
