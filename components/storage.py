@@ -42,9 +42,9 @@ def write_text(path: str, text: str) -> None:
 
 
 def read_text(path: str) -> str:
-    """Reads the UTF-8 text at `path`."""
+    """Reads the UTF-8 text at `path`, without the byte order mark that some programs put before it."""
     with tf.io.gfile.GFile(path, "r") as file:
-        return file.read()
+        return file.read().removeprefix("\ufeff")
 
 
 def splits(uri: str) -> list[str]:

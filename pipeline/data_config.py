@@ -17,6 +17,9 @@ def _name_or_share(value: Any) -> str | float:
     return value
 
 
+_Splits = dict[Split, Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
+
+
 class Hierarchy(Strict):
     """What lies above the labels; a mere string is its `file`.
 
@@ -75,7 +78,7 @@ class _SplitData(_Data):
         (train[:90%]); or shares of all images (0.8), by that hash.
     """
 
-    splits: dict[Split, Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
+    splits: _Splits
 
     @pydantic.model_validator(mode="after")
     def _rules(self) -> "_SplitData":
@@ -97,7 +100,8 @@ class TfdsData(_Data):
 
     Attributes:
       dataset: a TFDS name, such as cifar10 or oxford_iiit_pet:4.*.*, or printed_glyphs or handwritten_digits.
-      splits: our train, eval and test, as TFDS split expressions; train and eval are needed.
+      splits: our train, eval and test, as TFDS split expressions (which slice by position), or as shares of all that it
+        has, by the hash of the images; train and eval are needed.
       data_dir: where it is prepared; null is TFDS's default.
       image_key, label_key, id_key: features, a/b for the b of each a; without an id_key a hash of the image identifies
         it.
@@ -105,12 +109,18 @@ class TfdsData(_Data):
     """
 
     dataset: str
-    splits: dict[Split, str]
+    splits: _Splits
     data_dir: str | None = None
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None
     min_confidence: pydantic.PositiveFloat | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _shares(self) -> "TfdsData":
+        if not all(isinstance(value, str) for value in self.splits.values()):
+            splits.rules(self.splits)
+        return self
 
 
 class FolderData(_SplitData):

@@ -62,7 +62,8 @@ def taken(
     if image.encoded is not example.image:
         content_hash = index.content_hash(image.encoded)
     facts = Facts(image.format, image.height, image.width, content_hash)
-    return dataclasses.replace(example, image=image.encoded, source_id=source_id), facts
+    labels = tuple(dict.fromkeys(example.labels))  # each once: an image may have several objects of a kind
+    return dataclasses.replace(example, image=image.encoded, labels=labels, source_id=source_id), facts
 
 
 def keyed(

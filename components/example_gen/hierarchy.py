@@ -82,22 +82,25 @@ def parse(text: str, titles: str | None = None) -> Hierarchy:
 
 
 def _table(text: str) -> dict[str, list[str]]:
-    rows = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    rows = csv.DictReader(io.StringIO(text, newline=""))
     if not {"name", "parent"} <= set(rows.fieldnames or ()):
         raise ValueError(
             f"hierarchy: begins with {text[:40]!r}; allowed are CSV with the columns name and parent, Open Images' "
             "hierarchy JSON, WordNet's data.noun and ImageNet's wordnet.is_a.txt"
         )
     # A row without a parent says that the name is on top.
-    return _grouped((row["name"], row["parent"]) for row in rows if row["parent"])
+    pairs = ((row["name"].strip(), (row["parent"] or "").strip()) for row in rows)
+    return _grouped((name, parent) for name, parent in pairs if parent)
 
 
 def _open_images(text: str) -> dict[str, list[str]]:
     try:
         root = json.loads(text)
+        return _grouped(_kinds(root))
     except json.JSONDecodeError as error:
         raise ValueError(f"hierarchy: begins as JSON and is none: {error}") from error
-    return _grouped(_kinds(root))
+    except RecursionError as error:
+        raise ValueError("hierarchy: its nodes are nested too deep to be read") from error
 
 
 def _kinds(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -106,10 +109,10 @@ def _kinds(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"hierarchy: {str(node)[:60]!r} has no LabelName; each node of Open Images' JSON is an object with "
             "LabelName, and Subcategory and Part where it has any"
         )
-    for child in node.get("Subcategory", ()):
+    for child in node.get("Subcategory") or ():
         yield from _kinds(child)
         yield child["LabelName"], node["LabelName"]
-    for part in node.get("Part", ()):  # parts have kinds of their own
+    for part in node.get("Part") or ():  # parts have kinds of their own
         yield from _kinds(part)
 
 

@@ -30,8 +30,10 @@ def read(files: HierarchyFile) -> hierarchy.Hierarchy:
     """
     try:
         return hierarchy.parse(storage.read_text(files.file), files.titles and storage.read_text(files.titles))
-    except tf.errors.NotFoundError as error:
+    except tf.errors.OpError as error:
         raise ValueError(f"hierarchy: {error.message.splitlines()[0]}; name a file that is there") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"hierarchy: {files.file!r} or its titles are not UTF-8: {error}") from error
     except ValueError as error:
         raise ValueError(f"hierarchy of {files.file}{str(error).removeprefix('hierarchy')}") from error
 

@@ -53,7 +53,7 @@ def split(tables: Iterable[pa.Table], num_labels: int) -> Split:
 def counts_csv(splits: Mapping[str, Split], names: tuple[str, ...]) -> str:
     """Returns the content of COUNTS_FILE."""
     text = io.StringIO()
-    rows = csv.writer(text, lineterminator="\n")
+    rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # a name may hold a carriage return
     rows.writerow(["index", "name", *splits])
     for label, name in enumerate(names):
         rows.writerow([label, name, *(int(found.label_counts[label]) for found in splits.values())])

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 
 PLACE = "{split}"  # in a path: where the name of the data's own split stands
-_SLICE = re.compile(r"(?P<name>.*)\[(?P<begin>\d*)%?:(?P<end>\d*)%?\]")
+_SLICE = re.compile(r"(?P<name>[^\[]*)\[((?P<begin>\d+(\.\d+)?)%)?:((?P<end>\d+(\.\d+)?)%)?\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,10 +83,10 @@ def own_in(key: str, pattern: str, splits: Mapping[str, str | float]) -> list[st
 
 
 def _named(split: str, expression: str) -> Rule:
-    sliced = _SLICE.fullmatch(expression)
-    if sliced is None:
+    if "[" not in expression:
         return Rule(expression)
-    begin, end = int(sliced["begin"] or 0), int(sliced["end"] or 100)
+    sliced = _SLICE.fullmatch(expression)
+    begin, end = (float(sliced["begin"] or 0), float(sliced["end"] or 100)) if sliced else (0, 0)
     if not begin < end <= 100:
         raise ValueError(f"splits.{split}: {expression!r} is no slice; write NAME[a%:b%] with a < b, at most 100")
     return Rule(sliced["name"], begin / 100, end / 100)

@@ -36,7 +36,7 @@ class Vocabulary:
         if not self.names:
             raise ValueError("names: a vocabulary needs at least one label")
         if len(set(self.names)) != len(self.names):
-            repeated = sorted({name for name in self.names if self.names.count(name) > 1})
+            repeated = sorted(name for name, count in collections.Counter(self.names).items() if count > 1)
             raise ValueError(f"names: {repeated[:5]} occur more than once; label names must be unique")
         if len(self.parents) != len(self.names):
             raise ValueError(f"parents: {len(self.parents)} entries for {len(self.names)} labels")

@@ -69,8 +69,8 @@ def test_the_kinds_are_those_of_the_readers():
         (f"{{folder: a, splits: {SHARES}, label_key: x}}", r"source: unknown key 'label_key'; allowed are .*folder"),
         ("{folder: a, splits: {train: 0.9}}", r"source\.splits: lacks eval; train and eval are needed"),
         (
-            "{dataset: a, splits: {train: 0.9, eval: 0.1}}",
-            r"source\.splits\.train: 0\.9: input should be a valid string",
+            "{dataset: a, splits: {train: 0.9, eval: 0.2}}",
+            r"source: splits: .* are shares with a sum of 1\.1; each has to be above 0",
         ),
         ("{folder: a, splits: {train: 0.9, eval: 0.2}}", r"source: splits: .*sum of 1\.1"),
         ("{folder: a, splits: {train: 0.5, eval: x}}", r"source: splits: .*mixes shares with names"),

@@ -126,9 +126,20 @@ def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | Non
 
     What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it.
     """
-    free = [listing.is_remote(path) or posixpath.isabs(path) for path in paths]
-    leaving = iter(listing.leaving(base, (path for path, is_free in zip(paths, free, strict=True) if not is_free)))
-    refused = [f"outside_root: it leads out of {base}" if not is_free and next(leaving) else None for is_free in free]
+    broken = ["\0" in path for path in paths]
+    bound = [
+        not (is_broken or listing.is_remote(path) or posixpath.isabs(path))
+        for path, is_broken in zip(paths, broken, strict=True)
+    ]
+    leaving = iter(listing.leaving(base, itertools.compress(paths, bound)))
+    refused = [
+        "unreadable: its path has a zero byte"
+        if is_broken
+        else f"outside_root: it leads out of {base}"
+        if is_bound and next(leaving)
+        else None
+        for is_broken, is_bound in zip(broken, bound, strict=True)
+    ]
     return [listing.join(base, path) for path in paths], refused
 
 

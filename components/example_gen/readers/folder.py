@@ -1,9 +1,9 @@
 """A folder of images, with a folder a class; folders in folders are a hierarchy."""
 
-import collections
 import dataclasses
 import logging
 import posixpath
+from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
@@ -12,6 +12,9 @@ from components.example_gen.readers import files, listing
 
 # A folder of such a name is hardly a class.
 _LIKE_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "eval", "dev", "test", "testing"})
+# What people put beside images; else the suffix does not matter.
+_NOTES = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".html", ".pdf", ".zip", ".log"})
+_SHOWN = 3  # files in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +22,8 @@ class FolderDataset(files.FileReader):
     """A folder of images.
 
     A label is the path of the folder that holds the image, as in 'bird/owl'; its parents are the folders above it
-    ('bird'). The id of an image is its path. Hidden files, and those outside any class folder, are not looked at.
+    ('bird'). The id of an image is its path. Hidden files, and those outside any class folder, are not looked at; links
+    are not followed out of the folder, nor to other folders.
 
     Attributes:
       folder: path or URI.
@@ -31,7 +35,8 @@ class FolderDataset(files.FileReader):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        return listing.fingerprint(listing.below(self.folder))
+        files = self._files(listing.below(self.folder))
+        return listing.fingerprint(file for file, _, label in files if label or file.is_folder)
 
     def has_several_labels(self) -> bool:
         """See `Reader.has_several_labels`."""
@@ -41,54 +46,82 @@ class FolderDataset(files.FileReader):
         """See `FileReader.listed`.
 
         Raises:
-          ValueError: there is no such folder or split, or no class folder.
+          ValueError: there is no such folder or split, no class folder, or one whose images cannot be listed.
         """
-        own = {rule.own for rule in splits.rules(self.splits).values()} - {None}
-        found = []
-        tops = collections.Counter()
-        outside = 0
-        for file in listing.below(self.folder):
-            top, _, rest = file.path.partition("/")
-            if own and top not in own:
-                tops[top] += bool(rest)
-                continue
-            label = posixpath.dirname(rest if own else file.path)
-            if label:
-                tops[top] += 1
-                found.append((file, top if own else None, label))
-            else:
-                outside += 1
-        self._check(own, +tops, bool(found))
-        if outside:
-            logging.warning("folder: %d files of %r are in no class folder, and not looked at", outside, self.folder)
-        names = sorted({label for _, _, label in found})
+        below = listing.below(self.folder)
+        found = list(self._files(below))
+        self._check(below, found)
+        names = _labels(found)
         index = {name: i for i, name in enumerate(names)}
+        strays = [file for file, _, label in found if label not in index and file.refused is None]
+        if strays:
+            logging.warning(
+                "folder: %d files of %r are in no class folder, and not looked at: %s",
+                len(strays),
+                self.folder,
+                ", ".join(file.path for file in strays[:_SHOWN]) + ", …" * (len(strays) > _SHOWN),
+            )
+        kept = [row for row in found if row[2] in index or row[0].refused is not None]
         columns = {
-            "source_id": [file.path for file, _, _ in found],
-            "uri": [listing.join(self.folder, file.path) for file, _, _ in found],
-            "labels": [[index[label]] for _, _, label in found],
-            "split": [split for _, split, _ in found],
-            "bytes": [file.size for file, _, _ in found],
-            "refused": [file.refused for file, _, _ in found],
+            "source_id": [file.path for file, _, _ in kept],
+            "uri": [listing.join(self.folder, file.path) for file, _, _ in kept],
+            "labels": [[index[label]] if label in index else [] for _, _, label in kept],
+            "split": [split for _, split, _ in kept],
+            "bytes": [file.size for file, _, _ in kept],
+            "refused": [file.refused for file, _, _ in kept],
         }
         labels = vocabulary.make(names, {name: _above(name) for name in names})
         return pa.table(columns, schema=files.SCHEMA), labels
 
-    def _check(self, own: set[str], tops: collections.Counter, any_found: bool) -> None:
+    def _files(self, below: Iterable[listing.File]) -> Iterator[tuple[listing.File, str | None, str]]:
+        """Yields (file, own split, the folders that it is in), of the splits that are asked for."""
+        own = self._own()
+        for file in below:
+            top, _, rest = file.path.partition("/")
+            if not own or top in own:
+                yield file, top if own else None, posixpath.dirname(rest if own else file.path)
+
+    def _own(self) -> set[str]:
+        return {rule.own for rule in splits.rules(self.splits).values()} - {None}
+
+    def _check(self, below: list[listing.File], found: list[tuple[listing.File, str | None, str]]) -> None:
+        own = self._own()
+        for file, _, label in found:
+            # Further down, a link is set aside like any file that leads out; of a folder that should be a class, or
+            # that cannot be read, nobody would miss the images.
+            if file.is_folder and (not label or file.refused.startswith("unreadable")):
+                _, _, why = file.refused.partition(": ")
+                raise ValueError(
+                    f"folder: {file.path!r} in {self.folder!r} is a folder whose images cannot be taken: {why}; put "
+                    "the images there, make it readable, or take it away"
+                )
+        tops = {file.path.partition("/")[0] for file in below if file.path.count("/") > bool(own)}
         for ours, expression in self.splits.items() if own else ():
             name = splits.rules({ours: expression})[ours].own
-            if name not in tops:
+            if not any(split == name and label for _, split, label in found):
                 raise ValueError(
                     f"splits.{ours}: {self.folder!r} has no folder {name!r} with class folders in it; its folders are "
                     f"{', '.join(sorted(tops)) or 'none'}"
                 )
-        if not any_found:
+        if not any(label for _, _, label in found):
             raise ValueError(f"folder: {self.folder!r} has no class folders; images have to be in a folder a class")
-        if not own and len(tops) > 1 and tops.keys() <= _LIKE_SPLITS:
+        if not own and len(tops) > 1 and tops <= _LIKE_SPLITS:
             raise ValueError(
                 f"splits: {dict(self.splits)} are shares, but the folders of {self.folder!r} are its splits: "
                 f"{', '.join(sorted(tops))}; name them instead"
             )
+
+
+def _labels(found: Iterable[tuple[listing.File, str | None, str]]) -> list[str]:
+    """Returns the folders that are labels, sorted.
+
+    A folder with further ones in it is a label of its own only if it holds more than notes of whoever made the data.
+    """
+    files_of = [(file, label) for file, _, label in found if label and not file.is_folder]
+    folders = {label for _, label in files_of}
+    inner = {above for label in folders for above in _above(label)}
+    more = {label for file, label in files_of if posixpath.splitext(file.path)[1].lower() not in _NOTES}
+    return sorted(folders & (more | (folders - inner)))
 
 
 def _above(label: str) -> list[str]:

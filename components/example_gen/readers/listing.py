@@ -24,12 +24,14 @@ class File:
       size: bytes.
       changed: when, in nanoseconds; 0 where the file system does not say.
       refused: why it is not to be read, or None.
+      is_folder: whether it is one, which is always refused: who knows what is in it.
     """
 
     path: str
     size: int
     changed: int
     refused: str | None = None
+    is_folder: bool = False
 
 
 def is_remote(uri: str) -> bool:
@@ -73,7 +75,7 @@ def below(root: str) -> list[File]:
     Raises:
       ValueError: there is no such folder.
     """
-    found = list(_remote(root) if is_remote(root) else _local(root, ""))
+    found = list(_remote(root) if is_remote(root) else _local(root))
     return sorted(found, key=lambda file: file.path)
 
 
@@ -82,7 +84,7 @@ def describe(uris: Sequence[str]) -> list[tuple[int, int]]:
     remote = [uri for uri in uris if is_remote(uri)]
     known: dict[str, tuple[int, int]] = {}
     # A listing of the folder costs far fewer calls than a look at each of its files.
-    for folder in sorted({uri.rpartition("/")[0] for uri in remote}):
+    for folder in sorted({uri.rpartition("/")[0] for uri in remote if _is_known(uri)}):
         known |= {path: (size, changed) for path, size, changed in _matches(f"{_quoted(folder)}/*")}
     return [known.get(uri, (-1, 0)) if is_remote(uri) else _state(uri) for uri in uris]
 
@@ -120,27 +122,33 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _local(root: str, folder: str) -> Iterator[File]:
-    try:
-        entries = list(os.scandir(os.path.join(root, folder)))
-    except OSError as error:
-        if not folder:
-            raise ValueError(f"folder: {root!r} cannot be read ({error.strerror})") from error
-        yield File(folder, 0, 0, f"unreadable: {error.strerror}")
-        return
-    for entry in entries:
-        path = posixpath.join(folder, entry.name)
-        if _is_hidden(entry.name):
+def _local(root: str) -> Iterator[File]:
+    waiting = [""]  # a list, since folders may be nested deeper than calls
+    while waiting:
+        folder = waiting.pop()
+        try:
+            entries = list(os.scandir(os.path.join(root, folder)))
+        except OSError as error:
+            if not folder:
+                raise ValueError(f"folder: {root!r} cannot be read ({error.strerror})") from error
+            yield File(folder, 0, 0, f"unreadable: {error.strerror}", is_folder=True)
             continue
-        if not _is_text(entry.name):
-            yield File(path.encode("utf-8", "backslashreplace").decode(), 0, 0, "unreadable: its name is not UTF-8")
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            yield from _local(root, path)
-        elif entry.is_symlink() and (leaving(root, [path])[0] or os.path.isdir(os.path.join(root, path))):
-            yield File(path, 0, 0, "outside_root: a symbolic link out of the folder, or to a folder")
-        else:
-            yield _file(os.path.join(root, path), path)
+        for entry in entries:
+            path = posixpath.join(folder, entry.name)
+            is_folder = entry.is_dir(follow_symlinks=False)
+            if _is_hidden(entry.name):
+                continue
+            if not _is_text(entry.name):
+                shown = path.encode("utf-8", "backslashreplace").decode()
+                yield File(shown, 0, 0, "unreadable: its name is not UTF-8", is_folder)
+            elif is_folder:
+                waiting.append(path)
+            elif entry.is_symlink() and os.path.isdir(os.path.join(root, path)):
+                yield File(path, 0, 0, "outside_root: a symbolic link to a folder", is_folder=True)
+            elif entry.is_symlink() and leaving(root, [path])[0]:
+                yield File(path, 0, 0, "outside_root: a symbolic link out of the folder")
+            else:
+                yield _file(os.path.join(root, path), path)
 
 
 def _file(whole: str, path: str) -> File:
@@ -165,6 +173,14 @@ def _remote(root: str) -> Iterator[File]:
         raise ValueError(f"folder: there is nothing below {root!r}")
 
 
+def _is_known(uri: str) -> bool:
+    """Returns whether Beam knows the file system of `uri`."""
+    try:
+        return filesystems.FileSystems.get_filesystem(uri) is not None
+    except ValueError:
+        return False
+
+
 def _quoted(path: str) -> str:
     """Returns the pattern that `path` alone matches."""
     return re.sub(r"([*?[])", r"[\1]", path)
@@ -173,7 +189,7 @@ def _quoted(path: str) -> str:
 def _matches(pattern: str) -> Iterator[tuple[str, int, int]]:
     try:
         (match,) = filesystems.FileSystems.match([pattern])
-    except filesystems.BeamIOError as error:
+    except (filesystems.BeamIOError, ValueError) as error:  # the latter: no such file system
         raise ValueError(f"{pattern!r} cannot be listed: {error}") from error
     for metadata in match.metadata_list:
         changed = int((metadata.last_updated_in_seconds or 0) * 1e9)

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import difflib
 import posixpath
 from collections.abc import Iterable
 
@@ -102,15 +101,32 @@ class ManifestDataset(files.FileReader):
             raise ValueError(f"manifest: {self.manifest!r} cannot be read: {error}") from error
         if not len(table):
             raise ValueError(f"manifest: {self.manifest!r} has no rows")
-        return {key: table[key] for key in wanted}
+        return {key: self._plain(key, table[key]) for key in wanted}
 
     def _check_columns(self, there: list[str]) -> None:
         for argument in ("image_key", "label_key", "split_key", "id_key"):
             key = getattr(self, argument)
-            if key is not None and key not in there:
-                raise ValueError(
-                    f"{argument}: {self.manifest!r} has no column {key!r}; its columns are {', '.join(there)}"
-                )
+            if key is not None and there.count(key) != 1:
+                has = "several columns" if key in there else "no column"
+                raise ValueError(f"{argument}: {self.manifest!r} has {has} {key!r}; its columns are {', '.join(there)}")
+
+    def _plain(self, column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Returns a column as text, integers, or lists of either, whatever the file calls them."""
+        plain = _plain_type(values.type)
+        is_list = plain is not None and pa.types.is_list(plain)
+        if plain is None or (is_list and column != self.label_key):
+            argument = next(
+                key for key in ("image_key", "label_key", "split_key", "id_key") if getattr(self, key) == column
+            )
+            lists = ", or lists of them" if argument == "label_key" else ""
+            raise ValueError(
+                f"{argument}: column {column!r} of {self.manifest!r} is of type {values.type}; write text or "
+                f"integers{lists} (pandas makes fractions of integers with gaps: use its Int64)"
+            )
+        try:
+            return values.cast(plain)
+        except pa.ArrowInvalid as error:
+            raise ValueError(f"manifest: column {column!r} of {self.manifest!r} is not UTF-8: {error}") from error
 
     def _uris(self, columns: dict[str, pa.ChunkedArray]) -> tuple[list[str], list[str | None]]:
         return files.resolved(posixpath.dirname(self.manifest), self._texts("image_key", columns))
@@ -128,11 +144,10 @@ class ManifestDataset(files.FileReader):
         found = self._texts("split_key", columns)
         own = [rule.own for rule in splits.rules(self.splits).values()]
         for text in sorted(set(found) - set(own)):
-            # Other splits need not be used, but this is a slip.
-            near = difflib.get_close_matches(text.lower().strip(), filter(None, own), n=1, cutoff=0.75)
-            if near:
+            # Other splits need not be used, as trainval beside train and val, but this is a slip.
+            if text.strip().casefold() in own:
                 rows = [row for row, other in enumerate(found, 1) if other == text]
-                self._refuse("split_key", rows, f"{text!r} is none of {', '.join(own)}; did you mean {near[0]!r}?")
+                self._refuse("split_key", rows, f"{text!r} is none of {', '.join(own)}; write them alike")
         return found
 
     def _texts(self, argument: str, columns: dict[str, pa.ChunkedArray]) -> list[str]:
@@ -143,12 +158,14 @@ class ManifestDataset(files.FileReader):
         return [str(value) for value in values]
 
     def _labels(self, column: pa.ChunkedArray) -> list[list[str]]:
-        if _is_list(column.type):
-            return [[str(label) for label in labels or () if label is not None] for labels in column.to_pylist()]
-        if self.separator is None:
-            return [[text] for text in self._texts("label_key", {self.label_key: column})]
-        texts = (str("" if value is None else value).split(self.separator) for value in column.to_pylist())
-        return [[label.strip() for label in text if label.strip()] for text in texts]
+        values = column.to_pylist()
+        if not pa.types.is_list(column.type):
+            texts = ("" if value is None else str(value) for value in values)
+            if self.separator is None:
+                values = ([text] for text in texts)
+            else:
+                values = ([label.strip() for label in text.split(self.separator)] for text in texts)
+        return [[str(label) for label in labels or () if label not in (None, "")] for labels in values]
 
     def _refuse(self, argument: str, rows: Iterable[int], message: str) -> None:
         rows = list(rows)
@@ -171,4 +188,21 @@ def _csv(content: pa.BufferReader, delimiter: str, wanted: list[str]) -> pa.Tabl
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType | None:
+    """Returns text, integers or a list of either, as which a column of type `kind` is read; None: as neither."""
+    if _is_list(kind):
+        inner = _plain_type(kind.value_type)
+        return None if inner is None or pa.types.is_list(inner) else pa.list_(inner)
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    if pa.types.is_integer(kind):
+        return kind
+    if pa.types.is_null(kind) or any(
+        is_text(kind)
+        for is_text in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    ):
+        return pa.string()
+    return None

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.example_gen import tfds_features, vocabulary
+from components.example_gen import splits, tfds_features, vocabulary
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import reader
 from components.example_gen.readers.reader import Contents, Reader
@@ -28,21 +28,26 @@ _PART_BYTES = 64 << 20
 
 @dataclasses.dataclass(frozen=True)
 class Part(reader.Part):
-    """A run of consecutive examples that one worker reads."""
+    """A run of consecutive examples that one worker reads.
 
-    split: str
+    Attributes:
+      instruction: which they are, to TFDS.
+      rules: our split → what goes into it of these.
+    """
+
     instruction: tfds.typing.SplitArg
+    rules: dict[str, splits.Rule]
 
     @property
     def ours(self) -> tuple[str, ...]:
-        return (self.split,)
+        return tuple(self.rules)
 
     @property
     def weight(self) -> float:
         return 1.0
 
     def splits_of(self, content_hash: str) -> list[str]:
-        return [self.split]
+        return splits.ours(self.rules, None, content_hash)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +56,8 @@ class TfdsDataset(Reader):
 
     Attributes:
       name: a TFDS name such as 'cifar10' or 'oxford_iiit_pet:4.*.*', or an embedded one.
-      splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]'.
+      splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]', which slices by
+        position; or → a share of all that it has, by the hash of the images.
       data_dir: where prepared data are; None is TFDS's own default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
       image_key, label_key: names of the features; 'objects/label' is the label of each of the `objects`.
       id_key: name of the feature that identifies an example; None: a hash of its image does.
@@ -59,7 +65,7 @@ class TfdsDataset(Reader):
     """
 
     name: str
-    splits: dict[str, str]
+    splits: dict[str, str | float]
     data_dir: str | None = None
     image_key: str = "image"
     label_key: str = "label"
@@ -80,24 +86,26 @@ class TfdsDataset(Reader):
     def open(self, work: str) -> Contents:
         """See `Reader.open`. TFDS's own runs are small: nothing is written to `work`."""
         sizes = self.sizes()
-        parts = [part for split in sizes for part in self.parts(split)]
         return Contents(
             self.read_vocabulary(),
             {split: size for split, (_, size) in sizes.items()},
-            parts,
+            self.parts(),
             examples={split: count for split, (count, _) in sizes.items()},
         )
 
     def fingerprint(self) -> str:
         """Returns 16 hex digits that change when the prepared files do.
 
-        The record files go in by name and size, what TFDS says of them and the label names by their content.
+        The record files go in by name, size and time, what TFDS says of them and the label names by their content. An
+        embedded data set is the same whenever it was made.
         """
         folder = str(self._prepared().data_dir)
         digest = hashlib.sha256()
         for name in sorted(tf.io.gfile.listdir(folder)):
             path = os.path.join(folder, name)
-            digest.update(f"{name} {tf.io.gfile.stat(path).length}\n".encode())
+            state = tf.io.gfile.stat(path)
+            changed = 0 if self.name in EMBEDDED else state.mtime_nsec
+            digest.update(f"{name} {state.length} {changed}\n".encode())
             if name.endswith((".json", ".txt")):
                 with tf.io.gfile.GFile(path, "rb") as file:
                     digest.update(file.read())
@@ -132,31 +140,23 @@ class TfdsDataset(Reader):
         Raises:
           ValueError: a split expression does not fit the data set, or selects nothing.
         """
-        info = self._prepared().info
-        whole = {name: max(1, split.num_examples) for name, split in info.splits.items()}
         found = {}
-        for split, expression in self.splits.items():
-            try:
-                examples = info.splits[expression].num_examples
-            except (KeyError, ValueError) as error:
-                raise ValueError(
-                    f"splits.{split}: {expression!r} does not fit {self.name!r}, which has the splits "
-                    f"{', '.join(whole)}"
-                ) from error
-            if examples < 1:  # below 0 where a slice ends before it begins
-                raise ValueError(f"splits.{split}: {expression!r} selects no example of {self.name!r}")
-            bytes_each = sum(split.num_bytes for split in info.splits.values()) / sum(whole.values())
-            found[split] = examples, int(examples * bytes_each)
-        return found
+        for expression, rules in self._rules().items():
+            examples, size = self._size(expression, next(iter(rules)))
+            found |= {split: (round(examples * rule.share), int(size * rule.share)) for split, rule in rules.items()}
+        return {split: found[split] for split in self.splits}
 
-    def parts(self, split: str) -> list[Part]:
-        """Returns `split` as runs of about 64 MB, two of a smaller one so that workers can share even that."""
-        examples, size = self.sizes()[split]
-        count = min(examples, max(2, size // _PART_BYTES))
+    def parts(self) -> list[Part]:
+        """Returns all splits as runs of about 64 MB, two of a smaller one so that workers can share even that."""
         found = self._prepared().info.splits
-        # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS cannot
-        # read.
-        return [Part(split, run) for run in tfds.even_splits(self.splits[split], count) if found[run].num_examples]
+        parts = []
+        for expression, rules in self._rules().items():
+            examples, size = self._size(expression, next(iter(rules)))
+            runs = tfds.even_splits(expression, min(examples, max(2, size // _PART_BYTES)))
+            # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS
+            # cannot read.
+            parts += [Part(run, rules) for run in runs if found[run].num_examples]
+        return parts
 
     def read(self, part: Part) -> Iterator[LabelledImage]:
         """Yields the examples of `part`, images still encoded."""
@@ -190,9 +190,33 @@ class TfdsDataset(Reader):
                 labels = tfds_features.certain(labels, value(row, confidence_key).tolist(), self.min_confidence)
             yield LabelledImage(
                 image=row[self.image_key],
-                labels=tuple(dict.fromkeys(labels)),  # each once: an image may have several objects of a kind
+                labels=tuple(labels),
                 source_id=_text(row[self.id_key]) if self.id_key else None,
             )
+
+    def _rules(self) -> dict[str, dict[str, splits.Rule]]:
+        """Returns TFDS split expression → our splits that are made of it, and how."""
+        if any(isinstance(value, str) for value in self.splits.values()):
+            found: dict[str, dict[str, splits.Rule]] = {}
+            for split, expression in self.splits.items():
+                found.setdefault(expression, {})[split] = splits.Rule(None)
+            return found
+        return {"+".join(self._prepared().info.splits): splits.rules(self.splits)}
+
+    def _size(self, expression: str, split: str) -> tuple[int, int]:
+        """Returns the number of examples that an expression selects for our `split`, and their bytes, estimated."""
+        info = self._prepared().info
+        whole = {name: max(1, own.num_examples) for name, own in info.splits.items()}
+        try:
+            examples = info.splits[expression].num_examples
+        except (KeyError, ValueError) as error:
+            raise ValueError(
+                f"splits.{split}: {expression!r} does not fit {self.name!r}, which has the splits {', '.join(whole)}"
+            ) from error
+        if examples < 1:  # below 0 where a slice ends before it begins
+            raise ValueError(f"splits.{split}: {expression!r} selects no example of {self.name!r}")
+        bytes_each = sum(own.num_bytes for own in info.splits.values()) / sum(whole.values())
+        return examples, int(examples * bytes_each)
 
     def _builder(self) -> tfds.core.DatasetBuilder:
         if self.name in EMBEDDED:
@@ -246,4 +270,4 @@ class TfdsDataset(Reader):
 
 
 def _text(source_id: bytes | np.integer) -> str:
-    return source_id.decode() if isinstance(source_id, bytes) else str(source_id)
+    return source_id.decode("utf-8", "backslashreplace") if isinstance(source_id, bytes) else str(source_id)

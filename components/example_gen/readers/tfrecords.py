@@ -1,10 +1,16 @@
 """Record files of `tf.train.Example`s that somebody else wrote, with a mapping of their features."""
 
+import contextlib
 import dataclasses
+import functools
+import json
+import os
 from collections.abc import Iterator
 
 import tensorflow as tf
+from google.protobuf import message
 
+from components import storage
 from components.example_gen import splits, vocabulary
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import listing, names
@@ -16,9 +22,9 @@ _COMPRESSIONS = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}
 
 @dataclasses.dataclass(frozen=True)
 class Part(FilePart):
-    """A record file, and all label names."""
+    """A record file, and the path of a list of all label names, which may be too long to go with each part."""
 
-    names: tuple[str, ...]
+    names: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,32 +72,43 @@ class RecordsDataset(Reader):
         """See `Reader.open`."""
         rules = splits.rules(self.splits)
         found = self._files()
-        self._check_features(found[0][1])
+        self._check_features([path for _, path, _, _ in found])
         labels = self.read_vocabulary()
+        # By its content, since workers keep what they have read.
+        names_path = os.path.join(work, f"names-{listing.fingerprint(labels.names)}.json")
+        storage.write_text(names_path, json.dumps(labels.names))
         sizes = {
             ours: int(sum(size for own, _, size, _ in found if own == rule.own) * rule.share)
             for ours, rule in rules.items()
         }
-        return Contents(labels, sizes, [Part(path, own, rules, size, labels.names) for own, path, size, _ in found])
+        return Contents(labels, sizes, [Part(path, own, rules, size, names_path) for own, path, size, _ in found])
 
     def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
-        index = {name: label for label, name in enumerate(part.names)}
+        index = _index(part.names)
         for number, record in enumerate(self._records(part.path)):
-            features = tf.train.Example.FromString(record).features.feature
+            where = f"{part.path} record {number}"
+            try:
+                features = _features(record)
+            except message.DecodeError:
+                yield Rejection(where, None, "damaged", f"{where} is no tf.train.Example")
+                continue
             ids = _values(features, self.id_key) if self.id_key else ()
             source_id = _text(ids[0]) if ids else None
-            where = source_id or f"{part.path} record {number}"
             images = _values(features, self.image_key)
             if not images or not isinstance(images[0], bytes):
-                yield Rejection(where, None, "no_image", f"{part.path} record {number} has no bytes {self.image_key!r}")
+                yield Rejection(source_id or where, None, "no_image", f"{where} has no bytes {self.image_key!r}")
             elif self.id_key and not ids:
-                yield Rejection(where, None, "no_id", f"{part.path} record {number} has no {self.id_key!r}")
+                yield Rejection(where, None, "no_id", f"{where} has no {self.id_key!r}")
             else:
                 try:
                     labels = self._labels(features, index)
                 except KeyError as error:
-                    yield Rejection(where, None, "unknown_label", f"{error.args[0]!r} is no name of a label")
+                    detail = f"{error.args[0]!r} is no name of a label"
+                    yield Rejection(source_id or where, None, "unknown_label", detail)
+                    continue
+                if len(labels) > 1 and not self.several_labels:
+                    yield Rejection(source_id or where, None, "several_labels", f"{where}; set several_labels to true")
                     continue
                 yield LabelledImage(images[0], labels, source_id)
 
@@ -118,12 +135,15 @@ class RecordsDataset(Reader):
                 f"tfrecords: {path} is damaged, or its compression is not {self.compression!r}: {error.message}"
             ) from error
 
-    def _check_features(self, path: str) -> None:
-        """Refuses keys that the first record does not have."""
-        record = next(self._records(path), None)
+    def _check_features(self, paths: list[str]) -> None:
+        """Refuses keys that the first record of all does not have."""
+        path, record = next(((path, record) for path in paths for record in self._records(path)), (None, None))
         if record is None:
-            raise ValueError(f"tfrecords: {path} has no record")
-        features = tf.train.Example.FromString(record).features.feature
+            raise ValueError(f"tfrecords: {', '.join(paths[:3])}{', …' * (len(paths) > 3)}: there is no record in them")
+        try:
+            features = _features(record)
+        except message.DecodeError as error:
+            raise ValueError(f"tfrecords: the first record of {path} is no tf.train.Example") from error
         for argument in ("image_key", "label_key", "id_key"):
             key = getattr(self, argument)
             if key is not None and key not in features:
@@ -137,13 +157,24 @@ class RecordsDataset(Reader):
         found: set[bytes] = set()
         for path in paths:
             for record in self._records(path):
-                found.update(_values(tf.train.Example.FromString(record).features.feature, self.label_key))
+                with contextlib.suppress(message.DecodeError):  # such a record will be rejected
+                    found.update(_values(_features(record), self.label_key))
         return tuple(sorted(_text(name) for name in found))
 
     def _labels(self, features, index: dict[str, int]) -> tuple[int, ...]:
-        return tuple(
+        labels = (
             label if isinstance(label, int) else index[_text(label)] for label in _values(features, self.label_key)
         )
+        return tuple(dict.fromkeys(labels))
+
+
+@functools.lru_cache(maxsize=1)
+def _index(path: str) -> dict[str, int]:
+    return {name: label for label, name in enumerate(json.loads(storage.read_text(path)))}
+
+
+def _features(record: bytes):
+    return tf.train.Example.FromString(record).features.feature
 
 
 def _values(features, key: str) -> list:

@@ -74,7 +74,7 @@ class _Row:
 
 def _read(path: str, own: str | None) -> list[_Row]:
     try:
-        lines = storage.read_text(path).splitlines()
+        lines = storage.read_text(path).split("\n")
     except (tf.errors.OpError, UnicodeDecodeError) as error:
         raise ValueError(f"uris: {path!r} cannot be read: {error}") from error
     texts: dict[str, str] = {}

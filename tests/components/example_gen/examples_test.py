@@ -86,6 +86,11 @@ def test_what_is_taken_untouched(picture, source_id):
     assert facts == examples.Facts("png", 4, 6, content_hash)
 
 
+def test_an_image_has_each_label_once(picture):
+    example, _ = taken(picture(1), (2, 0, 2, 2, 0))
+    assert example.labels == (2, 0)
+
+
 def test_the_id_of_a_converted_image_is_of_its_content_as_read(picture):
     image = picture(1, image_format="BMP")
     example, facts = taken(image, source_id=None)

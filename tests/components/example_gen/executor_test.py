@@ -12,6 +12,7 @@ from tfx.components.util import examples_utils
 from components import storage
 from components.example_gen import index, vocabulary
 from components.example_gen.readers.tfds import Part, TfdsDataset
+from components.example_gen.splits import Rule
 from components.near_duplicates import hashes
 
 NAMES = ["cat", "dog, wet", "emu"]
@@ -185,9 +186,9 @@ def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zo
 
 
 def test_files_do_not_depend_on_who_reads_what(generate, generated, zoo, monkeypatch):
-    def seven_parts(dataset, split):
-        runs = tfds.even_splits(dataset.splits[split], min(7, SIZES[split]))
-        return [Part(split, run) for run in reversed(runs)]
+    def seven_parts(dataset):
+        runs = {split: tfds.even_splits(dataset.splits[split], min(7, size)) for split, size in SIZES.items()}
+        return [Part(run, {split: Rule(None)}) for split, of_split in runs.items() for run in reversed(of_split)]
 
     monkeypatch.setattr(TfdsDataset, "parts", seven_parts)
     files = generate(zoo, shards=4).files()

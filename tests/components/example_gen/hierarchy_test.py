@@ -85,7 +85,7 @@ IS_A = "n00001740 n01503061\nn01503061 n02012849\nn00001740 n03126707\nn00000042
     ("text", "titles", "parents", "expected_titles"),
     [
         (CSV, None, {"cat": ["animal", "pet"], "crane, grey": ["bird"], "bird": ["animal"]}, {}),
-        ("\ufeffparent,name,more\nb,a,1\nb,a,2\n", None, {"a": ["b"]}, {}),
+        ("parent,name,more\nb,a,1\nb,a,2\n", None, {"a": ["b"]}, {}),
         (
             OPEN_IMAGES,
             '/m/owl,Owl\n/m/hen,"Hen, wet"\n',

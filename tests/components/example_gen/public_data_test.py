@@ -12,6 +12,7 @@ import tensorflow_datasets as tfds
 
 from components.example_gen import vocabulary
 from components.example_gen.readers.tfds import Part, TfdsDataset
+from components.example_gen.splits import Rule
 
 KEYS = {
     *("image/encoded", "image/format", "image/height", "image/width"),
@@ -44,7 +45,10 @@ def checked(generate):
 @pytest.fixture
 def mocked(mocked_tfds, monkeypatch):
     # Each part would be the same five examples again.
-    monkeypatch.setattr(TfdsDataset, "parts", lambda dataset, split: [Part(split, dataset.splits[split])])
+    def parts(dataset: TfdsDataset) -> list[Part]:
+        return [Part(expression, {split: Rule(None)}) for split, expression in dataset.splits.items()]
+
+    monkeypatch.setattr(TfdsDataset, "parts", parts)
     return mocked_tfds
 
 

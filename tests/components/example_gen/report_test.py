@@ -33,8 +33,8 @@ def test_a_split():
 
 def test_the_counts_of_labels():
     splits = {"train": report.split(TRAIN, 4), "eval": report.split(EVAL, 4)}
-    text = report.counts_csv(splits, ("ant", "bee, tame", "cow", "dog"))
-    assert text == 'index,name,train,eval\n0,ant,1,0\n1,"bee, tame",0,3\n2,cow,3,0\n3,dog,0,0\n'
+    text = report.counts_csv(splits, ("ant", "bee, tame", "cow\r", "dog"))
+    assert text == ('"index","name","train","eval"\n0,"ant",1,0\n1,"bee, tame",0,3\n2,"cow\r",3,0\n3,"dog",0,0\n')
 
 
 def test_the_summary():

@@ -1,9 +1,11 @@
 """Folders: labels, hierarchy, splits, what is not looked at, and what is refused."""
 
 import logging
+import sys
 
 import pytest
 
+from components.example_gen.readers import listing
 from components.example_gen.readers.folder import FolderDataset
 
 SHARES = {"train": 0.5, "eval": 0.5}
@@ -84,8 +86,77 @@ def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory,
     (tmp_path / "bee" / "loop").symlink_to(tmp_path)
     table, _ = FolderDataset(folder, SHARES).listed()
     refused = {row["source_id"]: row["refused"] for row in table.to_pylist()}
-    why = "outside_root: a symbolic link out of the folder, or to a folder"
-    assert refused == {"ant/1": None, "bee/2": None, "bee/in": None, "bee/out": why, "bee/loop": why}
+    assert refused == {
+        "ant/1": None,
+        "bee/2": None,
+        "bee/in": None,
+        "bee/out": "outside_root: a symbolic link out of the folder",
+        "bee/loop": "outside_root: a symbolic link to a folder",
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "splits"),
+    [("owl", SHARES), ("train", {"train": "train", "eval": "val"}), ("val/owl", {"train": "train", "eval": "val"})],
+    ids=["class", "split", "class of a split"],
+)
+def test_a_class_that_is_a_link_is_not_lost_without_a_word(tree, tmp_path_factory, tmp_path, where, splits):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    folder = tree("train/ant/1", "val/ant/2") if splits is not SHARES else tree("ant/1", "bee/2")
+    if where == "train":
+        (tmp_path / "train").rename(tmp_path / "other")
+    (tmp_path / where).symlink_to(elsewhere)
+    with pytest.raises(ValueError, match=f"^folder: '{where}' in .* cannot be taken: a symbolic link to a folder; put"):
+        FolderDataset(folder, splits).listed()
+
+
+def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
+    folder = tree("ant/1", "bird/owl/2", "bird/wren/3")
+    scandir = listing.os.scandir
+
+    def refusing(path):
+        if path.endswith("owl"):
+            raise PermissionError(13, "Permission denied")
+        return scandir(path)
+
+    monkeypatch.setattr(listing.os, "scandir", refusing)
+    with pytest.raises(
+        ValueError, match=r"^folder: 'bird/owl' in .* cannot be taken: Permission denied; put"
+    ):
+        FolderDataset(folder, SHARES).listed()
+
+
+def test_links_below_a_class_make_no_label(tree, tmp_path_factory, tmp_path):
+    folder = tree("ant/1", "bird/owl/2")
+    (tmp_path / "bird" / "wren").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    table, labels = FolderDataset(folder, SHARES).listed()
+    assert labels.names == ("ant", "bird/owl")
+    (row,) = (row for row in table.to_pylist() if row["source_id"] == "bird/wren")
+    assert (row["labels"], row["refused"]) == ([], "outside_root: a symbolic link to a folder")
+
+
+def test_notes_beside_folders_make_no_label(tree, caplog):
+    folder = tree("bird/notes.TXT", "bird/owl/1", "bird/owl/about.txt", "fish/list.csv")
+    with caplog.at_level(logging.WARNING):
+        rows, (names, _) = listed(folder)
+    assert set(rows) == {"bird/owl/1", "bird/owl/about.txt", "fish/list.csv"}  # the last two will be no images
+    assert names == ("bird/owl", "fish")
+    assert f"1 files of {folder!r} are in no class folder, and not looked at: bird/notes.TXT" in caplog.text
+
+
+def test_folders_may_be_nested_deeper_than_calls(tmp_path):
+    deep = tmp_path
+    for _ in range(300):  # the path of a file has 4096 bytes at most
+        deep = deep / "d"
+    deep.mkdir(parents=True)
+    (deep / "1.png").touch()
+    limit = sys.getrecursionlimit()
+    try:
+        sys.setrecursionlimit(220)
+        (file,) = listing.below(str(tmp_path))
+    finally:
+        sys.setrecursionlimit(limit)
+    assert file.path == "d/" * 300 + "1.png"
 
 
 def test_the_folder_itself_may_be_a_link(tree, tmp_path_factory):

@@ -130,7 +130,11 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
             r"^split_key: .* has no column 'part'; its columns are path, label",
         ),
         ("path,label\n1,x\n,y\n2,z\n,y\n", {}, r"^image_key: column 'path' of .*, rows 2, 4: it is empty$"),
-        ("path,label\n1,x\n2,\n", {}, r"^label_key: column 'label' of .*, row 2: it is empty$"),
+        (
+            "path,label,label\n1,x,y\n",
+            {},
+            r"^label_key: '.*m\.csv' has several columns 'label'; its columns are path, ",
+        ),
         (
             "path,label\n" + "".join(f"{i % 9},x\n" for i in range(16)),
             {},
@@ -139,7 +143,7 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
         (
             "path,label,part\n1,x,train\n2,x,Val\n3,x,val\n",
             {"split_key": "part", "splits": OWN},
-            r"^split_key: column 'part' of .*, row 2: 'Val' is none of train, val; did you mean 'val'\?$",
+            r"^split_key: column 'part' of .*, row 2: 'Val' is none of train, val; write them alike$",
         ),
         ("path,label,part\n1,x,train\n2,x,\n", {"split_key": "part", "splits": OWN}, r"row 2: it is empty$"),
         ("path,label\n", {}, r"^manifest: .* has no rows$"),
@@ -147,7 +151,7 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
         ("", {}, r"^manifest: .* cannot be read: "),
     ],
     ids=[
-        *("no path", "no split", "empty path", "empty label", "id twice", "slip in a split", "empty split"),
+        *("no path", "no split", "empty path", "two labels", "id twice", "slip in a split", "empty split"),
         *("no rows", "ragged", "nothing"),
     ],
 )
