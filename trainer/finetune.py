@@ -14,6 +14,7 @@ def run_fn(fn_args) -> None:
     def make_model(settings: run.Settings, num_classes: int) -> keras.Model:
         pretrained = keras.saving.load_model(os.path.join(fn_args.base_model_dir, serving.KERAS_FILE), compile=False)
         backbone = classifier.backbone_of(pretrained)
-        return classifier.build(backbone, num_classes, dropout=settings.recipe.dropout, seed=settings.seed)
+        recipe = settings.recipe
+        return classifier.build(backbone, num_classes, dropout=recipe.dropout, seed=settings.seed, loss=recipe.loss)
 
     run.train_and_export(fn_args, make_model)

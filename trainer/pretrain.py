@@ -13,4 +13,5 @@ def _make_model(settings: run.Settings, num_classes: int):
     if settings.backbone is None:
         raise ValueError("backbone: pre-training needs one")
     backbone = settings.backbone.build(settings.image)
-    return classifier.build(backbone, num_classes, dropout=settings.recipe.dropout, seed=settings.seed)
+    recipe = settings.recipe
+    return classifier.build(backbone, num_classes, dropout=recipe.dropout, seed=settings.seed, loss=recipe.loss)

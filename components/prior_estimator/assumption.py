@@ -23,7 +23,7 @@ class Assumption:
     Attributes:
       target_images: int64 [labels], how many target images have the label as their top prediction.
       ratio: float64 [labels], their distance from the source's mean in units of the source's own spread; NaN without
-        a target image or a source image.
+        a target image or a source image, and everywhere if no source label has two images that differ.
       flagged: bool [labels], whether the ratio is above the threshold, on images enough.
     """
 
@@ -67,7 +67,7 @@ def check(
 
     Raises:
       ValueError: shapes do not fit, a number is not finite, a label is outside the vocabulary, the threshold is not
-        positive, `min_images` is below 1, or no source label has two images that differ.
+        positive, or `min_images` is below 1.
     """
     for argument, array in (("source_embeddings", source_embeddings), ("target_embeddings", target_embeddings)):
         posteriors.check_rows(array, argument)
@@ -92,8 +92,8 @@ def check(
     variance = np.zeros(means.shape[1])
     for _, offsets in _offsets(source_embeddings, source, means):
         variance += np.square(offsets).sum(axis=0)
-    if not variance.any():
-        raise ValueError("source_embeddings: no label has two different images, so there is no spread; predict more")
+    if not variance.any():  # no two images of a label differ: there is nothing to measure by
+        return Assumption(target_images.astype(np.int64), np.full(num_labels, np.nan), np.zeros(num_labels, bool))
     variance = ((1 - _SHRINKAGE) * variance + _SHRINKAGE * variance.mean()) / freedom
 
     def distances(embeddings: np.ndarray, members: scipy.sparse.csc_matrix) -> np.ndarray:

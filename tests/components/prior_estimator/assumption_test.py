@@ -101,14 +101,25 @@ def test_a_thousand_labels_in_chunks(monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("source", "labels"),
+    [(np.ones((3, 2)), [0, 0, 1]), (np.array([[0.0, 1.0], [2.0, 5.0], [4.0, 4.0]]), [0, 1, 2])],
+    ids=["all images are equal", "an image a label"],
+)
+def test_without_any_spread_nothing_is_said(source, labels):
+    target, predicted = np.arange(20.0).reshape(10, 2), np.array([0] * 6 + [1] * 4)
+    found = assumption.check(source, np.array(labels), target, predicted, 3)
+    assert found.target_images.tolist() == [6, 4, 0]
+    assert np.isnan(found.ratio).tolist() == [True] * 3
+    assert found.flagged.tolist() == [False] * 3
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"target_embeddings": np.ones((2, 3))}, "target_embeddings: 3 dimensions, but source_embeddings: 2"),
         ({"target_embeddings": np.array([[1.0, 2.0], [np.inf, 2.0]])}, "target_embeddings: row 1 is not finite"),
         ({"target_embeddings": np.empty((0, 2)), "predicted": np.empty(0, int)}, r"target_embeddings: shape \(0, 2\)"),
         ({"source_embeddings": np.array([[np.nan, 0.0]] * 3)}, "source_embeddings: row 0 is not finite"),
-        ({"source_embeddings": np.ones((3, 2))}, "source_embeddings: no label has two different images"),
-        ({"source_labels": np.array([0, 1, 2])}, "source_embeddings: no label has two different images"),
         ({"source_labels": np.array([0, 0, 3])}, "labels: 3 is outside the vocabulary of 3"),
         ({"predicted": np.array([0, 5])}, "labels: 5 is outside the vocabulary of 3"),
         ({"threshold": 0.0}, "threshold: 0.0"),

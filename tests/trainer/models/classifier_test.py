@@ -30,6 +30,11 @@ class ClassifierTest(tf.test.TestCase):
         self.assertEqual((kernel.shape, bias.shape), ((128, 5), (5,)))
         self.assertAllClose(outputs["logits"], outputs["features"] @ kernel + bias)
 
+    def test_sigmoids_begin_with_odds_of_one_to_the_number_of_labels(self):
+        for loss, bias in (("softmax", 0.0), ("sigmoid", -np.log(5))):
+            head = classifier.build(backbone(), 5, loss=loss).get_layer("head")
+            self.assertAllClose(head.bias, [bias] * 5, rtol=1e-6)
+
     def test_dropout_is_before_the_head_and_in_training_only(self):
         model = classifier.build(backbone(), 5, dropout=0.5, seed=4)
         kernel, bias = model.get_layer("head").get_weights()
