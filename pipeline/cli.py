@@ -68,7 +68,7 @@ def data(
         from pipeline import logs
 
         settings = config_module.load(config, set_ or [])
-        with logs.output_to(os.devnull) as console, _interruption(console):
+        with logs.output_to(os.devnull) as console, _interruption(console, "nothing was changed"):
             with logs.waiting(console, "starting"):
                 from pipeline import dry_run
             dry_run.run(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
@@ -85,6 +85,7 @@ def predict(
     with _errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         warnings.simplefilter("ignore")  # of libraries while they are imported; they say nothing of the images
+        from pipeline.labels import isolated
         from pipeline.predict import predict as predict_files
 
         predictions = predict_files(model, images)
@@ -93,7 +94,8 @@ def predict(
             return
         for prediction in predictions:
             pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-            typer.echo(f"{prediction.file}: " + "  ".join(f"{label} {100 * p:.1f}%" for label, p in pairs))
+            told = "  ".join(f"{isolated(label)} {100 * p:.1f}%" for label, p in pairs)
+            typer.echo(f"{isolated(prediction.file)}: {told}")
 
 
 _Run = Annotated[str, typer.Argument(metavar="RUN", help="A workspace of `run`, or a file of its folder runs/.")]
@@ -171,7 +173,7 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
     """Runs the pipeline as the run `name` and returns the nodes that failed."""
     from pipeline import logs
 
-    with _interruption(console):
+    with _interruption(console, "the same command goes on from there"):
         with logs.waiting(console, "starting"):
             from components.example_gen import readers
             from pipeline import display, local_runner, pipeline, record, summary
@@ -197,8 +199,8 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
 
 
 @contextlib.contextmanager
-def _interruption(console) -> Iterator[None]:
-    """Says that a run can go on, when a signal ends it."""
+def _interruption(console, consequence: str) -> Iterator[None]:
+    """Says what comes of it, when a signal ends a command."""
     from trainer import preemption
 
     try:
@@ -206,7 +208,7 @@ def _interruption(console) -> Iterator[None]:
     except (KeyboardInterrupt, preemption.Preempted) as stop:
         interrupted = isinstance(stop, KeyboardInterrupt)
         reason = "interrupted" if interrupted else str(stop)
-        console.print(f"stopped: {reason}; the same command goes on from there", style="yellow", highlight=False)
+        console.print(f"stopped: {reason}; {consequence}", style="yellow", highlight=False)
         if interrupted:
             raise typer.Exit(128 + signal.SIGINT) from stop
         raise
@@ -224,6 +226,9 @@ class _errors:  # noqa: N801 - reads as a word at its use
     def __exit__(self, kind, error, traceback) -> bool:
         if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return False
+        if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or else Python complains when it flushes at its end
+            raise SystemExit(1)
         from pipeline.errors import one_line
 
         # A configuration's mistakes are told all at once, a line each.

@@ -5,13 +5,13 @@ import os
 import pickle
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 import apache_beam as beam
 import numpy as np
 
 from components import sharding, storage
-from components.example_gen import hierarchy_file, index, readers, report, sample
+from components.example_gen import hierarchy_file, index, readers, rejected, report, sample
 from components.example_gen.check import Check
 from components.example_gen.readers.reader import Contents
 from components.example_gen.vocabulary import Vocabulary
@@ -28,8 +28,9 @@ class Side:
     Attributes:
       labels: its vocabulary.
       sample: what was read.
-      label_counts: images of each label in train, [labels].
+      label_counts: images of each label in train, int64 [labels]; float64 where they are only to be expected.
       is_counted: whether they are of all images, not of the sample alone.
+      rejected: share of all images that will be rejected, by the sample's of each split.
       repeated: what stands in several splits, a line each.
       measured: how many examples a run will write, and what that costs.
     """
@@ -38,6 +39,7 @@ class Side:
     sample: sample.Sample
     label_counts: np.ndarray
     is_counted: bool
+    rejected: float
     repeated: list[str]
     measured: estimate.Side
 
@@ -61,8 +63,13 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
         if not drawn.examples:
             reasons = sorted({row["reason"] for rows in drawn.rejections.values() for row in rows})
             raise ValueError(f"{data.location}: no image of the sample can be taken: {', '.join(reasons)}")
-        examples = _expected(contents, drawn)
+        there = _images(contents, drawn)
+        examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in there.items()}
         measured = _measured(drawn, examples, len(labels), folder)
+    faults = {
+        split: [row for row in rows if row["reason"] != rejected.DUPLICATE_IMAGE]
+        for split, rows in drawn.rejections.items()
+    }
     counted = {split: report.split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
     is_listed = contents.label_counts is not None and "train" not in drawn.whole
     return Side(
@@ -70,24 +77,29 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
         drawn,
         contents.label_counts["train"] if is_listed else counted["train"].label_counts,
         is_listed or "train" in drawn.whole,
+        sum(count * _share(faults, drawn, split) for split, count in there.items()) / sum(there.values()),
         report.warnings(report.summary(counted, {})),
         measured,
     )
 
 
-def _expected(contents: Contents, drawn: sample.Sample) -> dict[str, int]:
-    """Returns how many examples a run will write of each split, by the share of the sample that was taken."""
+def _images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
+    """Returns how many images there are of each split, roughly."""
     sizes = [row["bytes"] for rows in drawn.rows.values() for row in rows]
     found = {}
     for split, read in drawn.read.items():
         if split in drawn.whole:
-            found[split] = len(drawn.rows[split])
-            continue
-        images = (
-            contents.sizes[split] * len(sizes) / sum(sizes) if contents.examples is None else contents.examples[split]
-        )
-        found[split] = round(images * (len(drawn.rows[split]) / read if read else 1.0))
+            found[split] = read
+        elif contents.examples is None:
+            found[split] = contents.sizes[split] * len(sizes) / sum(sizes)
+        else:
+            found[split] = contents.examples[split]
     return found
+
+
+def _share(rows: Mapping[str, Sequence], drawn: sample.Sample, split: str) -> float:
+    """Returns how many of the images of `split` that were read are in `rows`."""
+    return len(rows[split]) / drawn.read[split] if drawn.read[split] else 0.0
 
 
 def _measured(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.Side:

@@ -54,7 +54,8 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
         )
     source, *targets = (side.measured for side in found.values())
     costs = estimate.costs(config, nodes, source, dict(zip(config.targets, targets, strict=True)), network)
-    display.show_costs(console, costs, estimate.checkpoint_bytes(config, network) if network else None, measured)
+    checkpoints = estimate.checkpoint_bytes(config, network) if network else None
+    display.show_costs(console, costs, checkpoints, len(nodes), measured)
 
 
 def _figure(per_second: float) -> str:

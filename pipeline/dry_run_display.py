@@ -7,11 +7,10 @@ import numpy as np
 import rich.console
 import rich.filesize
 import rich.table
-import rich.text
 
 from pipeline.data_sample import Side
 from pipeline.estimate import Cost
-from pipeline.labels import isolated
+from pipeline.labels import cell, isolated
 
 _LABELS = 8  # that are named
 _TEXT = {"markup": False, "highlight": False}
@@ -44,7 +43,7 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Sid
 
 
 def show_costs(
-    console: rich.console.Console, costs: Sequence[Cost], checkpoint_bytes: float | None, measured: str
+    console: rich.console.Console, costs: Sequence[Cost], checkpoint_bytes: float | None, nodes: int, measured: str
 ) -> None:
     """Prints what a run will take.
 
@@ -52,6 +51,7 @@ def show_costs(
       console: where it goes.
       costs: its parts.
       checkpoint_bytes: of one training, while it goes on; None: not known.
+      nodes: of the pipeline.
       measured: what the times were measured on.
     """
     table = _table("a run from nothing, on this machine", ["", "nodes", "time", "storage"])
@@ -63,6 +63,7 @@ def show_costs(
     console.print(table)
     if checkpoint_bytes is not None:
         console.print(f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on", **_TEXT)
+    console.print(f"  and the seconds that each of {nodes} nodes costs besides", **_TEXT)
     console.print(f"  {measured}", **_TEXT)
 
 
@@ -72,12 +73,16 @@ def _sum(values: Sequence[float | None]) -> float | None:
 
 def _splits(console: rich.console.Console, side: Side) -> None:
     table = _table(None, ["split", "examples", "read", "set aside"])
-    about = "" if len(side.sample.whole) == len(side.sample.read) else "~"
     for split, count in side.measured.examples.items():
         about = "" if split in side.sample.whole else "~"
         rejected = len(side.sample.rejections[split])
         table.add_row(split, f"{about}{count:,}", f"{side.sample.read[split]:,}", f"{rejected:,}" if rejected else "")
     console.print(table)
+    for split, rows in side.sample.rows.items():
+        if not rows:
+            sure = split in side.sample.whole
+            told = "no image: a run would stop here" if sure else "no image in the sample; try more --images"
+            console.print(f"  splits.{split}: {told}", style="red" if sure else "yellow", **_TEXT)
 
 
 def _labels(console: rich.console.Console, side: Side) -> None:
@@ -90,7 +95,8 @@ def _labels(console: rich.console.Console, side: Side) -> None:
     counts = side.label_counts
     order = np.argsort(-counts, kind="stable")
     present = order[counts[order] > 0]
-    where = "in train" if side.is_counted else "in the sample of train"
+    is_expected = np.issubdtype(counts.dtype, np.floating)
+    where = "in the sample of train" if not side.is_counted else "expected in train" if is_expected else "in train"
     few = len(present) <= 2 * _LABELS
     most = present if few else present[:_LABELS]
     console.print(f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})", **_TEXT)
@@ -105,7 +111,10 @@ def _labels(console: rich.console.Console, side: Side) -> None:
 
 
 def _named(side: Side, labels: Sequence[int]) -> str:
-    return ", ".join(f"{isolated(side.labels.names[label])} {round(side.label_counts[label]):,}" for label in labels)
+    counts = (side.label_counts[label] for label in labels)
+    shown = (f"{round(count):,}" if count >= 0.5 else "<1" for count in counts)
+    names = (isolated(side.labels.names[label]) for label in labels)
+    return ", ".join(f"{name} {count}" for name, count in zip(names, shown, strict=True))
 
 
 def _images(console: rich.console.Console, side: Side) -> None:
@@ -127,15 +136,14 @@ def _rejected(console: rich.console.Console, side: Side, max_rejected: float) ->
     rows = [row for of_split in side.sample.rejections.values() for row in of_split]
     if not rows:
         return
-    share = len(rows) / sum(side.sample.read.values())
-    table = _table(f"  set aside: {100 * share:.2g}% of what was read", ["reason", "images", "for example"])
+    table = _table(f"  set aside: {len(rows):,} of those read", ["reason", "images", "for example"])
     for reason, count in collections.Counter(row["reason"] for row in rows).most_common():
         first = next(row for row in rows if row["reason"] == reason)
-        table.add_row(reason, f"{count:,}", rich.text.Text(f"{first['source_id']}: {first['detail']}"))
+        table.add_row(reason, f"{count:,}", cell(f"{first['source_id']}: {first['detail']}"))
     console.print(table)
-    if share > max_rejected:
+    if side.rejected > max_rejected:
         console.print(
-            f"  more than max_rejected allows, {max_rejected:g} of all images: a run would stop here",
+            f"  {100 * side.rejected:.2g}% of all; max_rejected allows {100 * max_rejected:.2g}%: a run would stop",
             style="red",
             **_TEXT,
         )
@@ -144,7 +152,8 @@ def _rejected(console: rich.console.Console, side: Side, max_rejected: float) ->
 def _table(title: str | None, columns: Sequence[str]) -> rich.table.Table:
     table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 2))
     for number, column in enumerate(columns):
-        table.add_column(column, justify="left" if number == 0 or column == "for example" else "right")
+        is_text = number == 0 or column == "for example"
+        table.add_column(column, justify="left" if is_text else "right", no_wrap=number == 0, overflow="fold")
     return table
 
 

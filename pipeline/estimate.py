@@ -9,7 +9,7 @@ from trainer.recipes import Recipe
 from trainer.speed import Speed
 
 _FLOAT = 4  # bytes of a parameter
-_LOGIT = 2  # bytes of a logit of the predictions
+_HALF = 2  # bytes of a logit, and of an element of an embedding
 _SAMPLED_WHOLE = ("entire_source", "weighted_loss")  # arms that never write a sample
 
 
@@ -84,7 +84,8 @@ def costs(
     found.append(training("classifier", 1, config.classifier, source.evaluated))
     predicted = _predicted(config, source, targets)
     seconds = predicted / network.predicted if network else None
-    found.append(Cost("predictions", kinds["predictions"], seconds, predicted * source.labels * _LOGIT))
+    size = predicted * (source.labels + network.features) * _HALF if network else None
+    found.append(Cost("predictions", kinds["predictions"], seconds, size))
     samples = [arm for target in config.targets.values() for arm in target.arms if arm not in _SAMPLED_WHOLE]
     if config.resample.materialise and samples:
         drawn = len(samples) * config.resample.n

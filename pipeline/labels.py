@@ -13,10 +13,12 @@ def cell(label: str) -> rich.text.Text:
 
 
 def isolated(label: str) -> str:
-    """Returns `label` so that a script from right to left does not turn the rest of its line around.
+    """Returns `label` so that it stays in its line, and does nothing to the terminal or to what stands beside it.
 
-    Only then are there characters around it: they take no room, but whoever copies the label copies them too.
+    Control characters are shown as Python writes them. Around a script from right to left, which would turn the rest of
+    the line around, and only there, are characters that take no room; whoever copies the label copies them too.
     """
+    label = "".join(repr(c)[1:-1] if unicodedata.category(c) in ("Cc", "Zl", "Zp") else c for c in label)
     if any(unicodedata.bidirectional(character) in ("R", "AL") for character in label):
         return f"{_FIRST_STRONG_ISOLATE}{label}{_POP_DIRECTIONAL_ISOLATE}"
     return label

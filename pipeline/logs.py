@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import rich.console
 import rich.live
 import rich.spinner
+import rich.text
 
 # Of what is live on a terminal: it goes when it is over, and does not take what libraries print out of the log.
 LIVE = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
@@ -36,7 +37,7 @@ def output_to(log_path: str) -> Iterator[rich.console.Console]:
 
 def waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
     """Says on a terminal, for the time of the block, what is waited for."""
-    return rich.live.Live(rich.spinner.Spinner("dots", for_what), console=console, **LIVE)
+    return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(for_what)), console=console, **LIVE)
 
 
 @contextlib.contextmanager

@@ -62,7 +62,8 @@ def by_embeddings(
     predictor = Predictor(examples=source_examples, index=source_index, model=classifier.outputs["model"])
     found = EmbeddingDuplicateFilter(
         index=source_index,
-        earlier_exclusions=filters.exclusions,
+        # Its own, not what is known: those may name targets that this run does not have.
+        earlier_exclusions=filters.nodes[0].outputs["exclusions"],
         source_predictions=predictor.with_id("source-train-predictions").outputs["predictions"],
         target_predictions={name: node.outputs["predictions"] for name, node in predictors.items()},
         threshold=settings.embeddings,

@@ -15,7 +15,7 @@ from components.prior_estimator.component import PriorEstimator
 from pipeline import near_duplicates
 from pipeline.config import Arm, Config
 from pipeline.pushing import push
-from pipeline.sides import Side, check_subset, make_side
+from pipeline.sides import Side, check_subsets, make_side
 from trainer.component import Trainer
 from trainer.recipes import Recipe
 
@@ -53,7 +53,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
                 f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
                 "have; name another label_key, or other data"
             )
-        check_subset(name, target, config.source)
+    check_subsets(config.targets, config.source)
     target_indices = {name: side["index"] for name, side in sides.items()}
     filters = near_duplicates.by_hashes(config.near_duplicates, source["index"], target_indices)
     classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier, plan=filters.plan)

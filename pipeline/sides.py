@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
@@ -71,12 +72,14 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
-def check_subset(name: str, target: Target, source: Data) -> None:
+def check_subsets(targets: Mapping[str, Target], source: Data) -> None:
     """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
-    if not target.label_subset:
+    asked = {name: target.label_subset for name, target in targets.items() if target.label_subset}
+    if not asked:
         return
     labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), hierarchy_of(source))
-    try:
-        vocabulary.descendants(labels, target.label_subset)
-    except ValueError as error:
-        raise ValueError(f"targets.{name}.{error}") from error
+    for name, nodes in asked.items():
+        try:
+            vocabulary.descendants(labels, nodes)
+        except ValueError as error:
+            raise ValueError(f"targets.{name}.{error}") from error

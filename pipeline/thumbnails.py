@@ -1,7 +1,6 @@
 """Small pictures of a sample of the data, in a folder with a page that shows them by label."""
 
 import html
-import io
 import os
 import pathlib
 import shutil
@@ -9,6 +8,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 
 import PIL.Image
+import tensorflow as tf
 
 from components.example_gen import examples
 from components.sharding import Keyed
@@ -33,7 +33,9 @@ def check(folder: str) -> None:
     """Raises a ValueError if `folder` is something else's than this module's."""
     path = pathlib.Path(folder)
     page = path / _PAGE
-    if path.exists() and not (page.is_file() and _OURS in page.read_text(encoding="utf-8", errors="replace")):
+    is_empty = path.is_dir() and not any(path.iterdir())
+    is_ours = page.is_file() and _OURS in page.read_text(encoding="utf-8", errors="replace")
+    if path.exists() and not (is_empty or is_ours):
         raise ValueError(f"--thumbnails: {folder!r} is there already, and not of this command; name another folder")
 
 
@@ -92,8 +94,7 @@ def _label(folder: pathlib.Path, side: str, name: str, items: Sequence[Keyed]) -
 
 
 def _thumbnail(image: bytes) -> PIL.Image.Image:
-    picture = PIL.Image.open(io.BytesIO(image))
-    picture.draft("RGB", (_SIZE, _SIZE))
-    picture = picture.convert("RGB")
+    # As a training sees it: PIL would show 16 bits otherwise.
+    picture = PIL.Image.fromarray(tf.io.decode_image(image, 3, expand_animations=False).numpy())
     picture.thumbnail((_SIZE, _SIZE))
     return picture

@@ -24,6 +24,7 @@ class Speed:
     Attributes:
       trained, predicted: images per second, of all replicas and of one.
       parameters: of the network with its head.
+      features: width of its embeddings.
       batch_size: of the steps that were timed.
       replicas: how many trained together.
     """
@@ -31,6 +32,7 @@ class Speed:
     trained: float
     predicted: float
     parameters: int
+    features: int
     batch_size: int
     replicas: int
 
@@ -60,6 +62,7 @@ def measure(backbone: Backbone, image: Image, recipe: Recipe, compute: Compute, 
         trained=progress.merged(history[1:], history[0].step).images_per_second,
         predicted=each / _prediction_seconds(model, images),
         parameters=model.count_params(),
+        features=model.output["features"].shape[-1],
         batch_size=timed.batch_size,
         replicas=replicas,
     )

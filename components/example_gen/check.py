@@ -2,10 +2,11 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from components import sharding
-from components.example_gen import examples, index
+from components.example_gen import examples, index, rejected
 from components.example_gen.ahead import ahead
 from components.example_gen.readers.reader import Part
 from components.example_gen.rejected import Rejection
@@ -55,6 +56,17 @@ class Check:
                         perceptual_hashes=self.perceptual_hashes,
                     ),
                 )
+
+
+def repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the rejection of an example whose id `first` of its split has, too; all three are rows of tables.
+
+    The same image again, as where the content is the id, is left out without being a fault of the data.
+    """
+    same = row["content_hash"] == first["content_hash"]
+    reason = rejected.DUPLICATE_IMAGE if same else "duplicate_id"
+    detail = f"another image of this split has the same id{' and content' if same else ''}"
+    return Rejection(row["source_id"], None, reason, detail).row(row["split"])
 
 
 def _set_aside(rejection: Rejection, split: str) -> sharding.Keyed:

@@ -13,9 +13,8 @@ from tfx.utils import json_utils
 
 from components import sharding, storage
 from components.example_gen import hierarchy_file, index, readers, rejected, report, vocabulary
-from components.example_gen.check import Check
+from components.example_gen.check import Check, repeated
 from components.example_gen.readers.reader import Part, Reader
-from components.example_gen.rejected import Rejection
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -54,7 +53,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
             for split, count in shards.items():
                 folders = [os.path.join(uri, f"Split-{split}") for uri in (index_uri, rejected_uri)]
-                write_tables = _WriteTables(split, count, *folders)
+                write_tables = _WriteTables(count, *folders)
                 _ = read[split] | f"Write[{split}]" >> sharding.WriteShards(
                     output.path(split=split), count, write_tables
                 )
@@ -82,20 +81,17 @@ class _WriteTables:
     Of examples with the same id (which all meet in one shard) the first stays, in the order of the records.
     """
 
-    def __init__(self, split: str, shards: int, index_folder: str, rejected_folder: str):
-        self._split, self._shards = split, shards
-        self._index_folder, self._rejected_folder = index_folder, rejected_folder
+    def __init__(self, shards: int, index_folder: str, rejected_folder: str):
+        self._shards, self._index_folder, self._rejected_folder = shards, index_folder, rejected_folder
 
     def __call__(self, shard: int, items: list[sharding.Keyed]) -> list[sharding.Keyed]:
         kept: dict[str, sharding.Keyed] = {}
         rejections = []
         for item in items:
-            source_id = item.row["source_id"]
             if not item.record:
                 rejections.append(item.row)
-            elif kept.setdefault(source_id, item) is not item:
-                detail = "another image of this split has the same id, or the same content where that is the id"
-                rejections.append(Rejection(source_id, None, "duplicate_id", detail).row(self._split))
+            elif (first := kept.setdefault(item.row["source_id"], item)) is not item:
+                rejections.append(repeated(item.row, first.row))
         rows = [item.row for item in kept.values()]
         self._write(self._index_folder, "index", shard, index.table(rows))
         self._write(self._rejected_folder, "rejected", shard, rejected.table(rejections))

@@ -20,6 +20,7 @@ SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
+DUPLICATE_IMAGE = "duplicate_image"  # a reason that is no fault
 _DETAIL = 300  # characters
 _SHOWN = 3  # examples of a reason in a message
 
@@ -52,7 +53,7 @@ def counts(tables: Iterable[pa.Table]) -> dict[str, int]:
 
 
 def check(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
-    """Refuses a share of rejected images above `max_rejected`.
+    """Refuses a share of rejected images above `max_rejected`, in which duplicates of an image do not count.
 
     Args:
       tables: of all rejected images.
@@ -62,7 +63,7 @@ def check(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
     Raises:
       ValueError: there are more; it says how many for which reason, with examples.
     """
-    by_reason = counts(tables)
+    by_reason = {reason: count for reason, count in counts(tables).items() if reason != DUPLICATE_IMAGE}
     rejected = sum(by_reason.values())
     if rejected <= max_rejected * (kept + rejected):
         return

@@ -10,7 +10,7 @@ import numpy as np
 
 from components import sharding
 from components.example_gen import index
-from components.example_gen.check import Check
+from components.example_gen.check import Check, repeated
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers.reader import Contents, Part, Reader, spread
 from components.example_gen.rejected import Rejection
@@ -63,6 +63,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
     rows, rejections = ({split: [] for split in contents.sizes} for _ in range(2))
     examples: list[sharding.Keyed] = []
     as_read: set[str] = set()
+    firsts: dict[tuple[str, int], dict] = {}
 
     def noted(items: Iterable[LabelledImage | Rejection]) -> Iterator[LabelledImage | Rejection]:
         for item in items:
@@ -73,13 +74,19 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
     held, seconds, exhausted = 0, 0.0, collections.Counter()
     for number, (part, count) in enumerate(chosen, 1):
         images_of_part = iter(reader.sample(part, count))
-        first = list(itertools.islice(images_of_part, 1))
+        items = list(itertools.islice(images_of_part, 1))
         start = time.perf_counter()  # of a whole part, what it costs to open it is nothing
-        items = first + list(images_of_part)
+        items += images_of_part
         exhausted[part.ours] += len(items) < count
         for split, item in check.all(part, noted(items)):
-            (rows if item.record else rejections)[split].append(item.row)
-            if item.record and held < number * _HELD // len(chosen):
+            if not item.record:
+                rejections[split].append(item.row)
+                continue
+            if (first := firsts.setdefault((split, item.key), item.row)) is not item.row:
+                rejections[split].append(repeated(item.row, first))
+                continue
+            rows[split].append(item.row)
+            if held < number * _HELD // len(chosen):
                 examples.append(item)
                 held += len(item.record)
         seconds += time.perf_counter() - start
@@ -91,6 +98,6 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
 def _shared(parts: Sequence[Part], images: int) -> list[tuple[Part, int]]:
     """Returns some of `parts`, and how many images are read of each."""
     chosen = spread(parts, min(_PARTS, images))
-    shares = np.cumsum([part.weight for part in chosen])
+    shares = np.cumsum([max(part.weight, 1) for part in chosen])
     counts = np.diff(np.round(images * shares / shares[-1]).astype(int), prepend=0).tolist()
     return list(zip(chosen, counts, strict=True))

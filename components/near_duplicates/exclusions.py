@@ -48,7 +48,7 @@ def content_hash(index_uri: str, tables: Iterable[pa.Table]) -> str:
       index_uri: where the index is.
       tables: the pairs of each of its shards, in their order.
     """
-    digest = hashlib.blake2b(index_uri.encode(), digest_size=16)
+    digest = hashlib.blake2b(f"{index_uri} {SCHEMA}".encode(), digest_size=16)
     for pairs in tables:
         digest.update(json.dumps(sorted(excluded_ids(pairs).to_pylist())).encode())
     return digest.hexdigest()

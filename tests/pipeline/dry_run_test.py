@@ -86,12 +86,16 @@ def test_all_of_a_folder(folder):
 def test_of_a_sample_the_listing_tells_the_labels(folder):
     found = data_sample.look(FolderData(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
     assert sum(found.sample.read.values()) == 16 and found.is_counted and not found.sample.whole
-    assert found.label_counts.tolist() == [0.75 * BIRDS, 0.75 * FISH]
+    assert (found.label_counts.tolist(), found.label_counts.dtype) == ([0.75 * BIRDS, 0.75 * FISH], np.float64)
     for split, share in (("train", 0.75), ("eval", 0.25)):
         taken = len(found.sample.rows[split]) / found.sample.read[split]
         assert found.measured.examples[split] == round(80 * share * taken)
-    rejected = sum(map(len, found.sample.rejections.values()))
-    assert 1 <= rejected <= 2  # of four in the first sixty
+    assert 1 <= sum(map(len, found.sample.rejections.values())) <= 2  # of four in the first sixty
+    expected = sum(
+        share * len(found.sample.rejections[split]) / found.sample.read[split]
+        for split, share in (("train", 0.75), ("eval", 0.25))
+    )
+    assert found.rejected == pytest.approx(expected)
 
 
 def test_of_records_only_the_bytes_are_known(tmp_path):
@@ -119,6 +123,46 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
     assert found.label_counts[:8].tolist() == [8, 7, 7, 7, 7, 7, 7, 0] and len(found.label_counts) == 1200
 
 
+def test_of_a_whole_split_the_listing_is_exact(folder):
+    own = FolderData(folder=str(folder.parent), splits={"train": folder.name, "eval": folder.name})
+    found = data_sample.look(own, 16, False)
+    assert (found.label_counts.tolist(), found.label_counts.dtype) == ([BIRDS, FISH], np.int64)
+
+
+def test_shares_are_of_all_images_whatever_the_splits_sizes(tmp_path):
+    for split, good, bad in (("train", 200, 0), ("test", 8, 2)):
+        (tmp_path / split / "x").mkdir(parents=True)
+        for i in range(good + bad):
+            (tmp_path / split / "x" / f"{i}.png").write_bytes(picture(i) if i < good else b"")
+    splits = {"train": "train[1%:]", "eval": "train[:1%]", "test": "test"}
+    found = data_sample.look(FolderData(folder=str(tmp_path), splits=splits), 20, False)
+    assert len(found.sample.rejections["test"]) == 2 and found.sample.read["train"] == 20
+    assert found.rejected == pytest.approx(2 / 210)  # and not 2 of the 30 that were read
+    assert not found.sample.rows["eval"]  # of about two images none is among the twenty
+    lines = lines_of(dry_run_display.show_side, "source", "x", found, 0.01)
+    assert "  splits.eval: no image in the sample; try more --images" in lines
+    assert not any("would stop" in line for line in lines)
+
+
+def test_an_empty_split_and_repeated_images(tmp_path):
+    with tf.io.TFRecordWriter(str(tmp_path / "x.tfrecord")) as writer:
+        for i in (0, 1, 2, 1, 1):
+            features = {
+                "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture(i)])),
+                "image/class/label": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"a"])),
+            }
+            writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
+    splits = {"train": 0.999, "eval": 0.001}
+    data = RecordsData(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
+    found = data_sample.look(data, 20, False)
+    assert found.measured.examples == {"train": 3, "eval": 0}
+    assert [row["reason"] for row in found.sample.rejections["train"]] == ["duplicate_image"] * 2
+    assert found.rejected == 0
+    lines = lines_of(dry_run_display.show_side, "source", "x", found, 0.0)
+    assert "  splits.eval: no image: a run would stop here" in lines
+    assert sum("would stop" in line for line in lines) == 1
+
+
 def test_data_without_a_single_good_image(tmp_path):
     for name in ("train", "eval"):
         (tmp_path / name / "x").mkdir(parents=True)
@@ -140,10 +184,10 @@ def row(labels: list[int], height: int = 30, width: int = 60, image_format: str 
 
 def side(**changes) -> data_sample.Side:
     rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "png")], "eval": [row([2])]}
-    rejections = {"train": [{"source_id": "[x].jpg", "reason": "empty", "detail": "0 bytes"}], "eval": []}
+    rejections = {"train": [{"source_id": "[x].jpg\n", "reason": "empty", "detail": "0 bytes"}], "eval": []}
     drawn = sample.Sample(rows, [sharding.Keyed(1, b"")], rejections, 1, 0.5, frozenset({"eval"}))
     labels = vocabulary.make([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
-    counts = np.zeros(1200)
+    counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)
     measured = estimate.Side({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
     return data_sample.Side(**{
@@ -151,6 +195,7 @@ def side(**changes) -> data_sample.Side:
         "sample": drawn,
         "label_counts": counts,
         "is_counted": True,
+        "rejected": 0.2,
         "repeated": ["train, eval: 1 ids are in both splits"],
         "measured": measured,
         **changes,
@@ -178,21 +223,28 @@ def test_what_is_shown_of_a_side():
         ["width/height", "2.00", "2.00", "4.00"],
     ]
     assert lines[15:] == [
-        "  set aside: 20% of what was read",
+        "  set aside: 1 of those read",
         "  reason    images    for example",
-        "  empty          1    [x].jpg: 0 bytes",
-        "  more than max_rejected allows, 0.1 of all images: a run would stop here",
+        "  empty          1    [x].jpg\\n: 0 bytes",
+        "  20% of all; max_rejected allows 10%: a run would stop",
         "  train, eval: 1 ids are in both splits",
     ]
 
 
 def test_few_labels_are_all_named():
-    few = np.zeros(1200)
-    few[[3, 1]] = 2.4, 7
+    few = np.zeros(1200, np.int64)
+    few[[3, 1]] = 2, 7
     lines = lines_of(dry_run_display.show_side, "x", "y", side(label_counts=few, is_counted=False), 0.2)
     assert "  images    n1 7, n3 2  (in the sample of train)" in lines
     assert not any("fewest" in line or "max_rejected" in line for line in lines)
     assert any("1,198 labels have no image in the sample of train: n0, n2, " in line for line in lines)
+
+
+def test_counts_that_are_only_expected():
+    expected = np.zeros(1200)
+    expected[:3] = 0.2, 7.4, 0.6
+    lines = lines_of(dry_run_display.show_side, "x", "y", side(label_counts=expected), 0.2)
+    assert "  images    n1 7, n2 1, n0 <1  (expected in train)" in lines
 
 
 def test_what_is_shown_of_the_costs():
@@ -201,19 +253,20 @@ def test_what_is_shown_of_the_costs():
         Cost("classifier", 1, 119.0, 2e9),
         Cost("specialists", 12, 400 * 86_400.0, 10),
     ]
-    lines = lines_of(dry_run_display.show_costs, costs, 4096, "measured so")
+    lines = lines_of(dry_run_display.show_costs, costs, 4096, 21, "measured so")
     assert [line.split() for line in lines[3:]] == [
         ["data", "1", "60", "s", "1.5", "MB"],
         ["classifier", "1", "119", "s", "2.0", "GB"],
         ["specialists", "12", "400", "days", "10", "bytes"],
         ["all", "400", "days", "2.0", "GB"],
         ["and", "4.1", "kB", "of", "checkpoints,", "while", "a", "training", "goes", "on"],
+        ["and", "the", "seconds", "that", "each", "of", "21", "nodes", "costs", "besides"],
         ["measured", "so"],
     ]
 
 
 def test_a_sum_with_something_unknown_is_not_known():
-    lines = lines_of(dry_run_display.show_costs, [Cost("a", 1, 1.0, 1), Cost("b", 1, None, None)], None, "")
+    lines = lines_of(dry_run_display.show_costs, [Cost("a", 1, 1.0, 1), Cost("b", 1, None, None)], None, 2, "")
     assert ["all", "?", "?"] in [line.split() for line in lines]
 
 
@@ -225,7 +278,7 @@ def test_a_sum_with_something_unknown_is_not_known():
     ],
 )  # fmt: skip
 def test_durations(seconds, text):
-    lines = lines_of(dry_run_display.show_costs, [Cost("a", 1, seconds, 0)], None, "")
+    lines = lines_of(dry_run_display.show_costs, [Cost("a", 1, seconds, 0)], None, 2, "")
     assert lines[3].split() == ["a", "1", *text.split(), "0", "bytes"]
 
 

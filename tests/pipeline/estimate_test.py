@@ -12,7 +12,7 @@ DEMO = str(pathlib.Path(pipeline_package.__file__).parent / "configs" / "demo.ya
 ARMS = "targets.digits.arms=[entire_source, same_distribution, weighted_loss, emd_subset]"
 SOURCE = estimate.Side({"train": 70_000, "eval": 10_000}, 0.5, 900.0, 100.0, labels=770)
 DIGITS = estimate.Side({"train": 100, "eval": 400, "test": 1300}, 0.25, 500.0, 60.0, labels=10)
-SPEED = Speed(trained=100.0, predicted=1000.0, parameters=1_000_000, batch_size=64, replicas=1)
+SPEED = Speed(trained=100.0, predicted=1000.0, parameters=1_000_000, features=128, batch_size=64, replicas=1)
 NODES = [
     "source-examples",
     "source-classifier",
@@ -36,8 +36,8 @@ def test_each_part_of_a_run():
         "data: digits": (1, 450.0, 1800 * 560.0),
         # 1,500 steps of 128 images, and 10,000 images evaluated; a SavedModel and a .keras file of 4 bytes a parameter.
         "classifier": (1, 1920.0 + 10.0, 8_000_000),
-        # All of the source's eval split, and the target's train split: a logit of 2 bytes a label.
-        "predictions": (2, 10.1, 10_100 * 770 * 2),
+        # All of the source's eval split, and the target's train split: 2 bytes a label, and an element of an embedding.
+        "predictions": (2, 10.1, 10_100 * (770 + 128) * 2),
         # entire_source and weighted_loss never write any.
         "samples, written": (2, 20_000 * 0.5, 20_000 * 900.0),
         "specialists": (4, 4 * 300 * 128 / 100 + 40.0, 32_000_000),
@@ -52,14 +52,13 @@ def test_samples_that_are_not_written_cost_nothing():
 def test_predictions_of_a_second_stage_are_of_everything():
     found = costs("near_duplicates={enabled: true, embeddings: 0.95}", "prior.source_images=3000")
     images = 3000 + 70_000 + 1800
-    assert found["predictions"] == (2, images / 1000, images * 770 * 2)
+    assert found["predictions"] == (2, images / 1000, images * 898 * 2)
 
 
 def test_without_a_network_the_data_are_estimated_alone():
     found = costs(network=None)
     assert found["data: source"] == costs()["data: source"]
-    assert found["predictions"] == (2, None, 10_100 * 770 * 2)
-    assert {found[what][1:] for what in ("classifier", "specialists", "fine-tuning")} == {(None, None)}
+    assert {found[what][1:] for what in ("predictions", "classifier", "specialists", "fine-tuning")} == {(None, None)}
 
 
 @pytest.mark.parametrize(("override", "copies"), [("checkpoint.keep=2", 4), ("checkpoint.keep=3", 6)])

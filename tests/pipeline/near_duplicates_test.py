@@ -160,7 +160,8 @@ def test_who_gets_the_exclusions_of_the_second_stage(tmp_path, overrides):
     nodes = nodes_of(tmp_path, [*overrides, "near_duplicates.embeddings=0.99"])
     first, second = (nodes[f"source-{stage}-known"].outputs for stage in ("exclusions", "embedding-exclusions"))
     assert nodes["source-classifier"].inputs["plan"] is first["plan"]
-    assert nodes["source-embedding-exclusions"].inputs["earlier_exclusions"] is first["exclusions"]
+    found = nodes["source-exclusions"].outputs["exclusions"]
+    assert nodes["source-embedding-exclusions"].inputs["earlier_exclusions"] is found
     assert nodes["source-entire-source-specialist"].inputs["plan"] is second["plan"]
     for node in ("digits-prior", "digits-same-distribution-resample"):
         assert nodes[node].inputs["exclusions"] is second["exclusions"]

@@ -1,5 +1,6 @@
 import pytest
 
+from components.example_gen.readers.folder import FolderDataset
 from pipeline import sides
 from pipeline.config import Target
 from pipeline.data_config import FolderData, RecordsData, UriData
@@ -19,7 +20,7 @@ def target(animals: FolderData, names: list[str]) -> Target:
 
 
 def test_names_of_labels_and_of_nodes_above_them_are_taken(animals):
-    sides.check_subset("pets", target(animals, ["bird", "fish"]), animals)
+    sides.check_subsets({"pets": target(animals, ["bird", "fish"])}, animals)
 
 
 def test_a_name_that_the_source_does_not_have_is_refused_for_every_kind_of_data(animals, tmp_path):
@@ -33,9 +34,20 @@ def test_a_name_that_the_source_does_not_have_is_refused_for_every_kind_of_data(
     for source in (animals, *others):
         message = r"^targets\.pets\.label_subset: no label and no node above one is named 'birdie'"
         with pytest.raises(ValueError, match=message):
-            sides.check_subset("pets", target(animals, ["birdie"]), source)
+            sides.check_subsets({"pets": target(animals, ["birdie"])}, source)
 
 
 def test_without_a_subset_no_label_is_looked_up(animals):
     nowhere = FolderData(folder="/nowhere", splits={"train": 0.8, "eval": 0.2})
-    sides.check_subset("pets", target(animals, []), nowhere)
+    sides.check_subsets({"pets": target(animals, [])}, nowhere)
+
+
+def test_the_labels_are_read_once_for_all_targets(animals, monkeypatch):
+    times = []
+    read = FolderDataset.read_vocabulary
+    monkeypatch.setattr(FolderDataset, "read_vocabulary", lambda reader: times.append(1) or read(reader))
+    targets = {"a": target(animals, ["bird"]), "b": target(animals, []), "c": target(animals, ["fish"])}
+    sides.check_subsets(targets, animals)
+    assert len(times) == 1
+    with pytest.raises(ValueError, match=r"^targets\.c\.label_subset: .* named 'cod'"):
+        sides.check_subsets({**targets, "c": target(animals, ["cod"])}, animals)

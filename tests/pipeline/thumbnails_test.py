@@ -3,8 +3,10 @@
 import io
 import re
 
+import numpy as np
 import PIL.Image
 import pytest
+import tensorflow as tf
 
 from components.example_gen import index
 from components.example_gen.testing import keyed
@@ -55,21 +57,40 @@ def test_an_earlier_page_is_replaced(tmp_path):
     assert picture.name == f"train-{index.id_key('b'):016x}.jpg"
 
 
-@pytest.mark.parametrize("content", [None, "index.html", "notes.txt"], ids=["empty", "page", "file"])
+@pytest.mark.parametrize("content", ["index.html", "notes.txt"], ids=["page", "file"])
 def test_nothing_of_others_is_touched(tmp_path, content):
     (tmp_path / "small").mkdir()
-    if content:
-        (tmp_path / "small" / content).write_text("mine")
+    (tmp_path / "small" / content).write_text("mine")
     with pytest.raises(ValueError, match=r"--thumbnails: '.*small' is there already, and not of this command"):
         thumbnails.write(str(tmp_path / "small"), "x", {})
-    assert [path.name for path in (tmp_path / "small").iterdir()] == [content] * bool(content)
+    assert [path.name for path in (tmp_path / "small").iterdir()] == [content]
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    thumbnails.write(str(tmp_path), "x", {"source": (NAMES, [item("a", (0,))])})
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "source"}
+
+
+def test_of_16_bits_the_high_byte_is_seen(tmp_path):
+    file = io.BytesIO()
+    PIL.Image.fromarray(np.full((8, 8), 7 << 8 | 200, np.uint16)).save(file, "PNG")
+    found = keyed(file.getvalue(), (0,), "a", split="train", names=NAMES)
+    thumbnails.write(str(tmp_path / "small"), "x", {"source": (NAMES, [found])})
+    (path,) = (tmp_path / "small" / "source").iterdir()
+    assert np.abs(np.asarray(PIL.Image.open(path)).astype(int) - 7).max() <= 1
+
+
+def test_a_place_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match=r"--thumbnails: .*cannot be written \(Not a directory\)"):
+        thumbnails.write(str(tmp_path / "file" / "small"), "x", {})
 
 
 def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path):
     thumbnails.write(str(tmp_path / "small"), "old", {})
     broken = item("a", (0,))
     broken = type(broken)(broken.key, broken.record.replace(b"PNG", b"GNP"), broken.row)
-    with pytest.raises(ValueError, match=r"--thumbnails: .*cannot be written"):
+    with pytest.raises(tf.errors.InvalidArgumentError):
         thumbnails.write(str(tmp_path / "small"), "new", {"source": (NAMES, [broken])})
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
     assert "<h1>old</h1>" in (tmp_path / "small" / "index.html").read_text()

@@ -74,7 +74,7 @@ class FileReader(Reader):
             for ours, rule in of_own.items():
                 sizes[ours] = int(total * rule.share)
                 examples[ours] = round(len(rows) * rule.share)
-                label_counts[ours] = counts * rule.share
+                label_counts[ours] = counts if rule.share == 1 else counts * rule.share
             for piece in _pieces(rows):
                 path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
                 storage.write_table(path, piece)

@@ -209,17 +209,24 @@ def test_small_splits_without_ids(generate, zoo, rows):
     assert set(names) == {index.content_hash(row["image"]) for row in rows["train"]}
 
 
-@pytest.mark.parametrize("id_key", ["name", None])
-def test_what_occurs_twice(generate, prepare, picture, id_key):
-    pairs = [(0, "m"), (1, "m"), (0, "n")]
-    rows = [{"image": picture(value), "labels": [0], "name": name} for value, name in pairs]
-    dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key=id_key)
-    source_id = "m" if id_key else index.content_hash(picture(0))
-    message = (
-        f"max_rejected: 1 of 3 images cannot be taken.*: 1 duplicate_id \\({source_id}: another image of this split"
-    )
+@pytest.fixture
+def repeated(prepare, picture):
+    """Three pictures: the first and the last are the same, the first and the second have the same name."""
+    rows = [{"image": picture(value), "labels": [0], "name": name} for value, name in [(0, "m"), (1, "m"), (0, "n")]]
+    return prepare({"train": rows}, FEATURES, label_key="labels", id_key="name")
+
+
+def test_an_id_that_occurs_twice(generate, repeated):
+    message = "max_rejected: 1 of 3 images cannot be taken.*: 1 duplicate_id \\(m: another image of this split has the"
     with pytest.raises(ValueError, match=message):
-        generate(dataset, shards=3)
+        generate(repeated, shards=3)
+
+
+def test_an_image_that_occurs_twice_is_no_fault(generate, repeated, picture):
+    made = generate(dataclasses.replace(repeated, id_key=None), shards=3, max_rejected=0.0)
+    first, second = (index.content_hash(picture(value)) for value in (0, 1))
+    assert set(made.records("train")) == {first, second}
+    assert {source_id: row["reason"] for source_id, row in made.rejections().items()} == {first: "duplicate_image"}
 
 
 def test_an_example_without_a_label_is_named(generate, prepare, picture):

@@ -120,9 +120,7 @@ def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(listing.os, "scandir", refusing)
-    with pytest.raises(
-        ValueError, match=r"^folder: 'bird/owl' in .* cannot be taken: Permission denied; put"
-    ):
+    with pytest.raises(ValueError, match=r"^folder: 'bird/owl' in .* cannot be taken: Permission denied; put"):
         FolderDataset(folder, SHARES).listed()
 
 
