@@ -25,6 +25,11 @@ def test_any_other_label_is_left_alone(label):
     assert labels.isolated(label) == label
 
 
+def test_control_characters_reach_no_terminal():
+    assert labels.isolated("\x1b[31ma\nb\t\u2028c\x00") == r"\x1b[31ma\nb\t\u2028c\x00"
+    assert labels.isolated("\u05e9\n") == "\u2068\u05e9\\n\u2069"
+
+
 def test_the_columns_stay_in_line():
     names = ["\u07d2", "\u0639\u064a\u0646", "\u05e9", "abc", "猫", "[red]", ":smile:", "\\"]
     table = rich.table.Table("label", "n")

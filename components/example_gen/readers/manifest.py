@@ -113,18 +113,17 @@ class ManifestDataset(files.FileReader):
     def _plain(self, column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
         """Returns a column as text, integers, or lists of either, whatever the file calls them."""
         plain = _plain_type(values.type)
-        is_list = plain is not None and pa.types.is_list(plain)
+        is_list = _is_list(values.type)
         if plain is None or (is_list and column != self.label_key):
-            argument = next(
-                key for key in ("image_key", "label_key", "split_key", "id_key") if getattr(self, key) == column
-            )
+            keys = ("image_key", "label_key", "split_key", "id_key")
+            argument = next(key for key in keys if getattr(self, key) == column)
             lists = ", or lists of them" if argument == "label_key" else ""
             raise ValueError(
                 f"{argument}: column {column!r} of {self.manifest!r} is of type {values.type}; write text or "
                 f"integers{lists} (pandas makes fractions of integers with gaps: use its Int64)"
             )
         try:
-            return values.cast(plain)
+            return values if is_list else values.cast(plain)
         except pa.ArrowInvalid as error:
             raise ValueError(f"manifest: column {column!r} of {self.manifest!r} is not UTF-8: {error}") from error
 
@@ -159,7 +158,7 @@ class ManifestDataset(files.FileReader):
 
     def _labels(self, column: pa.ChunkedArray) -> list[list[str]]:
         values = column.to_pylist()
-        if not pa.types.is_list(column.type):
+        if not _is_list(column.type):
             texts = ("" if value is None else str(value) for value in values)
             if self.separator is None:
                 values = ([text] for text in texts)
@@ -192,17 +191,17 @@ def _is_list(kind: pa.DataType) -> bool:
 
 
 def _plain_type(kind: pa.DataType) -> pa.DataType | None:
-    """Returns text, integers or a list of either, as which a column of type `kind` is read; None: as neither."""
+    """Returns as what a column of type `kind` is read: text, integers, or lists of either; None: it cannot be."""
     if _is_list(kind):
-        inner = _plain_type(kind.value_type)
-        return None if inner is None or pa.types.is_list(inner) else pa.list_(inner)
+        inner = kind.value_type
+        return None if _is_list(inner) or _is_bytes(inner) or _plain_type(inner) is None else kind
     if pa.types.is_dictionary(kind):
         return _plain_type(kind.value_type)
     if pa.types.is_integer(kind):
         return kind
-    if pa.types.is_null(kind) or any(
-        is_text(kind)
-        for is_text in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
-    ):
-        return pa.string()
-    return None
+    is_text = pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return pa.string() if is_text or _is_bytes(kind) else None
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -71,8 +71,8 @@ class Contents:
       sizes: our split → bytes, roughly.
       parts: what the workers share.
       examples: our split → images, roughly; None: only their number of bytes is known.
-      label_counts: our split → images of each label, int64 [labels]; of a split that hashes make, float64 [labels], as is
-        to be expected. None: only reading them tells.
+      label_counts: our split → images of each label, int64 [labels]; float64, as is to be expected, of a split by
+        hashes. None: only reading them tells.
     """
 
     vocabulary: Vocabulary

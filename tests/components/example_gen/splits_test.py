@@ -15,6 +15,7 @@ def test_names_shares_and_slices():
         "test": Rule("b", 0.25, 1),
     }
     assert splits.rules({"train": "a[10%:30%]"}) == {"train": Rule("a", 0.1, 0.3)}
+    assert splits.rules({"train": "a[:99.5%]"}) == {"train": Rule("a", 0, 0.995)}
     assert splits.rules({"train": 0.5, "eval": 0.3, "test": 0.2}) == {
         "train": Rule(None, 0, 0.5),
         "eval": Rule(None, 0.5, 0.8),
@@ -33,8 +34,11 @@ def test_names_shares_and_slices():
         ({"train": 0.8, "eval": "b"}, r"mixes shares with names"),
         ({"train": "a[90%:10%]"}, r"splits\.train: 'a\[90%:10%\]' is no slice; write NAME\[a%:b%\] with a < b"),
         ({"eval": "a[:101%]"}, r"splits\.eval: 'a\[:101%\]' is no slice"),
+        ({"eval": "a[:90]"}, r"splits\.eval: 'a\[:90\]' is no slice; write NAME\[a%:b%\]"),
+        ({"eval": "a[:-10%]"}, r"splits\.eval: 'a\[:-10%\]' is no slice"),
+        ({"eval": "a[:50%]+b"}, r"splits\.eval: 'a\[:50%\]\+b' is no slice"),
     ],
-    ids=["too little", "negative", "mixed", "backwards", "too much"],
+    ids=["too little", "negative", "mixed", "backwards", "too much", "a number", "from the end", "a sum"],
 )
 def test_what_is_refused(found, message):
     with pytest.raises(ValueError, match=message):

@@ -63,13 +63,66 @@ def test_several_labels_by_a_separator(manifest):
         ([[3, 12], [12], None], True, [["3", "12"], ["12"], []]),
         ([3, 12, 3], False, [["3"], ["12"], ["3"]]),
         (["ant", "a|b", "ant"], False, [["ant"], ["a|b"], ["ant"]]),
+        (["ant", None, ""], False, [["ant"], [], []]),
+        ([["a", "", None], [], ["b"]], True, [["a"], [], ["b"]]),
+        (pa.array([b"ant", b"bee", b"ant"]), False, [["ant"], ["bee"], ["ant"]]),
+        (pa.array(["ant", "bee", "ant"]).dictionary_encode(), False, [["ant"], ["bee"], ["ant"]]),
+        (
+            pa.array([["a", "b"], ["c", "a"], ["b", ""]], pa.list_(pa.string(), 2)),
+            True,
+            [["a", "b"], ["c", "a"], ["b"]],
+        ),
     ],
-    ids=["lists", "lists of integers", "integers", "names"],
+    ids=[
+        *("lists", "lists of integers", "integers", "names", "gaps", "lists with gaps", "bytes", "dictionary"),
+        "lists of two",
+    ],
 )
 def test_parquet(manifest, labels, several, expected):
     dataset = manifest({"path": ["1", "2", "3"], "label": labels}, "m.parquet")
     assert [found for _, _, found in listed(dataset)] == expected
     assert dataset.has_several_labels() is several
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("label", [1.5, 2.0], r"^label_key: column 'label' of .* is of type double; write text or integers, or lists"),
+        (
+            "label",
+            [{"n": "a"}, {"n": "b"}],
+            r"^label_key: column 'label' of .* is of type struct<n: string>; write",
+        ),
+        ("label", [[["a"]], []], r"^label_key: column 'label' of .* is of type list<.*list<.*string>>; write text"),
+        (
+            "path",
+            [["1"], ["2"]],
+            r"^image_key: column 'path' of .* is of type list<.*string>; write text or integers",
+        ),
+        ("path", [b"\xff", b"2"], r"^manifest: column 'path' of .*m\.parquet' is not UTF-8: "),
+    ],
+    ids=["fractions", "struct", "lists of lists", "lists of bytes", "list of paths", "bytes"],
+)
+def test_columns_of_other_types(manifest, column, values, message):
+    columns = {"path": ["1", "2"], "label": ["a", "b"], column: values}
+    with pytest.raises(ValueError, match=message):
+        manifest(columns, "m.parquet").listed()
+
+
+def test_other_splits_need_not_be_used(manifest):
+    text = "path,label,part\n1,x,train\n2,x,trainval\n3,x,val\n4,x,val2\n"
+    table, _ = manifest(text, splits=OWN, split_key="part").listed()
+    assert table["split"].to_pylist() == ["train", "trainval", "val", "val2"]
+
+
+def test_paths_and_file_systems_that_do_not_exist(manifest, tmp_path):
+    dataset = manifest("path,label\n1\0.png,x\nfoo://x/y.png,x\n/abs\0,x\n")
+    assert dataset.fingerprint() == dataset.fingerprint()
+    contents = dataset.open(str(tmp_path / "work"))
+    found = {item.source_id: item for part in contents.parts for item in dataset.read(part)}
+    assert {name: item.reason for name, item in found.items()} == dict.fromkeys(found, "unreadable")
+    assert len(found) == 3 and found["1\0.png"].detail == "its path has a zero byte"
+    assert "foo" in found["foo://x/y.png"].detail
 
 
 def test_splits_ids_and_names(manifest, tmp_path):

@@ -1,12 +1,14 @@
 """Reading TFDS data sets that are prepared here, and saying what is wrong with those that cannot be read."""
 
 import dataclasses
+import os
 import shutil
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from components.example_gen import index
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import tfds as tfds_reader
 from components.example_gen.readers.tfds import TfdsDataset
@@ -297,7 +299,9 @@ class TestFingerprint:
         assert len(first) == 16 and int(first, 16) >= 0
         shutil.copytree(tmp_path / "first", tmp_path / "moved")
         assert TfdsDataset.fingerprint(TfdsDataset("pictures", {}, data_dir=str(tmp_path / "moved"))) == first
-        assert of("again") == first
+        (records,) = (tmp_path / "moved").rglob("*.tfrecord-*")
+        os.utime(records, (1, 1_000_000_000))  # what was prepared again may have other labels of the same size
+        assert TfdsDataset.fingerprint(TfdsDataset("pictures", {}, data_dir=str(tmp_path / "moved"))) != first
 
     def test_it_does_not_depend_on_what_is_read(self, of, tmp_path):
         first = of("first")
@@ -330,3 +334,22 @@ def test_embedded_data_are_prepared_when_asked_for_and_once(tmp_path):
 def test_other_data_sets_are_not_prepared_for_the_user(tmp_path):
     assert TfdsDataset.prepare(TfdsDataset("mnist", {"train": "train"}, data_dir=str(tmp_path))) is False
     assert list(tmp_path.iterdir()) == []
+
+
+def test_shares_of_all_splits_by_the_hash_of_the_images(prepare, picture):
+    rows = [{"image": picture(i % 40), "label": i % 3} for i in range(100)]  # most of them occur twice or more
+    dataset = prepare({"a": rows[:70], "b": rows[70:]}, PETS, splits={"train": 0.7, "eval": 0.3})
+    contents = dataset.open("unused")
+    assert contents.examples == {"train": 70, "eval": 30}
+    found: dict[str, list[bytes]] = {"train": [], "eval": []}
+    for part in contents.parts:
+        assert part.ours == ("train", "eval")
+        for example in dataset.read(part):
+            (split,) = part.splits_of(index.content_hash(example.image))
+            found[split].append(example.image)
+    assert sorted(found["train"] + found["eval"]) == sorted(row["image"] for row in rows)
+    assert set(found["train"]).isdisjoint(found["eval"]) and min(map(len, found.values())) > 5
+
+
+def test_ids_that_are_no_utf_8():
+    assert tfds_reader._text(b"caf\xe9.jpg") == "caf\\xe9.jpg"

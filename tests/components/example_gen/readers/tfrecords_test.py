@@ -1,6 +1,7 @@
 """Record files of other origin."""
 
 import pathlib
+import pickle
 
 import pytest
 import tensorflow as tf
@@ -39,7 +40,7 @@ def dataset(tmp_path):
 
 
 def read(dataset: RecordsDataset) -> list:
-    contents = dataset.open("unused")
+    contents = dataset.open(f"{dataset.tfrecords.rpartition('/')[0]}/work")
     return [item for part in contents.parts for item in dataset.read(part)]
 
 
@@ -49,7 +50,7 @@ def test_integers_count_the_names(dataset, compression):
         example(image=b"1", label=2), example(image=b"2", label=0), compression=compression, names="ant\nbee\ncow\n"
     )
     assert read(found) == [LabelledImage(b"1", (2,)), LabelledImage(b"2", (0,))]
-    assert found.open("unused").vocabulary.names == ("ant", "bee", "cow")
+    assert found.read_vocabulary().names == ("ant", "bee", "cow")
 
 
 def test_names_are_looked_up_in_the_data(dataset):
@@ -59,7 +60,7 @@ def test_names_are_looked_up_in_the_data(dataset):
         id_key="key",
         several_labels=True,
     )
-    assert found.open("unused").vocabulary.names == ("ant", "bee", "cow")
+    assert found.read_vocabulary().names == ("ant", "bee", "cow")
     assert read(found) == [LabelledImage(b"1", (2, 0), "k1"), LabelledImage(b"2", (1,), "k2")]
     assert found.has_several_labels() is True
 
@@ -129,3 +130,47 @@ def test_files_that_are_not_there(tmp_path):
 def test_names_with_a_hole(dataset, names, message):
     with pytest.raises(ValueError, match=message):
         dataset(example(image=b"1", label=0), names=names).open("unused")
+
+
+def test_an_image_has_each_label_once(dataset):
+    records = example(image=b"1", label=[1, 1, 0]), example(image=b"2", label=[0, 0])
+    assert read(dataset(*records, names="a\nb\n", several_labels=True)) == [
+        LabelledImage(b"1", (1, 0)),
+        LabelledImage(b"2", (0,)),
+    ]
+    first, second = read(dataset(*records, names="a\nb\n"))
+    assert (first.reason, second) == ("several_labels", LabelledImage(b"2", (0,)))
+    assert first.detail.endswith("a.rec record 0; set several_labels to true")
+
+
+def test_a_record_that_is_no_example(dataset):
+    found = read(dataset(example(image=b"1", label=b"x"), b"\xff\xfe no example", example(image=b"2", label=b"y")))
+    assert [item if isinstance(item, LabelledImage) else item.reason for item in found] == [
+        LabelledImage(b"1", (0,)),
+        "damaged",
+        LabelledImage(b"2", (1,)),
+    ]
+    with pytest.raises(ValueError, match=r"^tfrecords: the first record of .*a\.rec is no tf\.train\.Example$"):
+        read(dataset(b"\xff\xfe no example"))
+
+
+def test_files_without_a_record(dataset, tmp_path):
+    found = dataset(example(image=b"1", label=b"x"))
+    (tmp_path / "0.rec").touch()
+    (tmp_path / "z.rec").touch()
+    assert read(found) == [LabelledImage(b"1", (0,))]
+    (tmp_path / "a.rec").unlink()
+    with pytest.raises(ValueError, match=r"^tfrecords: .*0\.rec, .*z\.rec: there is no record in them$"):
+        read(found)
+
+
+def test_a_mark_before_the_names_is_none_of_a_name(dataset, tmp_path):
+    found = dataset(example(image=b"1", label=1), names="\ufeffant\nbee\n")
+    assert found.read_vocabulary().names == ("ant", "bee")
+
+
+def test_parts_stay_small_whatever_the_number_of_labels(dataset, tmp_path):
+    found = dataset(example(image=b"1", label=20_000), names="".join(f"label {i}\n" for i in range(21_841)))
+    contents = found.open(f"{tmp_path}/work")
+    assert len(pickle.dumps(contents.parts)) < 2000
+    assert [item.labels for part in contents.parts for item in found.read(part)] == [(20_000,)]

@@ -53,3 +53,9 @@ def test_what_is_refused(dataset, text, message):
 def test_a_list_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"^uris: '.*list\.txt' cannot be read: "):
         UriDataset(str(tmp_path / "list.txt"), SHARES).fingerprint()
+
+
+def test_marks_and_breaks_that_are_none(dataset, tmp_path):
+    table, labels = dataset("\ufeffant/1.jpg\r\na\u2028b/2.jpg\tbee\x0c!\r\n").listed()
+    assert table["source_id"].to_pylist() == ["ant/1.jpg", "a\u2028b/2.jpg"]
+    assert labels.names == ("ant", "bee\x0c!")
