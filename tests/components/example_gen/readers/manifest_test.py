@@ -99,9 +99,10 @@ def test_parquet(manifest, labels, several, expected):
             [["1"], ["2"]],
             r"^image_key: column 'path' of .* is of type list<.*string>; write text or integers",
         ),
+        ("label", [[b"a"], []], r"^label_key: column 'label' of .* is of type list<.*binary>; write"),
         ("path", [b"\xff", b"2"], r"^manifest: column 'path' of .*m\.parquet' is not UTF-8: "),
     ],
-    ids=["fractions", "struct", "lists of lists", "lists of bytes", "list of paths", "bytes"],
+    ids=["fractions", "struct", "lists of lists", "list of paths", "lists of bytes", "bytes"],
 )
 def test_columns_of_other_types(manifest, column, values, message):
     columns = {"path": ["1", "2"], "label": ["a", "b"], column: values}
