@@ -32,7 +32,7 @@ import tensorflow as tf
 MOST_PIXELS = 178_956_970
 
 # No other plugin of PIL is ever entered: some of them start programs (EPS), or read what hardly anybody has tested.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+FORMATS = ("jpeg", "png", "gif", "bmp", "webp", "tiff", "ppm")
 _ORIENTATION = 0x0112
 _TILE = 322, 323  # TIFF's tags for the width and height of a tile
 # A scan of a few bytes may go over the whole picture again. Encoders write about ten; libtiff takes as many as this.
@@ -47,8 +47,6 @@ _TURNING = (
     *(b"eXIf", b"tEXtexif\0", b"iTXtXML:com.adobe.xmp\0"),
     *(b"tEXtRaw profile type exif\0", b"zTXtRaw profile type exif\0"),
 )
-# An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-_WRITTEN_AS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
 
 
 class RefusedError(ValueError):
@@ -61,12 +59,21 @@ class RefusedError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """A JPEG or PNG that can be written: `format` is jpeg or png; height and width in pixels."""
+    """A JPEG or PNG that can be written.
+
+    Attributes:
+      encoded: its bytes.
+      format: jpeg or png.
+      height: pixels.
+      width: pixels.
+      original_format: of FORMATS, what it was read as.
+    """
 
     encoded: bytes
     format: str
     height: int
     width: int
+    original_format: str
 
 
 def checked(image: bytes, max_pixels: int) -> Image:
@@ -83,7 +90,7 @@ def checked(image: bytes, max_pixels: int) -> Image:
     if not image:
         raise RefusedError("empty", "0 bytes")
     with _opened(image) as header:
-        image_format, (width, height) = header.format, header.size
+        image_format, (width, height) = _format(header), header.size
         try:
             _check_cost(header, image, max_pixels)
             converted = _converted(header, image)
@@ -95,12 +102,12 @@ def checked(image: bytes, max_pixels: int) -> Image:
     if converted is not None:
         return converted
     _decode(image, image_format, (height, width))
-    return Image(image, _WRITTEN_AS[image_format], height, width)
+    return Image(image, image_format, height, width, image_format)
 
 
 def _opened(image: bytes) -> PIL.Image.Image:
     try:
-        return PIL.Image.open(io.BytesIO(image), formats=_FORMATS)
+        return PIL.Image.open(io.BytesIO(image), formats=[name.upper() for name in FORMATS])
     except PIL.Image.DecompressionBombError as error:
         raise RefusedError("too_many_pixels", str(error)) from error
     except PIL.UnidentifiedImageError as error:
@@ -108,6 +115,11 @@ def _opened(image: bytes) -> PIL.Image.Image:
         raise RefusedError("not_an_image", detail) from error
     except Exception as error:
         raise _refusal(error) from error
+
+
+def _format(image: PIL.Image.Image) -> str:
+    # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
+    return "jpeg" if image.format == "MPO" else image.format.lower()
 
 
 def _check_cost(image: PIL.Image.Image, encoded: bytes, max_pixels: int) -> None:
@@ -152,15 +164,15 @@ def _scans(jpeg: bytes) -> int:
 
 def _converted(image: PIL.Image.Image, encoded: bytes) -> Image | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
-    turned = _is_turned(image, encoded)
-    is_jpeg = _WRITTEN_AS.get(image.format) == "jpeg" and image.mode != "CMYK"
-    if not turned and (is_jpeg or (image.format == "PNG" and not _shows_through(image))):
+    turned, original = _is_turned(image, encoded), _format(image)
+    is_jpeg = original == "jpeg" and image.mode != "CMYK"
+    if not turned and (is_jpeg or (original == "png" and not _shows_through(image))):
         return None
     if turned:
         PIL.ImageOps.exif_transpose(image, in_place=True)
     if is_jpeg:
-        return _encoded(image, "JPEG", quality=95, subsampling=0)
-    return _encoded(_plain(image), "PNG", icc_profile=None)  # which may be one of print colours
+        return _encoded(image, original, "jpeg", quality=95, subsampling=0)
+    return _encoded(_plain(image), original, "png", icc_profile=None)  # which may be one of print colours
 
 
 def _is_turned(image: PIL.Image.Image, encoded: bytes) -> bool:
@@ -211,16 +223,16 @@ def _strips(image: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
 
 
-def _encoded(image: PIL.Image.Image, image_format: str, **options) -> Image:
+def _encoded(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> Image:
     file = io.BytesIO()
     image.save(file, image_format, **options)
-    return Image(file.getvalue(), _WRITTEN_AS[image_format], image.height, image.width)
+    return Image(file.getvalue(), image_format, image.height, image.width, original_format)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
     """Raises RefusedError unless TensorFlow decodes a JPEG or PNG to the (height, width) that its header says."""
     try:
-        if _WRITTEN_AS[image_format] == "jpeg":
+        if image_format == "jpeg":
             found = tf.io.decode_jpeg(image, channels=3, ratio=8, dct_method="INTEGER_FAST").shape
             expected = tuple(-(-side // 8) for side in shape)
         else:
