@@ -197,30 +197,33 @@ def _shows_through(image: PIL.Image.Image) -> bool:
     """Returns whether any pixel is transparent; of a colour key in grey with 2, 4 or 16 bits PIL does not tell."""
     if image.mode.startswith("I;16") or not image.has_transparency_data:
         return False
-    return any(strip.getchannel("A").getextrema()[0] < 255 for _, strip in _strips(image))
+    return any(strip.convert("RGBA").getchannel("A").getextrema()[0] < 255 for _, strip in _strips(image))
 
 
 def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
     """Returns `image` in grey or RGB with 8 bits."""
     # PIL has mode I for a PGM whose white is 65535.
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM"):
-        return PIL.Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):  # no telling which value is white
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+    if image.mode in ("I", "F") and not deep:  # no telling which value is white
         raise RefusedError("unsupported", f"{image.format} with pixels of mode {image.mode}")
-    mode = "L" if image.mode in ("1", "L", "LA", "La") else "RGB"
-    if not image.has_transparency_data:
+    mode = "L" if deep or image.mode in ("1", "L", "LA", "La") else "RGB"
+    if not deep and not image.has_transparency_data:
         return image if image.mode == mode else image.convert(mode)
     plain = PIL.Image.new(mode, image.size, "white")
     for top, strip in _strips(image):
-        plain.paste(strip, (0, top), strip)
+        if deep:
+            plain.paste(PIL.Image.fromarray((np.asarray(strip) >> 8).astype(np.uint8)), (0, top))
+        else:
+            strip = strip.convert("RGBA")
+            plain.paste(strip, (0, top), strip)
     return plain
 
 
 def _strips(image: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
-    """Yields some rows after others, (the first row, pixels in RGBA)."""
+    """Yields (first row, rows of `image`), so that what is made of all of them is never there at once."""
     rows = max(1, _STRIP // image.width)
     for top in range(0, image.height, rows):
-        yield top, image.crop((0, top, image.width, min(top + rows, image.height))).convert("RGBA")
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
 def _encoded(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> Image:

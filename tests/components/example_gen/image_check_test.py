@@ -224,6 +224,12 @@ def test_half_transparent_pixels_are_mixed_with_white_all_over_a_large_picture()
     assert np.unique(pixels[990:].reshape(-1, 3), axis=0).tolist() == [[255, 204, 204]]
 
 
+def test_16_bits_all_over_a_large_picture():
+    grey = np.arange(1_500_000, dtype=np.uint32).reshape(1000, 1500).astype(np.uint16)
+    pixels = pixels_of(check(encoded(PIL.Image.fromarray(grey), "TIFF"), 1_500_000))
+    np.testing.assert_array_equal(pixels[..., 0], grey >> 8)
+
+
 def test_a_tiled_tiff():
     pixels = pixels_of(check(tiff(16)))
     assert pixels.shape == (10, 10, 1) and pixels[1, :3, 0].tolist() == [16, 17, 18]
