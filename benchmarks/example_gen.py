@@ -115,7 +115,8 @@ def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], tuple])
 
 def _copied(image: examples.LabelledImage) -> tuple[examples.LabelledImage, examples.Facts]:
     with PIL.Image.open(io.BytesIO(image.image)) as header:
-        return image, examples.Facts("jpeg", header.height, header.width, index.content_hash(image.image))
+        content_hash = index.content_hash(image.image)
+        return image, examples.Facts("jpeg", header.height, header.width, content_hash, "jpeg", False)
 
 
 def _checked(image: examples.LabelledImage) -> tuple[examples.LabelledImage, examples.Facts]:

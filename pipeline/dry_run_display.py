@@ -119,8 +119,9 @@ def _named(side: Side, labels: Sequence[int]) -> str:
 
 def _images(console: rich.console.Console, side: Side) -> None:
     rows = [row for of_split in side.sample.rows.values() for row in of_split]
-    formats = collections.Counter(row["format"] for row in rows)
-    converted = f"; {side.sample.converted:,} converted to be shown as they are meant" if side.sample.converted else ""
+    formats = collections.Counter(row["original_format"] for row in rows)
+    count = sum(row["converted"] for row in rows)
+    converted = f"; {count:,} converted to be shown as they are meant" if count else ""
     told = ", ".join(f"{name} {100 * count / len(rows):.1f}%" for name, count in formats.most_common())
     console.print(f"  formats   {told}{converted}", **_TEXT)
     table = _table(None, ["", "least", "median", "most"])

@@ -29,12 +29,23 @@ class LabelledImage:
 
 @dataclasses.dataclass(frozen=True)
 class Facts:
-    """What is known of an encoded image: format (jpeg or png), height and width in pixels, hash of its bytes."""
+    """What is known of an encoded image.
+
+    Attributes:
+      format: jpeg or png.
+      height: pixels.
+      width: pixels.
+      content_hash: of its bytes.
+      original_format: of `image_check.FORMATS`, what it was read as.
+      converted: whether its bytes are others than those that were read.
+    """
 
     format: str
     height: int
     width: int
     content_hash: str
+    original_format: str
+    converted: bool
 
 
 def taken(
@@ -59,9 +70,10 @@ def taken(
         image = image_check.checked(example.image, max_pixels)
     except image_check.RefusedError as error:
         return Rejection(source_id, example.uri, error.reason, error.detail)
-    if image.encoded is not example.image:
+    converted = image.encoded is not example.image
+    if converted:
         content_hash = index.content_hash(image.encoded)
-    facts = Facts(image.format, image.height, image.width, content_hash)
+    facts = Facts(image.format, image.height, image.width, content_hash, image.original_format, converted)
     labels = tuple(dict.fromkeys(example.labels))  # each once: an image may have several objects of a kind
     return dataclasses.replace(example, image=image.encoded, labels=labels, source_id=source_id), facts
 
@@ -98,6 +110,8 @@ def keyed(
         "labels": list(example.labels),
         "split": split,
         "format": facts.format,
+        "original_format": facts.original_format,
+        "converted": facts.converted,
         "height": facts.height,
         "width": facts.width,
         "bytes": len(example.image),

@@ -12,25 +12,41 @@ What TensorFlow would show wrongly or not at all is converted to what a viewer s
   average. A PNG would be exact and six times as large, and phones turn many of their pictures.
 - Everything else becomes an exact PNG, grey or RGB with 8 bits: transparency on white, the first picture of an
   animation, the high byte of 16 bits, print colours (CMYK) by PIL's formula.
+
+Nothing takes more than its pixels may: what is read and what is written stand in memory once each.
 """
 
 import dataclasses
 import io
 import re
+import struct
+from collections.abc import Iterator
 
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
+import PIL.PngImagePlugin
 import tensorflow as tf
 
 # PIL's own limit, past which it refuses an image whatever it is asked.
 MOST_PIXELS = 178_956_970
 
 # No other plugin of PIL is ever entered: some of them start programs (EPS), or read what hardly anybody has tested.
-_FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+FORMATS = ("jpeg", "png", "gif", "bmp", "webp", "tiff", "ppm")
 _ORIENTATION = 0x0112
-# An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-_WRITTEN_AS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png"}
+_TILE = 322, 323  # TIFF's tags for the width and height of a tile
+# A scan of a few bytes may go over the whole picture again. Encoders write about ten; libtiff takes as many as this.
+_MOST_SCANS = 100
+_SCAN, _END = b"\xff\xda", b"\xff\xd9"
+_SEGMENT = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # the others stand within the data of a scan, or have no length
+_STRIP = 1 << 20  # pixels that are looked at together
+# PIL refuses whole images for a text or colour profile above 1 MB. This is what libpng, and so TensorFlow, reads.
+PIL.PngImagePlugin.MAX_TEXT_CHUNK = 8_000_000
+# How chunks of a PNG begin that may say how it is turned. They may stand behind the pixels, where PIL has not looked.
+_TURNING = (
+    *(b"eXIf", b"tEXtexif\0", b"iTXtXML:com.adobe.xmp\0"),
+    *(b"tEXtRaw profile type exif\0", b"zTXtRaw profile type exif\0"),
+)
 
 
 class RefusedError(ValueError):
@@ -43,12 +59,21 @@ class RefusedError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Image:
-    """A JPEG or PNG that can be written: `format` is jpeg or png; height and width in pixels."""
+    """A JPEG or PNG that can be written.
+
+    Attributes:
+      encoded: its bytes.
+      format: jpeg or png.
+      height: pixels.
+      width: pixels.
+      original_format: of FORMATS, what it was read as.
+    """
 
     encoded: bytes
     format: str
     height: int
     width: int
+    original_format: str
 
 
 def checked(image: bytes, max_pixels: int) -> Image:
@@ -59,31 +84,30 @@ def checked(image: bytes, max_pixels: int) -> Image:
       max_pixels: height × width that is allowed; looked up in the header, before anything is decoded.
 
     Raises:
-      RefusedError: it is empty, not_an_image, has too_many_pixels, is truncated, damaged or unsupported.
+      RefusedError: it is empty, not_an_image, has too_many_pixels, too_many_scans or too_much_metadata, is truncated,
+        damaged or unsupported.
     """
     if not image:
         raise RefusedError("empty", "0 bytes")
     with _opened(image) as header:
-        width, height = header.size
-        if height * width > max_pixels:
-            raise RefusedError("too_many_pixels", f"{height} × {width} pixels; max_pixels is {max_pixels}")
-        if not (height and width):
-            raise RefusedError("damaged", f"{height} × {width} pixels")
+        image_format, (width, height) = _format(header), header.size
         try:
-            converted = _converted(header)
+            _check_cost(header, image, max_pixels)
+            converted = _converted(header, image)
         except RefusedError:
             raise
         except Exception as error:  # hostile files get all kinds of errors out of PIL
             raise _refusal(error) from error
+    del header  # it may hold the pixels
     if converted is not None:
         return converted
-    _decode(image, header.format, (height, width))
-    return Image(image, _WRITTEN_AS[header.format], height, width)
+    _decode(image, image_format, (height, width))
+    return Image(image, image_format, height, width, image_format)
 
 
 def _opened(image: bytes) -> PIL.Image.Image:
     try:
-        return PIL.Image.open(io.BytesIO(image), formats=_FORMATS)
+        return PIL.Image.open(io.BytesIO(image), formats=[name.upper() for name in FORMATS])
     except PIL.Image.DecompressionBombError as error:
         raise RefusedError("too_many_pixels", str(error)) from error
     except PIL.UnidentifiedImageError as error:
@@ -93,20 +117,66 @@ def _opened(image: bytes) -> PIL.Image.Image:
         raise _refusal(error) from error
 
 
-def _converted(image: PIL.Image.Image) -> Image | None:
+def _format(image: PIL.Image.Image) -> str:
+    # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
+    return "jpeg" if image.format == "MPO" else image.format.lower()
+
+
+def _check_cost(image: PIL.Image.Image, encoded: bytes, max_pixels: int) -> None:
+    """Raises RefusedError if decoding takes more memory or time than the pixels of an image may."""
+    # A tile is decoded as a whole, however little of it is seen.
+    tile = _tile(image, encoded) if image.format == "TIFF" else (0, 0)
+    for (width, height), what in ((image.size, ""), (tile, "tiles of ")):
+        if height * width > max_pixels:
+            raise RefusedError("too_many_pixels", f"{what}{height} × {width} pixels; max_pixels is {max_pixels}")
+    if not all(image.size):
+        raise RefusedError("damaged", f"{image.height} × {image.width} pixels")
+    # Their decoder is written in Python: seconds a megapixel, during which no other thread runs.
+    if image.format == "PPM" and image.tile[0][0] != "raw":
+        raise RefusedError("unsupported", "PPM in plain text, or whose values have not 8 bits (or 16 in grey)")
+    if "progressive" in image.info and (scans := _scans(encoded)) > _MOST_SCANS:
+        raise RefusedError("too_many_scans", f"{scans} scans of the picture; at most {_MOST_SCANS} are read")
+
+
+def _tile(tiff: PIL.Image.Image, encoded: bytes) -> tuple[int, int]:
+    """Returns (width, height) of the tiles of a TIFF, or zeros if it has none."""
+    tags = tiff.tag_v2
+    number, first, size = ("Q", 8, 20) if tags._bigtiff else ("H", 2, 12)
+    (entries,) = struct.unpack_from(tags._endian + number, encoded, tags.offset)
+    named = np.ndarray(entries, tags._endian + "u2", encoded, tags.offset + first, strides=size)
+    if np.isin(named, _TILE).sum() > len(_TILE):  # of two PIL takes the last, and libtiff the first
+        raise RefusedError("damaged", "the size of a tile stands in it several times")
+    width, height = (int(np.max(tags.get(tag, 0))) for tag in _TILE)
+    return width, height
+
+
+def _scans(jpeg: bytes) -> int:
+    """Returns the number of scans of a JPEG's first picture, or of what looks like any if that is few."""
+    found = jpeg.count(_SCAN)
+    if found <= _MOST_SCANS:
+        return found
+    scans, place = 0, 2
+    while (segment := _SEGMENT.search(jpeg, place)) and segment[0] != _END:
+        scans += segment[0] == _SCAN
+        place = segment.end() + int.from_bytes(jpeg[segment.end() : segment.end() + 2], "big")
+    return scans
+
+
+def _converted(image: PIL.Image.Image, encoded: bytes) -> Image | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
-    turned = _is_turned(image)
-    if _WRITTEN_AS.get(image.format) == "jpeg" and image.mode != "CMYK":
-        if not turned:
-            return None
-        return _encoded(PIL.ImageOps.exif_transpose(image), "JPEG", quality=95, subsampling=0)
-    if image.format == "PNG" and not turned and not _shows_through(image):
+    turned, original = _is_turned(image, encoded), _format(image)
+    is_jpeg = original == "jpeg" and image.mode != "CMYK"
+    if not turned and (is_jpeg or (original == "png" and not _shows_through(image))):
         return None
-    return _encoded(_plain(PIL.ImageOps.exif_transpose(image) if turned else image), "PNG")
+    if turned:
+        PIL.ImageOps.exif_transpose(image, in_place=True)
+    if is_jpeg:
+        return _encoded(image, original, "jpeg", quality=95, subsampling=0)
+    return _encoded(_plain(image), original, "png", icc_profile=None)  # which may be one of print colours
 
 
-def _is_turned(image: PIL.Image.Image) -> bool:
-    if not {"exif", "xmp"} & image.info.keys():
+def _is_turned(image: PIL.Image.Image, encoded: bytes) -> bool:
+    if not (_may_be_turned(encoded) if image.format == "PNG" else {"exif", "xmp"} & image.info.keys()):
         return False
     try:
         return image.getexif().get(_ORIENTATION, 1) in range(2, 9)
@@ -114,36 +184,58 @@ def _is_turned(image: PIL.Image.Image) -> bool:
         return False
 
 
+def _may_be_turned(png: bytes) -> bool:
+    place = 8
+    while place < len(png):
+        if png.startswith(_TURNING, place + 4):
+            return True
+        place += 12 + int.from_bytes(png[place : place + 4], "big")
+    return False
+
+
 def _shows_through(image: PIL.Image.Image) -> bool:
+    """Returns whether any pixel is transparent; of a colour key in grey with 2, 4 or 16 bits PIL does not tell."""
     if image.mode.startswith("I;16") or not image.has_transparency_data:
         return False
-    return image.convert("RGBA").getchannel("A").getextrema()[0] < 255
+    return any(strip.convert("RGBA").getchannel("A").getextrema()[0] < 255 for _, strip in _strips(image))
 
 
 def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
     """Returns `image` in grey or RGB with 8 bits."""
-    if image.mode.startswith("I;16"):
-        return PIL.Image.fromarray((np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):  # no telling which value is white
+    # PIL has mode I for a PGM whose white is 65535.
+    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+    if image.mode in ("I", "F") and not deep:  # no telling which value is white
         raise RefusedError("unsupported", f"{image.format} with pixels of mode {image.mode}")
-    if image.has_transparency_data:
-        grey = image.mode in ("1", "L", "LA", "La")
-        image = image.convert("RGBA")
-        white = PIL.Image.new("RGBA", image.size, "white")
-        return PIL.Image.alpha_composite(white, image).convert("L" if grey else "RGB")
-    return image.convert("L" if image.mode in ("1", "L") else "RGB")
+    mode = "L" if deep or image.mode in ("1", "L", "LA", "La") else "RGB"
+    if not deep and not image.has_transparency_data:
+        return image if image.mode == mode else image.convert(mode)
+    plain = PIL.Image.new(mode, image.size, "white")
+    for top, strip in _strips(image):
+        if deep:
+            plain.paste(PIL.Image.fromarray((np.asarray(strip) >> 8).astype(np.uint8)), (0, top))
+        else:
+            strip = strip.convert("RGBA")
+            plain.paste(strip, (0, top), strip)
+    return plain
 
 
-def _encoded(image: PIL.Image.Image, image_format: str, **options) -> Image:
+def _strips(image: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
+    """Yields (first row, rows of `image`), so that what is made of all of them is never there at once."""
+    rows = max(1, _STRIP // image.width)
+    for top in range(0, image.height, rows):
+        yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
+
+
+def _encoded(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> Image:
     file = io.BytesIO()
     image.save(file, image_format, **options)
-    return Image(file.getvalue(), _WRITTEN_AS[image_format], image.height, image.width)
+    return Image(file.getvalue(), image_format, image.height, image.width, original_format)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
     """Raises RefusedError unless TensorFlow decodes a JPEG or PNG to the (height, width) that its header says."""
     try:
-        if _WRITTEN_AS[image_format] == "jpeg":
+        if image_format == "jpeg":
             found = tf.io.decode_jpeg(image, channels=3, ratio=8, dct_method="INTEGER_FAST").shape
             expected = tuple(-(-side // 8) for side in shape)
         else:
@@ -163,5 +255,7 @@ def _refusal(error: Exception) -> RefusedError:
     text = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, PIL.Image.DecompressionBombError):
         return RefusedError("too_many_pixels", text)
+    if "data too large" in text or "text chunks" in text:
+        return RefusedError("too_much_metadata", text)
     truncated = isinstance(error, EOFError) or "truncated" in text.lower()
     return RefusedError("truncated" if truncated else "damaged", text)

@@ -20,6 +20,8 @@ SCHEMA = pa.schema(
         ("labels", pa.list_(pa.int32())),  # at least one, indices into the vocabulary
         ("split", pa.string()),
         ("format", pa.string()),  # jpeg or png
+        ("original_format", pa.string()),  # what it was read as, of image_check.FORMATS
+        ("converted", pa.bool_()),  # whether it has not the bytes that were read; a JPEG may be turned into another
         ("height", pa.int32()),  # pixels
         ("width", pa.int32()),  # pixels
         ("bytes", pa.int64()),  # of the encoded image

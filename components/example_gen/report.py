@@ -1,7 +1,8 @@
 """What an ExampleGen found, in two small files beside the index: examples a label and split, and a summary.
 
-`counts.csv` has a row a label: index, name, and a column a split. `summary.json` has, by split, the number of examples
-and the rejected ones by reason; and by pair of splits, how many different images and ids stand in both.
+`counts.csv` has a row a label: index, name, and a column a split. `summary.json` has, by split, the number of examples,
+of those that were converted, and of the rejected ones by reason; and by pair of splits, how many different images and
+ids stand in both.
 """
 
 import collections
@@ -19,7 +20,7 @@ from components.example_gen import index
 
 COUNTS_FILE = "counts.csv"
 SUMMARY_FILE = "summary.json"
-COLUMNS = ("key", "labels", "content_hash")  # of the index, that a report is made from
+COLUMNS = ("key", "labels", "converted", "content_hash")  # of the index, that a report is made from
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,24 +31,27 @@ class Split:
       label_counts: int64 [labels], (example, label) pairs of each label.
       keys: uint64 [examples], of the ids, sorted.
       contents: uint64 [examples], 64 bits of the content hashes, sorted.
+      converted: examples whose image was not written as it was read.
     """
 
     label_counts: np.ndarray
     keys: np.ndarray
     contents: np.ndarray
+    converted: int
 
 
 def split(tables: Iterable[pa.Table], num_labels: int) -> Split:
     """Returns what is counted of a split's index, given as tables (one a shard, say) with COLUMNS."""
-    counts = np.zeros(num_labels, np.int64)
+    counts, converted = np.zeros(num_labels, np.int64), 0
     keys, contents = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     for table in tables:
         counts += index.label_counts(index.label_pairs(table["labels"], num_labels), num_labels)
+        converted += int(table["converted"].to_numpy().sum())
         keys.append(table["key"].to_numpy())
         # 32 hex digits are two numbers of 64 bits, of which one is enough to tell contents apart.
         digits = "".join(table["content_hash"].to_pylist())
         contents.append(np.frombuffer(bytes.fromhex(digits), ">u8")[::2].astype(np.uint64))
-    return Split(counts, np.sort(np.concatenate(keys)), np.sort(np.concatenate(contents)))
+    return Split(counts, np.sort(np.concatenate(keys)), np.sort(np.concatenate(contents)), converted)
 
 
 def counts_csv(splits: Mapping[str, Split], names: tuple[str, ...]) -> str:
@@ -70,6 +74,7 @@ def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int
     pairs = list(itertools.combinations(splits, 2))
     return {
         "examples": {name: len(found.keys) for name, found in splits.items()},
+        "converted": {name: found.converted for name, found in splits.items()},
         "rejected": {name: dict(reasons) for name, reasons in rejected.items()},
         "same_image": {f"{a}, {b}": _common(splits[a].contents, splits[b].contents) for a, b in pairs},
         "same_id": {f"{a}, {b}": _common(splits[a].keys, splits[b].keys) for a, b in pairs},

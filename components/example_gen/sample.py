@@ -4,16 +4,13 @@ import collections
 import dataclasses
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from components import sharding
-from components.example_gen import index
 from components.example_gen.check import Check, repeated
-from components.example_gen.examples import LabelledImage
 from components.example_gen.readers.reader import Contents, Part, Reader, spread
-from components.example_gen.rejected import Rejection
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file
 _HELD = 256 << 20  # bytes of examples that are kept
@@ -27,7 +24,6 @@ class Sample:
       rows: our split → rows of the index.
       examples: the first examples of each part that was looked into, of all splits.
       rejections: our split → rows of the table of rejections.
-      converted: how many of the images were not taken as they are.
       seconds: that reading and checking took, without the opening of files.
       whole: our splits that had fewer images than were asked for: these are all of them.
     """
@@ -35,7 +31,6 @@ class Sample:
     rows: dict[str, list[dict]]
     examples: list[sharding.Keyed]
     rejections: dict[str, list[dict]]
-    converted: int
     seconds: float
     whole: frozenset[str]
 
@@ -62,15 +57,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
     chosen = [(part, count) for parts in groups.values() for part, count in _shared(parts, images)]
     rows, rejections = ({split: [] for split in contents.sizes} for _ in range(2))
     examples: list[sharding.Keyed] = []
-    as_read: set[str] = set()
     firsts: dict[tuple[str, int], dict] = {}
-
-    def noted(items: Iterable[LabelledImage | Rejection]) -> Iterator[LabelledImage | Rejection]:
-        for item in items:
-            if isinstance(item, LabelledImage):
-                as_read.add(index.content_hash(item.image))
-            yield item
-
     held, seconds, exhausted = 0, 0.0, collections.Counter()
     for number, (part, count) in enumerate(chosen, 1):
         images_of_part = iter(reader.sample(part, count))
@@ -78,7 +65,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
         start = time.perf_counter()  # of a whole part, what it costs to open it is nothing
         items += images_of_part
         exhausted[part.ours] += len(items) < count
-        for split, item in check.all(part, noted(items)):
+        for split, item in check.all(part, items):
             if not item.record:
                 rejections[split].append(item.row)
                 continue
@@ -90,9 +77,8 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
                 examples.append(item)
                 held += len(item.record)
         seconds += time.perf_counter() - start
-    converted = sum(row["content_hash"] not in as_read for found in rows.values() for row in found)
     whole = frozenset(split for ours, parts in groups.items() if exhausted[ours] == len(parts) for split in ours)
-    return Sample(rows, examples, rejections, converted, seconds, whole)
+    return Sample(rows, examples, rejections, seconds, whole)
 
 
 def _shared(parts: Sequence[Part], images: int) -> list[tuple[Part, int]]:

@@ -10,16 +10,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-COLUMNS = ("source_id", "labels", "format", "height", "width", "bytes")  # of the index
+COLUMNS = ("source_id", "labels", "format", "original_format", "converted", "height", "width", "bytes")  # of the index
 
 
 def of_index(index: pa.Table, names: Sequence[str]) -> pa.RecordBatch:
     """Returns a row an example, whose columns are lists, as TFDV takes them; null where the example lacks the feature.
 
-    Columns: `image/format` binary; `image/height`, `image/width` int64, pixels; `image/aspect` float64, width over
-    height, of sizes above 0; `image/bytes` int64, of the encoded image; `image/class/label` int64 and
-    `image/class/text` binary, one value a label; `image/source_id/length` int64, in characters: ids themselves are all
-    different, so that their statistics would cost much and say nothing. An empty id has the length 0.
+    Columns: `image/format` and `image/original_format` binary, as written and as read; `image/converted` int64, 1 where
+    the bytes differ; `image/height`, `image/width` int64, pixels; `image/aspect` float64, width over height, of sizes
+    above 0; `image/bytes` int64, of the encoded image; `image/class/label` int64 and `image/class/text` binary, one a
+    label; `image/source_id/length` int64, in characters: ids themselves are all different, so that their statistics
+    would cost much and say nothing. An empty id has the length 0.
 
     Args:
       index: with COLUMNS.
@@ -32,6 +33,8 @@ def of_index(index: pa.Table, names: Sequence[str]) -> pa.RecordBatch:
     aspect = pc.if_else(positive, pc.divide(width.cast(pa.float64()), height.cast(pa.float64())), None)
     features = {
         "image/format": _single(columns["format"].cast(pa.binary())),
+        "image/original_format": _single(columns["original_format"].cast(pa.binary())),
+        "image/converted": _single(columns["converted"].cast(pa.int64())),
         "image/height": _single(height.cast(pa.int64())),
         "image/width": _single(width.cast(pa.int64())),
         "image/aspect": _single(aspect),

@@ -178,14 +178,15 @@ def lines_of(show, *arguments) -> list[str]:
     return [line.rstrip() for line in text.getvalue().splitlines()]
 
 
-def row(labels: list[int], height: int = 30, width: int = 60, image_format: str = "jpeg") -> dict:
-    return {"labels": labels, "height": height, "width": width, "bytes": 1000 * height, "format": image_format}
+def row(labels: list[int], height: int = 30, width: int = 60, original_format: str = "jpeg") -> dict:
+    found = {"original_format": original_format, "converted": original_format == "gif"}
+    return {"labels": labels, "height": height, "width": width, "bytes": 1000 * height, **found}
 
 
 def side(**changes) -> data_sample.Side:
-    rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "png")], "eval": [row([2])]}
+    rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "gif")], "eval": [row([2])]}
     rejections = {"train": [{"source_id": "[x].jpg\n", "reason": "empty", "detail": "0 bytes"}], "eval": []}
-    drawn = sample.Sample(rows, [sharding.Keyed(1, b"")], rejections, 1, 0.5, frozenset({"eval"}))
+    drawn = sample.Sample(rows, [sharding.Keyed(1, b"")], rejections, 0.5, frozenset({"eval"}))
     labels = vocabulary.make([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
     counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)
@@ -214,7 +215,7 @@ def test_what_is_shown_of_a_side():
         "  most      n0 40, n1 39, n2 38, n3 37, n4 36, n5 35, n6 34, n7 33  (in train)",
         "  fewest    n39 1, n38 2, n37 3, n36 4, n35 5, n34 6, n33 7, n32 8",
         "  none      1,160 labels have no image in train: n40, n41, n42, n43, n44, n45, n46, n47, …",
-        "  formats   jpeg 75.0%, png 25.0%; 1 converted to be shown as they are meant",
+        "  formats   jpeg 75.0%, gif 25.0%; 1 converted to be shown as they are meant",
     ]
     assert [line.split() for line in lines[11:15]] == [
         ["height", "10", "30", "30"],

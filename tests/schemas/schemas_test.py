@@ -6,7 +6,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 import schemas
-from components.example_gen import index
+from components.example_gen import image_check, index
 from components.statistics_gen import features
 
 KINDS = {pa.binary(): schema_pb2.BYTES, pa.int64(): schema_pb2.INT, pa.float64(): schema_pb2.FLOAT}
@@ -31,10 +31,12 @@ def test_every_feature_has_to_be_there(schema):
 
 
 def test_formats(schema):
-    (domain,) = schema.string_domain
-    (feature,) = (feature for feature in schema.feature if feature.domain)
-    assert (feature.name, feature.domain) == ("image/format", domain.name)
-    assert list(domain.value) == ["jpeg", "png"]
+    domains = {domain.name: tuple(domain.value) for domain in schema.string_domain}
+    assert {feature.name: domains.pop(feature.domain) for feature in schema.feature if feature.domain} == {
+        "image/format": ("jpeg", "png"),
+        "image/original_format": image_check.FORMATS,
+    }
+    assert not domains
 
 
 def test_a_source_may_have_several_labels_an_image_and_a_target_has_one():

@@ -16,7 +16,7 @@ from components.sharding import Keyed
 NAMES = ("cat", "größer", "emu")
 
 
-FACTS = examples.Facts("jpeg", 5, 7, "c0ffee")
+FACTS = examples.Facts("jpeg", 5, 7, "c0ffee", "webp", True)
 
 
 def keyed(image: bytes, **options) -> Keyed:
@@ -54,6 +54,8 @@ def test_the_record_and_the_row():
         "labels": [2, 1],
         "split": "eval",
         "format": "jpeg",
+        "original_format": "webp",
+        "converted": True,
         "height": 5,
         "width": 7,
         "bytes": 5,
@@ -83,7 +85,7 @@ def test_what_is_taken_untouched(picture, source_id):
     # An id is what the data set says, also where it says nothing; without one, the content is the id.
     expected = content_hash if source_id is None else source_id
     assert example == LabelledImage(image, (1, 0), expected, "folder/a.x")
-    assert facts == examples.Facts("png", 4, 6, content_hash)
+    assert facts == examples.Facts("png", 4, 6, content_hash, "png", False)
 
 
 def test_an_image_has_each_label_once(picture):
@@ -97,7 +99,7 @@ def test_the_id_of_a_converted_image_is_of_its_content_as_read(picture):
     assert example == LabelledImage(
         image_check.checked(image, 100).encoded, (1,), index.content_hash(image), "folder/a.x"
     )
-    assert facts == examples.Facts("png", 4, 6, index.content_hash(example.image))
+    assert facts == examples.Facts("png", 4, 6, index.content_hash(example.image), "bmp", True)
 
 
 @pytest.mark.parametrize(

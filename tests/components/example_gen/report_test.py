@@ -13,6 +13,7 @@ def rows(*examples: tuple[str, bytes, list[int]]):
             "source_id": source_id,
             "key": index.id_key(source_id),
             "labels": labels,
+            "converted": image == b"2",
             "content_hash": index.content_hash(image),
         }
         for source_id, image, labels in examples
@@ -29,6 +30,7 @@ def test_a_split():
     assert found.keys.tolist() == sorted(index.id_key(source_id) for source_id in "abc")
     hashes = sorted(int(index.content_hash(image)[:16], 16) for image in (b"1", b"2", b"2"))
     assert found.contents.tolist() == hashes and found.contents.dtype == np.uint64
+    assert found.converted == 2
 
 
 def test_the_counts_of_labels():
@@ -42,6 +44,7 @@ def test_the_summary():
     found = report.summary(splits, {"train": {"empty": 2}, "eval": {}, "test": {}})
     assert found == {
         "examples": {"train": 3, "eval": 3, "test": 0},
+        "converted": {"train": 2, "eval": 1, "test": 0},
         "rejected": {"train": {"empty": 2}, "eval": {}, "test": {}},
         "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
         "same_id": {"train, eval": 1, "train, test": 0, "eval, test": 0},

@@ -27,7 +27,8 @@ NAMES = ["owl", "emu", "hen"]
 
 def row(i: int, **values) -> dict:
     good = {"source_id": f"id {i}", "labels": [i % 3], "format": "png" if i % 2 else "jpeg", "height": 3 + i}
-    return {"key": i, "split": "train", "width": 2 * i + 1, "bytes": 50 + i, **good, **values}
+    read = {"original_format": "gif" if i % 2 else "jpeg", "converted": bool(i % 2)}
+    return {"key": i, "split": "train", "width": 2 * i + 1, "bytes": 50 + i, **good, **read, **values}
 
 
 class Data:
@@ -94,7 +95,8 @@ def test_the_statistics(good):
     assert train.num_examples == 6
     found = {feature.path.step[0]: feature for feature in train.features}
     assert set(found) == {
-        *("image/format", "image/height", "image/width", "image/aspect", "image/bytes"),
+        *("image/format", "image/original_format", "image/converted"),
+        *("image/height", "image/width", "image/aspect", "image/bytes"),
         *("image/class/label", "image/class/text", "image/source_id/length"),
     }
     heights = found["image/height"].num_stats
@@ -104,6 +106,9 @@ def test_the_statistics(good):
     assert found["image/bytes"].num_stats.mean == 53.5
     counts = {entry.value: entry.frequency for entry in found["image/class/text"].string_stats.top_values}
     assert counts == {"owl": 2, "emu": 2, "hen": 2}
+    formats = {entry.value: entry.frequency for entry in found["image/original_format"].string_stats.top_values}
+    assert formats == {"gif": 3, "jpeg": 3}
+    assert found["image/converted"].num_stats.mean == 0.5
     assert found["image/class/label"].num_stats.common_stats.avg_num_values == 1
 
 
@@ -124,6 +129,8 @@ def test_several_labels_are_for_a_source(tmp_path):
     [
         ({"format": "webp"}, ["image/format"]),
         ({"format": None}, ["image/format"]),
+        ({"original_format": "svg"}, ["image/original_format"]),
+        ({"original_format": None, "converted": None}, ["image/converted", "image/original_format"]),
         ({"labels": [3]}, ["image/class/label"]),
         ({"labels": [-1]}, ["image/class/label"]),
         ({"labels": []}, ["image/class/label", "image/class/text"]),
@@ -135,8 +142,8 @@ def test_several_labels_are_for_a_source(tmp_path):
         ({"bytes": 0}, ["image/bytes"]),
     ],
     ids=[
-        "new-format", "no-format", "label-outside", "negative-label", "no-label", "labels-missing", "no-id", "empty-id",
-        "no-height", "negative-width", "no-bytes",
+        "new-format", "no-format", "new-original-format", "no-original-format", "label-outside", "negative-label",
+        "no-label", "labels-missing", "no-id", "empty-id", "no-height", "negative-width", "no-bytes",
     ],
 )  # fmt: skip
 def test_each_anomaly_is_found_where_it_is(tmp_path, side, values, expected):

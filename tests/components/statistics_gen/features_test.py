@@ -10,14 +10,18 @@ NAMES = ("owl", "größer", "emu")
 
 
 def row(**values) -> dict:
-    return {"source_id": "ö12", "labels": [2], "format": "png", "height": 4, "width": 10, "bytes": 99, **values}
+    formats = {"format": "png", "original_format": "gif", "converted": True}
+    return {"source_id": "ö12", "labels": [2], **formats, "height": 4, "width": 10, "bytes": 99, **values}
 
 
 def test_each_row_by_its_features():
-    table = index.table([row(), row(labels=[1, 0], width=3, height=5, bytes=7, source_id="a", format="jpeg")])
+    other = row(labels=[1, 0], width=3, height=5, bytes=7, source_id="a", format="jpeg")
+    table = index.table([row(), {**other, "original_format": "jpeg", "converted": False}])
     assert features.of_index(table, NAMES).to_pylist() == [
         {
             "image/format": [b"png"],
+            "image/original_format": [b"gif"],
+            "image/converted": [1],
             "image/height": [4],
             "image/width": [10],
             "image/aspect": [2.5],
@@ -28,6 +32,8 @@ def test_each_row_by_its_features():
         },
         {
             "image/format": [b"jpeg"],
+            "image/original_format": [b"jpeg"],
+            "image/converted": [0],
             "image/height": [5],
             "image/width": [3],
             "image/aspect": [0.6],
@@ -43,6 +49,8 @@ def test_each_row_by_its_features():
     ("values", "expected"),
     [
         ({"format": None}, {"image/format": None}),
+        ({"original_format": None}, {"image/original_format": None}),
+        ({"converted": None}, {"image/converted": None}),
         ({"bytes": None}, {"image/bytes": None}),
         ({"source_id": None}, {"image/source_id/length": None}),
         ({"source_id": ""}, {"image/source_id/length": [0]}),
@@ -54,7 +62,8 @@ def test_each_row_by_its_features():
         ({"labels": [0, 3, -1]}, {"image/class/label": [0, 3, -1], "image/class/text": [b"owl", b"3", b"-1"]}),
     ],
     ids=[
-        "format", "bytes", "id", "empty-id", "height", "width", "no-width", "labels", "no-label", "labels-outside",
+        "format", "original-format", "converted", "bytes", "id", "empty-id", "height", "width", "no-width", "labels",
+        "no-label", "labels-outside",
     ],
 )  # fmt: skip
 def test_what_a_row_lacks(values, expected):
