@@ -135,7 +135,7 @@ def test_planted_images_go_and_nothing_counts_them(run, read, overrides, tmp_pat
     # So does one with another target, whose images resemble none of the source: they have been excluded already.
     data = next(override for override in overrides if override.startswith("targets.digits.data="))
     more = [f"targets.more.{data.removeprefix('targets.digits.')}", "targets.more.arms=[same_distribution]"]
-    again = run(tmp_path, [*overrides, *more])
+    again, _ = run(DEMO, [*overrides, *more], tmp_path)
     executed = {node for node, result in again.items() if result.state is State.DONE}
     assert executed == {"source-exclusions", *(node for node in again if node.startswith("more-"))} - {"more-schema"}
 
