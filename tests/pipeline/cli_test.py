@@ -16,13 +16,16 @@ DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 
 @pytest.fixture
 def specialist(tmp_path):
+    # As in the shell of somebody who has not set what TensorFlow says.
+    environment = {key: value for key, value in os.environ.items() if key != "TF_CPP_MIN_LOG_LEVEL"}
+
     def specialist(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
             [sys.executable, "-m", "pipeline.cli", *arguments],
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env={**os.environ, "COLUMNS": "200", "PYTHONPATH": os.pathsep.join(sys.path)},
+            env={**environment, "COLUMNS": "200", "PYTHONPATH": os.pathsep.join(sys.path)},
         )
 
     return specialist
