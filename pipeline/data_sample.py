@@ -31,7 +31,7 @@ class Side:
       label_counts: images of each label in train, int64 [labels]; float64 where they are only to be expected.
       is_counted: whether they are of all images, not of the sample alone.
       rejected: share of all images that will be rejected, by the sample's of each split.
-      repeated: what stands in several splits, a line each.
+      warnings: what stands in several splits, and labels that look the same, a line each.
       measured: how many examples a run will write, and what that costs.
     """
 
@@ -40,7 +40,7 @@ class Side:
     label_counts: np.ndarray
     is_counted: bool
     rejected: float
-    repeated: list[str]
+    warnings: list[str]
     measured: estimate.Side
 
 
@@ -78,7 +78,7 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
         contents.label_counts["train"] if is_listed else counted["train"].label_counts,
         is_listed or "train" in drawn.whole,
         sum(count * _share(faults, drawn, split) for split, count in there.items()) / sum(there.values()),
-        report.warnings(report.summary(counted, {})),
+        report.warnings(report.summary(counted, {}, labels.names)),
         measured,
     )
 

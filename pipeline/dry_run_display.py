@@ -38,7 +38,7 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Sid
     _labels(console, side)
     _images(console, side)
     _rejected(console, side, max_rejected)
-    for line in side.repeated:
+    for line in side.warnings:
         console.print(f"  {line}", style="yellow", **_TEXT)
 
 

@@ -118,7 +118,8 @@ def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, m
     for split, counted in found.items():
         if not len(counted.keys):
             raise ValueError(f"splits.{split}: no image of the data belongs to it")
-    summary = report.summary(found, {split: rejected.counts(of_split) for split, of_split in refused.items()})
+    reasons = {split: rejected.counts(of_split) for split, of_split in refused.items()}
+    summary = report.summary(found, reasons, names)
     for line in report.warnings(summary):
         logging.warning("%s", line)
     storage.write_text(os.path.join(index_uri, report.COUNTS_FILE), report.counts_csv(found, names))

@@ -1,8 +1,8 @@
 """What an ExampleGen found, in two small files beside the index: examples a label and split, and a summary.
 
 `counts.csv` has a row a label: index, name, and a column a split. `summary.json` has, by split, the number of examples,
-of those that were converted, and of the rejected ones by reason; and by pair of splits, how many different images and
-ids stand in both.
+of those that were converted, and of the rejected ones by reason; by pair of splits, how many different images and ids
+stand in both; and labels that look the same.
 """
 
 import collections
@@ -11,6 +11,7 @@ import dataclasses
 import io
 import itertools
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -64,12 +65,13 @@ def counts_csv(splits: Mapping[str, Split], names: tuple[str, ...]) -> str:
     return text.getvalue()
 
 
-def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int]]) -> dict:
+def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int]], names: Iterable[str]) -> dict:
     """Returns the content of SUMMARY_FILE.
 
     Args:
       splits: what was counted.
       rejected: split → reason → number of images.
+      names: of all labels.
     """
     pairs = list(itertools.combinations(splits, 2))
     return {
@@ -78,13 +80,16 @@ def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int
         "rejected": {name: dict(reasons) for name, reasons in rejected.items()},
         "same_image": {f"{a}, {b}": _common(splits[a].contents, splits[b].contents) for a, b in pairs},
         "same_id": {f"{a}, {b}": _common(splits[a].keys, splits[b].keys) for a, b in pairs},
+        "alike": _alike(names),
     }
 
 
 def warnings(found: Mapping) -> list[str]:
     """Returns what a summary says that a user should know, a line each."""
     words = {"same_image": "images are in both splits, byte for byte", "same_id": "ids are in both splits"}
-    return [f"{pair}: {count} {words[kind]}" for kind in words for pair, count in found[kind].items() if count]
+    repeated = [f"{pair}: {count} {words[kind]}" for kind in words for pair, count in found[kind].items() if count]
+    alike = (" and ".join(map(repr, names)) for names in found["alike"])
+    return [*repeated, *(f"the labels {names} differ in what nobody sees; are they one?" for names in alike)]
 
 
 def rejected(found: Mapping) -> dict[str, int]:
@@ -98,6 +103,14 @@ def rejected(found: Mapping) -> dict[str, int]:
 def dumps(found: Mapping) -> str:
     """Returns a summary as the text of SUMMARY_FILE."""
     return json.dumps(found, indent=1) + "\n"
+
+
+def _alike(names: Iterable[str]) -> list[list[str]]:
+    """Returns names that differ in spaces alone, or in how Unicode composes the same characters."""
+    groups = collections.defaultdict(list)
+    for name in names:
+        groups[" ".join(unicodedata.normalize("NFC", name).split())].append(name)
+    return [group for group in groups.values() if len(group) > 1]
 
 
 def _common(first: np.ndarray, second: np.ndarray) -> int:

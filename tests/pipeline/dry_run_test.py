@@ -197,7 +197,7 @@ def side(**changes) -> data_sample.Side:
         "label_counts": counts,
         "is_counted": True,
         "rejected": 0.2,
-        "repeated": ["train, eval: 1 ids are in both splits"],
+        "warnings": ["train, eval: 1 ids are in both splits"],
         "measured": measured,
         **changes,
     })  # fmt: skip

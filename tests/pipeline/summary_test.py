@@ -94,7 +94,7 @@ def reported(tmp_path):
     def reported(side: str, **found) -> local_runner.NodeResult:
         """What the ExampleGen of a side leaves."""
         artifacts = {key: mlmd.Artifact(uri=str(tmp_path / side / key)) for key in ("index", "rejected")}
-        nothing = {"examples": {}, "rejected": {}, "same_image": {}, "same_id": {}}
+        nothing = {"examples": {}, "rejected": {}, "same_image": {}, "same_id": {}, "alike": []}
         storage.write_text(str(tmp_path / side / "index" / report.SUMMARY_FILE), report.dumps(nothing | found))
         return local_runner.NodeResult(
             f"{side}-examples", State.DONE, 1.0, {key: [artifact] for key, artifact in artifacts.items()}

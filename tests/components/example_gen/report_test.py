@@ -20,6 +20,7 @@ def rows(*examples: tuple[str, bytes, list[int]]):
     ).select(report.COLUMNS)
 
 
+NAMES = ("café", "Café", "cafe\u0301", " café")
 TRAIN = [rows(("a", b"1", [0, 2]), ("b", b"2", [2])), rows(), rows(("c", b"2", [2]))]
 EVAL = [rows(("a", b"3", [1]), ("d", b"2", [1]), ("e", b"1", [1]))]
 
@@ -41,18 +42,20 @@ def test_the_counts_of_labels():
 
 def test_the_summary():
     splits = {"train": report.split(TRAIN, 4), "eval": report.split(EVAL, 4), "test": report.split([], 4)}
-    found = report.summary(splits, {"train": {"empty": 2}, "eval": {}, "test": {}})
+    found = report.summary(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES)
     assert found == {
         "examples": {"train": 3, "eval": 3, "test": 0},
         "converted": {"train": 2, "eval": 1, "test": 0},
         "rejected": {"train": {"empty": 2}, "eval": {}, "test": {}},
         "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
         "same_id": {"train, eval": 1, "train, test": 0, "eval, test": 0},
+        "alike": [["café", "cafe\u0301", " café"]],
     }
     assert json.loads(report.dumps(found)) == found
     assert report.warnings(found) == [
         "train, eval: 2 images are in both splits, byte for byte",
         "train, eval: 1 ids are in both splits",
+        "the labels 'café' and 'cafe\u0301' and ' café' differ in what nobody sees; are they one?",
     ]
 
 
