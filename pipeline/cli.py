@@ -175,14 +175,9 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
 
     with _interruption(console, "the same command goes on from there"):
         with logs.waiting(console, "starting"):
-            from components.example_gen import readers
-            from pipeline import display, local_runner, pipeline, record, summary
+            from pipeline import display, local_runner, pipeline, record, sides, summary
             from trainer import checkpoints, progress
-
-            datasets = [settings.source, *(target.data for target in settings.targets.values())]
-        for dataset in datasets:
-            with logs.waiting(console, f"preparing {dataset.location}"):
-                readers.of(dataset.reader_settings()).prepare()
+        sides.prepare(settings, console)
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = display.Display(console)
         try:

@@ -177,6 +177,10 @@ class Config(Strict):
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
+    def sides(self) -> dict[str, Data]:
+        """Returns the data by the name of their side: 'source', or a target's."""
+        return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
+
     @pydantic.field_validator("targets")
     @classmethod
     def _names(cls, value: dict[str, Target]) -> dict[str, Target]:

@@ -61,7 +61,7 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
         labels = hierarchy_file.over(contents.vocabulary, hierarchy_of(data))
         drawn = sample.draw(reader, contents, Check(labels.names, data.max_pixels, perceptual_hashes), images)
         if not drawn.examples:
-            reasons = sorted({row["reason"] for rows in drawn.rejections.values() for row in rows})
+            reasons = sorted({row["reason"] for row in drawn.all_rejections})
             raise ValueError(f"{data.location}: no image of the sample can be taken: {', '.join(reasons)}")
         there = _images(contents, drawn)
         examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in there.items()}
@@ -85,7 +85,7 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
 
 def _images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
     """Returns how many images there are of each split, roughly."""
-    sizes = [row["bytes"] for rows in drawn.rows.values() for row in rows]
+    sizes = [row["bytes"] for row in drawn.all_rows]
     found = {}
     for split, read in drawn.read.items():
         if split in drawn.whole:

@@ -2,11 +2,11 @@
 
 import rich.console
 
-from components.example_gen import readers
 from pipeline import data_sample, estimate, logs, thumbnails
 from pipeline import dry_run_display as display
 from pipeline.config import Config
 from pipeline.pipeline import create_pipeline
+from pipeline.sides import prepare
 from trainer import speed
 
 
@@ -24,14 +24,11 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
       ValueError: the data are not there, or not as the configuration says.
     """
     thumbnails.check(thumbnails_folder)
-    sides = {"source": config.source, **{name: target.data for name, target in config.targets.items()}}
-    for data in sides.values():
-        with logs.waiting(console, f"preparing {data.location}"):
-            readers.of(data.reader_settings()).prepare()
+    prepare(config, console)
     with logs.waiting(console, "looking at the configuration"):
         nodes = [node.id for node in create_pipeline(config, "workspace").components]
     found = {}
-    for name, data in sides.items():
+    for name, data in config.sides().items():
         with logs.waiting(console, f"reading {data.location}"), logs.warnings_of_ours() as warnings:
             found[name] = data_sample.look(data, images, config.near_duplicates.enabled)
         display.show_side(console, name, data.location, found[name], data.max_rejected)

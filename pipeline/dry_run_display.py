@@ -86,7 +86,7 @@ def _splits(console: rich.console.Console, side: Side) -> None:
 
 
 def _labels(console: rich.console.Console, side: Side) -> None:
-    rows = [row for of_split in side.sample.rows.values() for row in of_split]
+    rows = side.sample.all_rows
     numbers = np.array([len(row["labels"]) for row in rows])
     several = f", {numbers.mean():.2f} an image (at most {numbers.max()})" if numbers.max() > 1 else ""
     above = {parent for parents in side.labels.edges().values() for parent in parents} - set(side.labels.names)
@@ -118,7 +118,7 @@ def _named(side: Side, labels: Sequence[int]) -> str:
 
 
 def _images(console: rich.console.Console, side: Side) -> None:
-    rows = [row for of_split in side.sample.rows.values() for row in of_split]
+    rows = side.sample.all_rows
     formats = collections.Counter(row["original_format"] for row in rows)
     count = sum(row["converted"] for row in rows)
     converted = f"; {count:,} converted to be shown as they are meant" if count else ""
@@ -134,7 +134,7 @@ def _images(console: rich.console.Console, side: Side) -> None:
 
 
 def _rejected(console: rich.console.Console, side: Side, max_rejected: float) -> None:
-    rows = [row for of_split in side.sample.rejections.values() for row in of_split]
+    rows = side.sample.all_rejections
     if not rows:
         return
     table = _table(f"  set aside: {len(rows):,} of those read", ["reason", "images", "for example"])

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 from collections.abc import Mapping
 
+import rich.console
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
 from tfx.types import standard_artifacts
@@ -12,6 +13,7 @@ import schemas
 from components.example_gen import hierarchy_file, readers, vocabulary
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
+from pipeline import logs
 from pipeline.config import Config, Target
 from pipeline.data_config import Data
 
@@ -32,6 +34,13 @@ class Side:
 
     def __getitem__(self, output: str):
         return self.example_gen.outputs[output]
+
+
+def prepare(config: Config, console: rich.console.Console) -> None:
+    """Makes what has to be made before the data of `config` can be read; a terminal sees what is waited for."""
+    for data in config.sides().values():
+        with logs.waiting(console, f"preparing {data.location}"):
+            readers.of(data.reader_settings()).prepare()
 
 
 def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:

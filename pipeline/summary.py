@@ -66,7 +66,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
-    sides = ("source", *config.targets)
+    sides = config.sides()
     anomalies = [
         line
         for side in sides

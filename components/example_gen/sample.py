@@ -35,6 +35,16 @@ class Sample:
     whole: frozenset[str]
 
     @property
+    def all_rows(self) -> list[dict]:
+        """The rows of the index of all splits."""
+        return [row for rows in self.rows.values() for row in rows]
+
+    @property
+    def all_rejections(self) -> list[dict]:
+        """The rejections of all splits."""
+        return [row for rows in self.rejections.values() for row in rows]
+
+    @property
     def read(self) -> dict[str, int]:
         """Our split → how many of its images were read."""
         return {split: len(self.rows[split]) + len(self.rejections[split]) for split in self.rows}

@@ -126,20 +126,15 @@ def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | Non
 
     What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it.
     """
-    broken = ["\0" in path for path in paths]
+    refused = ["unreadable: its path has a zero byte" if "\0" in path else None for path in paths]
     bound = [
-        not (is_broken or listing.is_remote(path) or posixpath.isabs(path))
-        for path, is_broken in zip(paths, broken, strict=True)
+        i
+        for i, path in enumerate(paths)
+        if refused[i] is None and not listing.is_remote(path) and not posixpath.isabs(path)
     ]
-    leaving = iter(listing.leaving(base, itertools.compress(paths, bound)))
-    refused = [
-        "unreadable: its path has a zero byte"
-        if is_broken
-        else f"outside_root: it leads out of {base}"
-        if is_bound and next(leaving)
-        else None
-        for is_broken, is_bound in zip(broken, bound, strict=True)
-    ]
+    for i, is_outside in zip(bound, listing.leaving(base, (paths[i] for i in bound)), strict=True):
+        if is_outside:
+            refused[i] = f"outside_root: it leads out of {base}"
     return [listing.join(base, path) for path in paths], refused
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from components.example_gen import splits, vocabulary
 from components.example_gen.readers import files, listing, names
 
+_KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column
 _SHOWN = 5  # rows in a message
 
 
@@ -104,7 +105,7 @@ class ManifestDataset(files.FileReader):
         return {key: self._plain(key, table[key]) for key in wanted}
 
     def _check_columns(self, there: list[str]) -> None:
-        for argument in ("image_key", "label_key", "split_key", "id_key"):
+        for argument in _KEYS:
             key = getattr(self, argument)
             if key is not None and there.count(key) != 1:
                 has = "several columns" if key in there else "no column"
@@ -115,8 +116,7 @@ class ManifestDataset(files.FileReader):
         plain = _plain_type(values.type)
         is_list = _is_list(values.type)
         if plain is None or (is_list and column != self.label_key):
-            keys = ("image_key", "label_key", "split_key", "id_key")
-            argument = next(key for key in keys if getattr(self, key) == column)
+            argument = next(key for key in _KEYS if getattr(self, key) == column)
             lists = ", or lists of them" if argument == "label_key" else ""
             raise ValueError(
                 f"{argument}: column {column!r} of {self.manifest!r} is of type {values.type}; write text or "

@@ -140,22 +140,21 @@ class TfdsDataset(Reader):
         Raises:
           ValueError: a split expression does not fit the data set, or selects nothing.
         """
-        found = {}
-        for expression, rules in self._rules().items():
-            examples, size = self._size(expression, next(iter(rules)))
+        found, info = {}, self._prepared().info
+        for expression, rules in self._rules(info).items():
+            examples, size = self._size(info, expression, next(iter(rules)))
             found |= {split: (round(examples * rule.share), int(size * rule.share)) for split, rule in rules.items()}
         return {split: found[split] for split in self.splits}
 
     def parts(self) -> list[Part]:
         """Returns all splits as runs of about 64 MB, two of a smaller one so that workers can share even that."""
-        found = self._prepared().info.splits
-        parts = []
-        for expression, rules in self._rules().items():
-            examples, size = self._size(expression, next(iter(rules)))
+        parts, info = [], self._prepared().info
+        for expression, rules in self._rules(info).items():
+            examples, size = self._size(info, expression, next(iter(rules)))
             runs = tfds.even_splits(expression, min(examples, max(2, size // _PART_BYTES)))
             # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS
             # cannot read.
-            parts += [Part(run, rules) for run in runs if found[run].num_examples]
+            parts += [Part(run, rules) for run in runs if info.splits[run].num_examples]
         return parts
 
     def read(self, part: Part) -> Iterator[LabelledImage]:
@@ -194,18 +193,17 @@ class TfdsDataset(Reader):
                 source_id=_text(row[self.id_key]) if self.id_key else None,
             )
 
-    def _rules(self) -> dict[str, dict[str, splits.Rule]]:
+    def _rules(self, info: tfds.core.DatasetInfo) -> dict[str, dict[str, splits.Rule]]:
         """Returns TFDS split expression → our splits that are made of it, and how."""
         if any(isinstance(value, str) for value in self.splits.values()):
             found: dict[str, dict[str, splits.Rule]] = {}
             for split, expression in self.splits.items():
                 found.setdefault(expression, {})[split] = splits.Rule(None)
             return found
-        return {"+".join(self._prepared().info.splits): splits.rules(self.splits)}
+        return {"+".join(info.splits): splits.rules(self.splits)}
 
-    def _size(self, expression: str, split: str) -> tuple[int, int]:
+    def _size(self, info: tfds.core.DatasetInfo, expression: str, split: str) -> tuple[int, int]:
         """Returns the number of examples that an expression selects for our `split`, and their bytes, estimated."""
-        info = self._prepared().info
         whole = {name: max(1, own.num_examples) for name, own in info.splits.items()}
         try:
             examples = info.splits[expression].num_examples
