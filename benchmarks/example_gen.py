@@ -27,8 +27,11 @@ import sklearn.datasets
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
-from components import artifacts, storage
-from components.example_gen import component, examples, executor, image_check, index
+from components import storage
+from components.artifacts import index
+from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
+from components.example_gen import component, examples, executor
+from components.example_gen.images import check as image_check
 from components.example_gen.readers.folder import FolderDataset
 
 _CLASSES = 10
@@ -126,9 +129,9 @@ def _checked(image: examples.LabelledImage) -> tuple[examples.LabelledImage, exa
 def _example_gen(properties: dict, to: str) -> None:
     outputs = {
         "examples": standard_artifacts.Examples(),
-        "index": artifacts.ExampleIndex(),
-        "vocabulary": artifacts.LabelVocabulary(),
-        "rejected": artifacts.Rejected(),
+        "index": ExampleIndex(),
+        "vocabulary": LabelVocabulary(),
+        "rejected": Rejected(),
     }
     for name, artifact in outputs.items():
         artifact.uri = os.path.join(to, name)

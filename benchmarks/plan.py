@@ -22,7 +22,7 @@ import sklearn.datasets
 from components import storage
 from components.example_gen import testing
 from components.importance_resampler import plan
-from trainer import input_pipeline
+from trainer.data import input_pipeline
 from trainer.models import Image
 from trainer.recipes import Recipe
 

@@ -26,11 +26,13 @@ from tfx.proto import bulk_inferrer_pb2
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
-from components import artifacts, storage
-from components.example_gen import index, testing
+from components import storage
+from components.artifacts import index
+from components.artifacts.types import ExampleIndex, Predictions
+from components.example_gen import testing
 from components.predictor import executor as predictor
 from trainer import serving
-from trainer.images import decode
+from trainer.data.images import decode
 from trainer.models import Backbone, Image, classifier
 
 _BEAM = [
@@ -93,7 +95,7 @@ def _jpegs(count: int) -> list[bytes]:
 def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model) -> dict:
     found = {
         "examples": standard_artifacts.Examples(),
-        "index": artifacts.ExampleIndex(),
+        "index": ExampleIndex(),
         "model": standard_artifacts.Model(),
     }
     for key, artifact in found.items():
@@ -125,7 +127,7 @@ def _context(folder: str, beam_args: list[str]) -> base_beam_executor.BaseBeamEx
 
 
 def _predict(folder: str, inputs: dict, batch_size: int) -> None:
-    output = artifacts.Predictions()
+    output = Predictions()
     output.uri = os.path.join(folder, "predictions")
     predictor.Executor(_context(folder, _BEAM)).Do(
         {key: [artifact] for key, artifact in inputs.items()},

@@ -23,9 +23,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler import matchers, plan, strategies
 from components.importance_resampler.pairs import Pairs
-from components.prior_estimator.label_prior import LabelPrior
 
 _BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
@@ -102,8 +102,8 @@ def copy(records: int, record_bytes: int, repeats: int) -> None:
 
 def _write_source(folder: str, records: int, record_bytes: int, num_labels: int = 100) -> str:
     from components import sharding, storage
-    from components.example_gen import index, testing
-    from components.prior_estimator import label_prior
+    from components.artifacts import index, label_prior
+    from components.example_gen import testing
 
     rng = np.random.default_rng(0)
     names = tuple(f"label {y}" for y in range(num_labels))
@@ -137,7 +137,7 @@ def _resample(source: str, target: str, n: int) -> None:
     from tfx.dsl.components.base import base_beam_executor
     from tfx.types import standard_artifacts
 
-    from components import artifacts
+    from components.artifacts.types import ExampleIndex, LabelPrior, ResamplePlan
     from components.importance_resampler import executor
 
     def artifact(artifact_type, uri: str) -> list:
@@ -147,12 +147,12 @@ def _resample(source: str, target: str, n: int) -> None:
 
     inputs = {
         "examples": artifact(standard_artifacts.Examples, f"{source}/examples"),
-        "index": artifact(artifacts.ExampleIndex, f"{source}/index"),
-        "label_prior": artifact(artifacts.LabelPrior, f"{source}/prior"),
+        "index": artifact(ExampleIndex, f"{source}/index"),
+        "label_prior": artifact(LabelPrior, f"{source}/prior"),
     }
     inputs["examples"][0].splits = ["train"]
     outputs = {
-        "plan": artifact(artifacts.ResamplePlan, f"{target}/plan"),
+        "plan": artifact(ResamplePlan, f"{target}/plan"),
         "resampled_examples": artifact(standard_artifacts.Examples, f"{target}/examples"),
     }
     settings = {"strategy": "same_distribution", "n": n, "seed": 0, "max_repeats": 0, "label_subset": "[]"}

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer import training
+from trainer.loop import fit
 from trainer.models import Backbone, Image, classifier
 from trainer.recipes import Recipe
 
@@ -104,7 +104,7 @@ def _ours(
         del step, context  # one device, from the start
         return tf.data.Dataset.from_tensor_slices(rows).repeat().batch(batch_size).prefetch(2)
 
-    _, history = training.fit(make_model, batches, recipe, tf.distribute.get_strategy())
+    _, history = fit.fit(make_model, batches, recipe, tf.distribute.get_strategy())
     done, seconds, waited = 0, 0.0, 0.0
     for before, entry in zip([None, *history], history, strict=False):
         count = entry.step - (before.step if before else 0)

@@ -4,13 +4,13 @@ import importlib
 
 _MODULE_OF = {
     # Artifact types stand here because Kubeflow resolves a type as `package.ClassName`, with one dot.
-    "ExampleIndex": "components.artifacts",
-    "Exclusions": "components.artifacts",
-    "LabelPrior": "components.artifacts",
-    "LabelVocabulary": "components.artifacts",
-    "Predictions": "components.artifacts",
-    "Rejected": "components.artifacts",
-    "ResamplePlan": "components.artifacts",
+    "ExampleIndex": "components.artifacts.types",
+    "Exclusions": "components.artifacts.types",
+    "LabelPrior": "components.artifacts.types",
+    "LabelVocabulary": "components.artifacts.types",
+    "Predictions": "components.artifacts.types",
+    "Rejected": "components.artifacts.types",
+    "ResamplePlan": "components.artifacts.types",
     "EmbeddingDuplicateFilter": "components.near_duplicates.component",
     "Evaluator": "components.evaluator.component",
     "ExampleValidator": "components.example_validator.component",

@@ -36,12 +36,12 @@ def run(
 ) -> None:
     """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
     with _errors(verbose):
-        from pipeline import config as config_module
-        from pipeline import logs
         from pipeline import workspace as workspace_module
+        from pipeline.config.run import load
+        from pipeline.terminal import logs
 
         folder = workspace_module.located(workspace)
-        settings = config_module.load(config, set_ or [])
+        settings = load(config, set_ or [])
         with workspace_module.locked(folder):
             name = time.strftime("%Y-%m-%d-%H%M%S")
             log = os.path.join(folder, "logs", f"{name}.log")
@@ -64,14 +64,14 @@ def data(
 ) -> None:
     """Look at a sample of CONFIG's data before a run: what is there, and what the run will take."""
     with _errors(verbose):
-        from pipeline import config as config_module
-        from pipeline import logs
+        from pipeline.config.run import load
+        from pipeline.terminal import logs
 
-        settings = config_module.load(config, set_ or [])
+        settings = load(config, set_ or [])
         with logs.output_to(os.devnull) as console, _interruption(console, "nothing was changed"):
             with logs.waiting(console, "starting"):
-                from pipeline import dry_run
-            dry_run.run(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
+                from pipeline.preview import command
+            command.run(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
 
 
 @app.command()
@@ -85,8 +85,8 @@ def predict(
     with _errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         warnings.simplefilter("ignore")  # of libraries while they are imported; they say nothing of the images
-        from pipeline.labels import isolated
-        from pipeline.predict import predict as predict_files
+        from pipeline.results.predict import predict as predict_files
+        from pipeline.terminal.text import isolated
 
         predictions = predict_files(model, images)
         if as_json:
@@ -116,12 +116,12 @@ def prior(
 ) -> None:
     """Show which source labels matter for a target: P_s, P_t with its interval, importance weights."""
     with _errors(verbose):
-        from pipeline import inspection
+        from pipeline.results import inspect
 
-        console, table = _ask(run, lambda found: inspection.prior(found, inspection.target_of(found, target)))
+        console, table = _ask(run, lambda found: inspect.prior(found, inspect.target_of(found, target)))
         if csv:
-            inspection.write_csv(table, csv)
-        inspection.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
+            inspect.write_csv(table, csv)
+        inspect.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
 
 
 @app.command()
@@ -136,17 +136,17 @@ def plan(
 ) -> None:
     """Show what an arm is pre-trained on: label by label, or why it takes an example as often as it does."""
     with _errors(verbose):
-        from pipeline import inspection
+        from pipeline.results import inspect
 
         def question(found):
-            of = inspection.target_of(found, target)
-            name = inspection.arm_of(found, of, arm)
-            labels = inspection.plan_labels(found, of, name)
-            return name, labels, None if example is None else inspection.explain(found, of, name, example)
+            of = inspect.target_of(found, target)
+            name = inspect.arm_of(found, of, arm)
+            labels = inspect.plan_labels(found, of, name)
+            return name, labels, None if example is None else inspect.explain(found, of, name, example)
 
         console, (name, labels, explanation) = _ask(run, question)
         if explanation is None:
-            inspection.show_plan(console, labels, searched=label or (), count=rows)
+            inspect.show_plan(console, labels, searched=label or (), count=rows)
             return
         typer.echo(f"{example}: {', '.join(explanation.labels)}: taken {explanation.copies} times by {name}")
         for draw in explanation.draws:
@@ -161,7 +161,7 @@ def _ask(run: str, question):
     """Returns a console, and what `question` finds in a run; says so if that is not the newest one."""
     import rich.console
 
-    from pipeline import record
+    from pipeline.results import record
 
     answer, note = record.ask(run, question)
     if note:
@@ -171,32 +171,34 @@ def _ask(run: str, question):
 
 def _run(settings, workspace: str, name: str, console) -> list[str]:
     """Runs the pipeline as the run `name` and returns the nodes that failed."""
-    from pipeline import logs
+    from pipeline.terminal import logs
 
     with _interruption(console, "the same command goes on from there"):
         with logs.waiting(console, "starting"):
-            from pipeline import display, local_runner, pipeline, record, sides, summary
-            from trainer import checkpoints, progress
-        sides.prepare(settings, console)
+            from pipeline import pipeline
+            from pipeline.nodes import ingest
+            from pipeline.results import record, summary
+            from pipeline.runners import local
+            from pipeline.terminal.progress import Display
+            from trainer.loop import checkpoints, progress
+        ingest.prepare(settings, console)
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
-        view = display.Display(console)
+        view = Display(console)
         try:
             with progress.listening(view.progress):
-                results = local_runner.run(
-                    pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end
-                )
+                results = local.run(pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end)
         finally:
             view.stop()
         nodes = {result.node: record.Node(result.state.value, result.seconds, result.uris()) for result in results}
         record.write(workspace, name, record.Record(settings.model_dump(), nodes))
         summary.show(console, summary.collect(settings, results), results)
-    return [result.node for result in results if result.state is local_runner.State.FAILED]
+    return [result.node for result in results if result.state is local.State.FAILED]
 
 
 @contextlib.contextmanager
 def _interruption(console, consequence: str) -> Iterator[None]:
     """Says what comes of it, when a signal ends a command."""
-    from trainer import preemption
+    from trainer.loop import preemption
 
     try:
         yield
@@ -224,7 +226,7 @@ class _errors:  # noqa: N801 - reads as a word at its use
         if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or else Python complains when it flushes at its end
             raise SystemExit(1)
-        from pipeline.errors import one_line
+        from pipeline.terminal.errors import one_line
 
         # A configuration's mistakes are told all at once, a line each.
         lines = str(error).splitlines() if type(error) is ValueError else [one_line(error)]

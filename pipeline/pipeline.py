@@ -12,10 +12,10 @@ from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
-from pipeline import near_duplicates
-from pipeline.config import Arm, Config
-from pipeline.pushing import push
-from pipeline.sides import Side, check_subsets, make_side
+from pipeline.config.run import Arm, Config
+from pipeline.nodes import exclude
+from pipeline.nodes.ingest import Side, check_subsets, make_side
+from pipeline.nodes.push import push
 from trainer.component import Trainer
 from trainer.recipes import Recipe
 
@@ -27,7 +27,7 @@ class Adaptation:
     predictor: BaseNode
     source_predictor: BaseNode
     prior: BaseNode
-    filters: near_duplicates.Filters
+    filters: exclude.Filters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +55,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
             )
     check_subsets(config.targets, config.source)
     target_indices = {name: side["index"] for name, side in sides.items()}
-    filters = near_duplicates.by_hashes(config.near_duplicates, source["index"], target_indices)
+    filters = exclude.by_hashes(config.near_duplicates, source["index"], target_indices)
     classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier, plan=filters.plan)
     source_predictor = Predictor(
         examples=source["examples"],
@@ -65,7 +65,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         max_examples=config.prior.source_images,
     ).with_id("source-predictions")
     predictors = {name: _predictor(config, name, side, classifier) for name, side in sides.items()}
-    filters = near_duplicates.by_embeddings(
+    filters = exclude.by_embeddings(
         config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
     )
     nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
@@ -142,7 +142,7 @@ def arm(
 
 
 def checkpoint_root(workspace: str) -> str:
-    """Returns where the trainings of `workspace` keep their checkpoints, and `trainer.checkpoints` their policy."""
+    """Returns where the trainings of `workspace` keep their checkpoints, and their policy."""
     return os.path.join(workspace, "checkpoints")
 
 
@@ -193,7 +193,7 @@ def _adaptation(
     source: Side,
     predictor: BaseNode,
     source_predictor: BaseNode,
-    filters: near_duplicates.Filters,
+    filters: exclude.Filters,
 ) -> Adaptation:
     settings = config.prior.model_dump(exclude={"source_images"})
     prior = PriorEstimator(

@@ -12,10 +12,10 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, json_utils
 
-from components import artifacts
+from components.artifacts.types import LabelVocabulary, ResamplePlan
 from components.code_version import code_version
 from components.importance_resampler import plan
-from trainer import checkpoints as checkpoints_module
+from trainer.loop import checkpoints as checkpoints_module
 from trainer.models import SPECS, Backbone
 
 
@@ -29,9 +29,9 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
     }
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
-        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+        "vocabulary": ChannelParameter(type=LabelVocabulary),
         "train_examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
-        "plan": ChannelParameter(type=artifacts.ResamplePlan, optional=True),
+        "plan": ChannelParameter(type=ResamplePlan, optional=True),
     }
 
 
@@ -82,7 +82,8 @@ class Trainer(base_component.BaseComponent):
       base_model: a model of this Trainer to start from.
       checkpoints: folder of this node's checkpoints, outside of what TFX makes anew for each execution; within it each
         training has its own, by its configuration, inputs and code. It is part of the cache key: name the same one in
-        every run of a workspace. Beside it may lie what `trainer.checkpoints.write_policy` writes. None: none are kept.
+        every run of a workspace. Beside it may lie what `trainer.loop.checkpoints.write_policy` writes. None: none
+        are kept.
 
     Outputs: `model`, with `Format-Serving/` (the SavedModel) and `Format-Keras/model.keras`; `model_run`, with
     `metrics.json` and `history.csv`.

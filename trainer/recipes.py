@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import pydantic
 
-from trainer.strict import Strict, did_you_mean
+from components.settings import Strict, did_you_mean
 
-STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.distribution makes them
-LOSSES = ("softmax", "sigmoid")  # trainer.losses has them
+STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.loop.distribution makes them
+LOSSES = ("softmax", "sigmoid")  # trainer.loop.losses has them
 
 
 class Recipe(Strict):
@@ -28,8 +28,8 @@ class Recipe(Strict):
       momentum, nesterov: of SGD.
       l2: λ in λ Σ‖kernel‖² of the loss; biases and normalisation are left alone.
       clip_norm: the gradient's global norm is clipped to this; None: it is not.
-      ema: decay of an average of the weights, which is what gets evaluated and exported; see `trainer.average`. None:
-        the weights of the last step are.
+      ema: decay of an average of the weights, which is what gets evaluated and exported; see `trainer.loop.average`.
+        None: the weights of the last step are.
       frozen_epochs: passes over the data at the beginning in which the head alone is trained; for fine-tuning.
       loss: 'softmax': one label excludes the others; over an example with several labels it asks for equal shares.
         'sigmoid': each label is a question of its own.
@@ -134,7 +134,7 @@ class Compute(Strict):
     """What a training runs on. Nothing of it is part of a recipe: the global batch is the same everywhere.
 
     Attributes:
-      distribution: a strategy of `trainer.distribution.make_strategy`.
+      distribution: a strategy of `trainer.loop.distribution.make_strategy`.
       precision: what the layers compute in. The variables, the loss and what is exported stay float32; float16 gets
         dynamic loss scaling.
       xla: whether the forward and backward pass is compiled by XLA. A TPU always does.

@@ -12,13 +12,15 @@ import keras
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import vocabulary
-from trainer import evaluation, input_pipeline, scalars, serving, training
-from trainer.distribution import Workers, make_strategy
+from components.artifacts import vocabulary
+from components.settings import Strict
+from trainer import serving
+from trainer.data import input_pipeline
+from trainer.loop import evaluation, fit, scalars
+from trainer.loop.distribution import Workers, make_strategy
+from trainer.loop.progress import Progress
 from trainer.models import Backbone, Image
-from trainer.progress import Progress
 from trainer.recipes import Compute, Recipe
-from trainer.strict import Strict
 
 METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
@@ -66,7 +68,7 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
         "plan_pattern": fn_args.plan_pattern,
     }
     with scalars.written_to(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
-        model, history = training.fit(
+        model, history = fit.fit(
             lambda: make_model(settings, len(labels)),
             lambda step, context: input_pipeline.training_batches(
                 **data,

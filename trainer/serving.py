@@ -5,8 +5,8 @@ import os
 import keras
 import tensorflow as tf
 
-from components import model_labels
-from trainer.images import decode
+from components.artifacts import model_labels
+from trainer.data.images import decode
 from trainer.models import Image
 
 KERAS_FILE = os.path.join("Format-Keras", "model.keras")

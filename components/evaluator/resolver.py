@@ -6,7 +6,7 @@ from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
 from tfx.utils import path_utils
 
-from components import model_labels
+from components.artifacts import model_labels
 
 _KEYS = {"model", "model_blessing", "candidate"}
 

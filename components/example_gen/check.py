@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from components import sharding
-from components.example_gen import examples, index, rejected
-from components.example_gen.ahead import ahead
+from components.artifacts import index, rejected
+from components.artifacts.rejected import Rejection
+from components.example_gen import examples
+from components.example_gen.parallel_map import ahead
 from components.example_gen.readers.reader import Part
-from components.example_gen.rejected import Rejection
 
 _THREADS = 2  # decoding leaves the interpreter, and each may hold a large image
 

@@ -8,9 +8,10 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import json_utils
 
-from components import artifacts
+from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
 from components.code_version import code_version
-from components.example_gen import executor, hierarchy_file, image_check, readers
+from components.example_gen import executor, hierarchy_file, readers
+from components.example_gen.images import check as image_check
 from components.example_gen.readers.reader import Reader
 
 
@@ -30,9 +31,9 @@ class ExampleGenSpec(ComponentSpec):
     INPUTS = {}
     OUTPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "index": ChannelParameter(type=artifacts.ExampleIndex),
-        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
-        "rejected": ChannelParameter(type=artifacts.Rejected),
+        "index": ChannelParameter(type=ExampleIndex),
+        "vocabulary": ChannelParameter(type=LabelVocabulary),
+        "rejected": ChannelParameter(type=Rejected),
     }
 
 
@@ -86,9 +87,9 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
                 fingerprint="-".join(fingerprints),
                 code_version=code_version(executor.__name__),
                 examples=types.Channel(type=standard_artifacts.Examples),
-                index=types.Channel(type=artifacts.ExampleIndex),
-                vocabulary=types.Channel(type=artifacts.LabelVocabulary),
-                rejected=types.Channel(type=artifacts.Rejected),
+                index=types.Channel(type=ExampleIndex),
+                vocabulary=types.Channel(type=LabelVocabulary),
+                rejected=types.Channel(type=Rejected),
             )
         )
 

@@ -4,9 +4,10 @@ import dataclasses
 
 import tensorflow as tf
 
-from components.example_gen import image_check, index
-from components.example_gen.rejected import Rejection
-from components.near_duplicates import hashes
+from components.artifacts import index
+from components.artifacts.rejected import Rejection
+from components.example_gen.images import check as image_check
+from components.example_gen.images import perceptual_hash
 from components.sharding import Keyed
 
 
@@ -118,7 +119,7 @@ def keyed(
         "content_hash": facts.content_hash,
     }
     if perceptual_hashes:
-        row["perceptual_hash"], row["perceptual_hash_flipped"] = hashes.of_encoded(example.image)
+        row["perceptual_hash"], row["perceptual_hash_flipped"] = perceptual_hash.of_encoded(example.image)
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Keyed(key, record.SerializeToString(deterministic=True), row)

@@ -12,7 +12,8 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import hierarchy_file, index, readers, rejected, report, vocabulary
+from components.artifacts import data_report, index, rejected, vocabulary
+from components.example_gen import hierarchy_file, readers
 from components.example_gen.check import Check, repeated
 from components.example_gen.readers.reader import Part, Reader
 
@@ -109,7 +110,7 @@ def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, m
             yield storage.read_table(path, columns)
 
     found = {
-        split: report.split(tables(index_uri, split, index.FILE_PATTERN, report.COLUMNS), len(names))
+        split: data_report.split(tables(index_uri, split, index.FILE_PATTERN, data_report.COLUMNS), len(names))
         for split in splits
     }
     refused = {split: list(tables(rejected_uri, split, rejected.FILE_PATTERN)) for split in splits}
@@ -119,8 +120,8 @@ def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, m
         if not len(counted.keys):
             raise ValueError(f"splits.{split}: no image of the data belongs to it")
     reasons = {split: rejected.counts(of_split) for split, of_split in refused.items()}
-    summary = report.summary(found, reasons, names)
-    for line in report.warnings(summary):
+    summary = data_report.summary(found, reasons, names)
+    for line in data_report.warnings(summary):
         logging.warning("%s", line)
-    storage.write_text(os.path.join(index_uri, report.COUNTS_FILE), report.counts_csv(found, names))
-    storage.write_text(os.path.join(index_uri, report.SUMMARY_FILE), report.dumps(summary))
+    storage.write_text(os.path.join(index_uri, data_report.COUNTS_FILE), data_report.counts_csv(found, names))
+    storage.write_text(os.path.join(index_uri, data_report.SUMMARY_FILE), data_report.dumps(summary))

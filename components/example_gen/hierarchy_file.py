@@ -6,7 +6,7 @@ import hashlib
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import hierarchy, vocabulary
+from components.artifacts import hierarchy, vocabulary
 
 
 @dataclasses.dataclass(frozen=True)

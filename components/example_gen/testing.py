@@ -1,6 +1,8 @@
 """Examples of single images as the ExampleGen makes them: for tests and benchmarks of what reads them."""
 
-from components.example_gen import examples, image_check, index
+from components.artifacts import index
+from components.example_gen import examples
+from components.example_gen.images import check as image_check
 from components.sharding import Keyed
 
 

@@ -6,7 +6,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
-from components import artifacts
+from components.artifacts.types import LabelVocabulary
 from components.code_version import code_version
 from components.example_validator import executor
 
@@ -23,7 +23,7 @@ class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
     }
     INPUTS = {
         **standard_component_specs.ExampleValidatorSpec.INPUTS,
-        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+        "vocabulary": ChannelParameter(type=LabelVocabulary),
     }
 
 

@@ -10,7 +10,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from components import storage
-from components.example_gen import vocabulary
+from components.artifacts import vocabulary
 from components.example_validator import anomalies
 
 LABEL = "image/class/label"

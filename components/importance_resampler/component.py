@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import json_utils
 
-from components import artifacts
+from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
 from components.code_version import code_version
 from components.importance_resampler import executor, strategies
 
@@ -29,16 +29,16 @@ class ImportanceResamplerSpec(ComponentSpec):
     }
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "index": ChannelParameter(type=artifacts.ExampleIndex),
-        "label_prior": ChannelParameter(type=artifacts.LabelPrior),
-        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary, optional=True),
-        "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
-        "target_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
-        "target_index": ChannelParameter(type=artifacts.ExampleIndex, optional=True),
-        "exclusions": ChannelParameter(type=artifacts.Exclusions, optional=True),
+        "index": ChannelParameter(type=ExampleIndex),
+        "label_prior": ChannelParameter(type=LabelPrior),
+        "vocabulary": ChannelParameter(type=LabelVocabulary, optional=True),
+        "source_predictions": ChannelParameter(type=Predictions, optional=True),
+        "target_predictions": ChannelParameter(type=Predictions, optional=True),
+        "target_index": ChannelParameter(type=ExampleIndex, optional=True),
+        "exclusions": ChannelParameter(type=Exclusions, optional=True),
     }
     OUTPUTS = {
-        "plan": ChannelParameter(type=artifacts.ResamplePlan),
+        "plan": ChannelParameter(type=ResamplePlan),
         "resampled_examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
     }
 
@@ -110,7 +110,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
             raise ValueError(f"shard_bytes: {shard_bytes}; a record file has at least 1 byte")
         if shards < 0:
             raise ValueError(f"shards: {shards}; it must be at least 1, or 0 for as many as shard_bytes says")
-        outputs = {"plan": types.Channel(type=artifacts.ResamplePlan)}
+        outputs = {"plan": types.Channel(type=ResamplePlan)}
         if materialise:
             outputs["resampled_examples"] = types.Channel(type=standard_artifacts.Examples)
         super().__init__(

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import scipy.sparse
 import scipy.spatial.distance
 
-from components.example_gen import index
+from components.artifacts import index
 
 # The paper's γ: a scale for distances of 2,048 features of a ResNet-101.
 _GAMMA = 0.01

@@ -14,12 +14,10 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.example_gen import examples, index, vocabulary
+from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
+from components.example_gen import examples
 from components.importance_resampler import emd, matchers, placement, plan, strategies
 from components.importance_resampler.pairs import Pairs
-from components.near_duplicates import exclusions
-from components.predictor import predictions
-from components.prior_estimator import label_prior
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
-from components.example_gen import index
+from components.artifacts import index
 from components.importance_resampler import hashing, plan
 from components.importance_resampler.pairs import Pairs
 

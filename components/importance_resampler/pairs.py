@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from components.example_gen import index
+from components.artifacts import index
 
 # Pairs that are worked on at a time: temporary arrays then stay at some megabytes, however large the source.
 _PART = 1 << 20

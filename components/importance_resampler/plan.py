@@ -6,10 +6,10 @@ import json
 import numpy as np
 import pyarrow as pa
 
+from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler.matchers import Sample
 from components.importance_resampler.pairs import Pairs
 from components.importance_resampler.strategies import Settings
-from components.prior_estimator.label_prior import LabelPrior
 
 COPIES_PATTERN = "copies-*.parquet"
 LABELS_FILE = "labels.parquet"

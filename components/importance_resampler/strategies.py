@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from components.example_gen import vocabulary as vocabularies
+from components.artifacts import vocabulary as vocabularies
+from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler import emd, matchers, quotas
 from components.importance_resampler.pairs import Pairs
-from components.prior_estimator.label_prior import LabelPrior
 
 # Strategy → the inputs that it needs besides examples, index and label prior.
 INPUTS = {

@@ -7,7 +7,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import json_utils
 
-from components import artifacts
+from components.artifacts.types import ExampleIndex, Exclusions, Predictions, ResamplePlan
 from components.code_version import code_version
 from components.near_duplicates import embeddings, executor, matching
 
@@ -21,10 +21,10 @@ class NearDuplicateFilterSpec(ComponentSpec):
         "flips": ExecutionParameter(type=int),  # 0 or 1
         "code_version": ExecutionParameter(type=str),
     }
-    INPUTS = {"index": ChannelParameter(type=artifacts.ExampleIndex)}
+    INPUTS = {"index": ChannelParameter(type=ExampleIndex)}
     OUTPUTS = {
-        "exclusions": ChannelParameter(type=artifacts.Exclusions),
-        "plan": ChannelParameter(type=artifacts.ResamplePlan),
+        "exclusions": ChannelParameter(type=Exclusions),
+        "plan": ChannelParameter(type=ResamplePlan),
     }
 
 
@@ -59,7 +59,7 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
         flips: bool = True,
     ):
         matching.check_distance(distance)
-        spec = _of_targets(NearDuplicateFilterSpec, artifacts.ExampleIndex, "target_indices", target_indices)
+        spec = _of_targets(NearDuplicateFilterSpec, ExampleIndex, "target_indices", target_indices)
         super().__init__(spec=spec(index=index, distance=distance, flips=int(flips)))
 
 
@@ -72,9 +72,9 @@ class EmbeddingDuplicateFilterSpec(ComponentSpec):
         "code_version": ExecutionParameter(type=str),
     }
     INPUTS = {
-        "index": ChannelParameter(type=artifacts.ExampleIndex),
-        "earlier_exclusions": ChannelParameter(type=artifacts.Exclusions),
-        "source_predictions": ChannelParameter(type=artifacts.Predictions),
+        "index": ChannelParameter(type=ExampleIndex),
+        "earlier_exclusions": ChannelParameter(type=Exclusions),
+        "source_predictions": ChannelParameter(type=Predictions),
     }
     OUTPUTS = NearDuplicateFilterSpec.OUTPUTS
 
@@ -111,9 +111,7 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
         threshold: float = 0.99,
     ):
         embeddings.check_threshold(threshold)
-        spec = _of_targets(
-            EmbeddingDuplicateFilterSpec, artifacts.Predictions, "target_predictions", target_predictions
-        )
+        spec = _of_targets(EmbeddingDuplicateFilterSpec, Predictions, "target_predictions", target_predictions)
         super().__init__(
             spec=spec(
                 index=index,
@@ -139,8 +137,8 @@ def _of_targets(spec: type, artifact_type: type, key: str, channels: Mapping[str
         return with_targets(
             targets=json_utils.dumps(names),
             code_version=code_version(executor.__name__),
-            exclusions=types.Channel(type=artifacts.Exclusions),
-            plan=types.Channel(type=artifacts.ResamplePlan),
+            exclusions=types.Channel(type=Exclusions),
+            plan=types.Channel(type=ResamplePlan),
             **{f"{key}_{i}": channels[name] for i, name in enumerate(names)},
             **arguments,
         )

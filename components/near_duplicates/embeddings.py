@@ -5,7 +5,7 @@ All source images are compared with all target images, as matrix products of blo
 
 import numpy as np
 
-from components.near_duplicates import exclusions
+from components.artifacts import exclusions
 from components.near_duplicates.neighbours import Matches
 
 _SOURCE_BLOCK, _TARGET_BLOCK = 1 << 10, 1 << 12

@@ -16,10 +16,9 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import storage
-from components.example_gen import index
+from components.artifacts import exclusions, index, predictions
 from components.importance_resampler import plan
-from components.near_duplicates import embeddings, exclusions, neighbours
-from components.predictor import predictions
+from components.near_duplicates import embeddings, neighbours
 
 
 @dataclasses.dataclass(frozen=True)

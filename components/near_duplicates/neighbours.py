@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.near_duplicates import exclusions, matching
+from components.artifacts import exclusions
+from components.near_duplicates import matching
 
 MAX_MATCHES = 8
 TARGET_COLUMNS = ("source_id", "split", "content_hash", "perceptual_hash", "perceptual_hash_flipped")

@@ -4,7 +4,7 @@ import ml_metadata as mlmd
 from tfx import types
 from tfx.dsl.components.common import resolver
 
-from components.near_duplicates.exclusions import CONTENT_PROPERTY
+from components.artifacts.exclusions import CONTENT_PROPERTY
 
 _KEYS = {"exclusions", "plan", "all_exclusions", "all_plans"}
 

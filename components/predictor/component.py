@@ -8,7 +8,7 @@ from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import json_utils
 
-from components import artifacts
+from components.artifacts.types import ExampleIndex, Predictions
 from components.code_version import code_version
 from components.predictor import executor
 
@@ -24,10 +24,10 @@ class PredictorSpec(ComponentSpec):
     }
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
-        "index": ChannelParameter(type=artifacts.ExampleIndex),
+        "index": ChannelParameter(type=ExampleIndex),
         "model": ChannelParameter(type=standard_artifacts.Model),
     }
-    OUTPUTS = {"predictions": ChannelParameter(type=artifacts.Predictions)}
+    OUTPUTS = {"predictions": ChannelParameter(type=Predictions)}
 
 
 class Predictor(base_beam_component.BaseBeamComponent):
@@ -72,6 +72,6 @@ class Predictor(base_beam_component.BaseBeamComponent):
                 batch_size=batch_size,
                 max_examples=max_examples,
                 code_version=code_version(executor.__name__),
-                predictions=types.Channel(type=artifacts.Predictions),
+                predictions=types.Channel(type=Predictions),
             )
         )

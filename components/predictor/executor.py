@@ -13,9 +13,8 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
-from components import model_labels, storage
-from components.example_gen import index, vocabulary
-from components.predictor import predictions
+from components import storage
+from components.artifacts import index, model_labels, predictions, vocabulary
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):

@@ -6,7 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components import artifacts
+from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
 from components.code_version import code_version
 from components.prior_estimator import executor
 from components.prior_estimator.settings import Settings
@@ -28,13 +28,13 @@ class PriorEstimatorSpec(ComponentSpec):
         "code_version": ExecutionParameter(type=str),
     }
     INPUTS = {
-        "predictions": ChannelParameter(type=artifacts.Predictions),
-        "source_predictions": ChannelParameter(type=artifacts.Predictions, optional=True),
-        "index": ChannelParameter(type=artifacts.ExampleIndex),
-        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
-        "exclusions": ChannelParameter(type=artifacts.Exclusions, optional=True),
+        "predictions": ChannelParameter(type=Predictions),
+        "source_predictions": ChannelParameter(type=Predictions, optional=True),
+        "index": ChannelParameter(type=ExampleIndex),
+        "vocabulary": ChannelParameter(type=LabelVocabulary),
+        "exclusions": ChannelParameter(type=Exclusions, optional=True),
     }
-    OUTPUTS = {"label_prior": ChannelParameter(type=artifacts.LabelPrior)}
+    OUTPUTS = {"label_prior": ChannelParameter(type=LabelPrior)}
 
 
 class PriorEstimator(base_component.BaseComponent):
@@ -108,6 +108,6 @@ class PriorEstimator(base_component.BaseComponent):
                 exclusions=exclusions,
                 **executor.to_properties(settings),
                 code_version=code_version(executor.__name__),
-                label_prior=types.Channel(type=artifacts.LabelPrior),
+                label_prior=types.Channel(type=LabelPrior),
             )
         )

@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.example_gen import index
-from components.predictor import predictions
-from components.prior_estimator import assumption, calibration, intervals, label_prior, priors
+from components.artifacts import index, label_prior, predictions
+from components.prior_estimator import assumption, calibration, intervals, priors
 from components.prior_estimator.settings import FITTED, Settings
 
 

@@ -12,10 +12,8 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import storage
-from components.example_gen import index, vocabulary
-from components.near_duplicates import exclusions
-from components.predictor import predictions
-from components.prior_estimator import estimate, label_prior
+from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
+from components.prior_estimator import estimate
 from components.prior_estimator.settings import Settings
 
 

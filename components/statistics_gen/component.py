@@ -5,7 +5,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components import artifacts
+from components.artifacts.types import ExampleIndex, LabelVocabulary
 from components.code_version import code_version
 from components.statistics_gen import executor
 
@@ -15,8 +15,8 @@ class StatisticsGenSpec(ComponentSpec):
 
     PARAMETERS = {"code_version": ExecutionParameter(type=str)}
     INPUTS = {
-        "index": ChannelParameter(type=artifacts.ExampleIndex),
-        "vocabulary": ChannelParameter(type=artifacts.LabelVocabulary),
+        "index": ChannelParameter(type=ExampleIndex),
+        "vocabulary": ChannelParameter(type=LabelVocabulary),
     }
     OUTPUTS = {"statistics": ChannelParameter(type=standard_artifacts.ExampleStatistics)}
 

@@ -12,7 +12,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 
 from components import storage
-from components.example_gen import index, vocabulary
+from components.artifacts import index, vocabulary
 from components.statistics_gen import features
 
 

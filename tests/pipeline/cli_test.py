@@ -118,14 +118,14 @@ def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_pa
 @pytest.fixture
 def run_in(tmp_path, monkeypatch, capfd):
     """Runs the demo in a workspace, with another function in the place of the local runner."""
-    from pipeline import local_runner
     from pipeline import pipeline as pipeline_module
+    from pipeline.runners import local
 
     def run_in(runner) -> tuple[int, str, str]:
         """Returns the exit code, standard output and standard error."""
         monkeypatch.setattr(readers.TfdsDataset, "prepare", lambda dataset: None)
         monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: None)
-        monkeypatch.setattr(local_runner, "run", runner)
+        monkeypatch.setattr(local, "run", runner)
         capfd.readouterr()  # what the imports said
         with pytest.raises(SystemExit) as stop:
             cli.app(["run", DEMO, "--workspace", str(tmp_path / "here")])
@@ -135,7 +135,7 @@ def run_in(tmp_path, monkeypatch, capfd):
 
 
 def test_a_run_that_failed_says_so_on_stderr(run_in, tmp_path):
-    from pipeline.local_runner import NodeResult, State
+    from pipeline.runners.local import NodeResult, State
 
     results = [
         NodeResult("one", State.FAILED, 1.0, error=ValueError("n: 0")),
@@ -174,7 +174,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
 
 
 def test_a_preempted_run_says_where_it_was(run_in):
-    from trainer import preemption
+    from trainer.loop import preemption
 
     def runner(nodes, *, on_start, on_end):
         raise preemption.Preempted("SIGTERM after step 7 of 30")

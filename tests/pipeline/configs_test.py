@@ -9,8 +9,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 import pipeline
-from pipeline import config
 from pipeline import pipeline as pipeline_module
+from pipeline.config.run import load
 
 FOLDER = pathlib.Path(pipeline.__file__).parent / "configs"
 ALL = sorted(FOLDER.glob("*.yaml"))
@@ -43,7 +43,7 @@ def hierarchy(folder: pathlib.Path) -> str:
 def test_the_header_has_the_command_and_a_smaller_form_that_is_smaller(path):
     assert f"specialist run pipeline/configs/{path.name}" in header(path)
     assert "Expected" in header(path)
-    whole, small = config.load(str(path)), config.load(str(path), smaller(path))
+    whole, small = load(str(path)), load(str(path), smaller(path))
     assert whole.name == path.stem.replace("_", "-")
     assert smaller(path)
     for training in ("classifier", "pretrain", "finetune"):
@@ -53,7 +53,7 @@ def test_the_header_has_the_command_and_a_smaller_form_that_is_smaller(path):
 
 @pytest.mark.parametrize("path", PUBLIC, ids=lambda path: path.stem)
 def test_the_papers_recipes(path):
-    settings = config.load(str(path))
+    settings = load(str(path))
     steps, batch = (250_000, 2048) if "amoebanet" in path.stem else (2_000_000, 1024)
     for recipe in (settings.classifier, settings.pretrain):
         assert (recipe.steps, recipe.batch_size) == (steps, batch)
@@ -89,7 +89,7 @@ def test_the_pipeline_is_made(mocked_tfds, tmp_path, monkeypatch, path, form):
     overrides = smaller(path) if form == "smaller" else []
     if "open_images" in path.stem:
         overrides.append(hierarchy(tmp_path))
-    settings = config.load(str(path), overrides)
+    settings = load(str(path), overrides)
     nodes = {node.id for node in pipeline_module.create_pipeline(settings, str(tmp_path / "workspace")).components}
     arms = {f"{name}-{arm.replace('_', '-')}" for name, target in settings.targets.items() for arm in target.arms}
     assert {f"{arm}-finetune" for arm in arms} | {f"{name}-pusher" for name in settings.targets} <= nodes
@@ -162,7 +162,7 @@ def test_the_smaller_form_runs(run, prepared, tmp_path, path):
     # Of Open Images' five labels an image, three are sure enough.
     assert pets.prior.counts.sum() == (6000 if "open_images" in path.stem else 2000)
     assert {arm: split for arm, (split, _) in pets.arms.items()} == dict.fromkeys(
-        config.load(str(path)).targets["pets"].arms, "test"
+        load(str(path)).targets["pets"].arms, "test"
     )
     assert {arm: header["n"] for arm, header in pets.plans.items()} == dict.fromkeys(
         pets.arms.keys() - {"entire_source"}, 500

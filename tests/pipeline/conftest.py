@@ -31,16 +31,18 @@ def encoded() -> Callable[..., io.BytesIO]:
 
 @pytest.fixture(scope="session")
 def run() -> Callable:
-    from pipeline import config, local_runner, summary
     from pipeline import pipeline as pipeline_module
-    from pipeline.local_runner import State
+    from pipeline.config.run import load
+    from pipeline.results import summary
+    from pipeline.runners import local
+    from pipeline.runners.local import State
 
     def run(
         path: str, overrides: list[str], workspace: pathlib.Path
-    ) -> tuple[dict[str, local_runner.NodeResult], summary.Summary]:
+    ) -> tuple[dict[str, local.NodeResult], summary.Summary]:
         """Runs a configuration; returns how its nodes ended, by id, and what is said at the end."""
-        settings = config.load(path, overrides)
-        results = local_runner.run(pipeline_module.create_pipeline(settings, str(workspace)))
+        settings = load(path, overrides)
+        results = local.run(pipeline_module.create_pipeline(settings, str(workspace)))
         assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
         return {result.node: result for result in results}, summary.collect(settings, results)
 

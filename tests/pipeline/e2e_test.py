@@ -14,10 +14,12 @@ import pytest
 
 import pipeline
 from components.example_gen import readers
-from pipeline import config, local_runner, predict, summary
 from pipeline import pipeline as pipeline_module
-from pipeline.local_runner import State
-from trainer import progress
+from pipeline.config.run import Arm, load
+from pipeline.results import predict, summary
+from pipeline.runners import local
+from pipeline.runners.local import State
+from trainer.loop import progress
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 SMALL = [
@@ -30,18 +32,18 @@ SMALL = [
 ]
 
 
-def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local_runner.NodeResult]:
-    settings = config.load(DEMO, [*SMALL, *overrides])
+def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local.NodeResult]:
+    settings = load(DEMO, [*SMALL, *overrides])
     for dataset in (settings.source, *(target.data for target in settings.targets.values())):
         readers.of(dataset.reader_settings()).prepare()
     nodes = pipeline_module.create_pipeline(settings, str(workspace))
-    results = local_runner.run(nodes)
+    results = local.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
     summary.collect(settings, results)
     return {result.node: result for result in results}
 
 
-def executed(results: dict[str, local_runner.NodeResult]) -> set[str]:
+def executed(results: dict[str, local.NodeResult]) -> set[str]:
     return {node for node, result in results.items() if result.state is State.DONE}
 
 
@@ -106,7 +108,7 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
 
 
 def test_nothing_is_trained_before_the_data_of_its_side_are_validated(tmp_path):
-    settings = config.load(DEMO, [*SMALL, "on_anomalies=warn"])
+    settings = load(DEMO, [*SMALL, "on_anomalies=warn"])
     for dataset in (settings.source, settings.targets["digits"].data):
         readers.of(dataset.reader_settings()).prepare()
     nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, str(tmp_path)).components}
@@ -122,7 +124,7 @@ def test_nothing_is_trained_before_the_data_of_its_side_are_validated(tmp_path):
 
 @pytest.mark.slow
 def test_every_arm_goes_the_same_way(tmp_path):
-    arms = [arm for arm in typing.get_args(config.Arm) if arm != "entire_source"]
+    arms = [arm for arm in typing.get_args(Arm) if arm != "entire_source"]
     results = run(
         tmp_path,
         *("targets.digits.push=emd_subset", f"targets.digits.arms={arms}", "targets.digits.label_subset=[digits]"),

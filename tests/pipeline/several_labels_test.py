@@ -9,12 +9,11 @@ import pytest
 import tensorflow as tf
 
 import pipeline
-from components.example_gen import index
+from components.artifacts import index, label_prior
 from components.importance_resampler import explanation, plan
 from components.importance_resampler.pairs import Pairs
-from components.prior_estimator import label_prior
-from pipeline import predict
-from pipeline.local_runner import State
+from pipeline.results import predict
+from pipeline.runners.local import State
 
 pytestmark = pytest.mark.slow
 

@@ -6,7 +6,8 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 import schemas
-from components.example_gen import image_check, index
+from components.artifacts import index
+from components.example_gen.images import check as image_check
 from components.statistics_gen import features
 
 KINDS = {pa.binary(): schema_pb2.BYTES, pa.int64(): schema_pb2.INT, pa.float64(): schema_pb2.FLOAT}

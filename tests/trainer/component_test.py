@@ -6,9 +6,11 @@ import pytest
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
-from components import artifacts, code_version
-from trainer import checkpoints, component, run
+from components import code_version
+from components.artifacts.types import LabelVocabulary
+from trainer import component, run
 from trainer.component import Trainer
+from trainer.loop import checkpoints
 from trainer.recipes import Checkpoint
 
 BACKBONE = {"name": "compact_cnn", "options": {}}
@@ -18,7 +20,7 @@ def trainer(**changes) -> Trainer:
     arguments = {
         "run_fn": "trainer.pretrain.run_fn",
         "examples": Channel(type=standard_artifacts.Examples),
-        "vocabulary": Channel(type=artifacts.LabelVocabulary),
+        "vocabulary": Channel(type=LabelVocabulary),
         "custom_config": {"seed": 7, "backbone": BACKBONE},
     }
     return Trainer(**{**arguments, **changes})
@@ -28,7 +30,7 @@ def test_inputs_and_outputs():
     node = trainer()
     assert {name: channel.type for name, channel in node.inputs.items()} == {
         "examples": standard_artifacts.Examples,
-        "vocabulary": artifacts.LabelVocabulary,
+        "vocabulary": LabelVocabulary,
     }
     assert {name: channel.type for name, channel in node.outputs.items()} == {
         "model": standard_artifacts.Model,
@@ -127,7 +129,7 @@ class Recorded:
         component.Executor().Do(
             {
                 "examples": [self.examples("examples", ["train", "eval", "test"])],
-                "vocabulary": [self.placed(artifacts.LabelVocabulary(), "vocabulary")],
+                "vocabulary": [self.placed(LabelVocabulary(), "vocabulary")],
                 **inputs,
             },
             {name: [artifact] for name, artifact in outputs.items()},
@@ -199,7 +201,7 @@ def test_a_training_has_its_checkpoints_apart_from_those_of_any_other(recorded, 
         folder({"run_fn": "trainer.finetune.run_fn"}),
         folder(train_examples=[recorded.examples("sample", ["train"])]),
         folder(train_examples=[recorded.examples("another-sample", ["train"])]),
-        folder(vocabulary=[recorded.placed(artifacts.LabelVocabulary(), "another-vocabulary")]),
+        folder(vocabulary=[recorded.placed(LabelVocabulary(), "another-vocabulary")]),
     }
     monkeypatch.setattr(component, "_code_version", lambda run_fn, custom_config: "changed")
     others.add(folder())

@@ -18,9 +18,10 @@ import pytest
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import vocabulary
-from trainer import progress, run
-from trainer.checkpoints import Checkpoints
+from components.artifacts import vocabulary
+from trainer import run
+from trainer.loop import progress
+from trainer.loop.checkpoints import Checkpoints
 from trainer.models import Image, classifier, compact_cnn
 from trainer.recipes import Checkpoint
 

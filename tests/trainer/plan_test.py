@@ -11,11 +11,12 @@ import tensorflow as tf
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
-from components import artifacts, storage
-from components.example_gen import index, testing
+from components import storage
+from components.artifacts import index, label_prior
+from components.artifacts.types import ExampleIndex, LabelPrior, ResamplePlan
+from components.example_gen import testing
 from components.importance_resampler import executor, plan
-from components.prior_estimator import label_prior
-from trainer import input_pipeline
+from trainer.data import input_pipeline
 from trainer.models import Image
 from trainer.recipes import Recipe
 
@@ -155,10 +156,10 @@ def test_the_materialised_sample_is_what_the_plan_takes(source, tmp_path):
     storage.write_table(str(tmp_path / "prior" / label_prior.FILE_NAME), label_prior.to_table(prior))
     inputs = {
         "examples": standard_artifacts.Examples(),
-        "index": artifacts.ExampleIndex(),
-        "label_prior": artifacts.LabelPrior(),
+        "index": ExampleIndex(),
+        "label_prior": LabelPrior(),
     }
-    outputs = {"plan": artifacts.ResamplePlan(), "resampled_examples": standard_artifacts.Examples()}
+    outputs = {"plan": ResamplePlan(), "resampled_examples": standard_artifacts.Examples()}
     folders = {"label_prior": "prior", "plan": "drawn-plan", "resampled_examples": "drawn"}
     for key, artifact in {**inputs, **outputs}.items():
         artifact.uri = str(tmp_path / folders.get(key, key))

@@ -3,7 +3,7 @@ import math
 import pydantic
 import pytest
 
-from trainer import schedules
+from trainer.loop import schedules
 from trainer.recipes import PRESETS, Compute, Recipe
 
 REQUIRED = {"steps": 300, "batch_size": 128, "learning_rate": 0.4}

@@ -13,9 +13,11 @@ import pytest
 import tensorflow as tf
 from tfx.types import Channel, artifact, artifact_utils, standard_artifacts
 
-from components import artifacts, storage
-from components.example_gen import vocabulary
-from trainer import component, preemption, progress, run, serving
+from components import storage
+from components.artifacts import vocabulary
+from components.artifacts.types import LabelVocabulary
+from trainer import component, run, serving
+from trainer.loop import preemption, progress
 
 SOURCE, TARGET = ("alpha", "beta", "gamma", "δ"), ("nul", "één")
 SOURCE_SPLITS = {"train": 12, "eval": 5}
@@ -44,7 +46,7 @@ class Trainings:
                 labels = [index % len(names) for index in range(labels)]
             images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in labels]
             self.write_split(examples.uri, images, labels, names=names, split=split, shards=2)
-        words = self.at(artifacts.LabelVocabulary(), f"{side}-vocabulary")
+        words = self.at(LabelVocabulary(), f"{side}-vocabulary")
         table = vocabulary.dumps(vocabulary.make(names))
         storage.write_text(os.path.join(words.uri, vocabulary.FILE_NAME), table)
         return {"examples": [examples], "vocabulary": [words]}
@@ -67,7 +69,7 @@ class Trainings:
         node = component.Trainer(
             run_fn=f"trainer.{run_fn}.run_fn",
             examples=Channel(type=standard_artifacts.Examples),
-            vocabulary=Channel(type=artifacts.LabelVocabulary),
+            vocabulary=Channel(type=LabelVocabulary),
             custom_config={"recipe": RECIPE, "image": IMAGE, "seed": 5, **config},
             checkpoints=checkpoints,
         )

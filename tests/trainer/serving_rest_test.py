@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 
 from trainer import serving
-from trainer.images import decode
+from trainer.data.images import decode
 from trainer.models import Backbone, Image, classifier
 
 IMAGE = Image(size=16, channels=1)

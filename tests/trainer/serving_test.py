@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components import model_labels
+from components.artifacts import model_labels
 from components.example_gen import examples
-from trainer import input_pipeline, serving
-from trainer.images import decode
+from trainer import serving
+from trainer.data import input_pipeline
+from trainer.data.images import decode
 from trainer.models import Backbone, Image, classifier
 
 IMAGE = Image(size=16, channels=1)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pydantic
 
-from trainer.strict import Strict, did_you_mean
+from components.settings import Strict, did_you_mean
 
 
 class Image(Strict):

@@ -65,7 +65,7 @@ class DropPath(layers.Layer):
     divided by the probability of staying otherwise, so that the expectation is the input. Otherwise it does nothing.
 
     `progress` is a variable, the share of the training that is done: 0 at its start, 1 at its end, and 1 unless
-    somebody sets it. `trainer.training.fit` assigns every variable named `training_progress` before each step. One
+    somebody sets it. `trainer.loop.fit.fit` assigns every variable named `training_progress` before each step. One
     instance serves all the paths of a network. What is not trainable is as in inference, as with normalisation.
 
     Args:

@@ -17,12 +17,13 @@ import pyarrow.compute as pc
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import splits, vocabulary
-from components.example_gen.ahead import ahead
+from components.artifacts import vocabulary
+from components.artifacts.rejected import Rejection
+from components.example_gen import splits
 from components.example_gen.examples import LabelledImage
+from components.example_gen.parallel_map import ahead
 from components.example_gen.readers import listing, reader
 from components.example_gen.readers.reader import Contents, FilePart, Reader
-from components.example_gen.rejected import Rejection
 
 # More than any image of the most pixels that are allowed needs: a file of another kind is not drawn into memory.
 _MOST_BYTES = 1 << 30

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from components.example_gen import splits, vocabulary
+from components.artifacts import vocabulary
+from components.example_gen import splits
 from components.example_gen.readers import files, listing
 
 # A folder of such a name is hardly a class.

@@ -10,7 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import tensorflow as tf
 
-from components.example_gen import splits, vocabulary
+from components.artifacts import vocabulary
+from components.example_gen import splits
 from components.example_gen.readers import files, listing, names
 
 _KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
+from components.artifacts.rejected import Rejection
+from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import splits
 from components.example_gen.examples import LabelledImage
-from components.example_gen.rejected import Rejection
-from components.example_gen.vocabulary import Vocabulary
 
 Item = TypeVar("Item")
 

@@ -12,9 +12,10 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.example_gen import splits, tfds_features, vocabulary
+from components.artifacts import vocabulary
+from components.example_gen import splits
 from components.example_gen.examples import LabelledImage
-from components.example_gen.readers import reader
+from components.example_gen.readers import reader, tfds_features
 from components.example_gen.readers.reader import Contents, Reader
 
 # Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.

@@ -11,11 +11,12 @@ import tensorflow as tf
 from google.protobuf import message
 
 from components import storage
-from components.example_gen import splits, vocabulary
+from components.artifacts import vocabulary
+from components.artifacts.rejected import Rejection
+from components.example_gen import splits
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import listing, names
 from components.example_gen.readers.reader import Contents, FilePart, Reader
-from components.example_gen.rejected import Rejection
 
 _COMPRESSIONS = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}
 

@@ -7,7 +7,8 @@ import pyarrow as pa
 import tensorflow as tf
 
 from components import storage
-from components.example_gen import splits, vocabulary
+from components.artifacts import vocabulary
+from components.example_gen import splits
 from components.example_gen.readers import files, listing
 
 

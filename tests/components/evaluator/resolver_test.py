@@ -2,7 +2,7 @@ import pytest
 from tfx import types
 from tfx.types import standard_artifacts
 
-from components import model_labels
+from components.artifacts import model_labels
 from components.evaluator import resolver
 
 

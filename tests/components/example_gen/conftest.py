@@ -18,7 +18,8 @@ from tfx.utils import json_utils
 
 import components
 from components import storage
-from components.example_gen import executor, index, readers, rejected
+from components.artifacts import index, rejected
+from components.example_gen import executor, readers
 from components.example_gen.readers.reader import Reader
 from components.example_gen.readers.tfds import TfdsDataset
 

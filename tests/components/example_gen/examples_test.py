@@ -7,10 +7,12 @@ import pytest
 import tensorflow as tf
 from google.protobuf import text_format
 
-from components.example_gen import examples, image_check, index
+from components.artifacts import index
+from components.artifacts.rejected import Rejection
+from components.example_gen import examples
 from components.example_gen.examples import LabelledImage
-from components.example_gen.rejected import Rejection
-from components.near_duplicates import hashes
+from components.example_gen.images import check as image_check
+from components.example_gen.images import perceptual_hash
 from components.sharding import Keyed
 
 NAMES = ("cat", "größer", "emu")
@@ -68,7 +70,7 @@ def test_the_record_and_the_row():
 def test_perceptual_hashes_where_they_are_asked_for():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
     row = keyed(tf.io.encode_png(pixels).numpy(), perceptual_hashes=True).row
-    assert (row["perceptual_hash"], row["perceptual_hash_flipped"]) == hashes.of_image(pixels)
+    assert (row["perceptual_hash"], row["perceptual_hash_flipped"]) == perceptual_hash.of_image(pixels)
     assert index.table([row]).to_pylist() == [row]
 
 

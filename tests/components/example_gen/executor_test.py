@@ -10,10 +10,10 @@ import tensorflow_datasets as tfds
 from tfx.components.util import examples_utils
 
 from components import storage
-from components.example_gen import index, vocabulary
+from components.artifacts import index, vocabulary
+from components.example_gen.images import perceptual_hash
 from components.example_gen.readers.tfds import Part, TfdsDataset
 from components.example_gen.splits import Rule
-from components.near_duplicates import hashes
 
 NAMES = ["cat", "dog, wet", "emu"]
 FEATURES = {
@@ -136,7 +136,7 @@ def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, ge
     found = {
         row["source_id"]: (row["perceptual_hash"], row["perceptual_hash_flipped"]) for rows in shards for row in rows
     }
-    assert found == {f"{i}": hashes.of_image(pixels) for i, pixels in enumerate(pictures)}
+    assert found == {f"{i}": perceptual_hash.of_image(pixels) for i, pixels in enumerate(pictures)}
 
 
 def test_a_key_decides_where_an_example_stands(generated):

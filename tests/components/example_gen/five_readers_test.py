@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.example_gen import index, readers, report, vocabulary
+from components.artifacts import data_report, index, vocabulary
+from components.example_gen import readers
 from components.example_gen.readers.folder import FolderDataset
 from components.example_gen.readers.manifest import ManifestDataset
 from components.example_gen.readers.tfrecords import RecordsDataset
@@ -159,12 +160,12 @@ def test_ids(generated, images, data):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_report_counts_labels_and_splits(generated, images, kind):
-    with open(generated[kind].index / report.COUNTS_FILE, newline="") as file:
+    with open(generated[kind].index / data_report.COUNTS_FILE, newline="") as file:
         rows = list(csv.DictReader(file))
     expected = collections.Counter(name for own, name, _, _ in images if own == "train")
     assert {row["name"]: int(row["train"]) for row in rows} == expected == {"ant": 28, "bee": 42, "cow": 70}
     assert [row["index"] for row in rows] == ["0", "1", "2"]
-    summary = json.loads((generated[kind].index / report.SUMMARY_FILE).read_text())
+    summary = json.loads((generated[kind].index / data_report.SUMMARY_FILE).read_text())
     assert summary["examples"]["train"] == 140 and sum(summary["examples"].values()) == 200
     assert set(summary["same_image"].values()) == set(summary["same_id"].values()) == {0}
 
@@ -220,7 +221,7 @@ def test_duplicates_across_the_datas_own_splits_are_counted(generate, picture, t
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_bytes(picture(i))
     made = generate(FolderDataset(str(tmp_path), {"train": "train", "eval": "validation", "test": "test"}))
-    summary = json.loads((made.index / report.SUMMARY_FILE).read_text())
+    summary = json.loads((made.index / data_report.SUMMARY_FILE).read_text())
     assert summary["same_image"] == {"train, eval": 3, "train, test": 2, "eval, test": 1}
     assert summary["same_id"] == {"train, eval": 0, "train, test": 0, "eval, test": 0}
-    assert report.warnings(summary)[0] == "train, eval: 3 images are in both splits, byte for byte"
+    assert data_report.warnings(summary)[0] == "train, eval: 3 images are in both splits, byte for byte"

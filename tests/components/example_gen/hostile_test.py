@@ -11,7 +11,7 @@ import PIL.Image
 import pytest
 
 from components import storage
-from components.example_gen import index, rejected
+from components.artifacts import index, rejected
 from components.example_gen.readers.folder import FolderDataset
 
 SHARES = {"train": 0.8, "eval": 0.2}

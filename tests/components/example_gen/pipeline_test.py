@@ -9,8 +9,8 @@ from tfx.orchestration import pipeline as tfx_pipeline
 
 import components
 from components.example_gen.readers.folder import FolderDataset
-from pipeline import local_runner
-from pipeline.local_runner import State
+from pipeline.runners import local
+from pipeline.runners.local import State
 
 BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",  # by the name that every Beam version knows
@@ -28,11 +28,11 @@ def folder(tmp_path, picture) -> pathlib.Path:
     return tmp_path / "images"
 
 
-def run(folder: pathlib.Path, **settings) -> local_runner.NodeResult:
+def run(folder: pathlib.Path, **settings) -> local.NodeResult:
     root = folder.parent
     dataset = FolderDataset(str(folder), {"train": 0.5, "eval": 0.5})
     node = components.SourceExampleGen(dataset=dataset, **settings).with_id("source-examples")
-    (result,) = local_runner.run(
+    (result,) = local.run(
         tfx_pipeline.Pipeline(
             pipeline_name="test",
             pipeline_root=str(root / "artifacts"),

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from components.example_gen import vocabulary
+from components.artifacts import vocabulary
 from components.example_gen.readers.tfds import Part, TfdsDataset
 from components.example_gen.splits import Rule
 

@@ -5,7 +5,8 @@ import io
 import PIL.Image
 import pytest
 
-from components.example_gen import index, sample
+from components.artifacts import index
+from components.example_gen import sample
 from components.example_gen.check import Check
 from components.example_gen.readers import reader
 from components.example_gen.readers.folder import FolderDataset

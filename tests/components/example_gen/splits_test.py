@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.example_gen import index, splits
+from components.artifacts import index
+from components.example_gen import splits
 from components.example_gen.splits import Rule
 
 

@@ -15,7 +15,7 @@ from tfx.utils import json_utils
 import components
 import schemas
 from components import code_version, storage
-from components.example_gen import index, vocabulary
+from components.artifacts import index, vocabulary
 from components.example_validator import anomalies
 from components.example_validator import executor as validator_executor
 from components.statistics_gen import executor as statistics_executor

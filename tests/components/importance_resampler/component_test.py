@@ -4,10 +4,11 @@ from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
 import components
-from components import artifacts, code_version
+from components import code_version
+from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary, Predictions
 
 
-def channel(artifact_type=artifacts.ExampleIndex) -> types.Channel:
+def channel(artifact_type=ExampleIndex) -> types.Channel:
     return types.Channel(type=artifact_type)
 
 
@@ -15,7 +16,7 @@ def resampler(**changes) -> components.ImportanceResampler:
     arguments = {
         "examples": channel(standard_artifacts.Examples),
         "index": channel(),
-        "label_prior": channel(artifacts.LabelPrior),
+        "label_prior": channel(LabelPrior),
         "n": 10,
     }
     return components.ImportanceResampler(**{**arguments, **changes})
@@ -47,21 +48,21 @@ def test_a_plan_alone():
 
 
 def test_label_subset():
-    vocabulary = channel(artifacts.LabelVocabulary)
+    vocabulary = channel(LabelVocabulary)
     component = resampler(strategy="label_subset", label_subset=["Latin", "digits"], vocabulary=vocabulary)
     assert set(component.inputs) == {"examples", "index", "label_prior", "vocabulary"}
     assert json_utils.loads(component.exec_properties["label_subset"]) == ["Latin", "digits"]
 
 
 def test_what_a_strategy_does_not_read_is_no_input():
-    node = resampler(vocabulary=channel(artifacts.LabelVocabulary), **PREDICTIONS)
+    node = resampler(vocabulary=channel(LabelVocabulary), **PREDICTIONS)
     assert not set(PREDICTIONS) & set(node.inputs)
     assert "vocabulary" in node.inputs  # the prior is checked against it
 
 
 PREDICTIONS = {
-    "source_predictions": channel(artifacts.Predictions),
-    "target_predictions": channel(artifacts.Predictions),
+    "source_predictions": channel(Predictions),
+    "target_predictions": channel(Predictions),
     "target_index": channel(),
 }
 
@@ -78,7 +79,7 @@ def test_emd_subset():
         ({"strategy": "random"}, "strategy: 'random' is unknown"),
         ({"strategy": "label_subset", "label_subset": ["a"]}, "vocabulary: strategy 'label_subset' needs vocabulary"),
         (
-            {"strategy": "emd_subset", "source_predictions": channel(artifacts.Predictions)},
+            {"strategy": "emd_subset", "source_predictions": channel(Predictions)},
             "target_predictions: strategy 'emd_subset' needs target_predictions and target_index",
         ),
         ({"strategy": "weighted_loss", "n": 0}, "materialise: .* set it to False"),

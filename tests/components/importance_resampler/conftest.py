@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
-from components.example_gen import index
+from components.artifacts import index
 from components.importance_resampler.pairs import Pairs
 
 

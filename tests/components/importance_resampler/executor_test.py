@@ -16,12 +16,11 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
-from components import artifacts, storage
-from components.example_gen import index, testing, vocabulary
+from components import storage
+from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
+from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
+from components.example_gen import testing
 from components.importance_resampler import executor, plan
-from components.near_duplicates import exclusions
-from components.predictor import predictions
-from components.prior_estimator import label_prior
 
 BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",  # by the name that every Beam version knows
@@ -47,12 +46,12 @@ class Source:
         self.root = root
         self.artifacts = {
             "examples": standard_artifacts.Examples(),
-            "index": artifacts.ExampleIndex(),
-            "label_prior": artifacts.LabelPrior(),
-            "vocabulary": artifacts.LabelVocabulary(),
-            "source_predictions": artifacts.Predictions(),
-            "target_predictions": artifacts.Predictions(),
-            "target_index": artifacts.ExampleIndex(),
+            "index": ExampleIndex(),
+            "label_prior": LabelPrior(),
+            "vocabulary": LabelVocabulary(),
+            "source_predictions": Predictions(),
+            "target_predictions": Predictions(),
+            "target_index": ExampleIndex(),
         }
         for key, artifact in self.artifacts.items():
             artifact.uri = str(root / key)
@@ -99,7 +98,7 @@ class Source:
 
     def write_exclusions(self, train: Iterable[str], in_eval: Iterable[str] = ()) -> None:
         """Excludes examples by their ids, and takes them out of the prior's counts."""
-        self.artifacts["exclusions"] = artifacts.Exclusions()
+        self.artifacts["exclusions"] = Exclusions()
         self.artifacts["exclusions"].uri = str(self.root / "exclusions")
         for split, ids in (("train", train), ("eval", in_eval)):
             table = pa.Table.from_pylist([{"source_id": name} for name in ids], exclusions.SCHEMA)
@@ -109,7 +108,7 @@ class Source:
         self.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
 
     def resample(self, *, beam_args=(), materialise=True, **settings) -> "Result":
-        outputs = {"plan": artifacts.ResamplePlan()}
+        outputs = {"plan": ResamplePlan()}
         if materialise:
             outputs["resampled_examples"] = standard_artifacts.Examples()
         folder = self.root / "out" / str(len(list(self.root.glob("out/*"))))

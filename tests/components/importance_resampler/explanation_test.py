@@ -3,8 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler import emd, explanation, plan, strategies
-from components.prior_estimator.label_prior import LabelPrior
 
 LABELS = [[0], [1, 0], [1], [2, 1], [2], [2], [2, 0]]
 

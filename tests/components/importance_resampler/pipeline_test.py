@@ -12,11 +12,12 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.types import artifact_utils, standard_artifacts
 
 import components
-from components import artifacts, storage
-from components.example_gen import index, testing, vocabulary
+from components import storage
+from components.artifacts import index, label_prior, vocabulary
+from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary
+from components.example_gen import testing
 from components.importance_resampler import plan
-from components.prior_estimator import label_prior
-from pipeline import local_runner
+from pipeline.runners import local
 
 NAMES = ("one", "two")
 BEAM = [
@@ -46,16 +47,16 @@ def source(tmp_path) -> pathlib.Path:
     return tmp_path
 
 
-def run(root: pathlib.Path, seed: int) -> dict[str, local_runner.NodeResult]:
+def run(root: pathlib.Path, seed: int) -> dict[str, local.NodeResult]:
     imported = {
         name: importer.Importer(
             source_uri=str(root / name), artifact_type=artifact_type, properties=properties
         ).with_id(name)
         for name, artifact_type, properties in (
             ("examples", standard_artifacts.Examples, {"split_names": artifact_utils.encode_split_names(["train"])}),
-            ("index", artifacts.ExampleIndex, None),
-            ("prior", artifacts.LabelPrior, None),
-            ("vocabulary", artifacts.LabelVocabulary, None),
+            ("index", ExampleIndex, None),
+            ("prior", LabelPrior, None),
+            ("vocabulary", LabelVocabulary, None),
         )
     }
     source = {
@@ -72,7 +73,7 @@ def run(root: pathlib.Path, seed: int) -> dict[str, local_runner.NodeResult]:
         n=100,
         materialise=False,
     ).with_id("subset")
-    results = local_runner.run(
+    results = local.run(
         tfx_pipeline.Pipeline(
             pipeline_name="test",
             pipeline_root=str(root / "artifacts"),
@@ -90,7 +91,7 @@ def run(root: pathlib.Path, seed: int) -> dict[str, local_runner.NodeResult]:
 
 def test_as_nodes_of_a_pipeline(source):
     first = run(source, seed=0)
-    assert {first[node].state for node in ("same", "subset")} == {local_runner.State.DONE}
+    assert {first[node].state for node in ("same", "subset")} == {local.State.DONE}
     assert set(first["same"].outputs) == {"plan", "resampled_examples"}
     assert set(first["subset"].outputs) == {"plan"}
     labels = storage.read_table(f"{first['same'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
@@ -101,6 +102,6 @@ def test_as_nodes_of_a_pipeline(source):
     assert labels["quota"].to_pylist() == [0, 8]
 
     second = run(source, seed=1)
-    assert second["same"].state is local_runner.State.DONE
-    assert second["subset"].state is local_runner.State.REUSED
-    assert run(source, seed=1)["same"].state is local_runner.State.REUSED
+    assert second["same"].state is local.State.DONE
+    assert second["subset"].state is local.State.REUSED
+    assert run(source, seed=1)["same"].state is local.State.REUSED

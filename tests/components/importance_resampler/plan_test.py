@@ -3,9 +3,9 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler import matchers, plan
 from components.importance_resampler.strategies import Settings
-from components.prior_estimator.label_prior import LabelPrior
 
 NAMES = ("no example", "a", "b", "c")
 LABELS = [[1], [2], [2, 1], [3]]

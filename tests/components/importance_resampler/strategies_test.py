@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 
-from components.example_gen import vocabulary
+from components.artifacts import vocabulary
+from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler import emd, matchers, strategies
 from components.importance_resampler.strategies import Settings
-from components.prior_estimator.label_prior import LabelPrior
 
 LABELS = [[0], [1], [1], [2], [2], [2], [2, 0]]
 NAMES = ("a", "b", "c")

@@ -4,15 +4,16 @@ from tfx.dsl.components.base import executor_spec
 from tfx.utils import json_utils
 
 import components
-from components import artifacts, code_version
+from components import code_version
+from components.artifacts.types import ExampleIndex, Exclusions, Predictions, ResamplePlan
 
 
 def index() -> types.Channel:
-    return types.Channel(type=artifacts.ExampleIndex)
+    return types.Channel(type=ExampleIndex)
 
 
 def predictions() -> types.Channel:
-    return types.Channel(type=artifacts.Predictions)
+    return types.Channel(type=Predictions)
 
 
 def test_the_filter():
@@ -28,8 +29,8 @@ def test_the_filter():
         "code_version": code_version.code_version("components.near_duplicates.executor"),
     }
     assert {name: channel.type for name, channel in node.outputs.items()} == {
-        "exclusions": artifacts.Exclusions,
-        "plan": artifacts.ResamplePlan,
+        "exclusions": Exclusions,
+        "plan": ResamplePlan,
     }
     assert isinstance(node.executor_spec, executor_spec.BeamExecutorSpec)
 
@@ -37,7 +38,7 @@ def test_the_filter():
 def test_the_filter_on_embeddings():
     node = components.EmbeddingDuplicateFilter(
         index=index(),
-        earlier_exclusions=types.Channel(type=artifacts.Exclusions),
+        earlier_exclusions=types.Channel(type=Exclusions),
         source_predictions=predictions(),
         target_predictions={"pets": predictions()},
         threshold=1,

@@ -10,11 +10,12 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
-from components import artifacts, storage
-from components.example_gen import index, testing
+from components import storage
+from components.artifacts import exclusions, index, predictions
+from components.artifacts.types import ExampleIndex, Exclusions, Predictions, ResamplePlan
+from components.example_gen import testing
 from components.importance_resampler import plan
-from components.near_duplicates import exclusions, executor
-from components.predictor import predictions
+from components.near_duplicates import executor
 
 BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",  # by the name that every Beam version knows
@@ -51,28 +52,28 @@ class Data:
         return [artifact]
 
     def filter(self, targets: list[str], *, distance=4, flips=1, beam_args=()) -> "Found":
-        inputs = {"index": self.artifact(artifacts.ExampleIndex, "source")}
+        inputs = {"index": self.artifact(ExampleIndex, "source")}
         for i, name in enumerate(targets):
-            inputs[f"target_indices_{i}"] = self.artifact(artifacts.ExampleIndex, name)
+            inputs[f"target_indices_{i}"] = self.artifact(ExampleIndex, name)
         properties = {"targets": json_utils.dumps(targets), "distance": float(distance), "flips": float(flips)}
         return self._do(executor.Executor, inputs, properties, beam_args)
 
     def filter_embeddings(self, earlier: "Found", targets: list[str], threshold: float) -> "Found":
         inputs = {
-            "index": self.artifact(artifacts.ExampleIndex, "source"),
-            "earlier_exclusions": self.artifact(artifacts.Exclusions, earlier.exclusions),
-            "source_predictions": self.artifact(artifacts.Predictions, "source-predictions"),
+            "index": self.artifact(ExampleIndex, "source"),
+            "earlier_exclusions": self.artifact(Exclusions, earlier.exclusions),
+            "source_predictions": self.artifact(Predictions, "source-predictions"),
         }
         for i, name in enumerate(targets):
-            inputs[f"target_predictions_{i}"] = self.artifact(artifacts.Predictions, f"{name}-predictions")
+            inputs[f"target_predictions_{i}"] = self.artifact(Predictions, f"{name}-predictions")
         properties = {"targets": json_utils.dumps(targets), "threshold": threshold}
         return self._do(executor.EmbeddingExecutor, inputs, properties)
 
     def _do(self, executor_class, inputs, properties, beam_args=()) -> "Found":
         folder = self.root / "out" / str(next(self._runs))
         outputs = {
-            "exclusions": self.artifact(artifacts.Exclusions, str(folder / "exclusions")),
-            "plan": self.artifact(artifacts.ResamplePlan, str(folder / "plan")),
+            "exclusions": self.artifact(Exclusions, str(folder / "exclusions")),
+            "plan": self.artifact(ResamplePlan, str(folder / "plan")),
         }
         context = base_beam_executor.BaseBeamExecutor.Context(
             beam_pipeline_args=[*BEAM, *beam_args], tmp_dir=str(self.root / "tmp"), unique_id="1"

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.near_duplicates import embeddings, exclusions, neighbours
+from components.artifacts import exclusions
+from components.near_duplicates import embeddings, neighbours
 
 FAR = 0xFFFF_0000_FFFF_0000
 

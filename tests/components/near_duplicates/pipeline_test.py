@@ -8,10 +8,11 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 
 import components
-from components import artifacts, storage
-from components.example_gen import index, testing
-from components.near_duplicates import exclusions
-from pipeline import local_runner
+from components import storage
+from components.artifacts import exclusions, index
+from components.artifacts.types import ExampleIndex
+from components.example_gen import testing
+from pipeline.runners import local
 
 BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",  # by the name that every Beam version knows
@@ -33,16 +34,16 @@ def root(tmp_path, patch, encoded) -> pathlib.Path:
     return tmp_path
 
 
-def run(root: pathlib.Path, targets: list[str]) -> dict[str, local_runner.NodeResult]:
+def run(root: pathlib.Path, targets: list[str]) -> dict[str, local.NodeResult]:
     imported = {
-        name: importer.Importer(source_uri=str(root / name), artifact_type=artifacts.ExampleIndex).with_id(name)
+        name: importer.Importer(source_uri=str(root / name), artifact_type=ExampleIndex).with_id(name)
         for name in ("source", *targets)
     }
     node = components.NearDuplicateFilter(
         index=imported["source"].outputs["result"],
         target_indices={name: imported[name].outputs["result"] for name in targets},
     ).with_id("filter")
-    results = local_runner.run(
+    results = local.run(
         tfx_pipeline.Pipeline(
             pipeline_name="test",
             pipeline_root=str(root / "artifacts"),
@@ -59,15 +60,15 @@ def run(root: pathlib.Path, targets: list[str]) -> dict[str, local_runner.NodeRe
 
 
 def test_as_a_node_of_a_pipeline(root):
-    def excluded(result: local_runner.NodeResult) -> dict[str, str]:
+    def excluded(result: local.NodeResult) -> dict[str, str]:
         folder = f"{result.outputs['exclusions'][0].uri}/Split-train"
         rows = storage.read_table(storage.files(folder, exclusions.FILE_PATTERN)).to_pylist()
         return {row["source_id"]: f"{row['target']}: {row['target_id']}" for row in rows}
 
     first = run(root, ["pets", "dishes"])["filter"]
-    assert first.state is local_runner.State.DONE
+    assert first.state is local.State.DONE
     assert excluded(first) == {"source-12": "pets: pets-12", "source-14": "dishes: dishes-14"}
-    assert run(root, ["dishes", "pets"])["filter"].state is local_runner.State.REUSED
+    assert run(root, ["dishes", "pets"])["filter"].state is local.State.REUSED
     fewer = run(root, ["dishes"])["filter"]
-    assert fewer.state is local_runner.State.DONE
+    assert fewer.state is local.State.DONE
     assert excluded(fewer) == {"source-14": "dishes: dishes-14"}

@@ -3,8 +3,9 @@
 import pytest
 from tfx import types
 
-from components import artifacts
-from components.near_duplicates import exclusions, resolver
+from components.artifacts import exclusions
+from components.artifacts.types import Exclusions, ResamplePlan
+from components.near_duplicates import resolver
 
 
 def artifact(artifact_type: type, artifact_id: int, content: str) -> types.Artifact:
@@ -18,10 +19,10 @@ def channels(new: tuple[int, str], earlier: list[tuple[int, str]]) -> resolver.A
     """Returns exclusions of these ids and contents, and plans whose ids are 100 higher."""
     found = [*earlier, new]
     return {
-        "exclusions": [artifact(artifacts.Exclusions, *new)],
-        "plan": [artifact(artifacts.ResamplePlan, new[0] + 100, new[1])],
-        "all_exclusions": [artifact(artifacts.Exclusions, *one) for one in found],
-        "all_plans": [artifact(artifacts.ResamplePlan, one[0] + 100, one[1]) for one in found],
+        "exclusions": [artifact(Exclusions, *new)],
+        "plan": [artifact(ResamplePlan, new[0] + 100, new[1])],
+        "all_exclusions": [artifact(Exclusions, *one) for one in found],
+        "all_plans": [artifact(ResamplePlan, one[0] + 100, one[1]) for one in found],
     }
 
 

@@ -14,8 +14,9 @@ from tfx.utils import json_utils
 
 import components
 from components import storage
-from components.example_gen import index, testing, vocabulary
-from components.predictor import executor, predictions
+from components.artifacts import index, predictions, vocabulary
+from components.example_gen import testing
+from components.predictor import executor
 from trainer import serving
 from trainer.models import Image
 

@@ -9,11 +9,10 @@ from tfx import types
 from tfx.utils import json_utils
 
 import components
-from components import artifacts, code_version, storage
-from components.example_gen import index, vocabulary
-from components.near_duplicates import exclusions
-from components.predictor import predictions
-from components.prior_estimator import executor, label_prior
+from components import code_version, storage
+from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
+from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
+from components.prior_estimator import executor
 from components.prior_estimator.settings import Settings
 
 # Three labels in train, of which a fourth has no example; the eval split knows all three.
@@ -43,10 +42,10 @@ class Estimation:
     def __init__(self, root: pathlib.Path):
         self.root = root
         self.inputs = {
-            "index": [self._artifact(artifacts.ExampleIndex, "index")],
-            "vocabulary": [self._artifact(artifacts.LabelVocabulary, "vocabulary")],
-            "predictions": [self._artifact(artifacts.Predictions, "predictions")],
-            "source_predictions": [self._artifact(artifacts.Predictions, "source_predictions")],
+            "index": [self._artifact(ExampleIndex, "index")],
+            "vocabulary": [self._artifact(LabelVocabulary, "vocabulary")],
+            "predictions": [self._artifact(Predictions, "predictions")],
+            "source_predictions": [self._artifact(Predictions, "source_predictions")],
         }
         storage.write_text(f"{root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES)))
         for split in SPLITS:
@@ -73,7 +72,7 @@ class Estimation:
         self._write(name, split, [table[:25], table[25:]])
 
     def __call__(self, **settings) -> label_prior.LabelPrior:
-        output = self._artifact(artifacts.LabelPrior, "label_prior")
+        output = self._artifact(LabelPrior, "label_prior")
         properties = {**executor.to_properties(Settings(**settings)), "code_version": "1"}
         executor.Executor().Do(self.inputs, {"label_prior": [output]}, properties)
         return label_prior.from_table(storage.read_table(f"{output.uri}/{label_prior.FILE_NAME}"))
@@ -172,7 +171,7 @@ def test_exclusions(estimation):
         table = pa.Table.from_pylist([{"source_id": name} for name in excluded], exclusions.SCHEMA)
         storage.write_table(f"{estimation.root}/exclusions/Split-{split}/pairs-0.parquet", table)
     before = estimation(temperature="fitted")
-    estimation.inputs["exclusions"] = [estimation._artifact(artifacts.Exclusions, "exclusions")]
+    estimation.inputs["exclusions"] = [estimation._artifact(Exclusions, "exclusions")]
     prior = estimation(temperature="fitted")
     assert (before.counts.tolist(), prior.counts.tolist()) == ([4, 2, 4, 0], [3, 2, 3, 0])
     assert prior.temperature < 0.9 * before.temperature
@@ -200,15 +199,15 @@ def test_settings_survive_a_runner_that_turns_whole_numbers_into_floats():
 
 def component(**changes) -> components.PriorEstimator:
     channels = {
-        "predictions": types.Channel(type=artifacts.Predictions),
-        "index": types.Channel(type=artifacts.ExampleIndex),
-        "vocabulary": types.Channel(type=artifacts.LabelVocabulary),
+        "predictions": types.Channel(type=Predictions),
+        "index": types.Channel(type=ExampleIndex),
+        "vocabulary": types.Channel(type=LabelVocabulary),
     }
     return components.PriorEstimator(**{**channels, **changes})
 
 
 def test_the_component():
-    source = types.Channel(type=artifacts.Predictions)
+    source = types.Channel(type=Predictions)
     estimator = component(source_predictions=source, estimator="em", temperature="fitted", bootstrap=50, floor=0)
     properties = estimator.exec_properties
     assert json_utils.loads(properties["temperature"]) == "fitted"

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 import scipy.special
 
-from components.predictor import predictions
+from components.artifacts import predictions
 from components.prior_estimator import estimate
 from components.prior_estimator.settings import Settings
 

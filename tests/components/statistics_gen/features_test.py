@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pytest
 
-from components.example_gen import index
+from components.artifacts import index
 from components.statistics_gen import features
 
 NAMES = ("owl", "größer", "emu")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import training
+from trainer.loop import fit
 from trainer.models import Backbone, Image, amoebanet, classifier
 from trainer.recipes import Recipe
 
@@ -77,7 +77,7 @@ class AmoebaNetTest(tf.test.TestCase):
     def test_every_kernel_starts_differently_and_by_the_seed(self):
         def kernels(seed: int) -> list[np.ndarray]:
             keras.utils.set_random_seed(seed)
-            return [kernel.numpy() for kernel in training.kernels(backbone(auxiliary=True))]
+            return [kernel.numpy() for kernel in fit.kernels(backbone(auxiliary=True))]
 
         first, again, other = kernels(1), kernels(1), kernels(2)
         self.assertLen({kernel.tobytes() for kernel in first + other}, 2 * len(first))
@@ -108,7 +108,7 @@ class AmoebaNetTest(tf.test.TestCase):
 
     def test_weight_decay_touches_exactly_the_kernels(self):
         model = classifier.build(backbone(auxiliary=True), 5)
-        decayed = training.kernels(model)
+        decayed = fit.kernels(model)
         layers = {
             layer.name: layer
             for network in (model, classifier.backbone_of(model))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import evaluation, training
+from trainer.loop import evaluation, fit
 from trainer.models import Backbone, Image, classifier
 from trainer.recipes import Recipe
 
@@ -21,7 +21,7 @@ def accuracy_by_heart() -> Callable[[Backbone, int, Recipe], float]:
         labels = random.integers(0, 4, (64, 1))
         presence, weights = np.ones((64, 1), np.float32), np.ones(64, np.float32)
         keras.utils.set_random_seed(1)
-        model, _ = training.fit(
+        model, _ = fit.fit(
             lambda: classifier.build(backbone.build(Image(size=size)), 4, dropout=recipe.dropout),
             lambda step, context: tf.data.Dataset.from_tensors((images, labels, presence, weights)).repeat().skip(step),
             recipe,

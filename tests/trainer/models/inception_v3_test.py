@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer import training
+from trainer.loop import fit
 from trainer.models import Backbone, Image, classifier
 from trainer.recipes import Recipe
 
@@ -32,7 +32,7 @@ class InceptionV3Test(tf.test.TestCase):
 
     def test_weight_decay_touches_exactly_the_kernels(self):
         model = classifier.build(Backbone(name="inception_v3", options={"width": 0.125}).build(Image(size=75)), 5)
-        decayed = training.kernels(model)
+        decayed = fit.kernels(model)
         self.assertLen(decayed, 94 + 1)  # convolutions, and the head
         self.assertEqual({variable.name for variable in decayed}, {"kernel"})
         left = [variable.name for variable in model.trainable_variables if variable.name != "kernel"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from components.example_gen import index
+from components.artifacts import index
 from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import tfds as tfds_reader
 from components.example_gen.readers.tfds import TfdsDataset

@@ -1,0 +1,132 @@
+"""The Exclusions: which source images must not be used, and the target images that they resemble. Pure.
+
+A split of the source has a file a shard of its index, also where nothing is excluded, with a row a pair of images; an
+image is excluded if it stands in one. Beside them lies a summary.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from components.artifacts import index
+
+FILE_PATTERN = "pairs-*.parquet"
+SUMMARY_FILE = "summary.json"
+CONTENT_PROPERTY = "content"  # a custom property of the exclusions and their plan: what `content_hash` says of them
+# From the surest to the least sure: equal bytes, near perceptual hashes, near embeddings of the classifier.
+REASONS = ("identical", "perceptual_hash", "embedding")
+
+SCHEMA = pa.schema(
+    [
+        ("source_id", pa.string()),
+        ("source_split", pa.string()),
+        ("target", pa.string()),  # its name
+        ("target_id", pa.string()),
+        ("target_split", pa.string()),
+        ("reason", pa.string()),  # one of REASONS
+        ("distance", pa.int8()),  # bits of the perceptual hashes that differ; null for embeddings
+        ("similarity", pa.float32()),  # cosine of the embeddings; null for hashes
+        ("flipped", pa.bool_()),  # the source image resembles the mirror image of the target's
+    ]
+)
+
+
+def excluded_ids(pairs: pa.Table) -> pa.Array:
+    """Returns the ids of the excluded source images, each once."""
+    return pc.unique(pairs["source_id"])
+
+
+def content_hash(index_uri: str, tables: Iterable[pa.Table]) -> str:
+    """Returns 32 hex digits that are the same where the same images of an index are excluded, for whatever reasons.
+
+    Args:
+      index_uri: where the index is.
+      tables: the pairs of each of its shards, in their order.
+    """
+    digest = hashlib.blake2b(f"{index_uri} {SCHEMA}".encode(), digest_size=16)
+    for pairs in tables:
+        digest.update(json.dumps(sorted(excluded_ids(pairs).to_pylist())).encode())
+    return digest.hexdigest()
+
+
+def excluded_keys(pairs: pa.Table) -> np.ndarray:
+    """Returns uint64 [excluded]: the `key`s that the excluded source images have in the index."""
+    return np.array([index.id_key(source_id) for source_id in excluded_ids(pairs).to_pylist()], np.uint64)
+
+
+def kept(keys: pa.ChunkedArray, excluded: np.ndarray) -> np.ndarray:
+    """Returns bool [images]: which are not excluded.
+
+    Args:
+      keys: of a part of the index, its column `key`.
+      excluded: from `excluded_keys`.
+    """
+    return ~np.isin(keys.to_numpy(), excluded)
+
+
+def left(table: pa.Table, pairs: pa.Table) -> pa.Table:
+    """Returns the rows of `table`, with a column source_id, whose images are not excluded."""
+    return table.filter(pc.invert(pc.is_in(table["source_id"], value_set=excluded_ids(pairs))))
+
+
+def of_image(pairs: pa.Table, source_id: str) -> list[str]:
+    """Returns in words what a source image resembles, a line a target image; none if it is not excluded."""
+    rows = pairs.filter(pc.equal(pairs["source_id"], source_id)).to_pylist()
+    return [f"{_how(row)} {row['target_id']} of {row['target']} ({row['target_split']})" for row in rows]
+
+
+def counts(pairs: pa.Table, index_table: pa.Table) -> Counter[tuple[str, ...]]:
+    """Returns what `summary` adds up over the shards: of one, its `pairs` and its index (column perceptual_hash).
+
+    An image counts under its surest reason, and there under its nearest target image.
+    """
+    found = Counter({("images",): len(index_table), ("without_hash",): index_table["perceptual_hash"].null_count})
+    seen = set()
+    for row in pairs.to_pylist():  # those of an image stand together, the surest and nearest first
+        if row["source_id"] not in seen:
+            seen.add(row["source_id"])
+            found["excluded",] += 1
+            found["flipped",] += row["flipped"]
+            found["reasons", row["reason"]] += 1
+            if row["reason"] == "perceptual_hash":
+                found["distances", str(row["distance"])] += 1
+    return found
+
+
+def summary(settings: Mapping, targets: Mapping, splits: Iterable[tuple[str, Counter]]) -> str:
+    """Returns the JSON of the summary: the settings, the targets, and of each split of the source what was found.
+
+    Args:
+      settings: what was asked for.
+      targets: name → what there is to say of a target.
+      splits: (split, counts of one of its shards).
+    """
+    totals: dict[str, Counter] = {}
+    for split, found in splits:
+        totals[split] = totals.get(split, Counter()) + found
+    nested = {}
+    for split, total in totals.items():
+        of_split = {"images": 0, "without_hash": 0, "excluded": 0, "flipped": 0, "reasons": {}, "distances": {}}
+        for (name, *detail), value in total.items():
+            if detail:
+                of_split[name][detail[0]] = value
+            else:
+                of_split[name] = value
+        of_split["distances"] = dict(sorted(of_split["distances"].items(), key=lambda item: int(item[0])))
+        nested[split] = {**of_split, "reasons": dict(sorted(of_split["reasons"].items()))}
+    content = {"settings": dict(settings), "targets": dict(targets), "source": dict(sorted(nested.items()))}
+    return json.dumps(content, indent=2) + "\n"
+
+
+def _how(row: Mapping) -> str:
+    mirrored = "the mirror image of " if row["flipped"] else ""
+    if row["reason"] == "identical":
+        return "the same bytes as"
+    if row["reason"] == "embedding":
+        return f"embedding of cosine {row['similarity']:.3f} with"
+    return f"perceptual hash {row['distance']} bits from {mirrored}".rstrip()

@@ -1,0 +1,179 @@
+"""The LabelPrior: P_s, P_t and importance weights, one row a source label, with a header. Pure."""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from components.artifacts import vocabulary
+from components.prior_estimator.assumption import Assumption
+
+FILE_NAME = "label_prior.parquet"
+_HEADER = b"label_prior"
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelPrior:
+    """The priors of both sides over K source labels, and how P_t was estimated.
+
+    Attributes:
+      names: K label names, in the order of the vocabulary.
+      counts: int64 [K], N_y, the (example, label) pairs of each label in the source's train split.
+      target_prior: float64 [K], P_t as it was estimated; sums to 1.
+      estimator: 'mean_prediction', 'em' or 'bbse'.
+      temperature: what the logits were divided by.
+      num_images: how many target images P_t comes from.
+      temperature_fitted: whether the temperature was fitted on the source's eval split.
+      activation: 'softmax' or 'sigmoid'.
+      iterations, converged: of 'em' and 'bbse'.
+      regularisation: λ of 'bbse'.
+      smoothing, floor: what was done to P_t afterwards; see `priors.adjusted`.
+      interval: (low, high), float64 [K] each, of P_t; None without a bootstrap.
+      replicates, level, seed: of the bootstrap; the interval holds the share `level` of the replicates.
+      assumption: how far the target's images lie from the source's, label by label; None if it was not checked.
+      assumption_threshold: the ratio above which labels are flagged.
+    """
+
+    names: tuple[str, ...]
+    counts: np.ndarray
+    target_prior: np.ndarray
+    estimator: str
+    temperature: float
+    num_images: int
+    temperature_fitted: bool = False
+    activation: str = "softmax"
+    iterations: int | None = None
+    converged: bool | None = None
+    regularisation: float | None = None
+    smoothing: float = 0.0
+    floor: float = 0.0
+    interval: tuple[np.ndarray, np.ndarray] | None = None
+    replicates: int = 0
+    level: float | None = None
+    seed: int | None = None
+    assumption: Assumption | None = None
+    assumption_threshold: float | None = None
+
+    def __post_init__(self):
+        columns = {"counts": self.counts, "target_prior": self.target_prior}
+        if self.interval is not None:
+            columns["interval low"], columns["interval high"] = self.interval
+        for name, column in columns.items():
+            if column.shape != (len(self.names),):
+                raise ValueError(f"{name}: shape {column.shape} for {len(self.names)} labels")
+            if not np.isfinite(column).all() or (column < 0).any():
+                raise ValueError(
+                    f"{name}: holds {column[~(column >= 0)][:1]}; every entry must be finite and at least 0"
+                )
+        if not abs(self.target_prior.sum() - 1) < 1e-6:
+            raise ValueError(f"target_prior: sums to {self.target_prior.sum()}, not to 1")
+        if not self.target_prior[self.counts > 0].sum() > 0:
+            raise ValueError(
+                "target_prior: all of its mass is on labels without a source example; nothing can be drawn"
+            )
+
+    @property
+    def source_prior(self) -> np.ndarray:
+        """P_s(y) = N_y / Σ N."""
+        return self.counts / self.counts.sum()
+
+    @property
+    def reachable_prior(self) -> np.ndarray:
+        """P_t over the labels with N_y > 0, renormalised: what a sample of the source can follow."""
+        reachable = np.where(self.counts > 0, self.target_prior, 0.0)
+        return reachable / reachable.sum()
+
+    @property
+    def weights(self) -> np.ndarray:
+        """w(y) = P_t(y) / P_s(y) over the labels with N_y > 0, and 0 elsewhere; its mean under P_s is 1."""
+        return np.divide(self.reachable_prior, self.source_prior, out=np.zeros(len(self.names)), where=self.counts > 0)
+
+    def header(self) -> dict[str, float | int | str | bool | None]:
+        """Returns the settings and the diagnostics (natural logarithms)."""
+        target, source = self.reachable_prior, self.source_prior
+        seen = target > 0
+        entropy = -float(np.sum(target[seen] * np.log(target[seen])))
+        return {
+            **{name: getattr(self, name) for name in _SETTINGS},
+            "entropy": entropy,
+            "effective_labels": float(np.exp(entropy)),
+            "kl_target_source": float(np.sum(target[seen] * np.log(target[seen] / source[seen]))),
+            "lost_mass": float(self.target_prior[self.counts == 0].sum()),
+        }
+
+
+# Everything that is one value for all labels.
+_SETTINGS = tuple(
+    field.name
+    for field in dataclasses.fields(LabelPrior)
+    if field.name not in ("names", "counts", "target_prior", "interval", "assumption")
+)
+
+
+def ordered(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
+    """Returns `prior` in the order of the label names `names`.
+
+    Raises:
+      ValueError: it is of other labels.
+    """
+    if tuple(names) == prior.names:
+        return prior
+    at = vocabulary.positions(names, prior.names, "label_prior")
+    assumption = prior.assumption and Assumption(
+        **{field.name: getattr(prior.assumption, field.name)[at] for field in dataclasses.fields(Assumption)}
+    )
+    return dataclasses.replace(
+        prior,
+        names=tuple(names),
+        counts=prior.counts[at],
+        target_prior=prior.target_prior[at],
+        interval=prior.interval and tuple(bound[at] for bound in prior.interval),
+        assumption=assumption,
+    )
+
+
+def to_table(prior: LabelPrior) -> pa.Table:
+    """Returns the table that `pandas.read_parquet` shows; the header is JSON in its schema's metadata.
+
+    The interval and the check of the assumption have columns where the prior has them: `target_prior_low`,
+    `target_prior_high`; `target_images`, `assumption_ratio`, `assumption_flag`.
+    """
+    columns = {
+        "label": np.arange(len(prior.names), dtype=np.int32),
+        "name": list(prior.names),
+        "count": prior.counts.astype(np.int64),
+        "source_prior": prior.source_prior,
+        "target_prior": prior.target_prior,
+        "importance_weight": prior.weights,
+    }
+    if prior.interval is not None:
+        columns["target_prior_low"], columns["target_prior_high"] = prior.interval
+    if prior.assumption is not None:
+        columns["target_images"] = prior.assumption.target_images
+        columns["assumption_ratio"] = prior.assumption.ratio
+        columns["assumption_flag"] = prior.assumption.flagged
+    return pa.table(columns).replace_schema_metadata({_HEADER: json.dumps(prior.header())})
+
+
+def from_table(table: pa.Table) -> LabelPrior:
+    """Reads what `to_table` made."""
+    header = json.loads(table.schema.metadata[_HEADER])
+
+    def column(name: str) -> np.ndarray:
+        return table[name].to_numpy()
+
+    interval = assumption = None
+    if "target_prior_low" in table.column_names:
+        interval = column("target_prior_low"), column("target_prior_high")
+    if "assumption_ratio" in table.column_names:
+        assumption = Assumption(column("target_images"), column("assumption_ratio"), column("assumption_flag"))
+    return LabelPrior(
+        names=tuple(table["name"].to_pylist()),
+        counts=column("count"),
+        target_prior=column("target_prior"),
+        interval=interval,
+        assumption=assumption,
+        **{name: header[name] for name in _SETTINGS},
+    )

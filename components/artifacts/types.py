@@ -1,0 +1,67 @@
+"""The custom artifact types.
+
+A type declares no PROPERTIES and is named `package.ClassName` with one dot: Kubeflow v2 accepts nothing else.
+"""
+
+from tfx.types import artifact
+
+
+class ExampleIndex(artifact.Artifact):
+    """What is known of each example without its pixels: `Split-<name>/index-*.parquet`.
+
+    Its files are aligned with the Examples' shards. See `components.artifacts.index` for the columns. Beside them:
+    `counts.csv`, examples a label and split, and `summary.json`; see `components.artifacts.data_report`.
+    """
+
+    TYPE_NAME = "components.ExampleIndex"
+
+
+class LabelVocabulary(artifact.Artifact):
+    """The label space: `labels.csv`. See `components.artifacts.vocabulary`."""
+
+    TYPE_NAME = "components.LabelVocabulary"
+
+
+class Rejected(artifact.Artifact):
+    """What could not be taken, with the reasons: `Split-<name>/rejected-*.parquet`.
+
+    See `components.artifacts.rejected`.
+    """
+
+    TYPE_NAME = "components.Rejected"
+
+
+class Predictions(artifact.Artifact):
+    """Logits of the source classifier for each example: `Split-<name>/predictions-*.parquet`.
+
+    `labels.csv` has the classifier's labels, in the order of the logits. See `components.artifacts.predictions`.
+    """
+
+    TYPE_NAME = "components.Predictions"
+
+
+class LabelPrior(artifact.Artifact):
+    """P_s, P_t and the importance weights, one row a source label: `label_prior.parquet`.
+
+    See `components.artifacts.label_prior`.
+    """
+
+    TYPE_NAME = "components.LabelPrior"
+
+
+class Exclusions(artifact.Artifact):
+    """The source images that must not be used: `Split-<name>/pairs-*.parquet`, and `summary.json`.
+
+    Its files are aligned with the source's index. See `components.artifacts.exclusions`.
+    """
+
+    TYPE_NAME = "components.Exclusions"
+
+
+class ResamplePlan(artifact.Artifact):
+    """How often each source example is taken: `Split-train/copies-*.parquet`, and `labels.parquet` if it was drawn.
+
+    See `components.importance_resampler.plan`.
+    """
+
+    TYPE_NAME = "components.ResamplePlan"

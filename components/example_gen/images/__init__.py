@@ -1,0 +1,1 @@
+"""Encoded images: what is checked, what is converted, and their perceptual hashes."""

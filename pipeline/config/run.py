@@ -1,0 +1,284 @@
+"""The configuration of a run: one typed YAML file. Reading one imports neither TensorFlow nor TFX."""
+
+import math
+import pathlib
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import pydantic
+import yaml
+
+from components.settings import Strict, did_you_mean
+from pipeline.config.data import Data
+from trainer.models import Backbone, Image
+from trainer.recipes import Checkpoint, Compute, Recipe
+
+Arm = Literal[
+    "entire_source",
+    "same_distribution",
+    "elastic_distribution",
+    "uniform_subsample",
+    "label_subset",
+    "emd_subset",
+    "weighted_loss",
+]
+
+
+class Evaluation(Strict):
+    """When a model is good enough to be pushed, on the target's eval split.
+
+    Attributes:
+      metric: what decides.
+      minimum: the least that is allowed.
+      max_loss: how much less than the last blessed model is allowed.
+    """
+
+    metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
+    minimum: float = pydantic.Field(0.0, ge=0, le=1)
+    max_loss: float = pydantic.Field(0.0, ge=0, le=1)
+
+
+class Target(Strict):
+    """A target task.
+
+    Attributes:
+      data: its images.
+      arms: the ways to pre-train, compared.
+      push: the arm that is pushed; null: none.
+      label_subset: names of source labels, or of nodes above them, that the arm label_subset trains on.
+      evaluation: when a model is good enough to be pushed.
+    """
+
+    data: Data
+    arms: list[Arm] = pydantic.Field(min_length=1)
+    push: Arm | None = None
+    label_subset: list[str] = []
+    evaluation: Evaluation = Evaluation()
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "Target":
+        if len(set(self.arms)) != len(self.arms):
+            raise ValueError(f"arms: {self.arms} names one twice")
+        if self.push and self.push not in self.arms:
+            raise ValueError(f"push: {self.push!r} is not one of its arms, {', '.join(self.arms)}")
+        if ("label_subset" in self.arms) != bool(self.label_subset):
+            raise ValueError(
+                f"label_subset: {self.label_subset} with the arms {', '.join(self.arms)}; "
+                "the arm label_subset needs names of source labels or of nodes above them, and only that arm"
+            )
+        return self
+
+
+class Prior(Strict):
+    """How P_t is estimated; see `components.prior_estimator`.
+
+    Attributes:
+      estimator: mean_prediction is the paper's.
+      temperature: softens the predictions, 2.0 in the paper; `fitted` calibrates them, as em and bbse presume.
+      bootstrap: replicates for the intervals of P_t; 0: no intervals.
+      level: the share of the replicates inside an interval.
+      smoothing: e in (1 − e) P_t + e P_s.
+      floor: the least share of every label that has source examples.
+      assumption_threshold: from which ratio on the target's images of a label count as unlike the source's.
+      source_images: of the source's eval split, predicted to calibrate, to correct and to check by; at most this many.
+    """
+
+    estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
+    temperature: float | Literal["fitted"] = 2.0
+    bootstrap: pydantic.NonNegativeInt = 200
+    level: float = pydantic.Field(0.95, gt=0, lt=1)
+    smoothing: float = pydantic.Field(0.0, ge=0, le=1)
+    floor: float = pydantic.Field(0.0, ge=0, lt=1)
+    assumption_threshold: pydantic.PositiveFloat = 1.5
+    source_images: pydantic.PositiveInt = 20_000
+
+    @pydantic.field_validator("temperature", mode="before")
+    @classmethod
+    def _temperature(cls, value: Any) -> float | str:
+        # Before the union is tried, whose own errors name its members and not the key.
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if value != "fitted" and not (number and 0 < value < math.inf):
+            raise ValueError("must be a positive number, or 'fitted'")
+        return value
+
+
+class Resample(Strict):
+    """How the pre-training sets are drawn.
+
+    Attributes:
+      n: (example, label) pairs of same_distribution, examples of the other arms; weighted_loss takes all.
+      seed: of the draws; null: the run's.
+      max_repeats: how often same_distribution may draw a pair; null: no limit.
+      materialise: whether samples are written as Examples; else the Trainer takes them from the source's shards.
+    """
+
+    n: int = pydantic.Field(gt=0, lt=1 << 31)
+    seed: int | None = pydantic.Field(None, ge=0, lt=1 << 32)
+    max_repeats: pydantic.PositiveInt | None = None
+    materialise: bool = False
+
+
+class NearDuplicates(Strict):
+    """How the targets' images are kept out of the source; see `components.near_duplicates`.
+
+    Attributes:
+      enabled: whether they are. The source's and the targets' images are then decoded once, for their hashes.
+      distance: bits, of 64, in which the perceptual hashes of two near-duplicates differ at most.
+      flips: whether mirror images count too.
+      embeddings: the cosine from which on two images are alike to the classifier, for a second stage after it was
+        trained, which predicts all of the source; null: none.
+    """
+
+    enabled: bool = True
+    distance: int = pydantic.Field(6, ge=0, le=10)
+    flips: bool = True
+    embeddings: float | None = pydantic.Field(None, gt=0, le=1)
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "NearDuplicates":
+        if self.embeddings is not None and not self.enabled:
+            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true, too")
+        return self
+
+
+class Config(Strict):
+    """Everything a run depends on.
+
+    Attributes:
+      name: of the pipeline; runs of the same name share their history.
+      seed: of weights, order, augmentation and draws.
+      image, backbone: what goes into the networks, and which.
+      compute: what all trainings run on.
+      source, targets: the data. A target's name is part of its nodes' ids.
+      classifier, pretrain, finetune: the recipes of the three trainings.
+      checkpoint: when each of them is saved, to go on after an interruption.
+      near_duplicates: how the targets' images are kept out of the source.
+      prior, resample: from the classifier to the sample.
+      on_anomalies: what comes of data that their schema (schemas/) does not allow: `stop` trains nothing on them,
+        `warn` only tells of them at the end.
+      beam: arguments of the Beam jobs; empty: the local runner's own.
+    """
+
+    name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
+    seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
+    image: Image
+    backbone: Backbone
+    compute: Compute = Compute()
+    source: Data
+    classifier: Recipe
+    pretrain: Recipe
+    finetune: Recipe
+    checkpoint: Checkpoint = Checkpoint()
+    near_duplicates: NearDuplicates = NearDuplicates()
+    prior: Prior = Prior()
+    resample: Resample
+    targets: dict[str, Target] = pydantic.Field(min_length=1)
+    on_anomalies: Literal["stop", "warn"] = "stop"
+    beam: list[str] = []
+
+    def sides(self) -> dict[str, Data]:
+        """Returns the data by the name of their side: 'source', or a target's."""
+        return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
+
+    @pydantic.field_validator("targets")
+    @classmethod
+    def _names(cls, value: dict[str, Target]) -> dict[str, Target]:
+        for name in value:
+            if not re.fullmatch(r"[a-z0-9-]+", name) or name == "source":
+                raise ValueError(f"{name!r} is no name for a target: use a-z, 0-9 and -, and not 'source'")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _fits(self) -> "Config":
+        self.backbone.check(self.image)
+        for key in ("classifier", "pretrain", "finetune"):
+            if (shift := getattr(self, key).shift) > self.image.size:
+                raise ValueError(
+                    f"{key}.shift: {shift}; an image of {self.image.size} pixels moves by that many at most"
+                )
+        for key in ("classifier", "pretrain"):
+            if frozen := getattr(self, key).frozen_epochs:
+                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained, set it to 0")
+        if self.classifier.loss == "sigmoid" and self.prior.estimator != "mean_prediction":
+            raise ValueError(
+                f"prior.estimator: {self.prior.estimator!r} presumes one label an image, and classifier.loss 'sigmoid' "
+                "does not; use mean_prediction"
+            )
+        return self
+
+
+def load(path: str, overrides: Sequence[str] = ()) -> Config:
+    """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
+
+    Over a whole target, null leaves it out; everywhere else it is a value.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
+    """
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")
+    for override in overrides:
+        _override(content, override)
+    try:
+        return Config.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ValueError("\n".join(f"{path}: {_line(entry)}" for entry in error.errors())) from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    keys, equals, text = override.partition("=")
+    if not (keys and equals):
+        raise ValueError(f"--set: {override!r} is not of the form key.path=value")
+    *path, last = keys.split(".")
+    for key in path:
+        content = content.setdefault(key, {})
+        if not isinstance(content, dict):
+            raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
+    if path == ["targets"] and value is None:
+        if last not in content:
+            raise ValueError(f"--set: {override!r}: no target is named {last!r}{did_you_mean(last, content, repr)}")
+        del content[last]
+    else:
+        content[last] = value
+
+
+def _line(entry: dict[str, Any]) -> str:
+    where = ".".join(str(key) for key in entry["loc"] if not _is_inner(key))
+    message = entry["msg"].removeprefix("Value error, ")
+    value = entry["input"]
+    shown = "" if isinstance(value, dict) or entry["type"] == "missing" else f"{value!r}: "
+    return f"{where}: {shown}{message[0].lower()}{message[1:]}" if where else message
+
+
+def _is_inner(key: str | int) -> bool:
+    """Returns whether pydantic put a step into a path that the file does not have: a kind of data, a key as a value."""
+    return isinstance(key, str) and key.startswith("[")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's floats (1e-3 is a number), and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)

@@ -1,0 +1,1 @@
+"""What makes the nodes of the pipeline, and what they are called."""

@@ -1,0 +1,95 @@
+"""The nodes that bring in the data of a side: the source, or a target."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+import rich.console
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common import importer
+from tfx.types import standard_artifacts
+
+import schemas
+from components.artifacts import vocabulary
+from components.example_gen import hierarchy_file, readers
+from components.example_validator.component import ExampleValidator
+from components.statistics_gen.component import StatisticsGen
+from pipeline.config.data import Data
+from pipeline.config.run import Config, Target
+from pipeline.terminal import logs
+
+
+@dataclasses.dataclass(frozen=True)
+class Side:
+    """The nodes that bring one side's data in, and whether an image of it may have several labels."""
+
+    example_gen: BaseNode
+    statistics: BaseNode
+    schema: BaseNode
+    validator: BaseNode
+    several_labels: bool
+
+    @property
+    def nodes(self) -> list[BaseNode]:
+        return [self.example_gen, self.statistics, self.schema, self.validator]
+
+    def __getitem__(self, output: str):
+        return self.example_gen.outputs[output]
+
+
+def prepare(config: Config, console: rich.console.Console) -> None:
+    """Makes what has to be made before the data of `config` can be read; a terminal sees what is waited for."""
+    for data in config.sides().values():
+        with logs.waiting(console, f"preparing {data.location}"):
+            readers.of(data.reader_settings()).prepare()
+
+
+def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
+    """Returns the nodes of `data`; `name` is 'source' or a target's.
+
+    Raises:
+      ValueError: the data are not there.
+    """
+    reader = readers.of(data.reader_settings())
+    example_gen = example_gen_class(
+        dataset=reader,
+        hierarchy=hierarchy_of(data),
+        max_pixels=data.max_pixels,
+        max_rejected=data.max_rejected,
+        perceptual_hashes=config.near_duplicates.enabled,
+    ).with_id(f"{name}-examples")
+    statistics = StatisticsGen(
+        index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
+    ).with_id(f"{name}-statistics")
+    folder = schemas.folder("source" if name == "source" else "target")
+    schema = importer.Importer(
+        source_uri=str(folder),
+        artifact_type=standard_artifacts.Schema,
+        # An Importer reuses what it finds under the same address: the content has to be part of the question.
+        custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
+    ).with_id(f"{name}-schema")
+    validator = ExampleValidator(
+        statistics=statistics.outputs["statistics"],
+        schema=schema.outputs["result"],
+        vocabulary=example_gen.outputs["vocabulary"],
+        on_anomalies=config.on_anomalies,
+    ).with_id(f"{name}-validation")
+    return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
+
+
+def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
+    """Returns where the hierarchy over the labels of `data` is, or None."""
+    return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
+
+
+def check_subsets(targets: Mapping[str, Target], source: Data) -> None:
+    """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
+    asked = {name: target.label_subset for name, target in targets.items() if target.label_subset}
+    if not asked:
+        return
+    labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), hierarchy_of(source))
+    for name, nodes in asked.items():
+        try:
+            vocabulary.descendants(labels, nodes)
+        except ValueError as error:
+            raise ValueError(f"targets.{name}.{error}") from error

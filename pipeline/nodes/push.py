@@ -1,0 +1,50 @@
+"""The nodes that push a target's model: if it passes its threshold, and is not worse than the last that did."""
+
+import os
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common import resolver
+from tfx.proto import pusher_pb2
+from tfx.types import BaseChannel, Channel, standard_artifacts
+
+from components.evaluator.component import Evaluator
+from components.evaluator.config import eval_config
+from components.evaluator.resolver import LastOtherBlessedModel
+from components.pusher.component import Pusher
+from pipeline.config.run import Target
+
+
+def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, workspace: str) -> list[BaseNode]:
+    """Returns the nodes from a fine-tuned model to `<workspace>/serving/<name>`.
+
+    Args:
+      name: of the target.
+      examples: the target's.
+      finetune: the Trainer of the model.
+    """
+    evaluator_id = f"{name}-evaluator"
+    baseline = resolver.Resolver(
+        strategy_class=LastOtherBlessedModel,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing, producer_component_id=evaluator_id),
+        candidate=finetune.outputs["model"],
+    ).with_id(f"{name}-baseline")
+    evaluator = Evaluator(
+        examples=examples,
+        model=finetune.outputs["model"],
+        baseline_model=baseline.outputs["model"],
+        eval_config=eval_config(
+            metric=target.evaluation.metric,
+            min_accuracy=target.evaluation.minimum,
+            min_improvement=-target.evaluation.max_loss,
+        ),
+        splits=["eval"],
+    ).with_id(evaluator_id)
+    pusher = Pusher(
+        model=finetune.outputs["model"],
+        model_blessing=evaluator.outputs["blessing"],
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=os.path.join(workspace, "serving", name))
+        ),
+    ).with_id(f"{name}-pusher")
+    return [baseline, evaluator, pusher]

@@ -1,0 +1,189 @@
+"""Looking at a run: the label prior of a target, and the plan of an arm, label by label and example by example.
+
+Reads the files of a local workspace without TensorFlow, so that an answer takes a second.
+"""
+
+import os
+import pathlib
+import uuid
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+import rich.box
+import rich.console
+import rich.table
+
+from components.artifacts import exclusions, index, label_prior
+from components.importance_resampler import explanation, plan
+from components.importance_resampler.pairs import Pairs
+from pipeline.results.record import EXCLUSION_NODES, MissingError, Record
+from pipeline.terminal.text import cell
+
+
+def target_of(record: Record, target: str | None) -> str:
+    """Returns `target`, or the only one of the run.
+
+    Raises:
+      ValueError: the run has several targets.
+      MissingError: it has no such target.
+    """
+    return _one_of("--target", target, record.targets())
+
+
+def arm_of(record: Record, target: str, arm: str | None) -> str:
+    """Returns `arm`, or the only one of the target that has a plan.
+
+    Raises:
+      ValueError: there are several.
+      MissingError: there is no such arm with a plan.
+    """
+    arms = [name for name in record.config["targets"][target]["arms"] if _resampler(target, name) in record.nodes]
+    return _one_of("--arm", arm, arms)
+
+
+def prior(record: Record, target: str) -> pa.Table:
+    """Returns the label prior of a target as a table."""
+    return pq.read_table(os.path.join(record.uri(f"{target}-prior", "label_prior"), label_prior.FILE_NAME))
+
+
+def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
+    """Returns the table of the labels of an arm's plan."""
+    return pq.read_table(os.path.join(record.uri(_resampler(target, arm), "plan"), plan.LABELS_FILE))
+
+
+def explain(record: Record, target: str, arm: str, source_id: str) -> explanation.Explanation:
+    """Returns how often an arm's plan takes an example, and why.
+
+    Raises:
+      ValueError: the source's train split has no such example.
+    """
+    folder = pathlib.Path(record.uri("source-examples", "index"), "Split-train")
+    paths = sorted(folder.glob(index.FILE_PATTERN))
+    rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
+    if index.id_key(source_id) not in rows["key"].to_numpy():
+        firsts = (pq.read_table(path, columns=["source_id"]).slice(0, 1).to_pylist() for path in paths)
+        like = next(first["source_id"] for [first] in filter(None, firsts))
+        raise ValueError(
+            f"--example: {source_id!r} is not in the source's train split, whose {len(rows):,} ids are like {like!r}"
+        )
+    labels = plan_labels(record, target, arm)
+    excluded = _exclusions(record)
+    if reasons := exclusions.of_image(excluded, source_id):
+        row = rows.filter(pc.equal(rows["key"], pa.scalar(index.id_key(source_id), pa.uint64())))
+        names = tuple(labels["name"].take(pc.list_flatten(row["labels"])).to_pylist())
+        return explanation.Explanation(labels=names, draws=(), excluded=tuple(reasons))
+    rows = rows.filter(exclusions.kept(rows["key"], exclusions.excluded_keys(excluded)))
+    return explanation.explain(labels, Pairs.of_index(rows, len(labels)), source_id)
+
+
+def rows_of(names: pa.ChunkedArray, searched: Sequence[str]) -> np.ndarray:
+    """Returns the rows whose name is one of `searched`, or contains it where no name is just that.
+
+    Raises:
+      ValueError: there is none for one of them.
+    """
+    texts = names.to_pylist()
+    found: list[int] = []
+    for text in searched:
+        rows = [i for i, name in enumerate(texts) if name == text]
+        rows = rows or [i for i, name in enumerate(texts) if text.casefold() in name.casefold()]
+        if not rows:
+            raise ValueError(f"--label: no source label is or contains {text!r}")
+        found += rows
+    return np.array(found)
+
+
+def show_prior(
+    console: rich.console.Console, table: pa.Table, *, searched: Sequence[str] = (), bottom: bool = False, count: int
+) -> None:
+    """Prints the header of a label prior, and its rows by falling (or rising) P_t, or those that are searched."""
+    header = label_prior.from_table(table).header()
+    for key, value in header.items():
+        if value is not None:
+            console.print(f"{key:<22}{_figure(value)}", highlight=False)
+    if searched:
+        rows = rows_of(table["name"], searched)
+    else:
+        order = np.argsort(table["target_prior"].to_numpy(), kind="stable")
+        rows = (order if bottom else order[::-1])[:count]
+    columns = {"label": "name", "N_y": "count", "P_s": "source_prior", "P_t": "target_prior"}
+    columns |= {"from": "target_prior_low", "to": "target_prior_high", "w": "importance_weight"}
+    columns |= {"images": "target_images", "ratio": "assumption_ratio", "unlike": "assumption_flag"}
+    _show(console, table.take(rows), columns)
+
+
+def show_plan(console: rich.console.Console, labels: pa.Table, *, searched: Sequence[str] = (), count: int) -> None:
+    """Prints what a plan asked and what came out, and its labels by falling quota, or those that are searched."""
+    for key, value in plan.header_of(labels).items():
+        if value not in (None, []):
+            console.print(f"{key:<22}{_figure(value)}", highlight=False)
+    order = np.argsort(labels["quota"].to_numpy(), kind="stable")[::-1][:count]
+    columns = {"label": "name", "N_y": "count", "asked": "asked", "n_y": "quota", "unique": "unique"}
+    columns |= {"repeats": "repeats", "seen": "seen", "capped": "capped"}
+    _show(console, labels.take(rows_of(labels["name"], searched) if searched else order), columns)
+
+
+def write_csv(table: pa.Table, path: str) -> None:
+    """Writes `table` as CSV, whole or not at all; makes the folder if need be.
+
+    Raises:
+      ValueError: it cannot be written there.
+    """
+    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        pyarrow.csv.write_csv(table, temporary)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise ValueError(f"--csv: {path!r} cannot be written ({error.strerror or error})") from error
+    finally:
+        if os.path.exists(temporary):
+            os.remove(temporary)
+
+
+def _resampler(target: str, arm: str) -> str:
+    return f"{target}-{arm.replace('_', '-')}-resample"
+
+
+def _exclusions(record: Record) -> pa.Table:
+    """Returns the pairs of the source's train split that no plan of the run takes."""
+    node = next((node for node in reversed(EXCLUSION_NODES) if node in record.nodes), None)
+    if node is None:
+        return exclusions.SCHEMA.empty_table()
+    paths = pathlib.Path(record.uri(node, "exclusions"), "Split-train").glob(exclusions.FILE_PATTERN)
+    return pa.concat_tables(pq.read_table(path) for path in sorted(paths))
+
+
+def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
+    if not choices:
+        raise MissingError(f"{option}: the run has none")
+    if chosen is None and len(choices) > 1:
+        raise ValueError(f"{option}: the run has several; choose one of {', '.join(choices)}")
+    if chosen is not None and chosen not in choices:
+        raise MissingError(f"{option}: {chosen!r} is not in this run; choose one of {', '.join(choices)}")
+    return chosen or choices[0]
+
+
+def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]) -> None:
+    table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0))
+    shown = {title: name for title, name in columns.items() if name in rows.column_names}
+    for title in shown:
+        # On a narrow terminal the labels give way: folded, not cut.
+        table.add_column(
+            title, justify="left" if title == "label" else "right", no_wrap=title != "label", overflow="fold"
+        )
+    for row in rows.select(list(shown.values())).to_pylist():
+        table.add_row(*(cell(_figure(row[name])) for name in shown.values()))
+    console.print(table)
+
+
+def _figure(value) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return "" if np.isnan(value) else f"{value:.3g}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

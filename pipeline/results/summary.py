@@ -1,0 +1,208 @@
+"""What a run found: the labels that matter, the sample, the arms' accuracy, and where the model went."""
+
+import dataclasses
+import json
+import os
+import shlex
+
+import rich.box
+import rich.console
+import rich.table
+
+from components import storage
+from components.artifacts import data_report, exclusions, label_prior
+from components.example_validator import anomalies as example_anomalies
+from components.importance_resampler import plan
+from pipeline.config.run import Config
+from pipeline.results.record import EXCLUSION_NODES
+from pipeline.runners.local import NodeResult, State
+from pipeline.terminal.text import cell, isolated
+from trainer.metrics import Metrics
+from trainer.run import METRICS_FILE
+
+_TOP = 12
+
+
+@dataclasses.dataclass(frozen=True)
+class TargetSummary:
+    """What a run found for one target. Parts whose nodes failed are empty.
+
+    Attributes:
+      prior: the label prior.
+      plans: arm → header of its plan.
+      arms: arm → (split that is reported, its metrics).
+      pushed: folder of the pushed model, or None.
+      blessed: whether the Evaluator let it through; None if there was none.
+    """
+
+    prior: label_prior.LabelPrior | None
+    plans: dict[str, dict]
+    arms: dict[str, tuple[str, Metrics]]
+    pushed: str | None
+    blessed: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Summary:
+    """What a run found.
+
+    Attributes:
+      anomalies: what the data of each side and split have that their schema does not allow, a line each.
+      targets: what was found for each target.
+      notes: what else to know of the data of each side, a line each: what stands in several splits, what was set aside.
+      excluded: split of the source → (images, those that are excluded, as they resemble a target's).
+    """
+
+    anomalies: list[str]
+    targets: dict[str, TargetSummary]
+    notes: list[str] = dataclasses.field(default_factory=list)
+    excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+
+
+def collect(config: Config, results: list[NodeResult]) -> Summary:
+    """Reads the artifacts of a run."""
+    uris = {
+        (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
+    }
+    sides = config.sides()
+    anomalies = [
+        line
+        for side in sides
+        if (side_anomalies := uris.get((f"{side}-validation", "anomalies")))
+        for line in (f"{side}, {anomaly}" for anomaly in example_anomalies.read(side_anomalies.uri))
+    ]
+
+    def path(node: str, key: str, *names: str) -> str | None:
+        artifact = uris.get((node, key))
+        return os.path.join(artifact.uri, *names) if artifact else None
+
+    notes = [
+        line
+        for side in sides
+        if (report_path := path(f"{side}-examples", "index", data_report.SUMMARY_FILE))
+        for line in _notes(side, json.loads(storage.read_text(report_path)), uris[f"{side}-examples", "rejected"].uri)
+    ]
+    found = {}
+    for name, target in config.targets.items():
+        prior_path = path(f"{name}-prior", "label_prior", label_prior.FILE_NAME)
+        arms, plans = {}, {}
+        for arm in target.arms:
+            node = f"{name}-{arm.replace('_', '-')}"
+            plan_path = path(f"{node}-resample", "plan", plan.LABELS_FILE)
+            if plan_path:
+                plans[arm] = plan.header_of(storage.read_table(plan_path))
+            metrics_path = path(f"{node}-finetune", "model_run", METRICS_FILE)
+            if metrics_path:
+                metrics = json.loads(storage.read_text(metrics_path))
+                split = "test" if "test" in metrics else "eval"
+                arms[arm] = split, Metrics(**metrics[split])
+        blessing = uris.get((f"{name}-evaluator", "blessing"))
+        pushed = uris.get((f"{name}-pusher", "pushed_model"))
+        found[name] = TargetSummary(
+            prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
+            plans=plans,
+            arms=arms,
+            pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
+            blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
+        )
+    excluded = {}
+    for node in EXCLUSION_NODES:  # the last stage has what those before it have found, too
+        if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
+            splits = json.loads(storage.read_text(summary_path))["source"]
+            excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
+    return Summary(anomalies, found, notes, excluded)
+
+
+def _notes(side: str, found: dict, rejected_uri: str) -> list[str]:
+    """Returns what to know of a side, by its ExampleGen's report."""
+    notes = [f"{side}, {line}" for line in data_report.warnings(found)]
+    if reasons := data_report.rejected(found):
+        parts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
+        notes.append(f"{side}: {sum(reasons.values()):,} images set aside ({parts}): {rejected_uri}")
+    return notes
+
+
+def show(console: rich.console.Console, found: Summary, results: list[NodeResult]) -> None:
+    """Prints the summary for a person."""
+    for line in found.anomalies:
+        console.print(f"anomaly: {line}", style="yellow", markup=False, highlight=False)
+    for line in found.notes:  # not wrapped: a URI stays in one piece
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    if found.excluded:
+        parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in found.excluded.items())
+        console.print(f"source images excluded, as they resemble a target's: {', '.join(parts)}", highlight=False)
+    for name, summary in found.targets.items():
+        console.print(f"\n[bold]{name}[/]")
+        if summary.prior is not None:
+            _show_prior(console, summary.prior)
+        if summary.arms or summary.plans:
+            _show_arms(console, summary)
+        if summary.blessed is False:
+            console.print("not pushed: the model did not pass its evaluation", style="yellow")
+        if summary.pushed:
+            command = f"specialist predict {shlex.quote(summary.pushed)} IMAGE.png"
+            console.print(f"pushed to {summary.pushed}\ntry it:   {command}", markup=False, highlight=False)
+    console.print(f"\n{_counts(results)}", highlight=False)
+
+
+def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) -> None:
+    header = prior.header()
+    table = rich.table.Table(
+        title=f"source labels that matter most (of {len(prior.names):,}; effectively {header['effective_labels']:.0f})",
+        title_justify="left",
+    )
+    for column in ("label", "P_s", "P_t", *(["interval"] if prior.interval else []), "w"):
+        table.add_column(column, justify="left" if column == "label" else "right")
+    for i in prior.target_prior.argsort()[::-1][:_TOP]:
+        interval = [f"{prior.interval[0][i]:.4f} – {prior.interval[1][i]:.4f}"] if prior.interval else []
+        table.add_row(
+            cell(prior.names[i]),
+            f"{prior.source_prior[i]:.5f}",
+            f"{prior.target_prior[i]:.5f}",
+            *interval,
+            f"{prior.weights[i]:.1f}",
+        )
+    console.print(table)
+    if prior.assumption is not None and prior.assumption.flagged.any():
+        names = [isolated(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
+        console.print(
+            f"the target's images of {len(names)} label(s) are unlike the source's ({' '.join(names[:_TOP])}): "
+            "`specialist prior` has the figures",
+            style="yellow",
+            markup=False,
+            highlight=False,
+        )
+
+
+def _show_arms(console: rich.console.Console, summary: TargetSummary) -> None:
+    splits = {split for split, _ in summary.arms.values()}
+    own = [f"; the source's own: {header['distance_source']:.3f}" for header in summary.plans.values()]
+    table = rich.table.Table(
+        title=f"arms: what they are pre-trained on, and what comes of it (distance to P_t{own[0] if own else ''})",
+        title_justify="left",
+        box=rich.box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )
+    for column in ("arm", "examples", "unique", "copies", "to P_t", f"{'/'.join(splits)} acc.", "per class"):
+        table.add_column(column, justify="left" if column == "arm" else "right", no_wrap=True)
+    for arm in dict.fromkeys([*summary.arms, *summary.plans]):
+        row = [arm]
+        if arm in summary.plans:
+            sample = summary.plans[arm]
+            row += [f"{sample['examples']:,}", f"{sample['unique_examples']:,}", f"≤ {sample['max_copies']}"]
+            row += [f"{sample['distance_seen']:.4f}"]
+        else:
+            row += ["all", "", "", ""]
+        if arm in summary.arms:
+            _, metrics = summary.arms[arm]
+            row += [f"{100 * metrics.accuracy:.1f}%", f"{100 * metrics.mean_per_class_accuracy:.1f}%"]
+        table.add_row(*row)
+    console.print(table)
+
+
+def _counts(results: list[NodeResult]) -> str:
+    ran = [result for result in results if result.state is State.DONE]
+    reused = sum(result.state is State.REUSED for result in results)
+    if not ran and reused and not any(result.state in (State.FAILED, State.BLOCKED) for result in results):
+        return f"nothing has changed: no executor ran, all {reused} results were reused"
+    return f"{len(ran)} executors ran, {reused} results were reused, {sum(r.seconds for r in ran):.0f} s"

@@ -1,0 +1,68 @@
+"""Counts of labels and splits, and what stands in several splits."""
+
+import json
+
+import numpy as np
+
+from components.artifacts import data_report, index
+
+
+def rows(*examples: tuple[str, bytes, list[int]]):
+    return index.table(
+        {
+            "source_id": source_id,
+            "key": index.id_key(source_id),
+            "labels": labels,
+            "converted": image == b"2",
+            "content_hash": index.content_hash(image),
+        }
+        for source_id, image, labels in examples
+    ).select(data_report.COLUMNS)
+
+
+NAMES = ("café", "Café", "cafe\u0301", " café")
+TRAIN = [rows(("a", b"1", [0, 2]), ("b", b"2", [2])), rows(), rows(("c", b"2", [2]))]
+EVAL = [rows(("a", b"3", [1]), ("d", b"2", [1]), ("e", b"1", [1]))]
+
+
+def test_a_split():
+    found = data_report.split(TRAIN, 4)
+    assert found.label_counts.tolist() == [1, 0, 3, 0]
+    assert found.keys.tolist() == sorted(index.id_key(source_id) for source_id in "abc")
+    hashes = sorted(int(index.content_hash(image)[:16], 16) for image in (b"1", b"2", b"2"))
+    assert found.contents.tolist() == hashes and found.contents.dtype == np.uint64
+    assert found.converted == 2
+
+
+def test_the_counts_of_labels():
+    splits = {"train": data_report.split(TRAIN, 4), "eval": data_report.split(EVAL, 4)}
+    text = data_report.counts_csv(splits, ("ant", "bee, tame", "cow\r", "dog"))
+    assert text == ('"index","name","train","eval"\n0,"ant",1,0\n1,"bee, tame",0,3\n2,"cow\r",3,0\n3,"dog",0,0\n')
+
+
+def test_the_summary():
+    splits = {
+        "train": data_report.split(TRAIN, 4),
+        "eval": data_report.split(EVAL, 4),
+        "test": data_report.split([], 4),
+    }
+    found = data_report.summary(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES)
+    assert found == {
+        "examples": {"train": 3, "eval": 3, "test": 0},
+        "converted": {"train": 2, "eval": 1, "test": 0},
+        "rejected": {"train": {"empty": 2}, "eval": {}, "test": {}},
+        "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
+        "same_id": {"train, eval": 1, "train, test": 0, "eval, test": 0},
+        "alike": [["café", "cafe\u0301", " café"]],
+    }
+    assert json.loads(data_report.dumps(found)) == found
+    assert data_report.warnings(found) == [
+        "train, eval: 2 images are in both splits, byte for byte",
+        "train, eval: 1 ids are in both splits",
+        "the labels 'café' and 'cafe\u0301' and ' café' differ in what nobody sees; are they one?",
+    ]
+
+
+def test_what_is_rejected_of_all_splits():
+    found = {"rejected": {"train": {"empty": 3, "truncated": 2}, "eval": {"truncated": 2}, "test": {}}}
+    assert list(data_report.rejected(found).items()) == [("truncated", 4), ("empty", 3)]

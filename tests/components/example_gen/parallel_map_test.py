@@ -1,0 +1,47 @@
+"""Work in threads: the results in order, few items under way, errors where they belong."""
+
+import threading
+import time
+
+import pytest
+
+from components.example_gen.parallel_map import ahead
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_results_come_in_the_order_of_the_items(count, threads):
+    def slow(item: int) -> int:
+        time.sleep(0.001 * (item % 3))
+        return item * item
+
+    assert list(ahead(slow, iter(range(count)), threads)) == [item * item for item in range(count)]
+
+
+def test_it_works_in_other_threads_and_not_far_ahead():
+    taken, workers = [], set()
+
+    def items():
+        for item in range(1000):
+            taken.append(item)
+            yield item
+
+    results = ahead(lambda item: workers.add(threading.get_ident()), items(), 2)
+    for _ in range(10):
+        next(results)
+    assert len(taken) <= 10 + 4 * 8
+    assert threading.get_ident() not in workers
+    results.close()
+
+
+def test_an_error_comes_where_its_result_would():
+    def refuses(item: int) -> int:
+        if item == 17:
+            raise ValueError("17")
+        return item
+
+    results, found = ahead(refuses, range(100), 2), []
+    with pytest.raises(ValueError, match=r"^17$"):
+        for result in results:
+            found.append(result)
+    assert found == list(range(16))  # whole tasks of eight

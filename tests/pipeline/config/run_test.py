@@ -1,0 +1,194 @@
+"""Reading a configuration: what is taken, and what each mistake says."""
+
+import pathlib
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+import pipeline
+from pipeline.config.run import load
+
+DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(**changes) -> str:
+        """Writes the demo's configuration with `changes` at its top level; None removes a key."""
+        content = {**yaml.safe_load(DEMO.read_text(encoding="utf-8")), **changes}
+        path = tmp_path / "changed.yaml"
+        path.write_text(yaml.safe_dump({key: value for key, value in content.items() if value is not None}))
+        return str(path)
+
+    return write
+
+
+def test_the_demo():
+    loaded = load(str(DEMO))
+    assert (loaded.name, loaded.image.size, loaded.image.channels) == ("demo", 32, 1)
+    assert loaded.classifier.steps == 1500
+    assert loaded.pretrain.l2 == 4e-5
+    assert loaded.targets["digits"].arms == ["entire_source", "same_distribution"]
+
+
+@pytest.mark.parametrize("path", sorted(DEMO.parent.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_configuration_that_ships_can_be_read(path):
+    load(str(path))
+
+
+def test_overrides_come_last_and_may_add_keys():
+    loaded = load(
+        str(DEMO),
+        [
+            "finetune.learning_rate=1e-3",
+            "targets.digits.push=null",
+            "backbone.name=inception_v3",
+            "backbone.options.width=0.25",
+            "image={size: 75, channels: 3}",
+            "beam=[--direct_num_workers=2]",
+        ],
+    )
+    assert loaded.finetune.learning_rate == 0.001
+    assert loaded.targets["digits"].push is None
+    assert loaded.backbone.options == {"width": 0.25}
+    assert loaded.beam == ["--direct_num_workers=2"]
+
+
+def test_a_target_is_left_out_by_null(write):
+    digits = yaml.safe_load(DEMO.read_text(encoding="utf-8"))["targets"]["digits"]
+    path = write(targets={"digits": digits, "numbers": digits, "figures": digits})
+    assert list(load(path, ["targets.numbers=null"]).targets) == ["digits", "figures"]
+    assert list(load(path, ["targets.numbers=null", "targets.digits=null"]).targets) == ["figures"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["classifier.stepz=3"],
+            r"classifier: unknown key 'stepz' \(did you mean 'steps'\?\); allowed are preset, steps, batch",
+        ),
+        (["colour=red"], r"unknown key 'colour'; allowed are name, seed, image"),
+        (["seed=zero"], r"seed: 'zero': input should be a valid integer"),
+        (["seed=-1"], r"seed: -1: input should be greater than or equal to 0"),
+        (["near_duplicates.distance=11"], r"near_duplicates\.distance: 11: input should be less than or equal to 10"),
+        (
+            ["near_duplicates.embeddings=0.9"],
+            r"near_duplicates: embeddings: 0\.9 is a second stage; set enabled to true",
+        ),
+        (["resample.n=0"], r"resample\.n: 0: input should be greater than 0"),
+        (["resample.n=1.5"], r"resample\.n: 1\.5: input should be a valid integer"),
+        (["prior.temperature=0"], r"prior\.temperature: 0: must be a positive number, or 'fitted'"),
+        (["prior.temperature=warm"], r"prior\.temperature: 'warm': must be a positive number, or 'fitted'"),
+        (["prior.estimator=mean"], r"prior\.estimator: 'mean': input should be 'mean_prediction', 'em' or 'bbse'"),
+        (["targets.digits.label_subset=[latin]"], r"label_subset: \['latin'\] with the arms entire_source, same_dist"),
+        (
+            ["targets.digits.arms=[label_subset]", "targets.digits.push=null"],
+            r"label_subset: \[\] with the arms label_sub",
+        ),
+        (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
+        (
+            ["pretrain.preset=small_pretrian"],
+            r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain",
+        ),
+        (["finetune.shift=33"], r"finetune\.shift: 33; an image of 32 pixels moves by that many at most"),
+        (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
+        (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' presumes one label an image"),
+        (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),
+        (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),
+        (["image.size=15"], r"image\.size: 15; compact_cnn needs at least 16"),
+        (["image.channels=4"], r"image\.channels: 4: must be 1 \(grey\) or 3 \(RGB\)"),
+        (["targets.digits.arms=[entire]"], r"targets\.digits\.arms\.0: 'entire': input should be 'entire_source'"),
+        (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
+        (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': input should be"),
+        (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of its arms, entire_source"),
+        (["targets.digits.arms=[entire_source, entire_source]"], r"names one twice"),
+        (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
+        (
+            ["targets.Digits=null"],
+            r"--set: 'targets\.Digits=null': no target is named 'Digits' \(did you mean 'digits'\?\)",
+        ),
+        (["targets.digits=null"], r"targets.*at least 1"),
+        (["source.splits={train: train}"], r"source\.splits.*lacks eval"),
+        (["name=My Run"], r"name: 'My Run': string should match"),
+        (["compute.distribution=tpus"], r"compute\.distribution: 'tpus': input should be 'auto'"),
+        (["on_anomalies=ignore"], r"on_anomalies: 'ignore': input should be 'stop' or 'warn'"),
+        (["source.min_confidence=0"], r"source\.min_confidence: 0: input should be greater than 0"),
+        (["source.hierarchy={path: x}"], r"source\.hierarchy: unknown key 'path'; allowed are file, titles"),
+        (["seed"], r"--set: 'seed' is not of the form key\.path=value"),
+        (["seed.deep=1"], r"--set: 'seed\.deep=1': 'seed' holds a value, not keys"),
+        (["seed=[1"], r"--set: 'seed=\[1'"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_mistakes_name_the_key_the_value_and_what_is_allowed(overrides, message):
+    with pytest.raises(ValueError, match=message):
+        load(str(DEMO), overrides)
+
+
+def test_a_hierarchy_is_a_file_or_a_file_with_titles():
+    assert load(str(DEMO)).source.hierarchy is None
+    path = load(str(DEMO), ["source.hierarchy=h.csv"])
+    assert (path.source.hierarchy.file, path.source.hierarchy.titles) == ("h.csv", None)
+    both = load(str(DEMO), ["source.hierarchy={file: h.json, titles: t.csv}", "source.min_confidence=7"])
+    assert (both.source.hierarchy.file, both.source.hierarchy.titles) == ("h.json", "t.csv")
+    assert both.source.min_confidence == 7
+
+
+def test_anomalies_stop_a_run_unless_said_otherwise():
+    assert load(str(DEMO)).on_anomalies == "stop"
+    assert load(str(DEMO), ["on_anomalies=warn"]).on_anomalies == "warn"
+
+
+def test_a_missing_key(write):
+    with pytest.raises(ValueError, match=r"resample: field required"):
+        load(write(resample=None))
+
+
+def test_a_name_that_no_target_may_have(write):
+    digits = yaml.safe_load(DEMO.read_text(encoding="utf-8"))["targets"]["digits"]
+    with pytest.raises(ValueError, match=r"targets: .*'Digits' is no name for a target: use a-z, 0-9 and -"):
+        load(write(targets={"Digits": digits}))
+
+
+def test_no_target(write):
+    with pytest.raises(ValueError, match=r"targets.*at least 1"):
+        load(write(targets={}))
+
+
+def test_all_mistakes_are_told_at_once(write):
+    with pytest.raises(ValueError, match=r"(?s)seed.*resample\.n"):
+        load(write(seed="x", resample={"n": 0}))
+
+
+def test_a_missing_file():
+    with pytest.raises(FileNotFoundError, match=r"CONFIG: no file 'nowhere\.yaml'"):
+        load("nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: [1", r"is not YAML"),
+        ("- 1\n- 2\n", r"holds a list, not keys and values"),
+        ("", r"holds a NoneType"),
+        ("seed: 1\nseed: 2\n", r"the key 'seed' stands twice"),
+    ],
+    ids=["broken", "list", "empty", "key-twice"],
+)
+def test_files_that_hold_no_configuration(tmp_path, text, message):
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load(str(path))
+
+
+def test_reading_one_imports_nothing_heavy():
+    code = (
+        f"import sys; from pipeline import config; config.load({str(DEMO)!r}); "
+        "print([name for name in ('tensorflow', 'keras', 'tfx', 'apache_beam') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,147 @@
+"""The end of a run, as a person sees it."""
+
+import dataclasses
+import io
+import pathlib
+import shlex
+
+import numpy as np
+import pytest
+import rich.console
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+import pipeline
+from components import storage
+from components.artifacts import data_report, label_prior
+from components.prior_estimator.assumption import Assumption
+from pipeline.config.run import load
+from pipeline.results import summary
+from pipeline.runners import local
+from pipeline.runners.local import State
+from trainer.metrics import Metrics
+
+DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
+PRIOR = label_prior.LabelPrior(
+    ("a", "[b]", "\u05e9"),
+    np.array([6, 3, 1]),
+    np.array([0.1, 0.7, 0.2]),
+    estimator="mean_prediction",
+    temperature=2.0,
+    num_images=9,
+    interval=(np.array([0.0, 0.6, 0.1]), np.array([0.2, 0.8, 0.3])),
+    assumption=Assumption(np.array([5, 5, 5]), np.array([1.0, 2.0, 1.0]), np.array([False, True, False])),
+)
+PLAN = {"examples": 1200, "unique_examples": 7, "max_copies": 400, "distance_seen": 0.01, "distance_source": 0.4}
+
+
+def shown(found: summary.Summary, *states: State) -> str:
+    text = io.StringIO()
+    results = [local.NodeResult(f"node-{i}", state, 2.0) for i, state in enumerate(states)]
+    summary.show(rich.console.Console(file=text, width=80), found, results)
+    return text.getvalue()
+
+
+@pytest.fixture
+def found() -> summary.Summary:
+    digits = summary.TargetSummary(
+        prior=PRIOR,
+        plans={"same_distribution": PLAN},
+        arms={
+            "entire_source": ("test", Metrics(1297, 0.951, 1.0, 0.9, 0.2)),
+            "same_distribution": ("test", Metrics(1297, 0.9722, 1.0, 0.95, 0.1)),
+        },
+        pushed="/serving/digits/7",
+        blessed=True,
+    )
+    return summary.Summary(["source, train: image/format: Unexpected string values"], {"digits": digits})
+
+
+def test_everything_is_there_in_eighty_columns(found):
+    text = shown(found, State.DONE, State.REUSED, State.RESOLVED)
+    lines = [line.rstrip() for line in text.splitlines()]
+    assert max(map(len, lines)) <= 80
+    assert "anomaly: source, train: image/format: Unexpected string values" in lines
+    labels = [line.replace("│", " ").split() for line in lines if line.startswith("│")]
+    assert labels == [
+        ["[b]", "0.30000", "0.70000", "0.6000", "–", "0.8000", "2.3"],
+        ["\u2068\u05e9\u2069", "0.10000", "0.20000", "0.1000", "–", "0.3000", "2.0"],
+        ["a", "0.60000", "0.10000", "0.0000", "–", "0.2000", "0.2"],
+    ]
+    assert "of 1 label(s) are unlike the source's ([b])" in text
+    arms = [line.split() for line in lines if line.split()[:1] in (["entire_source"], ["same_distribution"])]
+    assert arms == [
+        ["entire_source", "all", "95.1%", "90.0%"],
+        ["same_distribution", "1,200", "7", "≤", "400", "0.0100", "97.2%", "95.0%"],
+    ]
+    assert "specialist predict /serving/digits/7" in text
+    assert lines[-1] == "1 executors ran, 1 results were reused, 2 s"
+
+
+def test_the_command_to_try_can_be_pasted(found):
+    digits = dataclasses.replace(found.targets["digits"], pushed="/my data/it's/7")
+    (line,) = [line for line in shown(summary.Summary([], {"digits": digits})).splitlines() if "try it:" in line]
+    assert shlex.split(line) == ["try", "it:", "specialist", "predict", "/my data/it's/7", "IMAGE.png"]
+
+
+def test_what_is_excluded(found):
+    assert "resemble" not in shown(found)
+    excluded = {"train": (76_419, 1_061), "eval": (9, 0)}
+    text = shown(dataclasses.replace(found, excluded=excluded))
+    assert "excluded, as they resemble a target's: train 1,061 of 76,419, eval 0 of 9" in " ".join(text.split())
+
+
+@pytest.fixture
+def reported(tmp_path):
+    def reported(side: str, **found) -> local.NodeResult:
+        """What the ExampleGen of a side leaves."""
+        artifacts = {key: mlmd.Artifact(uri=str(tmp_path / side / key)) for key in ("index", "rejected")}
+        nothing = {"examples": {}, "rejected": {}, "same_image": {}, "same_id": {}, "alike": []}
+        storage.write_text(
+            str(tmp_path / side / "index" / data_report.SUMMARY_FILE), data_report.dumps(nothing | found)
+        )
+        return local.NodeResult(
+            f"{side}-examples", State.DONE, 1.0, {key: [artifact] for key, artifact in artifacts.items()}
+        )
+
+    return reported
+
+
+def test_what_stands_in_several_splits_and_what_was_set_aside(reported, tmp_path):
+    results = [
+        reported(
+            "source",
+            rejected={"train": {"truncated": 1_207, "empty": 2}, "eval": {"not_an_image": 3}},
+            same_image={"train, eval": 3, "train, test": 0},
+        ),
+        reported("digits", rejected={"train": {}, "eval": {}}, same_id={"train, test": 1}),
+    ]
+    found = summary.collect(load(DEMO, []), results)
+    assert found.notes == [
+        "source, train, eval: 3 images are in both splits, byte for byte",
+        f"source: 1,212 images set aside (truncated 1,207, not_an_image 3, empty 2): {tmp_path}/source/rejected",
+        "digits, train, test: 1 ids are in both splits",
+    ]
+    text = io.StringIO()
+    summary.show(rich.console.Console(file=text, width=80, force_terminal=True, color_system="standard"), found, [])
+    assert text.getvalue().splitlines()[:3] == [f"\x1b[33m{note}\x1b[0m" for note in found.notes]
+
+
+def test_of_data_with_nothing_to_note(reported):
+    found = summary.collect(load(DEMO, []), [reported("source", rejected={"train": {}, "eval": {}})])
+    assert found.notes == []
+
+
+def test_nothing_has_changed(found):
+    text = shown(found, State.REUSED, State.REUSED, State.RESOLVED)
+    assert text.splitlines()[-1] == "nothing has changed: no executor ran, all 2 results were reused"
+
+
+def test_a_run_that_failed_early_shows_what_there_is():
+    nothing = summary.TargetSummary(prior=None, plans={}, arms={}, pushed=None, blessed=None)
+    text = shown(summary.Summary([], {"digits": nothing}), State.FAILED, State.BLOCKED)
+    assert " ".join(text.split()) == "digits 0 executors ran, 0 results were reused, 0 s"
+
+
+def test_a_model_that_is_not_good_enough(found):
+    digits = summary.TargetSummary(**{**vars(found.targets["digits"]), "pushed": None, "blessed": False})
+    assert "not pushed: the model did not pass its evaluation" in shown(summary.Summary([], {"digits": digits}))

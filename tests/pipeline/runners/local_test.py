@@ -1,0 +1,94 @@
+"""The local runner: what each node's end is called, and that a failure stops only what depends on it."""
+
+import pytest
+from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
+from tfx.dsl.component.experimental.decorators import component
+from tfx.orchestration import metadata, pipeline
+from tfx.types import standard_artifacts
+
+from pipeline.runners import local
+from pipeline.runners.local import State
+
+
+@component
+def Write(text: Parameter[str], result: OutputArtifact[standard_artifacts.String]):
+    if text == "broken":
+        raise ValueError("text: 'broken' cannot be written")
+    result.value = text
+
+
+@component
+def Append(
+    left: InputArtifact[standard_artifacts.String],
+    text: Parameter[str],
+    result: OutputArtifact[standard_artifacts.String],
+):
+    result.value = left.value + text
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(first: str, second: str, tail: str = "!") -> dict[str, local.NodeResult]:
+        """Runs first → first-tail beside second → second-tail."""
+        nodes: list = []
+        for name, text in (("first", first), ("second", second)):
+            head = Write(text=text).with_id(name)
+            nodes += [head, Append(left=head.outputs["result"], text=tail).with_id(f"{name}-tail")]
+        events: list[str] = []
+        results = local.run(
+            pipeline.Pipeline(
+                pipeline_name="test",
+                pipeline_root=str(tmp_path / "artifacts"),
+                components=nodes,
+                enable_cache=True,
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "db.sqlite")),
+            ),
+            on_start=events.append,
+            on_end=lambda result: events.append(f"{result.node} {result.state.value}"),
+        )
+        assert events == [event for r in results for event in (r.node, f"{r.node} {r.state.value}")]
+        return {result.node: result for result in results}
+
+    return run
+
+
+def states(results: dict[str, local.NodeResult]) -> dict[str, State]:
+    return {node: result.state for node, result in results.items()}
+
+
+def test_only_what_changed_runs_again(run):
+    assert set(states(run("a", "b")).values()) == {State.DONE}
+    again = run("a", "b")
+    assert set(states(again).values()) == {State.REUSED}
+    assert all(result.outputs["result"] for result in again.values())
+    assert states(run("a", "c")) == {
+        "first": State.REUSED,
+        "first-tail": State.REUSED,
+        "second": State.DONE,
+        "second-tail": State.DONE,
+    }
+    assert states(run("a", "b", tail="?")) == {
+        "first": State.REUSED,
+        "first-tail": State.DONE,
+        "second": State.REUSED,
+        "second-tail": State.DONE,
+    }
+
+
+def test_a_failure_blocks_what_depends_on_it_and_nothing_else(run):
+    results = run("broken", "b")
+    assert states(results) == {
+        "first": State.FAILED,
+        "first-tail": State.BLOCKED,
+        "second": State.DONE,
+        "second-tail": State.DONE,
+    }
+    assert "'broken' cannot be written" in str(results["first"].error)
+    assert "needs first" in str(results["first-tail"].error)
+    assert results["first"].outputs == results["first-tail"].outputs == {}
+
+
+def test_what_failed_is_tried_again(run):
+    assert states(run("broken", "b"))["first"] is State.FAILED
+    assert states(run("broken", "b"))["first"] is State.FAILED
+    assert set(states(run("a", "b")).values()) == {State.DONE, State.REUSED}

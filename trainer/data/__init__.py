@@ -1,0 +1,1 @@
+"""From Examples and a plan to batches."""
