@@ -20,8 +20,8 @@ import PIL.Image
 import sklearn.datasets
 
 from components import storage
+from components.artifacts import plan
 from components.example_gen import testing
-from components.importance_resampler import plan
 from trainer.data import input_pipeline
 from trainer.models import Image
 from trainer.recipes import Recipe

@@ -23,8 +23,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler import matchers, plan, strategies
+from components.importance_resampler import matchers, strategies
+from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.pairs import Pairs
 
 _BEAM = [
@@ -280,7 +282,7 @@ def _plan(path: str, num_labels: int, strategy: str) -> tuple[float, float, int]
     prior = LabelPrior(tuple(map(str, range(num_labels))), pairs.counts, target_prior, "mean_prediction", 2.0, 1)
     settings = strategies.Settings(strategy, n=len(pairs) // 2)
     sample = strategies.draw(settings, pairs, prior)
-    plan.labels_table(sample, pairs, prior, settings)
+    labels_table(sample, pairs, prior, settings)
     plan.copies_table(sample.copies)
     return read - start, time.perf_counter() - read, _peak_bytes() - baseline
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -181,7 +182,7 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import checkpoints, progress
-        ingest.prepare(settings, console)
+        ingest.prepare(settings, functools.partial(logs.waiting, console))
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = Display(console)
         try:

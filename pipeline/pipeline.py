@@ -13,7 +13,7 @@ from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from pipeline.config.run import Arm, Config
-from pipeline.nodes import exclude
+from pipeline.nodes import exclude, ids
 from pipeline.nodes.ingest import Side, check_subsets, make_side
 from pipeline.nodes.push import push
 from trainer.component import Trainer
@@ -56,14 +56,14 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     check_subsets(config.targets, config.source)
     target_indices = {name: side["index"] for name, side in sides.items()}
     filters = exclude.by_hashes(config.near_duplicates, source["index"], target_indices)
-    classifier = _pretrain(config, workspace, source, "source-classifier", config.classifier, plan=filters.plan)
+    classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=filters.plan)
     source_predictor = Predictor(
         examples=source["examples"],
         index=source["index"],
         model=classifier.outputs["model"],
         splits=["eval"],
         max_examples=config.prior.source_images,
-    ).with_id("source-predictions")
+    ).with_id(ids.of_side(ids.SOURCE, ids.PREDICTIONS))
     predictors = {name: _predictor(config, name, side, classifier) for name, side in sides.items()}
     filters = exclude.by_embeddings(
         config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
@@ -111,24 +111,24 @@ def arm(
       adaptation: what the source's classifier says of the target.
       shared: specialists that do not depend on the target, made once and kept here for the next one.
     """
-    prefix = f"{target}-{_dashed(name)}"
     if name == "entire_source":
         nodes = []
         if name not in shared:
-            node_id = f"source-{_dashed(name)}-specialist"
+            node_id = ids.of_arm(ids.SOURCE, name, ids.SPECIALIST)
             shared[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
             nodes.append(shared[name])
         specialist = shared[name]
     else:
-        resampler = _resampler(config, target, name, side, source, adaptation).with_id(f"{prefix}-resample")
+        resampler = _resampler(config, target, name, side, source, adaptation)
+        resampler = resampler.with_id(ids.of_arm(target, name, ids.RESAMPLE))
         # A plan is followed straight from the source's shards, unless its sample has been written.
         if "resampled_examples" in resampler.outputs:
             sample = {"train_examples": resampler.outputs["resampled_examples"]}
         else:
             sample = {"plan": resampler.outputs["plan"]}
-        specialist = _pretrain(config, workspace, source, f"{prefix}-specialist", **sample)
+        specialist = _pretrain(config, workspace, source, ids.of_arm(target, name, ids.SPECIALIST), **sample)
         nodes = [resampler, specialist]
-    finetune_id = f"{prefix}-finetune"
+    finetune_id = ids.of_arm(target, name, ids.FINETUNE)
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=side["examples"],
@@ -182,7 +182,7 @@ def _predictor(config: Config, name: str, side: Side, classifier: BaseNode) -> B
     splits = ["train"] if config.near_duplicates.embeddings is None else list(config.targets[name].data.splits)
     predictor = Predictor(
         examples=side["examples"], index=side["index"], model=classifier.outputs["model"], splits=splits
-    ).with_id(f"{name}-predictions")
+    ).with_id(ids.of_side(name, ids.PREDICTIONS))
     predictor.add_upstream_node(side.validator)  # so that no specialist is trained for a target that cannot be used
     return predictor
 
@@ -205,7 +205,7 @@ def _adaptation(
         seed=config.seed,
         activation=config.classifier.loss,
         **settings,
-    ).with_id(f"{name}-prior")
+    ).with_id(ids.of_side(name, ids.PRIOR))
     return Adaptation(predictor, source_predictor, prior, filters)
 
 
@@ -239,7 +239,3 @@ def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
         "compute": config.compute.model_dump(),
         **more,
     }
-
-
-def _dashed(name: str) -> str:
-    return name.replace("_", "-")

@@ -12,9 +12,9 @@ from tfx.types import artifact_utils, standard_artifacts, standard_component_spe
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import io_utils, json_utils
 
+from components.artifacts import plan
 from components.artifacts.types import LabelVocabulary, ResamplePlan
 from components.code_version import code_version
-from components.importance_resampler import plan
 from trainer.loop import checkpoints as checkpoints_module
 from trainer.models import SPECS, Backbone
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from components.artifacts import model_labels
+from components.artifacts.examples import IMAGE
 from trainer.data.images import decode
 from trainer.models import Image
 
@@ -56,8 +57,8 @@ class ServingModule(tf.Module):
         return tf.TensorSpec([self._image.size, self._image.size, self._image.channels], tf.uint8)
 
     def _examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        row = tf.io.parse_example(examples, {"image/encoded": tf.io.FixedLenFeature([], tf.string)})
-        return self._classify(row["image/encoded"])
+        row = tf.io.parse_example(examples, {IMAGE: tf.io.FixedLenFeature([], tf.string)})
+        return self._classify(row[IMAGE])
 
     def _classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         pixels = tf.map_fn(

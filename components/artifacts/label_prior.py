@@ -8,10 +8,25 @@ import numpy as np
 import pyarrow as pa
 
 from components.artifacts import vocabulary
-from components.prior_estimator.assumption import Assumption
 
 FILE_NAME = "label_prior.parquet"
 _HEADER = b"label_prior"
+
+
+@dataclasses.dataclass(frozen=True)
+class Assumption:
+    """How far the target's images lie from the source's, label by label.
+
+    Attributes:
+      target_images: int64 [labels], how many target images have the label as their top prediction.
+      ratio: float64 [labels], their distance from the source's mean in units of the source's own spread; NaN without
+        a target image or a source image, and everywhere if no source label has two images that differ.
+      flagged: bool [labels], whether the ratio is above the threshold, on images enough.
+    """
+
+    target_images: np.ndarray
+    ratio: np.ndarray
+    flagged: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)

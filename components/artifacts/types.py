@@ -61,7 +61,7 @@ class Exclusions(artifact.Artifact):
 class ResamplePlan(artifact.Artifact):
     """How often each source example is taken: `Split-train/copies-*.parquet`, and `labels.parquet` if it was drawn.
 
-    See `components.importance_resampler.plan`.
+    See `components.artifacts.plan`.
     """
 
     TYPE_NAME = "components.ResamplePlan"

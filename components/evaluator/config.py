@@ -4,6 +4,7 @@ import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
 from tensorflow_model_analysis.proto import config_pb2
 
+from components.artifacts import examples
 from components.evaluator import metrics
 
 THRESHOLD_METRICS = ("accuracy", "mean_per_class_accuracy")
@@ -69,7 +70,7 @@ def eval_config(
     return config_pb2.EvalConfig(
         model_specs=[
             config_pb2.ModelSpec(
-                signature_name="serving_default", prediction_key="probabilities", label_key="image/class/label"
+                signature_name="serving_default", prediction_key="probabilities", label_key=examples.LABELS
             )
         ],
         slicing_specs=[config_pb2.SlicingSpec()],

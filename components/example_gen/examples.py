@@ -1,31 +1,81 @@
-"""The Examples contract: an encoded image, its labels and its id as a `tf.train.Example`, and as a row of the index."""
+"""What becomes of an image that was read: an Example and a row of the index for each of our splits that takes it, or a
+rejection."""
 
 import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import tensorflow as tf
 
-from components.artifacts import index
+from components.artifacts import examples as keys
+from components.artifacts import index, rejected
 from components.artifacts.rejected import Rejection
 from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
+from components.example_gen.parallel_map import parallel_map
+from components.example_gen.readers.reader import LabelledImage, Part
 from components.sharding import Keyed
+
+_THREADS = 2  # decoding leaves the interpreter, and each may hold a large image
 
 
 @dataclasses.dataclass(frozen=True)
-class LabelledImage:
-    """What a reader yields.
+class Check:
+    """How the images of a data set are checked.
 
     Attributes:
-      image: the encoded image, as read.
-      labels: indices into the vocabulary, at least one.
-      source_id: the data set's own key, or None: a hash of the image then stands for it.
-      uri: the file it was read from, or None if that holds other images too.
+      names: of its labels.
+      max_pixels: height × width that is allowed.
+      perceptual_hashes: whether rows of the index get them.
     """
 
-    image: bytes
-    labels: tuple[int, ...]
-    source_id: str | None = None
-    uri: str | None = None
+    names: tuple[str, ...]
+    max_pixels: int
+    perceptual_hashes: bool
+
+    def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Keyed]]:
+        """Yields (our split, example) for `images` of `part`, in their order; a rejection has no record."""
+        return itertools.chain.from_iterable(parallel_map(lambda item: list(self._one(part, item)), images, _THREADS))
+
+    def _one(self, part: Part, item: LabelledImage | Rejection) -> Iterator[tuple[str, Keyed]]:
+        is_image = isinstance(item, LabelledImage)
+        content_hash = index.content_hash(item.image if is_image else item.source_id.encode())
+        splits = part.splits_of(content_hash)
+        if not splits:
+            return
+        found = taken(item, content_hash, len(self.names), self.max_pixels) if is_image else item
+        for split in splits:
+            if isinstance(found, Rejection):
+                yield split, _set_aside(found, split)
+            else:
+                example, facts = found
+                yield (
+                    split,
+                    keyed(
+                        example,
+                        split=split,
+                        names=self.names,
+                        facts=facts,
+                        perceptual_hashes=self.perceptual_hashes,
+                    ),
+                )
+
+
+def repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the rejection of an example whose id `first` of its split has, too; all three are rows of tables.
+
+    The same image again, as where the content is the id, is left out without being a fault of the data.
+    """
+    same = row["content_hash"] == first["content_hash"]
+    reason = rejected.DUPLICATE_IMAGE if same else "duplicate_id"
+    detail = f"another image of this split has the same id{' and content' if same else ''}"
+    return Rejection(row["source_id"], None, reason, detail).row(row["split"])
+
+
+def _set_aside(rejection: Rejection, split: str) -> Keyed:
+    """Returns `rejection` as it travels among the records: without one."""
+    return Keyed(index.id_key(rejection.source_id), b"", rejection.row(split))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,13 +146,13 @@ def keyed(
       facts: of its image, as `taken` returns them.
     """
     features = {
-        "image/encoded": _bytes([example.image]),
-        "image/format": _bytes([facts.format.encode()]),
-        "image/height": _ints([facts.height]),
-        "image/width": _ints([facts.width]),
-        "image/class/label": _ints(example.labels),
-        "image/class/text": _bytes([names[label].encode() for label in example.labels]),
-        "image/source_id": _bytes([example.source_id.encode()]),
+        keys.IMAGE: _bytes([example.image]),
+        keys.FORMAT: _bytes([facts.format.encode()]),
+        keys.HEIGHT: _ints([facts.height]),
+        keys.WIDTH: _ints([facts.width]),
+        keys.LABELS: _ints(example.labels),
+        keys.LABEL_NAMES: _bytes([names[label].encode() for label in example.labels]),
+        keys.SOURCE_ID: _bytes([example.source_id.encode()]),
     }
     key = index.id_key(example.source_id)
     row = {
@@ -123,20 +173,6 @@ def keyed(
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Keyed(key, record.SerializeToString(deterministic=True), row)
-
-
-def source_id_of(record: bytes) -> str:
-    """Returns the id of the example in `record`."""
-    return _first_bytes(record, "image/source_id").decode()
-
-
-def image_of(record: bytes) -> bytes:
-    """Returns the encoded image of the example in `record`."""
-    return _first_bytes(record, "image/encoded")
-
-
-def _first_bytes(record: bytes, key: str) -> bytes:
-    return tf.train.Example.FromString(record).features.feature[key].bytes_list.value[0]
 
 
 def _bytes(values) -> tf.train.Feature:

@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 from components import sharding, storage
 from components.artifacts import data_report, index, rejected, vocabulary
 from components.example_gen import hierarchy_file, readers
-from components.example_gen.check import Check, repeated
+from components.example_gen.examples import Check, repeated
 from components.example_gen.readers.reader import Part, Reader
 
 

@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+def parallel_map(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
     """Yields `function(item)` for each of `items`, in their order.
 
     It pays off where `function` leaves the interpreter, to read, hash or decode. At most (threads + 1) × 8 items are

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from components import sharding
-from components.example_gen.check import Check, repeated
+from components.example_gen.examples import Check, repeated
 from components.example_gen.readers.reader import Contents, Part, Reader, spread
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file

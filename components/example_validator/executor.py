@@ -10,10 +10,8 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from components import storage
-from components.artifacts import vocabulary
+from components.artifacts import examples, vocabulary
 from components.example_validator import anomalies
-
-LABEL = "image/class/label"
 
 
 class Executor(tfx_executor.Executor):
@@ -39,6 +37,6 @@ class Executor(tfx_executor.Executor):
     def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
         # Which labels there are is the one thing that a schema cannot know of data it has not seen.
         for feature in inputs[standard_component_specs.SCHEMA_KEY].feature:
-            if feature.name == LABEL:
+            if feature.name == examples.LABELS:
                 feature.int_domain.max = self._num_labels - 1
         return super()._Validate(inputs, outputs)

@@ -8,15 +8,16 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
-from components.example_gen import examples
-from components.importance_resampler import emd, matchers, placement, plan, strategies
+from components.artifacts import examples, exclusions, index, label_prior, plan, predictions, vocabulary
+from components.importance_resampler import emd, matchers, placement, strategies
+from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.pairs import Pairs
 
 
@@ -72,7 +73,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             sample = dataclasses.replace(sample, figures=figures)
 
         plan_uri = artifact_utils.get_single_uri(output_dict["plan"])
-        labels = plan.labels_table(sample, pairs, prior, settings)
+        labels = labels_table(sample, pairs, prior, settings)
         storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels)
         if kept is not None:
             sample = matchers.among(sample, kept)
@@ -119,7 +120,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _check_first(shard: str, keys: pa.ChunkedArray) -> None:
     """Refuses an index in another order than its shard: the first record tells, and costs no more than opening it."""
     first = next(storage.read_records(shard), None)
-    found = None if first is None else index.id_key(examples.source_id_of(first))
+    found = None if first is None else index.id_key(examples.source_id_of(tf.train.Example.FromString(first)))
     if found != (keys[0].as_py() if len(keys) else None):
         raise ValueError(
             f"index: its first row is not the first record of {shard}; both must be of one ExampleGen's run"

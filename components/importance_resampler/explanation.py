@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import index
-from components.importance_resampler import hashing, plan
+from components.artifacts import index, plan
+from components.importance_resampler import hashing
 from components.importance_resampler.pairs import Pairs
 
 

@@ -16,8 +16,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import storage
-from components.artifacts import exclusions, index, predictions
-from components.importance_resampler import plan
+from components.artifacts import exclusions, index, plan, predictions
 from components.near_duplicates import embeddings, neighbours
 
 

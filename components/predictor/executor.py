@@ -14,7 +14,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
 from components import storage
-from components.artifacts import index, model_labels, predictions, vocabulary
+from components.artifacts import examples, index, model_labels, predictions, vocabulary
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -89,13 +89,13 @@ class _Predict(beam.DoFn):
         """Yields (ids, pixels). Decoding runs in other threads, ahead of the model."""
         decode = self._loaded.signatures["decode"]
         parse = {
-            "image/source_id": tf.io.FixedLenFeature([], tf.string),
-            "image/encoded": tf.io.FixedLenFeature([], tf.string),
+            examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string),
+            examples.IMAGE: tf.io.FixedLenFeature([], tf.string),
         }
 
         def pixels(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             row = tf.io.parse_single_example(record, parse)
-            return row["image/source_id"], decode(encoded=row["image/encoded"])["pixels"]
+            return row[examples.SOURCE_ID], decode(encoded=row[examples.IMAGE])["pixels"]
 
         # A batch of any size runs through the same graph: the last one of a shard compiles nothing.
         return (

@@ -3,33 +3,17 @@
 Pure.
 """
 
-import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
 import scipy.sparse
 
+from components.artifacts.label_prior import Assumption
 from components.prior_estimator import posteriors
 
 # How much of a dimension's variance is replaced by the average: a unit that no source image excites then neither
 # divides by zero nor decides alone.
 _SHRINKAGE = 0.1
-
-
-@dataclasses.dataclass(frozen=True)
-class Assumption:
-    """How far the target's images lie from the source's, label by label.
-
-    Attributes:
-      target_images: int64 [labels], how many target images have the label as their top prediction.
-      ratio: float64 [labels], their distance from the source's mean in units of the source's own spread; NaN without
-        a target image or a source image, and everywhere if no source label has two images that differ.
-      flagged: bool [labels], whether the ratio is above the threshold, on images enough.
-    """
-
-    target_images: np.ndarray
-    ratio: np.ndarray
-    flagged: np.ndarray
 
 
 def check(

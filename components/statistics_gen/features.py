@@ -10,6 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from components.artifacts import examples
+
 COLUMNS = ("source_id", "labels", "format", "original_format", "converted", "height", "width", "bytes")  # of the index
 
 
@@ -32,16 +34,16 @@ def of_index(index: pa.Table, names: Sequence[str]) -> pa.RecordBatch:
     positive = pc.fill_null(pc.and_(pc.greater(height, 0), pc.greater(width, 0)), False)
     aspect = pc.if_else(positive, pc.divide(width.cast(pa.float64()), height.cast(pa.float64())), None)
     features = {
-        "image/format": _single(columns["format"].cast(pa.binary())),
+        examples.FORMAT: _single(columns["format"].cast(pa.binary())),
         "image/original_format": _single(columns["original_format"].cast(pa.binary())),
         "image/converted": _single(columns["converted"].cast(pa.int64())),
-        "image/height": _single(height.cast(pa.int64())),
-        "image/width": _single(width.cast(pa.int64())),
+        examples.HEIGHT: _single(height.cast(pa.int64())),
+        examples.WIDTH: _single(width.cast(pa.int64())),
         "image/aspect": _single(aspect),
         "image/bytes": _single(columns["bytes"].cast(pa.int64())),
-        "image/class/label": columns["labels"].cast(pa.list_(pa.int64())),
-        "image/class/text": _texts(columns["labels"], names),
-        "image/source_id/length": _single(pc.utf8_length(columns["source_id"]).cast(pa.int64())),
+        examples.LABELS: columns["labels"].cast(pa.list_(pa.int64())),
+        examples.LABEL_NAMES: _texts(columns["labels"], names),
+        f"{examples.SOURCE_ID}/length": _single(pc.utf8_length(columns["source_id"]).cast(pa.int64())),
     }
     return pa.RecordBatch.from_arrays(list(features.values()), list(features))
 

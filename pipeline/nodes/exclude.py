@@ -12,7 +12,7 @@ from components.near_duplicates.component import EmbeddingDuplicateFilter, NearD
 from components.near_duplicates.resolver import FirstOfSameContent
 from components.predictor.component import Predictor
 from pipeline.config.run import NearDuplicates
-from pipeline.results.record import EXCLUSION_NODES
+from pipeline.nodes import ids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +41,7 @@ def by_hashes(settings: NearDuplicates, index: BaseChannel, target_indices: Mapp
     found = NearDuplicateFilter(
         index=index, target_indices=target_indices, distance=settings.distance, flips=settings.flips
     )
-    return Filters(_unless_known(found.with_id(EXCLUSION_NODES[0])))
+    return Filters(_unless_known(found.with_id(ids.EXCLUSIONS[0])))
 
 
 def by_embeddings(
@@ -64,11 +64,11 @@ def by_embeddings(
         index=source_index,
         # Its own, not what is known: those may name targets that this run does not have.
         earlier_exclusions=filters.nodes[0].outputs["exclusions"],
-        source_predictions=predictor.with_id("source-train-predictions").outputs["predictions"],
+        source_predictions=predictor.with_id(ids.SOURCE_TRAIN_PREDICTIONS).outputs["predictions"],
         target_predictions={name: node.outputs["predictions"] for name, node in predictors.items()},
         threshold=settings.embeddings,
     )
-    return Filters((*filters.nodes, predictor, *_unless_known(found.with_id(EXCLUSION_NODES[1]))))
+    return Filters((*filters.nodes, predictor, *_unless_known(found.with_id(ids.EXCLUSIONS[1]))))
 
 
 def _unless_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
@@ -80,4 +80,4 @@ def _unless_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
         all_exclusions=Channel(type=Exclusions, producer_component_id=found.id),
         all_plans=Channel(type=ResamplePlan, producer_component_id=found.id),
     )
-    return found, known.with_id(f"{found.id}-known")
+    return found, known.with_id(ids.known(found.id))

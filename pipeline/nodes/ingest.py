@@ -2,9 +2,9 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 
-import rich.console
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
 from tfx.types import standard_artifacts
@@ -16,7 +16,7 @@ from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config, Target
-from pipeline.terminal import logs
+from pipeline.nodes import ids
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +37,10 @@ class Side:
         return self.example_gen.outputs[output]
 
 
-def prepare(config: Config, console: rich.console.Console) -> None:
-    """Makes what has to be made before the data of `config` can be read; a terminal sees what is waited for."""
+def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) -> None:
+    """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
     for data in config.sides().values():
-        with logs.waiting(console, f"preparing {data.location}"):
+        with waiting(f"preparing {data.location}"):
             readers.of(data.reader_settings()).prepare()
 
 
@@ -57,23 +57,23 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
         max_pixels=data.max_pixels,
         max_rejected=data.max_rejected,
         perceptual_hashes=config.near_duplicates.enabled,
-    ).with_id(f"{name}-examples")
+    ).with_id(ids.of_side(name, ids.EXAMPLES))
     statistics = StatisticsGen(
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
-    ).with_id(f"{name}-statistics")
-    folder = schemas.folder("source" if name == "source" else "target")
+    ).with_id(ids.of_side(name, ids.STATISTICS))
+    folder = schemas.folder("source" if name == ids.SOURCE else "target")
     schema = importer.Importer(
         source_uri=str(folder),
         artifact_type=standard_artifacts.Schema,
         # An Importer reuses what it finds under the same address: the content has to be part of the question.
         custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
-    ).with_id(f"{name}-schema")
+    ).with_id(ids.of_side(name, ids.SCHEMA))
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["result"],
         vocabulary=example_gen.outputs["vocabulary"],
         on_anomalies=config.on_anomalies,
-    ).with_id(f"{name}-validation")
+    ).with_id(ids.of_side(name, ids.VALIDATION))
     return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
 
 

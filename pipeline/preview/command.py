@@ -1,5 +1,7 @@
 """Looking at the data of a configuration before a run, and at what the run will take."""
 
+import functools
+
 import rich.console
 
 from pipeline.config.run import Config
@@ -25,7 +27,7 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
       ValueError: the data are not there, or not as the configuration says.
     """
     thumbnails.check(thumbnails_folder)
-    prepare(config, console)
+    prepare(config, functools.partial(logs.waiting, console))
     with logs.waiting(console, "looking at the configuration"):
         nodes = [node.id for node in create_pipeline(config, "workspace").components]
     found = {}

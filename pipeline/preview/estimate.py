@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 
 from pipeline.config.run import Config
+from pipeline.nodes import ids
 from trainer.loop.throughput import Speed
 from trainer.recipes import Recipe
 
@@ -72,7 +73,7 @@ def costs(
         Cost(f"data: {name}", 1, side.total * side.seconds_each, side.total * (side.record_bytes + side.index_bytes))
         for name, side in {"source": source, **targets}.items()
     ]
-    kinds = collections.Counter(node.rpartition("-")[2] for node in nodes)
+    kinds = collections.Counter(map(ids.kind_of, nodes))
 
     def training(what: str, times: int, recipe: Recipe, evaluated: int) -> Cost:
         if network is None:
@@ -85,16 +86,16 @@ def costs(
     predicted = _predicted(config, source, targets)
     seconds = predicted / network.predicted if network else None
     size = predicted * (source.labels + network.features) * _HALF if network else None
-    found.append(Cost("predictions", kinds["predictions"], seconds, size))
+    found.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
     samples = [arm for target in config.targets.values() for arm in target.arms if arm not in _SAMPLED_WHOLE]
     if config.resample.materialise and samples:
         drawn = len(samples) * config.resample.n
         seconds = drawn * source.seconds_each  # at most: their images are not checked again
         found.append(Cost("samples, written", len(samples), seconds, drawn * source.record_bytes))
-    specialists = kinds["specialist"]
+    specialists = kinds[ids.SPECIALIST]
     found.append(training("specialists", specialists, config.pretrain, specialists * source.evaluated))
     evaluated = sum(len(config.targets[name].arms) * side.evaluated for name, side in targets.items())
-    found.append(training("fine-tuning", kinds["finetune"], config.finetune, evaluated))
+    found.append(training("fine-tuning", kinds[ids.FINETUNE], config.finetune, evaluated))
     return found
 
 

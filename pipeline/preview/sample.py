@@ -14,7 +14,7 @@ from components import sharding, storage
 from components.artifacts import data_report, index, rejected
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import hierarchy_file, readers, sample
-from components.example_gen.check import Check
+from components.example_gen.examples import Check
 from components.example_gen.readers.reader import Contents
 from pipeline.config.data import Data
 from pipeline.nodes.ingest import hierarchy_of

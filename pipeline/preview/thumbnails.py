@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import PIL.Image
 import tensorflow as tf
 
-from components.example_gen import examples
+from components.artifacts import examples
 from components.sharding import Keyed
 
 _SIZE = 128  # pixels of the longer side
@@ -87,7 +87,9 @@ def _label(folder: pathlib.Path, side: str, name: str, items: Sequence[Keyed]) -
     for item in items:
         row, path = item.row, f"{side}/{item.row['split']}-{item.key:016x}.jpg"
         if not (folder / path).exists():  # of another label, too
-            _thumbnail(examples.image_of(item.record)).save(folder / path, "JPEG", quality=85)
+            _thumbnail(examples.image_of(tf.train.Example.FromString(item.record))).save(
+                folder / path, "JPEG", quality=85
+            )
         told = f"{row['source_id']} · {row['split']} · {row['height']} × {row['width']} {row['format']}"
         pictures.append(f'<img src="{path}" alt="{html.escape(name)}" title="{html.escape(told)}">')
     return f"<div><h3>{html.escape(name)}</h3>{''.join(pictures)}</div>\n"

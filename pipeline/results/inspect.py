@@ -17,10 +17,11 @@ import rich.box
 import rich.console
 import rich.table
 
-from components.artifacts import exclusions, index, label_prior
-from components.importance_resampler import explanation, plan
+from components.artifacts import exclusions, index, label_prior, plan
+from components.importance_resampler import explanation
 from components.importance_resampler.pairs import Pairs
-from pipeline.results.record import EXCLUSION_NODES, MissingError, Record
+from pipeline.nodes import ids
+from pipeline.results.record import MissingError, Record
 from pipeline.terminal.text import cell
 
 
@@ -41,18 +42,22 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
       ValueError: there are several.
       MissingError: there is no such arm with a plan.
     """
-    arms = [name for name in record.config["targets"][target]["arms"] if _resampler(target, name) in record.nodes]
+    arms = [
+        name
+        for name in record.config["targets"][target]["arms"]
+        if ids.of_arm(target, name, ids.RESAMPLE) in record.nodes
+    ]
     return _one_of("--arm", arm, arms)
 
 
 def prior(record: Record, target: str) -> pa.Table:
     """Returns the label prior of a target as a table."""
-    return pq.read_table(os.path.join(record.uri(f"{target}-prior", "label_prior"), label_prior.FILE_NAME))
+    return pq.read_table(os.path.join(record.uri(ids.of_side(target, ids.PRIOR), "label_prior"), label_prior.FILE_NAME))
 
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     """Returns the table of the labels of an arm's plan."""
-    return pq.read_table(os.path.join(record.uri(_resampler(target, arm), "plan"), plan.LABELS_FILE))
+    return pq.read_table(os.path.join(record.uri(ids.of_arm(target, arm, ids.RESAMPLE), "plan"), plan.LABELS_FILE))
 
 
 def explain(record: Record, target: str, arm: str, source_id: str) -> explanation.Explanation:
@@ -61,7 +66,7 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> explanatio
     Raises:
       ValueError: the source's train split has no such example.
     """
-    folder = pathlib.Path(record.uri("source-examples", "index"), "Split-train")
+    folder = pathlib.Path(record.uri(ids.of_side(ids.SOURCE, ids.EXAMPLES), "index"), "Split-train")
     paths = sorted(folder.glob(index.FILE_PATTERN))
     rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
     if index.id_key(source_id) not in rows["key"].to_numpy():
@@ -145,13 +150,9 @@ def write_csv(table: pa.Table, path: str) -> None:
             os.remove(temporary)
 
 
-def _resampler(target: str, arm: str) -> str:
-    return f"{target}-{arm.replace('_', '-')}-resample"
-
-
 def _exclusions(record: Record) -> pa.Table:
     """Returns the pairs of the source's train split that no plan of the run takes."""
-    node = next((node for node in reversed(EXCLUSION_NODES) if node in record.nodes), None)
+    node = next((node for node in reversed(ids.EXCLUSIONS) if node in record.nodes), None)
     if node is None:
         return exclusions.SCHEMA.empty_table()
     paths = pathlib.Path(record.uri(node, "exclusions"), "Split-train").glob(exclusions.FILE_PATTERN)

@@ -8,8 +8,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 FOLDER = "runs"
-# The stages in their order; each holds what those before it have found, too.
-EXCLUSION_NODES = ("source-exclusions", "source-embedding-exclusions")
 
 T = TypeVar("T")
 

@@ -10,11 +10,10 @@ import rich.console
 import rich.table
 
 from components import storage
-from components.artifacts import data_report, exclusions, label_prior
+from components.artifacts import data_report, exclusions, label_prior, plan
 from components.example_validator import anomalies as example_anomalies
-from components.importance_resampler import plan
 from pipeline.config.run import Config
-from pipeline.results.record import EXCLUSION_NODES
+from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.text import cell, isolated
 from trainer.metrics import Metrics
@@ -68,7 +67,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     anomalies = [
         line
         for side in sides
-        if (side_anomalies := uris.get((f"{side}-validation", "anomalies")))
+        if (side_anomalies := uris.get((ids.of_side(side, ids.VALIDATION), "anomalies")))
         for line in (f"{side}, {anomaly}" for anomaly in example_anomalies.read(side_anomalies.uri))
     ]
 
@@ -79,25 +78,28 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     notes = [
         line
         for side in sides
-        if (report_path := path(f"{side}-examples", "index", data_report.SUMMARY_FILE))
-        for line in _notes(side, json.loads(storage.read_text(report_path)), uris[f"{side}-examples", "rejected"].uri)
+        if (report_path := path(ids.of_side(side, ids.EXAMPLES), "index", data_report.SUMMARY_FILE))
+        for line in _notes(
+            side,
+            json.loads(storage.read_text(report_path)),
+            uris[ids.of_side(side, ids.EXAMPLES), "rejected"].uri,
+        )
     ]
     found = {}
     for name, target in config.targets.items():
-        prior_path = path(f"{name}-prior", "label_prior", label_prior.FILE_NAME)
+        prior_path = path(ids.of_side(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
         arms, plans = {}, {}
         for arm in target.arms:
-            node = f"{name}-{arm.replace('_', '-')}"
-            plan_path = path(f"{node}-resample", "plan", plan.LABELS_FILE)
+            plan_path = path(ids.of_arm(name, arm, ids.RESAMPLE), "plan", plan.LABELS_FILE)
             if plan_path:
                 plans[arm] = plan.header_of(storage.read_table(plan_path))
-            metrics_path = path(f"{node}-finetune", "model_run", METRICS_FILE)
+            metrics_path = path(ids.of_arm(name, arm, ids.FINETUNE), "model_run", METRICS_FILE)
             if metrics_path:
                 metrics = json.loads(storage.read_text(metrics_path))
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
-        blessing = uris.get((f"{name}-evaluator", "blessing"))
-        pushed = uris.get((f"{name}-pusher", "pushed_model"))
+        blessing = uris.get((ids.of_side(name, ids.EVALUATOR), "blessing"))
+        pushed = uris.get((ids.of_side(name, ids.PUSHER), "pushed_model"))
         found[name] = TargetSummary(
             prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
             plans=plans,
@@ -106,7 +108,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
             blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
         )
     excluded = {}
-    for node in EXCLUSION_NODES:  # the last stage has what those before it have found, too
+    for node in ids.EXCLUSIONS:  # the last stage has what those before it have found, too
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}

@@ -12,10 +12,10 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
 from components import storage
-from components.artifacts import index, label_prior
+from components.artifacts import index, label_prior, plan
 from components.artifacts.types import ExampleIndex, LabelPrior, ResamplePlan
 from components.example_gen import testing
-from components.importance_resampler import executor, plan
+from components.importance_resampler import executor
 from trainer.data import input_pipeline
 from trainer.models import Image
 from trainer.recipes import Recipe

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from components.artifacts import model_labels
-from components.example_gen import examples
+from components.artifacts import examples, model_labels
 from trainer import serving
 from trainer.data import input_pipeline
 from trainer.data.images import decode
@@ -85,7 +84,9 @@ def test_a_server_answers_what_the_trainer_evaluated(folder, model, write_split,
     evaluated = np.concatenate([tf.nn.softmax(predict(pixels)) for pixels, *_ in batches])
     assert evaluated.shape == (number, len(NAMES))
     records = list(tf.data.TFRecordDataset(tf.io.gfile.glob(pattern), "GZIP").as_numpy_iterator())
-    images = [examples.image_of(record) for record in records]  # one of them was transparent
+    images = [
+        examples.image_of(tf.train.Example.FromString(record)) for record in records
+    ]  # one of them was transparent
 
     signatures = tf.saved_model.load(str(folder / "Format-Serving")).signatures
     served = {

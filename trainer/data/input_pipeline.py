@@ -7,14 +7,14 @@ import numpy as np
 import tensorflow as tf
 
 from components import storage
-from components.importance_resampler import plan
+from components.artifacts import examples, plan
 from trainer.data import augmentation, images
 from trainer.models import Image
 from trainer.recipes import Recipe
 
 _SHUFFLE_BYTES = 128 << 20
 _LABEL_MULTIPLE = 8  # where there are several, so that few shapes occur: XLA compiles anew for each
-_SOURCE_ID = {"image/source_id": tf.io.FixedLenFeature([], tf.string)}
+_SOURCE_ID = {examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string)}
 
 
 def training_batches(
@@ -139,7 +139,7 @@ def example_ids(
 
     def source_id(record: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
         del weight
-        return tf.io.parse_single_example(record, _SOURCE_ID)["image/source_id"]
+        return tf.io.parse_single_example(record, _SOURCE_ID)[examples.SOURCE_ID]
 
     drawn = _drawn(patterns, seed, plan_pattern, step * recipe.batch_size).take(recipe.batch_size)
     return [value.decode() for value in drawn.map(source_id).as_numpy_iterator()]
@@ -185,14 +185,14 @@ def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int)
 def _parsed(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the encoded image, labels int64 and presence float32 of an Example, the last two of the same length."""
     labels = tf.io.RaggedFeature(tf.int64) if several_labels else tf.io.FixedLenFeature([1], tf.int64)
-    features = {"image/encoded": tf.io.FixedLenFeature([], tf.string), "image/class/label": labels}
+    features = {examples.IMAGE: tf.io.FixedLenFeature([], tf.string), examples.LABELS: labels}
     row = tf.io.parse_single_example(record, features)
-    labels = row["image/class/label"]
+    labels = row[examples.LABELS]
     presence = tf.ones_like(labels, tf.float32)
     if several_labels:
         padding = [[0, -tf.size(labels) % _LABEL_MULTIPLE]]
         labels, presence = tf.pad(labels, padding), tf.pad(presence, padding)
-    return row["image/encoded"], labels, presence
+    return row[examples.IMAGE], labels, presence
 
 
 def _batched(batch_size: int, several_labels: bool, drop_remainder: bool) -> Callable[..., tf.data.Dataset]:

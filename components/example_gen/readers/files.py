@@ -20,10 +20,9 @@ from components import storage
 from components.artifacts import vocabulary
 from components.artifacts.rejected import Rejection
 from components.example_gen import splits
-from components.example_gen.examples import LabelledImage
-from components.example_gen.parallel_map import ahead
+from components.example_gen.parallel_map import parallel_map
 from components.example_gen.readers import listing, reader
-from components.example_gen.readers.reader import Contents, FilePart, Reader
+from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
 
 # More than any image of the most pixels that are allowed needs: a file of another kind is not drawn into memory.
 _MOST_BYTES = 1 << 30
@@ -84,11 +83,11 @@ class FileReader(Reader):
 
     def read(self, part: FilePart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
-        return ahead(_read, storage.read_table(part.path).to_pylist(), _THREADS)
+        return parallel_map(_read, storage.read_table(part.path).to_pylist(), _THREADS)
 
     def sample(self, part: FilePart, count: int) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.sample`. Those of all the part: neighbours are often of one label."""
-        return ahead(_read, reader.spread(storage.read_table(part.path).to_pylist(), count), _THREADS)
+        return parallel_map(_read, reader.spread(storage.read_table(part.path).to_pylist(), count), _THREADS)
 
 
 def _read(row: dict) -> LabelledImage | Rejection:

@@ -11,9 +11,25 @@ import numpy as np
 from components.artifacts.rejected import Rejection
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import splits
-from components.example_gen.examples import LabelledImage
 
 Item = TypeVar("Item")
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelledImage:
+    """What a reader yields.
+
+    Attributes:
+      image: the encoded image, as read.
+      labels: indices into the vocabulary, at least one.
+      source_id: the data set's own key, or None: a hash of the image then stands for it.
+      uri: the file it was read from, or None if that holds other images too.
+    """
+
+    image: bytes
+    labels: tuple[int, ...]
+    source_id: str | None = None
+    uri: str | None = None
 
 
 class Part(abc.ABC):

@@ -14,9 +14,8 @@ import tensorflow_datasets as tfds
 
 from components.artifacts import vocabulary
 from components.example_gen import splits
-from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import reader, tfds_features
-from components.example_gen.readers.reader import Contents, Reader
+from components.example_gen.readers.reader import Contents, LabelledImage, Reader
 
 # Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.
 EMBEDDED = {

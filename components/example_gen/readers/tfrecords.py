@@ -14,9 +14,8 @@ from components import storage
 from components.artifacts import vocabulary
 from components.artifacts.rejected import Rejection
 from components.example_gen import splits
-from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import listing, names
-from components.example_gen.readers.reader import Contents, FilePart, Reader
+from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
 
 _COMPRESSIONS = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.artifacts import label_prior
-from components.prior_estimator.assumption import Assumption
+from components.artifacts.label_prior import Assumption
 
 ASSUMPTION = Assumption(
     np.array([7, 0, 3, 90]), np.array([1.2, np.nan, 2.5, 1.0]), np.array([False, False, True, False])

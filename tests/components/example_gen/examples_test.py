@@ -10,9 +10,9 @@ from google.protobuf import text_format
 from components.artifacts import index
 from components.artifacts.rejected import Rejection
 from components.example_gen import examples
-from components.example_gen.examples import LabelledImage
 from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
+from components.example_gen.readers.reader import LabelledImage
 from components.sharding import Keyed
 
 NAMES = ("cat", "größer", "emu")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from components.example_gen.parallel_map import ahead
+from components.example_gen.parallel_map import parallel_map
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
@@ -15,7 +15,7 @@ def test_results_come_in_the_order_of_the_items(count, threads):
         time.sleep(0.001 * (item % 3))
         return item * item
 
-    assert list(ahead(slow, iter(range(count)), threads)) == [item * item for item in range(count)]
+    assert list(parallel_map(slow, iter(range(count)), threads)) == [item * item for item in range(count)]
 
 
 def test_it_works_in_other_threads_and_not_far_ahead():
@@ -26,7 +26,7 @@ def test_it_works_in_other_threads_and_not_far_ahead():
             taken.append(item)
             yield item
 
-    results = ahead(lambda item: workers.add(threading.get_ident()), items(), 2)
+    results = parallel_map(lambda item: workers.add(threading.get_ident()), items(), 2)
     for _ in range(10):
         next(results)
     assert len(taken) <= 10 + 4 * 8
@@ -40,7 +40,7 @@ def test_an_error_comes_where_its_result_would():
             raise ValueError("17")
         return item
 
-    results, found = ahead(refuses, range(100), 2), []
+    results, found = parallel_map(refuses, range(100), 2), []
     with pytest.raises(ValueError, match=r"^17$"):
         for result in results:
             found.append(result)

@@ -7,7 +7,7 @@ import pytest
 
 from components.artifacts import index
 from components.example_gen import sample
-from components.example_gen.check import Check
+from components.example_gen.examples import Check
 from components.example_gen.readers import reader
 from components.example_gen.readers.folder import FolderDataset
 

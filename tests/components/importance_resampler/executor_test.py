@@ -17,10 +17,10 @@ from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
 from components import storage
-from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
+from components.artifacts import exclusions, index, label_prior, plan, predictions, vocabulary
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
 from components.example_gen import testing
-from components.importance_resampler import executor, plan
+from components.importance_resampler import executor
 
 BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",  # by the name that every Beam version knows

@@ -4,7 +4,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler import emd, explanation, plan, strategies
+from components.importance_resampler import emd, explanation, strategies
+from components.importance_resampler.labels_table import labels_table
 
 LABELS = [[0], [1, 0], [1], [2, 1], [2], [2], [2, 0]]
 
@@ -18,7 +19,7 @@ def explain(make_pairs, labels, target_prior, row, *, means=None, **arguments):
     asked = strategies.Settings(**arguments)
     vocabulary = strategies.vocabularies.make(names, {"b": ["above"], "c": ["above"]})
     sample = strategies.draw(asked, pairs, prior, vocabulary=vocabulary, source_means=means, target_means=means)
-    table = plan.labels_table(sample, pairs, prior, asked)
+    table = labels_table(sample, pairs, prior, asked)
     weight = 1.0 if sample.weights is None else sample.weights[row]
     return explanation.explain(table, pairs, f"example {row}"), sample.copies[row], weight
 
@@ -117,7 +118,7 @@ def test_another_index(make_pairs):
     pairs = make_pairs(LABELS, 3)
     prior = LabelPrior(("a", "b", "c"), pairs.counts, np.array([0.2, 0.3, 0.5]), "mean_prediction", 2.0, 1)
     asked = strategies.Settings("uniform_subsample", n=2)
-    table = plan.labels_table(strategies.draw(asked, pairs, prior), pairs, prior, asked)
+    table = labels_table(strategies.draw(asked, pairs, prior), pairs, prior, asked)
     with pytest.raises(ValueError, match="the counts of this plan are not those of the index"):
         explanation.explain(table, make_pairs(LABELS[1:], 3), "example 0")
 
@@ -126,6 +127,6 @@ def test_an_id_of_no_example(make_pairs):
     pairs = make_pairs(LABELS, 3)
     prior = LabelPrior(("a", "b", "c"), pairs.counts, np.array([0.2, 0.3, 0.5]), "mean_prediction", 2.0, 1)
     asked = strategies.Settings("uniform_subsample", n=2)
-    table = plan.labels_table(strategies.draw(asked, pairs, prior), pairs, prior, asked)
+    table = labels_table(strategies.draw(asked, pairs, prior), pairs, prior, asked)
     with pytest.raises(ValueError, match="source_id: 'example 7' is none of the 7 examples"):
         explanation.explain(table, pairs, "example 7")

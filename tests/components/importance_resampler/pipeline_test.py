@@ -13,10 +13,9 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import components
 from components import storage
-from components.artifacts import index, label_prior, vocabulary
+from components.artifacts import index, label_prior, plan, vocabulary
 from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary
 from components.example_gen import testing
-from components.importance_resampler import plan
 from pipeline.runners import local
 
 NAMES = ("one", "two")

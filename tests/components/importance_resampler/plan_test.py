@@ -3,8 +3,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler import matchers, plan
+from components.importance_resampler import matchers
+from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.strategies import Settings
 
 NAMES = ("no example", "a", "b", "c")
@@ -38,9 +40,7 @@ def test_copies_and_weights_survive_a_file(tmp_path):
 
 def test_same_distribution(pairs, prior):
     settings = Settings("same_distribution", n=8, seed=5)
-    table = plan.labels_table(
-        matchers.same_distribution(pairs, prior.target_prior, n=8, seed=5), pairs, prior, settings
-    )
+    table = labels_table(matchers.same_distribution(pairs, prior.target_prior, n=8, seed=5), pairs, prior, settings)
     frame = table.to_pandas()
     assert frame["name"].tolist() == list(NAMES)
     assert frame["count"].tolist() == [0, 2, 2, 1]
@@ -70,12 +70,12 @@ def test_same_distribution(pairs, prior):
 
 def test_a_limit_is_reported(pairs, prior):
     sample = matchers.same_distribution(pairs, prior.target_prior, n=7, seed=0, max_repeats=2)
-    table = plan.labels_table(sample, pairs, prior, Settings("same_distribution", n=7, max_repeats=2))
+    table = labels_table(sample, pairs, prior, Settings("same_distribution", n=7, max_repeats=2))
     # 3.5, 1.75 and 1.75 were due, and 4, 4 and 2 are possible: nothing is over.
     assert not table["capped"].to_numpy().any()
     assert plan.header_of(table)["capped_mass"] == 0
     sample = matchers.same_distribution(pairs, prior.target_prior, n=9, seed=0, max_repeats=2)
-    table = plan.labels_table(sample, pairs, prior, Settings("same_distribution", n=9, max_repeats=2))
+    table = labels_table(sample, pairs, prior, Settings("same_distribution", n=9, max_repeats=2))
     # 4.5, 2.25 and 2.25 were due: 4, 3 and 2 it is.
     assert table["quota"].to_pylist() == [0, 4, 3, 2]
     assert table["capped"].to_pylist() == [False, True, False, True]
@@ -86,7 +86,7 @@ def test_a_limit_is_reported(pairs, prior):
 
 def test_elastic_distribution(pairs, prior):
     sample = matchers.elastic_distribution(pairs, prior.weights, n=10, seed=0)
-    table = plan.labels_table(sample, pairs, prior, Settings("elastic_distribution", n=10))
+    table = labels_table(sample, pairs, prior, Settings("elastic_distribution", n=10))
     assert table["rank"].to_pylist() == [None, 0, 2, 1]
     assert table["quota"].to_pylist() == [0, 2, 1, 1]
     assert table["unique"].to_pylist() == [0, 2, 1, 1]
@@ -101,7 +101,7 @@ def test_weighted_loss_counts_what_the_loss_sees(make_pairs):
     pairs = make_pairs([[1], [2], [2], [3]], 4)
     prior = label_prior([0, 1, 2, 1], [0.0, 0.5, 0.25, 0.25])
     sample = matchers.weighted_loss(pairs, prior.weights)
-    table = plan.labels_table(sample, pairs, prior, Settings("weighted_loss"))
+    table = labels_table(sample, pairs, prior, Settings("weighted_loss"))
     assert table["seen"].to_pylist() == pytest.approx([0, 2, 1, 1])
     assert plan.header_of(table)["distance_seen"] == pytest.approx(0, abs=1e-7)
     assert plan.header_of(table)["distance_drawn"] == pytest.approx(0.25)
@@ -109,7 +109,5 @@ def test_weighted_loss_counts_what_the_loss_sees(make_pairs):
 
 def test_pandas_reads_it(tmp_path, pairs, prior):
     sample = matchers.uniform_subsample(pairs, n=2, seed=0)
-    pq.write_table(
-        plan.labels_table(sample, pairs, prior, Settings("uniform_subsample", n=2)), tmp_path / plan.LABELS_FILE
-    )
+    pq.write_table(labels_table(sample, pairs, prior, Settings("uniform_subsample", n=2)), tmp_path / plan.LABELS_FILE)
     assert pd.read_parquet(tmp_path / plan.LABELS_FILE)["quota"].sum() == 2

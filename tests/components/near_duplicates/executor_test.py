@@ -11,10 +11,9 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import storage
-from components.artifacts import exclusions, index, predictions
+from components.artifacts import exclusions, index, plan, predictions
 from components.artifacts.types import ExampleIndex, Exclusions, Predictions, ResamplePlan
 from components.example_gen import testing
-from components.importance_resampler import plan
 from components.near_duplicates import executor
 
 BEAM = [

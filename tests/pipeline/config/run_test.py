@@ -187,7 +187,7 @@ def test_files_that_hold_no_configuration(tmp_path, text, message):
 
 def test_reading_one_imports_nothing_heavy():
     code = (
-        f"import sys; from pipeline import config; config.load({str(DEMO)!r}); "
+        f"import sys; from pipeline.config.run import load; load({str(DEMO)!r}); "
         "print([name for name in ('tensorflow', 'keras', 'tfx', 'apache_beam') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -7,8 +7,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 import pipeline
-from components.artifacts import exclusions, index, label_prior
-from components.importance_resampler import plan
+from components.artifacts import exclusions, index, label_prior, plan
 from pipeline import pipeline as pipeline_module
 from pipeline.config.run import load
 from pipeline.runners.local import State

@@ -13,10 +13,11 @@ import pytest
 import rich.console
 from typer.testing import CliRunner
 
-from components.artifacts import exclusions, index, label_prior
-from components.importance_resampler import plan, strategies
+from components.artifacts import exclusions, index, label_prior, plan
+from components.artifacts.label_prior import Assumption
+from components.importance_resampler import strategies
+from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.pairs import Pairs
-from components.prior_estimator.assumption import Assumption
 from pipeline import cli
 from pipeline.results import inspect, record
 
@@ -61,7 +62,7 @@ def workspace(tmp_path) -> str:
     for arm in ("same_distribution", "uniform_subsample"):
         settings = strategies.Settings(arm, n=5)
         sample = strategies.draw(settings, pairs, PRIOR)
-        labels = plan.labels_table(sample, pairs, PRIOR, settings)
+        labels = labels_table(sample, pairs, PRIOR, settings)
         write(f"pets-{arm.replace('_', '-')}-resample", "plan", plan.LABELS_FILE, labels)
         (tmp_path / f"{arm}.json").write_text(json.dumps(sample.copies.tolist()))
     for target in ("pets", "dishes"):
@@ -210,7 +211,7 @@ def test_plan_says_that_an_example_is_excluded_and_by_which_image(specialist, wo
     prior = dataclasses.replace(PRIOR, counts=pairs.counts, assumption=None)
     settings = strategies.Settings("same_distribution", n=5)
     sample = strategies.draw(settings, pairs, prior)
-    labels = plan.labels_table(sample, pairs, prior, settings)
+    labels = labels_table(sample, pairs, prior, settings)
     pq.write_table(labels, pathlib.Path(workspace, "pets-same-distribution-resample", plan.LABELS_FILE))
     path.write_text(json.dumps(content))
 

@@ -9,7 +9,8 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from components.example_gen import examples, testing
+from components.artifacts import examples
+from components.example_gen import testing
 from pipeline.results import predict
 
 
@@ -119,7 +120,8 @@ def test_a_file_is_seen_as_a_training_image_is(model, tmp_path, content, brightn
     path = tmp_path / "photo"
     path.write_bytes(content)
     (prediction,) = predict.predict(str(model), [str(path)])
-    written = examples.image_of(testing.keyed(content, (0,), "a", split="train", names=("x",)).record)
+    record = testing.keyed(content, (0,), "a", split="train", names=("x",)).record
+    written = examples.image_of(tf.train.Example.FromString(record))
     signature = tf.saved_model.load(str(model / "10")).signatures["image_bytes"]
     (expected,) = signature(image_bytes=tf.constant([written]))["top_probabilities"].numpy()
     assert written != content

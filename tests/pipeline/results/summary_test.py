@@ -13,7 +13,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 import pipeline
 from components import storage
 from components.artifacts import data_report, label_prior
-from components.prior_estimator.assumption import Assumption
+from components.artifacts.label_prior import Assumption
 from pipeline.config.run import load
 from pipeline.results import summary
 from pipeline.runners import local

@@ -9,8 +9,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from components.artifacts import index
-from components.example_gen.examples import LabelledImage
 from components.example_gen.readers import tfds as tfds_reader
+from components.example_gen.readers.reader import LabelledImage
 from components.example_gen.readers.tfds import TfdsDataset
 
 IMAGE = tfds.features.Image(shape=(None, None, 3))

@@ -6,7 +6,7 @@ import pickle
 import pytest
 import tensorflow as tf
 
-from components.example_gen.examples import LabelledImage
+from components.example_gen.readers.reader import LabelledImage
 from components.example_gen.readers.tfrecords import RecordsDataset
 
 SHARES = {"train": 0.5, "eval": 0.5}

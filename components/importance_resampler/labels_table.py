@@ -1,42 +1,15 @@
-"""The ResamplePlan: one integer an example, and what was asked and what came out, label by label. Pure."""
+"""What a sample was asked for and what came out, label by label: the ResamplePlan's table of labels. Pure."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pyarrow as pa
 
+from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler.matchers import Sample
 from components.importance_resampler.pairs import Pairs
 from components.importance_resampler.strategies import Settings
-
-COPIES_PATTERN = "copies-*.parquet"
-LABELS_FILE = "labels.parquet"
-_HEADER = b"resample_plan"
-
-
-def copies_table(copies: np.ndarray, weights: np.ndarray | None = None) -> pa.Table:
-    """Returns the part of the plan that belongs to one shard of the index, a row an example.
-
-    Args:
-      copies: int32 [examples], how often each is taken.
-      weights: float32 [examples], factors of the loss; None: the plan has none.
-    """
-    columns = {"copies": pa.array(copies, pa.int32())}
-    if weights is not None:
-        columns["weight"] = pa.array(weights, pa.float32())
-    return pa.table(columns)
-
-
-def copies_of(table: pa.Table) -> np.ndarray:
-    """Returns int32 [examples]: how often each example of a shard is taken."""
-    return table["copies"].to_numpy()
-
-
-def weights_of(table: pa.Table) -> np.ndarray | None:
-    """Returns float32 [examples], the factors of the loss of a shard's examples; None where the plan has none."""
-    return table["weight"].to_numpy() if "weight" in table.column_names else None
 
 
 def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Settings) -> pa.Table:
@@ -79,12 +52,7 @@ def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Sett
         "capped": no_labels if sample.capped is None else sample.capped,
         "rank": pa.array(ranks, pa.int32(), mask=unranked),
     }
-    return pa.table(columns).replace_schema_metadata({_HEADER: json.dumps(header)})
-
-
-def header_of(table: pa.Table) -> dict:
-    """Returns the header of a table that `labels_table` made."""
-    return json.loads(table.schema.metadata[_HEADER])
+    return plan.with_header(pa.table(columns), header)
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:

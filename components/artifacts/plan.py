@@ -1,0 +1,48 @@
+"""The ResamplePlan: one integer an example, and a table of what was asked and what came out, label by label. Pure.
+
+`Split-train/copies-*.parquet` are aligned with the source's index. `labels.parquet`, where a sample was drawn, has a
+row a label; `components.importance_resampler.labels_table` says of what.
+"""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+
+COPIES_PATTERN = "copies-*.parquet"
+LABELS_FILE = "labels.parquet"
+_HEADER = b"resample_plan"
+
+
+def copies_table(copies: np.ndarray, weights: np.ndarray | None = None) -> pa.Table:
+    """Returns the part of the plan that belongs to one shard of the index, a row an example.
+
+    Args:
+      copies: int32 [examples], how often each is taken.
+      weights: float32 [examples], factors of the loss; None: the plan has none.
+    """
+    columns = {"copies": pa.array(copies, pa.int32())}
+    if weights is not None:
+        columns["weight"] = pa.array(weights, pa.float32())
+    return pa.table(columns)
+
+
+def copies_of(table: pa.Table) -> np.ndarray:
+    """Returns int32 [examples]: how often each example of a shard is taken."""
+    return table["copies"].to_numpy()
+
+
+def weights_of(table: pa.Table) -> np.ndarray | None:
+    """Returns float32 [examples], the factors of the loss of a shard's examples; None where the plan has none."""
+    return table["weight"].to_numpy() if "weight" in table.column_names else None
+
+
+def with_header(labels: pa.Table, header: dict) -> pa.Table:
+    """Returns the table of the labels with a header: what was asked, and what came out as a whole."""
+    return labels.replace_schema_metadata({_HEADER: json.dumps(header)})
+
+
+def header_of(labels: pa.Table) -> dict:
+    """Returns the header that `with_header` gave; `matcher` stands for what older files call `strategy`."""
+    header = json.loads(labels.schema.metadata[_HEADER])
+    return {"matcher" if key == "strategy" else key: value for key, value in header.items()}
