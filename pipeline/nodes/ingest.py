@@ -11,7 +11,7 @@ from tfx.types import standard_artifacts
 
 import schemas
 from components.artifacts import vocabulary
-from components.example_gen import hierarchy_file, readers
+from components.example_gen import hierarchy_file
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
@@ -41,7 +41,7 @@ def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) ->
     """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
     for data in config.sides().values():
         with waiting(f"preparing {data.location}"):
-            readers.of(data.reader_settings()).prepare()
+            data.reader().prepare()
 
 
 def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
@@ -50,7 +50,7 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
     Raises:
       ValueError: the data are not there.
     """
-    reader = readers.of(data.reader_settings())
+    reader = data.reader()
     example_gen = example_gen_class(
         dataset=reader,
         hierarchy=hierarchy_of(data),
@@ -87,7 +87,7 @@ def check_subsets(targets: Mapping[str, Target], source: Data) -> None:
     asked = {name: target.label_subset for name, target in targets.items() if target.label_subset}
     if not asked:
         return
-    labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), hierarchy_of(source))
+    labels = hierarchy_file.over(source.reader().read_vocabulary(), hierarchy_of(source))
     for name, nodes in asked.items():
         try:
             vocabulary.descendants(labels, nodes)
