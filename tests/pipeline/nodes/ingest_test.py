@@ -1,9 +1,16 @@
+import pydantic
 import pytest
 
-from components.example_gen.readers.folder import FolderDataset
-from pipeline.config.data import FolderData, RecordsData, UriData
+from components.example_gen.readers.folder import FolderReader
+from pipeline.config.data import Data
 from pipeline.config.run import Target
 from pipeline.nodes import ingest
+
+SHARES = {"train": 0.8, "eval": 0.2}
+
+
+def data(**settings) -> Data:
+    return pydantic.TypeAdapter(Data).validate_python({"splits": SHARES, **settings})
 
 
 @pytest.fixture
@@ -12,10 +19,10 @@ def animals(tmp_path):
     for path in ("animals/bird/owl/1.jpg", "animals/fish/2.jpg"):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).touch()
-    return FolderData(folder=str(tmp_path / "animals"), splits={"train": 0.8, "eval": 0.2})
+    return data(folder=str(tmp_path / "animals"))
 
 
-def target(animals: FolderData, names: list[str]) -> Target:
+def target(animals: Data, names: list[str]) -> Target:
     return Target(data=animals, arms=["label_subset"] if names else ["entire_source"], label_subset=names)
 
 
@@ -26,10 +33,9 @@ def test_names_of_labels_and_of_nodes_above_them_are_taken(animals):
 def test_a_name_that_the_source_does_not_have_is_refused_for_every_kind_of_data(animals, tmp_path):
     (tmp_path / "list.txt").write_text("fish/2.jpg\nbird/1.jpg\n")
     (tmp_path / "names.txt").write_text("bird\nfish\n")
-    shares = {"train": 0.8, "eval": 0.2}
     others = [
-        UriData(uris=str(tmp_path / "list.txt"), splits=shares),
-        RecordsData(tfrecords=str(tmp_path / "*.rec"), names=str(tmp_path / "names.txt"), splits=shares),
+        data(uris=str(tmp_path / "list.txt")),
+        data(tfrecords=str(tmp_path / "*.rec"), names=str(tmp_path / "names.txt")),
     ]
     for source in (animals, *others):
         message = r"^targets\.pets\.label_subset: no label and no node above one is named 'birdie'"
@@ -38,14 +44,14 @@ def test_a_name_that_the_source_does_not_have_is_refused_for_every_kind_of_data(
 
 
 def test_without_a_subset_no_label_is_looked_up(animals):
-    nowhere = FolderData(folder="/nowhere", splits={"train": 0.8, "eval": 0.2})
+    nowhere = data(folder="/nowhere")
     ingest.check_subsets({"pets": target(animals, [])}, nowhere)
 
 
 def test_the_labels_are_read_once_for_all_targets(animals, monkeypatch):
     times = []
-    read = FolderDataset.read_vocabulary
-    monkeypatch.setattr(FolderDataset, "read_vocabulary", lambda reader: times.append(1) or read(reader))
+    read = FolderReader.read_vocabulary
+    monkeypatch.setattr(FolderReader, "read_vocabulary", lambda reader: times.append(1) or read(reader))
     targets = {"a": target(animals, ["bird"]), "b": target(animals, []), "c": target(animals, ["fish"])}
     ingest.check_subsets(targets, animals)
     assert len(times) == 1
