@@ -13,7 +13,7 @@ from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
 from components.settings import Strict, did_you_mean
 from pipeline.config.data import Data
-from trainer.models import Backbone, Image
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Checkpoint, Compute, Recipe
 
 ENTIRE_SOURCE = "entire_source"  # the arm that draws nothing; the others are named as their matchers
