@@ -18,7 +18,8 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.loop import fit
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Recipe
 
 _NETWORKS = {

@@ -44,7 +44,7 @@ class _Data(Strict):
     @property
     def location(self) -> str:
         """What names the data: a TFDS name, a path, a pattern."""
-        return getattr(self, _kind_of(self))
+        return str(getattr(self, _kind_of(self)))
 
     def reader(self) -> Reader:
         """Returns what reads the data."""
@@ -62,7 +62,7 @@ def _checked(value: Any) -> Any:
 
 def _model(kind: str) -> type[_Data]:
     """Returns the model of the keys of a reader and of `_Data`."""
-    reader = readers.reader_class(kind)
+    reader = readers.class_of(kind)
     name = f"{reader.__name__.removesuffix('Reader')}Data"
     return pydantic.create_model(name, __base__=(reader, _Data), __module__=__name__, __doc__=reader.__doc__)
 

@@ -35,7 +35,7 @@ def kind_of(settings: object) -> str:
     return named[0]
 
 
-def reader_class(kind: str) -> type[Reader]:
+def class_of(kind: str) -> type[Reader]:
     """Returns the class of the readers of `kind`, one of KINDS."""
     return pkgutil.resolve_name(KINDS[kind])
 
@@ -46,7 +46,7 @@ def of(settings: Mapping[str, Any]) -> Reader:
     Raises:
       ValueError: a key is missing or unknown, or a value is not allowed; see the reader's class.
     """
-    return reader_class(kind_of(settings)).model_validate(dict(settings))
+    return class_of(kind_of(settings)).model_validate(dict(settings))
 
 
 def dumps(reader: Reader) -> str:
@@ -56,4 +56,4 @@ def dumps(reader: Reader) -> str:
 
 def loads(text: str) -> Reader:
     """Returns the reader that `dumps` wrote."""
-    return reader_class(kind_of(json.loads(text))).model_validate_json(text)
+    return class_of(kind_of(json.loads(text))).model_validate_json(text)

@@ -43,7 +43,7 @@ def load(tmp_path):
 def test_each_kind_becomes_its_reader(load, source, kind, location):
     data = load(source)
     reader = data.reader()
-    assert type(reader) is readers.reader_class(kind)
+    assert type(reader) is readers.class_of(kind)
     assert data.location == location == getattr(reader, kind)
     written = yaml.safe_load(source)
     assert reader.splits == written["splits"]
@@ -110,4 +110,4 @@ def test_the_readme_shows_each_kind_as_it_is_taken():
     readme = pathlib.Path(pipeline.__file__).parent.parent / "README.md"
     lines = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
     shown = [pydantic.TypeAdapter(data.Data).validate_python(yaml.safe_load(line)) for line in lines]
-    assert {type(one.reader()) for one in shown} == set(map(readers.reader_class, readers.KINDS))
+    assert {type(one.reader()) for one in shown} == set(map(readers.class_of, readers.KINDS))

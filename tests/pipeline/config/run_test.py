@@ -87,7 +87,7 @@ def test_a_target_is_left_out_by_null(write):
         (["targets.digits.label_subset=[latin]"], r"label_subset: \['latin'\] with the arms entire_source, same_dist"),
         (
             ["targets.digits.arms=[label_subset]", "targets.digits.push=null"],
-            r"label_subset: \[\] with the arms label_sub",
+            r"label_subset: None with the arms label_sub",
         ),
         (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
         (
@@ -101,9 +101,12 @@ def test_a_target_is_left_out_by_null(write):
         (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),
         (["image.size=15"], r"image\.size: 15; compact_cnn needs at least 16"),
         (["image.channels=4"], r"image\.channels: 4: must be 1 \(grey\) or 3 \(RGB\)"),
-        (["targets.digits.arms=[entire]"], r"targets\.digits\.arms\.0: 'entire': input should be 'entire_source'"),
+        (
+            ["targets.digits.arms=[entire]"],
+            r"targets\.digits\.arms\.0: 'entire': must be one of entire_source",
+        ),
         (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
-        (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': input should be"),
+        (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': must be one of entire_source, "),
         (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of its arms, entire_source"),
         (["targets.digits.arms=[entire_source, entire_source]"], r"names one twice"),
         (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
