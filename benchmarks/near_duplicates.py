@@ -68,11 +68,11 @@ def photographs(patch: int) -> list[PIL.Image.Image]:
 
 def glyphs(count: int) -> list[PIL.Image.Image]:
     """Returns glyphs of the embedded source set, of all its labels."""
-    from components.example_gen.readers.tfds import TfdsDataset
+    from components.example_gen.readers.tfds import TfdsReader
 
-    dataset = TfdsDataset("printed_glyphs", {"eval": "eval"}, id_key="id")
+    dataset = TfdsReader(dataset="printed_glyphs", splits={"train": "train", "eval": "eval"}, id_key="id")
     dataset.prepare()
-    examples = [e for part in dataset.parts("eval") for e in dataset.read(part)]
+    examples = [e for part in dataset.parts() if part.ours == ("eval",) for e in dataset.read(part)]
     chosen = np.random.default_rng(0).choice(len(examples), count, replace=False)
     return [PIL.Image.open(io.BytesIO(examples[i].image)) for i in chosen]
 

@@ -10,7 +10,7 @@ from tfx.dsl.components.common import importer
 from tfx.types import standard_artifacts
 
 import schemas
-from components.example_gen import hierarchy_file, readers
+from components.example_gen import hierarchy_file
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
@@ -40,7 +40,7 @@ def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) ->
     """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
     for data in config.sides().values():
         with waiting(f"preparing {data.location}"):
-            readers.of(data.reader_settings()).prepare()
+            data.reader().prepare()
 
 
 def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
@@ -49,7 +49,7 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
     Raises:
       ValueError: the data are not there.
     """
-    reader = readers.of(data.reader_settings())
+    reader = data.reader()
     example_gen = example_gen_class(
         dataset=reader,
         hierarchy=hierarchy_of(data),
@@ -95,8 +95,7 @@ def check_labels(config: Config) -> None:
     }
     if not asked:
         return
-    reader = readers.of(config.source.reader_settings())
-    labels = hierarchy_file.over(reader.read_vocabulary(), hierarchy_of(config.source))
+    labels = hierarchy_file.over(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
     for (target, _), matcher in asked.items():
         try:
             matcher.check_labels(labels)

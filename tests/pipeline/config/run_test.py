@@ -1,5 +1,6 @@
 """Reading a configuration: what is taken, and what each mistake says."""
 
+import ast
 import pathlib
 import subprocess
 import sys
@@ -188,10 +189,18 @@ def test_files_that_hold_no_configuration(tmp_path, text, message):
         load(str(path))
 
 
-def test_reading_one_imports_nothing_heavy():
-    code = (
-        f"import sys; from pipeline.config.run import load; load({str(DEMO)!r}); "
-        "print([name for name in ('tensorflow', 'keras', 'tfx', 'apache_beam') if name in sys.modules])"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+def test_reading_all_and_making_their_readers_imports_nothing_heavy():
+    code = f"""
+import pathlib, sys
+from pipeline.config.run import load
+for path in pathlib.Path({str(DEMO.parent)!r}).glob("*.yaml"):
+    for data in load(str(path)).sides().values():
+        data.reader()
+heavy = ("tensorflow", "tensorflow_datasets", "keras", "tfx", "apache_beam")
+print([name for name in heavy if name in sys.modules])
+print(sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith("components.example_gen.readers.")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    heavy, imported = map(ast.literal_eval, done.stdout.splitlines())
+    assert heavy == []
+    assert {"tfds", "folder", "manifest", "tfrecords", "uris"} < set(imported)
