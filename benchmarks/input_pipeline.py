@@ -116,7 +116,7 @@ def _write_records(folder: str, jpegs: list[bytes], shards: int = 4) -> str:
         testing.keyed(jpeg, (i % _CLASSES,), str(i), split="train", names=names).record for i, jpeg in enumerate(jpegs)
     ]
     for shard in range(shards):
-        name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
+        name = storage.shard_name("data_tfrecord", shard, shards)
         storage.write_records(os.path.join(folder, "records", name), records[shard::shards])
     return os.path.join(folder, "records", "*")
 

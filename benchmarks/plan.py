@@ -89,7 +89,7 @@ def _records(count: int, size: int, rng: np.random.Generator) -> list[bytes]:
 
 def _write(folder: str, name: str, records: list[bytes], shards: int) -> str:
     for shard in range(shards):
-        file = storage.shard_name("data_tfrecord", shard, shards, ".gz")
+        file = storage.shard_name("data_tfrecord", shard, shards)
         storage.write_records(os.path.join(folder, name, file), records[shard::shards])
     return os.path.join(folder, name, "*")
 

@@ -106,11 +106,8 @@ def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model) -> 
     items = [testing.keyed(jpeg, (0,), str(i), split="train", names=("x",)) for i, jpeg in enumerate(jpegs)]
     for shard in range(shards):
         own = items[shard::shards]
-        name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
-        storage.write_records(os.path.join(found["examples"].path(split="train"), name), [item.record for item in own])
-        name = storage.shard_name("index", shard, shards, ".parquet")
-        path = os.path.join(found["index"].uri, "Split-train", name)
-        storage.write_table(path, index.table(item.row for item in own))
+        index_folder = os.path.join(found["index"].uri, "Split-train")
+        testing.write_shard(found["examples"].path(split="train"), index_folder, shard, shards, own)
     serving.export(
         model,
         _IMAGE,

@@ -117,10 +117,7 @@ def _write_source(folder: str, records: int, record_bytes: int, num_labels: int 
             testing.keyed(_image(record_bytes, rng), (int(labels[row]),), f"example {row}", split="train", names=names)
             for row in rows
         ]
-        name = storage.shard_name(sharding.RECORD_STEM, shard, 4, ".gz")
-        storage.write_records(f"{folder}/examples/Split-train/{name}", (item.record for item in items))
-        name = storage.shard_name("index", shard, 4, ".parquet")
-        storage.write_table(f"{folder}/index/Split-train/{name}", index.table(item.row for item in items))
+        testing.write_shard(f"{folder}/examples/Split-train", f"{folder}/index/Split-train", shard, 4, items)
     counts = np.bincount(labels, minlength=num_labels)
     prior = LabelPrior(names, counts, skewed(num_labels, rng), "mean_prediction", 2.0, 1)
     storage.write_table(f"{folder}/prior/{label_prior.FILE_NAME}", label_prior.to_table(prior))
@@ -173,8 +170,8 @@ def _plain_copy(source: str, target: str, n: int) -> None:
     with beam.Pipeline(argv=_BEAM) as pipeline:
         _ = (
             pipeline
-            | beam.io.ReadFromTFRecord(f"{source}/examples/Split-train/*.gz")
-            | beam.io.WriteToTFRecord(f"{target}/copy", num_shards=4, file_name_suffix=".gz")
+            | beam.io.ReadFromTFRecord(f"{source}/examples/Split-train/*")
+            | beam.io.WriteToTFRecord(f"{target}/copy", num_shards=4)
         )
 
 

@@ -5,8 +5,8 @@ On an object store a rename is a copy, but an upload already appears whole or no
 """
 
 import contextlib
-import itertools
 import os
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -17,17 +17,17 @@ import pyarrow.parquet as pq
 if TYPE_CHECKING:
     import tensorflow as tf
 
-# Photographs are compressed already: to inflate them again takes a third of the time of reading an image, and saves a
-# hundredth of its size. Of small images a fifth is what the Example adds, which does compress.
-_PHOTOGRAPH_BYTES = 8 << 10
+RECORD_STEM = "data_tfrecord"  # the name that TFX's own ExampleGens give
+RECORD_PATTERN = f"{RECORD_STEM}-*-of-*"
+_GZIP = ".gz"  # the ending of compressed record files, which earlier versions wrote
 
 
-def shard_name(stem: str, shard: int, shards: int, suffix: str) -> str:
-    """Returns a name such as `data_tfrecord-00003-of-00016.gz`."""
+def shard_name(stem: str, shard: int, shards: int, suffix: str = "") -> str:
+    """Returns a name such as `data_tfrecord-00003-of-00016` or `index-00003-of-00016.parquet`."""
     return f"{stem}-{shard:05d}-of-{shards:05d}{suffix}"
 
 
-def files(folder: str, pattern: str = "*") -> list[str]:
+def files(folder: str, pattern: str) -> list[str]:
     """Returns the paths of the files in `folder` that match `pattern`, in shard order.
 
     Raises:
@@ -45,7 +45,7 @@ def write_text(path: str, text: str) -> None:
     """Writes `text` as UTF-8 to `path`."""
     import tensorflow as tf
 
-    with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
+    with whole(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
         file.write(text)
 
 
@@ -73,7 +73,7 @@ def write_table(path: str, table: pa.Table) -> None:
 
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
-    with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
+    with whole(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
         file.write(content.getvalue().to_pybytes())
 
 
@@ -90,29 +90,48 @@ def read_table(paths: str | Iterable[str], columns: Sequence[str] | None = None)
 
 
 def write_records(path: str, records: Iterable[bytes]) -> None:
-    """Writes `records` as a gzip TFRecord file to `path`; if they are large, without compressing anything."""
+    """Writes `records` as an uncompressed TFRecord file to `path`."""
     import tensorflow as tf
 
-    records = iter(records)
-    first = list(itertools.islice(records, 1))
-    level = 0 if first and len(first[0]) > _PHOTOGRAPH_BYTES else 1
-    options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=level)
-    with _whole(path) as temporary, tf.io.TFRecordWriter(temporary, options) as writer:
-        for record in itertools.chain(first, records):
+    with whole(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+        for record in records:
             writer.write(record)
 
 
 def read_records(path: str) -> Iterator[bytes]:
-    """Yields the records of the gzip TFRecord file at `path`, in its order."""
+    """Yields the records of the TFRecord file at `path`, in its order; what ends in .gz is decompressed.
+
+    Raises:
+      tf.errors.DataLossError: the file is damaged.
+    """
     import tensorflow as tf
 
-    # In batches, because a step of the iterator costs more than a record.
-    for batch in tf.data.TFRecordDataset(path, compression_type="GZIP").batch(64).as_numpy_iterator():
-        yield from batch
+    # A step of a data set costs more than a record, and a batch of large records is too much to hold.
+    return tf.compat.v1.io.tf_record_iterator(path, tf.io.TFRecordOptions("GZIP" if path.endswith(_GZIP) else ""))
+
+
+def record_dataset(path) -> "tf.data.Dataset":
+    """Returns the records of the TFRecord file at `path`, a string or a scalar string tensor, as a data set."""
+    import tensorflow as tf
+
+    is_gzip = tf.strings.regex_full_match(path, f".*{re.escape(_GZIP)}")
+    return tf.data.TFRecordDataset(path, compression_type=tf.where(is_gzip, "GZIP", ""))
+
+
+def read_range(path: str, start: int, size: int) -> bytes:
+    """Returns `size` bytes of the file at `path` from `start` on; fewer where it ends before."""
+    if "://" in path:
+        import tensorflow as tf
+
+        with tf.io.gfile.GFile(path, "rb") as file:
+            file.seek(start)
+            return file.read(size)
+    with open(path, "rb", buffering=0) as file:
+        return os.pread(file.fileno(), size, start)
 
 
 def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.Dataset":
-    """Returns the records of the gzip TFRecord file at `path`, each as often as `copies` says, in its order.
+    """Returns the records of the TFRecord file at `path`, each as often as `copies` says, in its order.
 
     Args:
       path: the shard, a string or a scalar string tensor.
@@ -139,24 +158,24 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.
             return tuple(tf.repeat(values, copies[rows]) for values in (records, *(column[rows] for column in columns)))
 
     # An empty block stands at the end, so that rows beyond the last record are seen too.
-    blocks = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(block)
+    blocks = record_dataset(path).batch(block)
     end = tf.data.Dataset.from_tensors(tf.zeros([0], tf.string))
     return blocks.concatenate(end).enumerate().map(take).unbatch()
 
 
 @contextlib.contextmanager
-def _whole(path: str) -> Iterator[str]:
+def whole(path: str) -> Iterator[str]:
     """Gives a path to write to, which takes the place of `path` in the end; an error leaves nothing of it behind."""
     import tensorflow as tf
 
-    tf.io.gfile.makedirs(os.path.dirname(path))
-    # Beside the target, so that the rename stays on one file system. No name is hidden from the `*` patterns by which
-    # TFX and Beam read a split: what an error leaves has to go. Two workers may write the same shard at the same time.
-    temporary = f"{path}.{uuid.uuid4().hex}.tmp"
+    folder = os.path.dirname(path)
+    # On the same file system, but not in the same folder: no name is hidden from the `*` by which TFX and Beam read a
+    # split, and a killed process leaves its file. Two workers may write the same shard at the same time.
+    temporary = os.path.join(os.path.dirname(folder), f".tmp-{uuid.uuid4().hex}")
+    tf.io.gfile.makedirs(folder)
+    tf.io.gfile.makedirs(temporary)
     try:
-        yield temporary
-        tf.io.gfile.rename(temporary, path, overwrite=True)
-    except BaseException:
-        if tf.io.gfile.exists(temporary):
-            tf.io.gfile.remove(temporary)
-        raise
+        yield os.path.join(temporary, os.path.basename(path))
+        tf.io.gfile.rename(os.path.join(temporary, os.path.basename(path)), path, overwrite=True)
+    finally:
+        tf.io.gfile.rmtree(temporary)

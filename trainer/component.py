@@ -10,8 +10,9 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
-from tfx.utils import io_utils, json_utils
+from tfx.utils import json_utils
 
+from components import storage
 from components.artifacts import plan
 from components.artifacts.types import LabelVocabulary, ResamplePlan
 from components.code_version import code_version
@@ -53,11 +54,11 @@ class Executor(tfx_executor.GenericExecutor):
         fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["examples"])
         fn_args.split_patterns = {
-            split: [io_utils.all_files_pattern(examples.path(split=split))] for split in examples.splits
+            split: [os.path.join(examples.path(split=split), storage.RECORD_PATTERN)] for split in examples.splits
         }
         if input_dict.get("train_examples"):
             sample = artifact_utils.get_single_instance(input_dict["train_examples"])
-            fn_args.split_patterns["train"] = [io_utils.all_files_pattern(sample.path(split="train"))]
+            fn_args.split_patterns["train"] = [os.path.join(sample.path(split="train"), storage.RECORD_PATTERN)]
         fn_args.plan_pattern = None
         if input_dict.get("plan"):
             plan_uri = artifact_utils.get_single_uri(input_dict["plan"])

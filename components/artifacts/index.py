@@ -25,6 +25,10 @@ SCHEMA = pa.schema(
         ("height", pa.int32()),  # pixels
         ("width", pa.int32()),  # pixels
         ("bytes", pa.int64()),  # of the encoded image
+        # Where its record begins in the shard, and how long it is: bytes, as components.records has them. Null where a
+        # shard is compressed.
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
         ("content_hash", pa.string()),  # of the encoded image
         # See components.example_gen.images.perceptual_hash; null where they were not asked for, or the image has none.
         ("perceptual_hash", pa.uint64()),
@@ -46,6 +50,14 @@ def content_hash(image: bytes) -> str:
 def table(rows: Iterable[dict]) -> pa.Table:
     """Returns `rows` (dicts with the columns of SCHEMA) as a table."""
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
+
+
+def placed(rows: pa.Table, offsets: np.ndarray, lengths: Sequence[int]) -> pa.Table:
+    """Returns `rows` with these places of their records."""
+    for name, values in (("offset", offsets), ("length", lengths)):
+        column = rows.column_names.index(name)
+        rows = rows.set_column(column, SCHEMA.field(name), pa.array(np.asarray(values, np.int64)))
+    return rows
 
 
 def label_pairs(labels: pa.ChunkedArray | pa.Array, num_labels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from tfx.utils import json_utils
 
 from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
 from components.code_version import code_version
-from components.example_gen import executor, hierarchy_file, readers
+from components.example_gen import examples, executor, hierarchy_file, readers
 from components.example_gen.images import check as image_check
 from components.example_gen.readers.reader import Reader
 
@@ -23,8 +23,9 @@ class ExampleGenSpec(ComponentSpec):
         "hierarchy": ExecutionParameter(type=str),  # hierarchy_file.HierarchyFile as JSON, or null
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
         "max_pixels": ExecutionParameter(type=int),
-        "max_rejected": ExecutionParameter(type=float),
+        "check": ExecutionParameter(type=str),  # of examples.CHECKS
         "perceptual_hashes": ExecutionParameter(type=int),  # 0 or 1
+        "working": ExecutionParameter(type=str, optional=True),
         "fingerprint": ExecutionParameter(type=str),  # of what is read: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
     }
@@ -40,7 +41,7 @@ class ExampleGenSpec(ComponentSpec):
 class _ExampleGen(base_beam_component.BaseBeamComponent):
     """Reads labelled images of any kind that `components.example_gen.readers` knows.
 
-    Outputs: `examples`, gzip TFRecords of `tf.train.Example`s; `index`, a Parquet row an example, aligned with them;
+    Outputs: `examples`, uncompressed TFRecords of `tf.train.Example`s; `index`, a Parquet row an example, aligned with them;
     `vocabulary`, the label names; `rejected`, what could not be taken, with the reasons. The same data give the same
     files, whatever the Beam runner and its workers.
 
@@ -49,8 +50,13 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
       hierarchy: what lies above its labels, in place of what the data set says itself.
       shards: record files a split; 0 makes files of about 128 MB.
       max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
-      max_rejected: share of the images that may be rejected; past it the run stops.
+      check: 'full' decodes each image; 'header' looks at its header only, for files that are known to be whole: damage
+        then ends a training.
       perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
+      working: folder of this node's working files, outside of what TFX makes anew for each execution: another attempt
+        goes on from the parts that are finished. It is part of the cache key: name the same one in every run of a
+        workspace. Beside it may lie what `components.example_gen.policy.write` writes: how much may be rejected, and the
+        number of threads. None: in the index, and another attempt begins anew.
 
     Raises:
       ValueError: the data are not there, the hierarchy cannot be read, or an argument is out of its range.
@@ -66,13 +72,14 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         hierarchy: hierarchy_file.HierarchyFile | None = None,
         shards: int = 0,
         max_pixels: int = image_check.MOST_PIXELS // 2,
-        max_rejected: float = 0.01,
+        check: str = "full",
         perceptual_hashes: bool = False,
+        working: str | None = None,
     ):
         if not 0 < max_pixels <= image_check.MOST_PIXELS:
             raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
-        if not 0 <= max_rejected <= 1:
-            raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
+        if check not in examples.CHECKS:
+            raise ValueError(f"check: {check!r}; allowed are {' and '.join(examples.CHECKS)}")
         fingerprints = [dataset.fingerprint()]
         if hierarchy:
             fingerprints.append(hierarchy_file.fingerprint(hierarchy))
@@ -82,8 +89,9 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
                 hierarchy=json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
                 shards=shards,
                 max_pixels=max_pixels,
-                max_rejected=float(max_rejected),
+                check=check,
                 perceptual_hashes=int(perceptual_hashes),
+                working=working,
                 fingerprint="-".join(fingerprints),
                 code_version=code_version(executor.__name__, type(dataset).__module__),
                 examples=types.Channel(type=standard_artifacts.Examples),

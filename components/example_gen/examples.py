@@ -13,11 +13,12 @@ from components.artifacts import index, rejected
 from components.artifacts.rejected import Rejection
 from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
-from components.example_gen.parallel_map import parallel_map
+from components.parallel_map import parallel_map
 from components.example_gen.readers.reader import LabelledImage, Part
 from components.sharding import Keyed
 
-_THREADS = 2  # decoding leaves the interpreter, and each may hold a large image
+CHECKS = ("full", "header")
+_HELD_BYTES = 32 << 20  # of images that are under way
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,15 +29,20 @@ class Check:
       names: of its labels.
       max_pixels: height × width that is allowed.
       perceptual_hashes: whether rows of the index get them.
+      kind: of CHECKS: whether images are decoded ('full'), or only their headers looked at.
     """
 
     names: tuple[str, ...]
     max_pixels: int
     perceptual_hashes: bool
+    kind: str = "full"
 
-    def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Keyed]]:
+    def all(
+        self, part: Part, images: Iterable[LabelledImage | Rejection], threads: int
+    ) -> Iterator[tuple[str, Keyed]]:
         """Yields (our split, example) for `images` of `part`, in their order; a rejection has no record."""
-        return itertools.chain.from_iterable(parallel_map(lambda item: list(self._one(part, item)), images, _THREADS))
+        found = parallel_map(lambda item: list(self._one(part, item)), images, threads, _size, _HELD_BYTES)
+        return itertools.chain.from_iterable(found)
 
     def _one(self, part: Part, item: LabelledImage | Rejection) -> Iterator[tuple[str, Keyed]]:
         is_image = isinstance(item, LabelledImage)
@@ -44,7 +50,7 @@ class Check:
         splits = part.splits_of(content_hash)
         if not splits:
             return
-        found = taken(item, content_hash, len(self.names), self.max_pixels) if is_image else item
+        found = taken(item, content_hash, len(self.names), self.max_pixels, self.kind) if is_image else item
         for split in splits:
             if isinstance(found, Rejection):
                 yield split, _set_aside(found, split)
@@ -100,7 +106,7 @@ class Facts:
 
 
 def taken(
-    example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int
+    example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int, check: str = "full"
 ) -> tuple[LabelledImage, Facts] | Rejection:
     """Returns `example` as it is written, with a checked image and an id, or why it is set aside.
 
@@ -110,6 +116,7 @@ def taken(
         image is converted.
       num_labels: size of the vocabulary.
       max_pixels: height × width that is allowed.
+      check: of CHECKS.
     """
     source_id = content_hash if example.source_id is None else example.source_id
     if not example.labels:
@@ -118,7 +125,7 @@ def taken(
         detail = f"labels {example.labels} outside the vocabulary of {num_labels} names"
         return Rejection(source_id, example.uri, "unknown_label", detail)
     try:
-        image = image_check.checked(example.image, max_pixels)
+        image = image_check.checked(example.image, max_pixels, full=check == "full")
     except image_check.RefusedError as error:
         return Rejection(source_id, example.uri, error.reason, error.detail)
     converted = image.encoded is not example.image
@@ -173,6 +180,10 @@ def keyed(
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Keyed(key, record.SerializeToString(deterministic=True), row)
+
+
+def _size(item: LabelledImage | Rejection) -> int:
+    return len(item.image) if isinstance(item, LabelledImage) else 0
 
 
 def _bytes(values) -> tf.train.Feature:

@@ -50,7 +50,7 @@ class Sample:
         return {split: len(self.rows[split]) + len(self.rejections[split]) for split in self.rows}
 
 
-def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sample:
+def draw(reader: Reader, contents: Contents, check: Check, images: int, threads: int) -> Sample:
     """Reads and checks `images` images of each of the data's own splits, or all if there are fewer.
 
     They come from all over the data: from parts, and of single files from places in them, that are evenly spaced.
@@ -60,6 +60,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
       contents: what it opened.
       check: how images are checked.
       images: how many, at least 1.
+      threads: that check them.
     """
     groups: dict[tuple[str, ...], list[Part]] = collections.defaultdict(list)
     for part in contents.parts:
@@ -75,7 +76,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
         start = time.perf_counter()  # of a whole part, what it costs to open it is nothing
         items += images_of_part
         exhausted[part.ours] += len(items) < count
-        for split, item in check.all(part, items):
+        for split, item in check.all(part, items, threads):
             if not item.record:
                 rejections[split].append(item.row)
                 continue

@@ -1,5 +1,9 @@
 """Examples of single images as the ExampleGen makes them: for tests and benchmarks of what reads them."""
 
+import os
+from collections.abc import Sequence
+
+from components import records, storage
 from components.artifacts import index
 from components.example_gen import examples
 from components.example_gen.images import check as image_check
@@ -19,3 +23,12 @@ def keyed(
     read = examples.LabelledImage(image, labels, source_id)
     example, facts = examples.taken(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
     return examples.keyed(example, split=split, names=names, facts=facts, perceptual_hashes=perceptual_hashes)
+
+
+def write_shard(examples_folder: str, index_folder: str, shard: int, shards: int, items: Sequence[Keyed]) -> None:
+    """Writes a shard of these examples, in their order, and its index."""
+    path = os.path.join(examples_folder, storage.shard_name(storage.RECORD_STEM, shard, shards))
+    storage.write_records(path, [item.record for item in items])
+    lengths = [len(item.record) for item in items]
+    table = index.placed(index.table(item.row for item in items), records.offsets(lengths), lengths)
+    storage.write_table(os.path.join(index_folder, storage.shard_name("index", shard, shards, ".parquet")), table)

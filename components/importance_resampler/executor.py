@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import os
-from collections.abc import Iterator
 from typing import Any
 
 import apache_beam as beam
@@ -16,7 +15,8 @@ from tfx.types import artifact_utils
 
 from components import sharding, storage
 from components.artifacts import examples, exclusions, index, label_prior, plan, predictions, vocabulary
-from components.importance_resampler import matchers, placement
+from components.importance_resampler import matchers
+from components.importance_resampler.copying import Copy, Source
 from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.matchers.matcher import Inputs, Predicted
 from components.importance_resampler.pairs import Pairs
@@ -44,7 +44,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             labels = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
             prior = label_prior.ordered(prior, labels.names)
         source = artifact_utils.get_single_instance(input_dict["examples"])
-        shard_paths = storage.files(source.path(split="train"))
+        shard_paths = storage.files(source.path(split="train"), storage.RECORD_PATTERN)
         if len(shard_paths) != len(index_paths):
             raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(shard_paths)}")
         for path, table in zip(shard_paths, index_tables, strict=True):
@@ -86,31 +86,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if int(exec_properties["materialise"]):
             total_bytes = int(sample.copies.astype(np.int64) @ rows["bytes"].to_numpy())
             by_size = sharding.shard_count(total_bytes, int(exec_properties["shard_bytes"]))
-            self._write_examples(
-                shard_paths,
-                artifact_utils.get_single_instance(output_dict["resampled_examples"]),
-                index_paths,
-                plan_paths,
-                int(exec_properties["shards"]) or by_size,
-            )
-
-    def _write_examples(
-        self,
-        shard_paths: list[str],
-        output: types.Artifact,
-        index_paths: list[str],
-        plan_paths: list[str],
-        shards: int,
-    ) -> None:
-        output.splits = ["train"]
-        with self._make_beam_pipeline() as pipeline:
-            _ = (
-                pipeline
-                | "Shards" >> beam.Create(list(zip(shard_paths, index_paths, plan_paths, strict=True)))
-                | "Spread" >> beam.Reshuffle()
-                | "Copy" >> beam.FlatMap(_copy, shards=shards)
-                | "Write" >> sharding.WriteShards(output.path(split="train"), shards, _separate)
-            )
+            output = artifact_utils.get_single_instance(output_dict["resampled_examples"])
+            output.splits = ["train"]
+            work = os.path.join(plan_uri, "work")
+            sources = [Source(*paths) for paths in zip(shard_paths, index_paths, plan_paths, strict=True)]
+            shards = int(exec_properties["shards"]) or by_size
+            with self._make_beam_pipeline() as pipeline:
+                read = pipeline | "Sources" >> beam.Create(list(enumerate(sources))) | "Spread" >> beam.Reshuffle()
+                _ = read | "Copy" >> Copy(sources, shards, output.path(split="train"), work)
+            if tf.io.gfile.exists(work):
+                tf.io.gfile.rmtree(work)
 
 
 def _check_first(shard: str, keys: pa.ChunkedArray) -> None:
@@ -131,28 +116,3 @@ def _predicted(predictions_uri: str, index_uri: str, split: str, excluded: pa.Ta
         table = exclusions.left(table, excluded)
     paths = storage.files(os.path.join(index_uri, folder), index.FILE_PATTERN)
     return Predicted(table, storage.read_table(paths, ["source_id", "labels"]))
-
-
-def _copy(element: tuple[str, str, str], shards: int) -> Iterator[tuple[int, list[sharding.Keyed]]]:
-    """Yields the records of one input shard as often as the plan says, on their way to the output shards."""
-    shard, index_path, plan_path = element
-    keys = storage.read_table(index_path, ["key"])["key"].to_numpy()
-    copies = plan.copies_of(storage.read_table(plan_path, ["copies"]))
-    yield from sharding.into_chunks(_repeated(shard, keys, copies, shards), shards)
-
-
-def _repeated(shard: str, keys: np.ndarray, copies: np.ndarray, shards: int) -> Iterator[sharding.Keyed]:
-    copy_keys = placement.spread(keys, copies, shards)
-    start = count = 0
-    for count, record in enumerate(storage.read_records(shard), 1):
-        if count > len(copies):
-            break
-        for key in copy_keys[start : start + copies[count - 1]]:
-            yield sharding.Keyed(int(key), record)
-        start += copies[count - 1]
-    if count != len(copies):
-        raise ValueError(f"{shard}: its index has {len(copies)} rows, but the shard has another number of records")
-
-
-def _separate(_: int, items: list[sharding.Keyed]) -> list[sharding.Keyed]:
-    return placement.separate(items, lambda item: item.record)  # a record holds its example's id

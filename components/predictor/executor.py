@@ -38,7 +38,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         predict = _Predict(model, int(exec_properties["batch_size"]), shared.Shared())
         with self._make_beam_pipeline() as pipeline:
             for split in json_utils.loads(exec_properties["splits"]):
-                shards = storage.files(examples.path(split=split))
+                shards = storage.files(examples.path(split=split), storage.RECORD_PATTERN)
                 indices = storage.files(os.path.join(index_uri, f"Split-{split}"), index.FILE_PATTERN)
                 last_key = _last_key(indices, limit)
                 folder = os.path.join(output_uri, f"Split-{split}")

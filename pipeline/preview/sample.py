@@ -113,7 +113,7 @@ def _measured(drawn: sample.Sample, examples: dict[str, int], labels: int, folde
     return estimate.Side(
         examples,
         drawn.seconds / sum(drawn.read.values()) + seconds / written,
-        sum(map(os.path.getsize, storage.files(records))) / written,
+        sum(map(os.path.getsize, storage.files(records, storage.RECORD_PATTERN))) / written,
         os.path.getsize(table) / written,
         labels,
     )

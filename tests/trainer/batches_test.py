@@ -39,7 +39,7 @@ class LabelsTest(tf.test.TestCase):
             if not of_image:
                 record.features.feature["image/class/label"].Clear()
             records.append(record.SerializeToString())
-        path = self.folder / "Split-train" / storage.shard_name("data_tfrecord", 0, 1, ".gz")
+        path = self.folder / "Split-train" / storage.shard_name("data_tfrecord", 0, 1)
         storage.write_records(str(path), records)
         return [str(path)]
 

@@ -30,7 +30,7 @@ def write_split() -> Callable[..., str]:
             records.append(testing.keyed(image, of_image, f"{split}-{i}", split=split, names=names).record)
         folder = os.path.join(uri, f"Split-{split}")
         for shard in range(shards):
-            name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
+            name = storage.shard_name("data_tfrecord", shard, shards)
             storage.write_records(os.path.join(folder, name), records[shard::shards])
         return os.path.join(folder, "*")
 

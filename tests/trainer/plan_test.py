@@ -53,12 +53,8 @@ def source(tmp_path):
         ]
         for shard in range(shards):
             of_shard = slice(shard, None, shards)
-            name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
-            path = tmp_path / "examples" / "Split-train" / name
-            storage.write_records(str(path), [item.record for item in items[of_shard]])
-            name = storage.shard_name("index", shard, shards, ".parquet")
-            path = tmp_path / "index" / "Split-train" / name
-            storage.write_table(str(path), index.table(item.row for item in items[of_shard]))
+            folders = (str(tmp_path / name / "Split-train") for name in ("examples", "index"))
+            testing.write_shard(*folders, shard, shards, items[of_shard])
             name = storage.shard_name("copies", shard, shards, ".parquet")
             part = None if weights is None else np.array(weights, np.float32)[of_shard]
             table = plan.copies_table(np.array(copies, np.int32)[of_shard], part)

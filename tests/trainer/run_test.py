@@ -156,7 +156,7 @@ def test_the_metrics_are_those_of_the_model_that_is_served(tuned, target):
     assert {split: values["examples"] for split, values in metrics.items()} == {"eval": 4, "test": 3}
 
     served = tf.saved_model.load(str(tuned / "Format-Serving")).signatures["serving_default"]
-    shards = storage.files(target["examples"][0].path(split="test"))
+    shards = storage.files(target["examples"][0].path(split="test"), storage.RECORD_PATTERN)
     records = [record for shard in shards for record in storage.read_records(shard)]
     answer = served(examples=tf.constant(records))
     assert {label.decode() for label in answer["top_labels"].numpy().ravel()} == set(TARGET)
@@ -223,7 +223,7 @@ def test_a_source_with_several_labels_is_trained_by_sigmoids(trainings):
     assert 1.5 < float(history[0]["loss"]) < 6  # about 4 log 2, before anything is learnt
 
     served = tf.saved_model.load(str(model / "Format-Serving")).signatures["serving_default"]
-    shards = storage.files(data["examples"][0].path(split="eval"))
+    shards = storage.files(data["examples"][0].path(split="eval"), storage.RECORD_PATTERN)
     answers = served(examples=tf.constant([record for shard in shards for record in storage.read_records(shard)]))
     p = answers["probabilities"].numpy()
     assert np.abs(p.sum(axis=1) - 1).min() > 0.1

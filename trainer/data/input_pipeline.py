@@ -43,7 +43,7 @@ def training_batches(
     is of the same batch.
 
     Args:
-      patterns: file patterns of gzip TFRecords.
+      patterns: file patterns of TFRecords.
       plan_pattern: pattern of the files of a ResamplePlan, one a record file in the same order: the examples are taken
         as often as it says, straight from the source's shards.
       start_step: how many steps to leave out: what follows is what would have followed them. Costs at most a pass over
@@ -105,7 +105,8 @@ def evaluation_batches(
         return images.decode(encoded, image), labels, presence
 
     return (
-        tf.data.TFRecordDataset(_files(patterns), compression_type="GZIP")
+        tf.data.Dataset.from_tensor_slices(_files(patterns))
+        .flat_map(storage.record_dataset)
         .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .apply(_batched(batch_size, several_labels, drop_remainder=False))
         .prefetch(tf.data.AUTOTUNE)
@@ -125,7 +126,7 @@ def pass_length(patterns: list[str], plan_pattern: str | None = None) -> int:
         return sum(int(of_file.sum(dtype=np.int64)) for of_file in copies)
 
     def sizes(file: tf.Tensor) -> tf.data.Dataset:
-        return tf.data.TFRecordDataset(file, compression_type="GZIP").batch(256).map(lambda x: tf.size(x, tf.int64))
+        return storage.record_dataset(file).batch(256).map(lambda x: tf.size(x, tf.int64))
 
     files = tf.data.Dataset.from_tensor_slices(_files(patterns))
     counted = files.interleave(sizes, num_parallel_calls=tf.data.AUTOTUNE)
@@ -159,7 +160,7 @@ def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int)
     def records(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
         if plan_pattern:
             return storage.repeated_records(file, *_planned(plan_file))
-        return tf.data.TFRecordDataset(file, compression_type="GZIP").map(lambda record: (record, 1.0))
+        return storage.record_dataset(file).map(lambda record: (record, 1.0))
 
     shards = tf.data.Dataset.from_tensor_slices((files, plans))
     if next(iter(shards.flat_map(records)), None) is None:  # passes over nothing would go on for ever

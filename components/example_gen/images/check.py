@@ -76,12 +76,13 @@ class Image:
     original_format: str
 
 
-def checked(image: bytes, max_pixels: int) -> Image:
+def checked(image: bytes, max_pixels: int, *, full: bool = True) -> Image:
     """Returns `image` itself, or the JPEG or PNG that takes its place.
 
     Args:
       image: an encoded image of any format.
       max_pixels: height × width that is allowed; looked up in the header, before anything is decoded.
+      full: whether to decode what is not converted; else only its header is looked at, and damage behind it is not seen.
 
     Raises:
       RefusedError: it is empty, not_an_image, has too_many_pixels, too_many_scans or too_much_metadata, is truncated,
@@ -101,7 +102,8 @@ def checked(image: bytes, max_pixels: int) -> Image:
     del header  # it may hold the pixels
     if converted is not None:
         return converted
-    _decode(image, image_format, (height, width))
+    if full:
+        _decode(image, image_format, (height, width))
     return Image(image, image_format, height, width, image_format)
 
 

@@ -18,7 +18,7 @@ from components import storage
 from components.artifacts import vocabulary
 from components.artifacts.rejected import Rejection
 from components.example_gen import splits
-from components.example_gen.parallel_map import parallel_map
+from components.parallel_map import parallel_map
 from components.example_gen.readers import listing, reader
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
 
@@ -26,6 +26,7 @@ from components.example_gen.readers.reader import Contents, FilePart, LabelledIm
 _MOST_BYTES = 1 << 30
 _PART_BYTES = 64 << 20
 _PART_FILES = 4096
+_HELD_BYTES = 32 << 20  # of files that are under way
 _THREADS = 8  # that read: an object store answers after tens of milliseconds, to each of them
 
 SCHEMA = pa.schema(
@@ -80,11 +81,15 @@ class FileReader(Reader):
 
     def read(self, part: FilePart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
-        return parallel_map(_read, storage.read_table(part.path).to_pylist(), _THREADS)
+        return _read_all(storage.read_table(part.path).to_pylist())
 
     def sample(self, part: FilePart, count: int) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.sample`. Those of all the part: neighbours are often of one label."""
-        return parallel_map(_read, reader.spread(storage.read_table(part.path).to_pylist(), count), _THREADS)
+        return _read_all(reader.spread(storage.read_table(part.path).to_pylist(), count))
+
+
+def _read_all(rows: Sequence[dict]) -> Iterator[LabelledImage | Rejection]:
+    return parallel_map(_read, rows, _THREADS, lambda row: max(row["bytes"], 0), _HELD_BYTES)
 
 
 def _read(row: dict) -> LabelledImage | Rejection:

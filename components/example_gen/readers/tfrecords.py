@@ -126,11 +126,9 @@ class TFRecordReader(Reader):
     def _records(self, path: str) -> Iterator[bytes]:
         import tensorflow as tf
 
-        compression = "" if self.compression == "none" else self.compression.upper()
-        records = tf.data.TFRecordDataset(path, compression).batch(64)
+        options = tf.io.TFRecordOptions("" if self.compression == "none" else self.compression.upper())
         try:
-            for batch in records.as_numpy_iterator():
-                yield from batch
+            yield from tf.compat.v1.io.tf_record_iterator(path, options)
         except tf.errors.DataLossError as error:
             raise ValueError(
                 f"tfrecords: {path} is damaged, or its compression is not {self.compression!r}: {error.message}"

@@ -19,7 +19,7 @@ from tfx.utils import json_utils
 import components
 from components import storage
 from components.artifacts import index, rejected
-from components.example_gen import executor, readers
+from components.example_gen import executor, policy, readers
 from components.example_gen.readers.reader import Reader
 from components.example_gen.readers.tfds import TfdsReader
 
@@ -100,8 +100,8 @@ class Generated:
 
     def shards(self, split: str) -> list[list[dict[str, list]]]:
         """Shard → record → feature → values, read as the names of the files say."""
-        paths = storage.files(self.examples.path(split=split))
-        pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
+        paths = storage.files(self.examples.path(split=split), "*")
+        pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}"
         numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
         assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
         return [[features_of(record) for record in storage.read_records(path)] for path in paths]
@@ -148,8 +148,12 @@ def generate(tmp_path_factory):
         max_rejected: float = 0.01,
         hierarchy: dict | None = None,
         perceptual_hashes: bool = False,
+        check: str = "full",
+        working: pathlib.Path | None = None,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
+        working = working or root / "working"
+        policy.write(str(working), policy.Policy(max_rejected=max_rejected, threads=2))
         outputs = {
             "examples": standard_artifacts.Examples(),
             "index": components.ExampleIndex(),
@@ -170,8 +174,9 @@ def generate(tmp_path_factory):
                 "hierarchy": json_utils.dumps(hierarchy),
                 "shards": shards,
                 "max_pixels": max_pixels,
-                "max_rejected": max_rejected,
+                "check": check,
                 "perceptual_hashes": int(perceptual_hashes),
+                "working": str(working),
                 "fingerprint": "1",
                 "code_version": "1",
             },

@@ -66,12 +66,8 @@ class Source:
         )
 
     def write(self, key: str, split: str, shard: int, shards: int, items) -> None:
-        folder = os.path.join(self.artifacts[key].uri, f"Split-{split}")
-        name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
-        storage.write_records(os.path.join(folder, name), [item.record for item in items])
-        folder = os.path.join(self.artifacts["index"].uri, f"Split-{split}")
-        name = storage.shard_name("index", shard, shards, ".parquet")
-        storage.write_table(os.path.join(folder, name), index.table(item.row for item in items))
+        folders = (os.path.join(self.artifacts[name].uri, f"Split-{split}") for name in (key, "index"))
+        testing.write_shard(*folders, shard, shards, items)
 
     def write_prior(self, prior: label_prior.LabelPrior) -> None:
         path = os.path.join(self.artifacts["label_prior"].uri, label_prior.FILE_NAME)
@@ -152,7 +148,7 @@ class Result:
         self.records: list[bytes] = []
         if "resampled_examples" in outputs:
             assert outputs["resampled_examples"].splits == ["train"]
-            for path in storage.files(outputs["resampled_examples"].path(split="train")):
+            for path in storage.files(outputs["resampled_examples"].path(split="train"), "*"):
                 records = list(storage.read_records(path))
                 self.records += records
                 self.shards.append([source_id(record) for record in records])
@@ -345,13 +341,13 @@ def test_an_index_of_fewer_rows_than_records(source):
 
 def test_an_index_of_more_rows_than_records(source):
     folder = os.path.join(source.artifacts["examples"].uri, "Split-train")
-    storage.write_records(os.path.join(folder, "data_tfrecord-00002-of-00003.gz"), [source.items[27].record])
+    storage.write_records(os.path.join(folder, "data_tfrecord-00002-of-00003"), [source.items[27].record])
     with pytest.raises(Exception, match=r"00002-of-00003.* its index has 13 rows, but the shard has another number"):
         source.resample()
 
 
 def test_an_index_of_fewer_shards(source):
-    os.remove(os.path.join(source.artifacts["examples"].uri, "Split-train", "data_tfrecord-00002-of-00003.gz"))
+    os.remove(os.path.join(source.artifacts["examples"].uri, "Split-train", "data_tfrecord-00002-of-00003"))
     with pytest.raises(ValueError, match="index: has 3 shards, but the examples have 2"):
         source.resample()
 
@@ -397,7 +393,7 @@ def test_predictions_without_embeddings(source):
 @pytest.mark.parametrize("materialise", [True, False])
 def test_an_index_in_another_order_than_its_shards_is_refused(tmp_path, materialise):
     source = Source(tmp_path, shards=1)
-    (path,) = storage.files(f"{source.artifacts['index'].uri}/Split-train")
+    (path,) = storage.files(f"{source.artifacts['index'].uri}/Split-train", index.FILE_PATTERN)
     rows = storage.read_table(path)
     storage.write_table(path, rows.take(list(range(len(rows)))[::-1]))
     with pytest.raises(ValueError, match="index: its first row is not the first record of"):

@@ -36,10 +36,8 @@ def source(tmp_path) -> pathlib.Path:
             testing.keyed(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}", split="train", names=NAMES)
             for i in range(6)
         ]
-        name = storage.shard_name("data_tfrecord", shard, 2, ".gz")
-        storage.write_records(str(tmp_path / "examples" / "Split-train" / name), [item.record for item in items])
-        name = storage.shard_name("index", shard, 2, ".parquet")
-        storage.write_table(str(tmp_path / "index" / "Split-train" / name), index.table(item.row for item in items))
+        folders = (str(tmp_path / name / "Split-train") for name in ("examples", "index"))
+        testing.write_shard(*folders, shard, 2, items)
     prior = label_prior.LabelPrior(NAMES, np.array([4, 8]), np.array([0.75, 0.25]), "mean_prediction", 2.0, 1)
     storage.write_table(str(tmp_path / "prior" / label_prior.FILE_NAME), label_prior.to_table(prior))
     text = vocabulary.dumps(vocabulary.make(NAMES, {"two": ["even"]}))
@@ -96,7 +94,7 @@ def test_as_nodes_of_a_pipeline(source):
     labels = storage.read_table(f"{first['same'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
     assert labels["quota"].to_pylist() == [30, 10]
     folder = f"{first['same'].outputs['resampled_examples'][0].uri}/Split-train"
-    assert sum(1 for path in storage.files(folder) for _ in storage.read_records(path)) == 40
+    assert sum(1 for path in storage.files(folder, storage.RECORD_PATTERN) for _ in storage.read_records(path)) == 40
     labels = storage.read_table(f"{first['subset'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
     assert labels["quota"].to_pylist() == [0, 8]
 

@@ -55,10 +55,8 @@ def images(tmp_path_factory) -> standard_artifacts.Examples:
     for split, sizes in SHARDS.items():
         for shard, size in enumerate(sizes):
             items = [keyed(split, shard, row) for row in range(size)]
-            path = f"{artifact.path(split=split)}/{storage.shard_name('data_tfrecord', shard, len(sizes), '.gz')}"
-            storage.write_records(path, [item.record for item in items])
-            path = f"{artifact.uri}-index/Split-{split}/{storage.shard_name('index', shard, len(sizes), '.parquet')}"
-            storage.write_table(path, index.table(item.row for item in items))
+            index_folder = f"{artifact.uri}-index/Split-{split}"
+            testing.write_shard(artifact.path(split=split), index_folder, shard, len(sizes), items)
     return artifact
 
 
@@ -177,7 +175,7 @@ def test_an_index_of_other_shards_is_refused(predict, model, images, tmp_path):
     other.splits = ["test"]
     path = f"{other.uri}-index/Split-test/{storage.shard_name('index', 0, 1, '.parquet')}"
     storage.write_table(path, index.table([keyed("test", 0, 0).row]))
-    (shard,) = storage.files(images.path(split="test"))
+    (shard,) = storage.files(images.path(split="test"), storage.RECORD_PATTERN)
     storage.write_records(f"{other.path(split='test')}/{pathlib.Path(shard).name}", storage.read_records(shard))
     images_uri = images.uri
     try:

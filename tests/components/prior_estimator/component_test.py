@@ -139,7 +139,7 @@ def test_logits_of_a_classifier_with_its_labels_in_another_order(estimation, est
     expected = estimation(estimator=estimator, temperature="fitted")
     order = [2, 0, 3, 1]
     for name, split in (("predictions", "train"), ("source_predictions", "eval")):
-        for path in storage.files(f"{estimation.root}/{name}/Split-{split}"):
+        for path in storage.files(f"{estimation.root}/{name}/Split-{split}", "*"):
             storage.write_table(path, predictions.ordered(storage.read_table(path), np.array(order)))
         names = vocabulary.make([NAMES[i] for i in order])
         storage.write_text(f"{estimation.root}/{name}/labels.csv", vocabulary.dumps(names))

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from components.example_gen.parallel_map import parallel_map
+from components.parallel_map import parallel_map
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])

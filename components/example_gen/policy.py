@@ -1,0 +1,48 @@
+"""How an ingestion goes about its work: settings that decide nothing of what it gives.
+
+They stand in a file beside the working folder, and are no parameters of the node: those would be part of its cache key,
+and another limit would read all data again.
+"""
+
+import os
+
+import pydantic
+import tensorflow as tf
+
+from components import storage
+from components.settings import Strict
+
+_NOT_IN_CACHE_KEYS = "it decides when an ingestion stops, and how fast it is"
+
+
+class Policy(Strict):
+    """How an ingestion goes about its work.
+
+    Attributes:
+      max_rejected: share of the images that may be rejected; past it the ingestion stops. None: it does not.
+      threads: that check images in each worker; 0: as many as it has cores.
+    """
+
+    max_rejected: float | None = pydantic.Field(None, ge=0, le=1)
+    threads: int = pydantic.Field(0, ge=0)
+
+    @property
+    def cores(self) -> int:
+        """The number of threads, on this machine."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+
+def write(working: str, policy: Policy) -> None:
+    """Writes the policy of the node whose working folder is `working`."""
+    storage.write_text(_path(working), policy.model_dump_json(indent=1))
+
+
+def read(working: str | None) -> Policy:
+    """Returns what `write` wrote, or the defaults."""
+    if not working or not tf.io.gfile.exists(_path(working)):
+        return Policy()
+    return Policy.model_validate_json(storage.read_text(_path(working)))
+
+
+def _path(working: str) -> str:
+    return f"{working.rstrip('/')}.json"

@@ -1,0 +1,124 @@
+"""Runs: what a part gave, sorted, in files from which every shard takes its pieces.
+
+A run is an uncompressed TFRecord file. For each bucket (a shard of one of our splits, by its number) that got anything
+it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by key and content. Of a
+part that is larger than what may be held, there are several runs.
+"""
+
+import dataclasses
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+
+from components import records, storage
+from components.artifacts import index, rejected
+from components.sharding import Keyed
+
+HELD_BYTES = 128 << 20  # of records, and about as much as their rows take, that are held at once
+_ROW_BYTES = 2 << 10  # that a row takes in memory
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """What a run has of a bucket.
+
+    Attributes:
+      bucket: the number of a shard among those of all splits.
+      run: name of the file.
+      start, stop: its first byte, and the one behind its last.
+    """
+
+    bucket: int
+    run: str
+    start: int
+    stop: int
+
+
+class Runs:
+    """The runs of a part, while it is read.
+
+    Args:
+      folder: where they go.
+      stem: what their names begin with; no other part and no other attempt has the same.
+      held_bytes: with more than that in memory, a run is written.
+    """
+
+    def __init__(self, folder: str, stem: str, held_bytes: int = HELD_BYTES):
+        self._folder, self._stem, self._most = folder, stem, held_bytes
+        self._items: list[tuple[int, Keyed]] = []
+        self._held = self._number = 0
+        self._pieces: list[Piece] = []
+
+    def add(self, bucket: int, item: Keyed) -> None:
+        """Takes an example, or a rejection: an item without a record."""
+        self._items.append((bucket, item))
+        self._held += len(item.record) + _ROW_BYTES
+        if self._held > self._most:
+            self._write()
+
+    def finish(self) -> list[Piece]:
+        """Writes what is still held, and returns the pieces of all runs."""
+        if self._items:
+            self._write()
+        return self._pieces
+
+    def _write(self) -> None:
+        name = f"{self._stem}-{self._number:04d}.run"
+        # What is equal stays in the order in which it was read.
+        self._items.sort(key=lambda pair: (pair[0], pair[1].key, pair[1].record))
+        place = 0
+
+        def frames() -> Iterator[bytes]:
+            nonlocal place
+            for bucket, group in itertools.groupby(self._items, key=lambda pair: pair[0]):
+                start = place
+                for frame in _frames([item for _, item in group]):
+                    place += len(frame) + records.FRAME
+                    yield frame
+                self._pieces.append(Piece(bucket, name, start, place))
+
+        storage.write_records(os.path.join(self._folder, name), frames())
+        self._items.clear()
+        self._held = 0
+        self._number += 1
+
+
+def _frames(items: Sequence[Keyed]) -> Iterator[bytes]:
+    taken = [item for item in items if item.record]
+    yield _dumps([item.row for item in taken], index.SCHEMA)
+    yield _dumps([item.row for item in items if not item.record], rejected.SCHEMA)
+    for item in taken:
+        yield item.record
+
+
+def _dumps(rows: Sequence[dict], schema: pa.Schema) -> bytes:
+    # Without its schema, which would take more than the rows of a small piece.
+    return pa.RecordBatch.from_pylist(rows, schema).serialize().to_pybytes() if rows else b""
+
+
+def _loads(text: bytes, schema: pa.Schema) -> pa.RecordBatch:
+    return pa.ipc.read_record_batch(text, schema) if text else pa.RecordBatch.from_pylist([], schema)
+
+
+class Opened:
+    """A piece, opened for its shard.
+
+    Attributes:
+      rows: of the index.
+      rejections: rows of the table of rejections.
+    """
+
+    def __init__(self, folder: str, piece: Piece, most_bytes: int):
+        self._records = records.stream(os.path.join(folder, piece.run), piece.start, piece.stop, most_bytes)
+        self.rows = _loads(next(self._records), index.SCHEMA)
+        self.rejections = _loads(next(self._records), rejected.SCHEMA)
+
+    def examples(self) -> Iterator[tuple[int, bytes]]:
+        """Yields (key, record), sorted, once."""
+        return zip(self.rows["key"].to_pylist(), self._records, strict=True)
+
+    def rejected_keys(self) -> list[int]:
+        """Returns the keys of the rejections, sorted."""
+        return [index.id_key(source_id) for source_id in self.rejections["source_id"].to_pylist()]
