@@ -8,6 +8,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 
+from components import extras
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
@@ -43,7 +44,10 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
 
     Raises:
       ValueError: a data set is unknown, or not prepared.
+      ModuleNotFoundError: an arm needs an extra that is not installed.
     """
+    if any("emd_subset" in target.arms for target in config.targets.values()):
+        extras.require("emd", "ot")  # now, not after the classifier has been trained
     source = make_side("source", SourceExampleGen, config.source, config)
     sides = {name: make_side(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()}
     for name, side in sides.items():

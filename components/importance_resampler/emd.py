@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import scipy.sparse
 import scipy.spatial.distance
 
+from components import extras
 from components.artifacts import index
 
 # The paper's γ: a scale for distances of 2,048 features of a ResNet-101.
@@ -100,7 +101,11 @@ def earth_movers_distance(target_masses: np.ndarray, source_masses: np.ndarray, 
     Args:
       target_masses, source_masses: [target classes], [source classes], at least 0; scaled to the same sum.
       distances: float [target classes, source classes].
+
+    Raises:
+      ModuleNotFoundError: the package POT is missing.
     """
+    extras.require("emd", "ot")
     import ot  # loads TensorFlow where that is installed
 
     rows, columns = np.flatnonzero(target_masses), np.flatnonzero(source_masses)
