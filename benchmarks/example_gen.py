@@ -30,7 +30,7 @@ from components.artifacts import index
 from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
 from components.example_gen import component, examples, executor
 from components.example_gen.images import check as image_check
-from components.example_gen.readers.folder import FolderDataset
+from components.example_gen.readers.folder import FolderReader
 
 _CLASSES = 10
 
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         files = os.path.join(folder, "files")
         jpegs = data.cut_jpegs(args.images, (args.width, args.width), (args.height, args.height))
         size = data.write_class_folders(files, jpegs, _CLASSES)
-        dataset = FolderDataset(files, {"train": 0.9, "eval": 0.1})
+        dataset = FolderReader(folder=files, splits={"train": 0.9, "eval": 0.1})
         properties = component.SourceExampleGen(dataset=dataset, max_rejected=0.0).exec_properties
         if args.profile:
             with cProfile.Profile() as profile:

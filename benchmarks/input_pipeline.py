@@ -31,7 +31,7 @@ from benchmarks import data
 from benchmarks.turns import in_turns
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models import Image
+from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 _CLASSES = 10

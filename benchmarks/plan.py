@@ -24,7 +24,7 @@ from components import storage
 from components.artifacts import plan
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models import Image
+from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 _EPOCHS = 3

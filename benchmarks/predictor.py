@@ -29,7 +29,8 @@ from components.example_gen import testing
 from components.predictor import executor as predictor
 from trainer import serving
 from trainer.data.images import decode
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

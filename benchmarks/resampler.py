@@ -27,8 +27,10 @@ from benchmarks import data, executors
 from benchmarks.turns import in_turns, timed
 from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler import matchers, strategies
+from components.importance_resampler import matchers
 from components.importance_resampler.labels_table import labels_table
+from components.importance_resampler.matchers.matcher import Inputs
+from components.importance_resampler.matchers.same_distribution import same_distribution
 from components.importance_resampler.pairs import Pairs
 
 
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--plan-labels", type=int, default=18_291, help="planning: labels of the source")
     parser.add_argument("--labels-per-example", type=float, default=1.26, help="planning: 1 or more; JFT has 1.26")
-    parser.add_argument("--strategy", choices=["same_distribution", "elastic_distribution", "uniform_subsample"])
+    parser.add_argument("--matcher", choices=["same_distribution", "elastic_distribution", "uniform_subsample"])
     args = parser.parse_args(arguments)
     unknown = set(args.parts) - {"copy", "distance", "planning"}
     if unknown:
@@ -58,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             [int(pairs) for pairs in args.pairs],
             args.plan_labels,
             args.labels_per_example,
-            args.strategy or "same_distribution",
+            args.matcher or "same_distribution",
         )
     if "copy" in (args.parts or ["copy"]):
         copy(args.records, args.record_bytes, args.repeats)
@@ -137,7 +139,7 @@ def _resample(source: str, target: str, n: int) -> None:
         "plan": executors.artifact(ResamplePlan, f"{target}/plan"),
         "resampled_examples": executors.artifact(standard_artifacts.Examples, f"{target}/examples"),
     }
-    settings = {"strategy": "same_distribution", "n": n, "seed": 0, "max_repeats": 0, "label_subset": "[]"}
+    settings = {"matcher": "same_distribution", "settings": "{}", "n": n, "seed": 0}
     executor.Executor(executors.context(target)).Do(
         inputs, outputs, {**settings, "materialise": 1, "shard_bytes": 1, "shards": 4}
     )
@@ -181,7 +183,7 @@ def distance(num_labels: int, examples: int, n: int) -> None:
 def _ours(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
     rows = np.arange(len(labels), dtype=np.int32)
     pairs = Pairs(rows, labels.astype(np.int32), rows.astype(np.uint64), len(asked))
-    return pairs.label_sums(matchers.same_distribution(pairs, asked, n=n, seed=0).copies)
+    return pairs.label_sums(same_distribution(pairs, asked, n=n, seed=0).copies)
 
 
 def _choice(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
@@ -214,15 +216,15 @@ def _rejection_resample(labels: np.ndarray, asked: np.ndarray, n: int) -> np.nda
     return np.bincount(next(drawn.as_numpy_iterator()), minlength=len(asked))
 
 
-def planning(sizes: list[int], num_labels: int, labels_per_example: float, strategy: str) -> None:
+def planning(sizes: list[int], num_labels: int, labels_per_example: float, matcher: str) -> None:
     """Prints time and peak memory of planning, and how they grow from one size to the next."""
-    print(f"planning: {strategy}, {num_labels:,} labels, {labels_per_example} labels an example, n = half the pairs")
+    print(f"planning: {matcher}, {num_labels:,} labels, {labels_per_example} labels an example, n = half the pairs")
     before = None
     with tempfile.TemporaryDirectory() as folder:
         for pairs in sizes:
             path = os.path.join(folder, f"{pairs}.parquet")
             _alone(_write_index, path, pairs, num_labels, labels_per_example)
-            read, planned, memory = _alone(_plan, path, num_labels, strategy)
+            read, planned, memory = _alone(_plan, path, num_labels, matcher)
             line = f"  {pairs:>12,} pairs  read {read:6.2f} s  plan {planned:6.2f} s  peak {memory / 1e6:8.0f} MB"
             if before is not None:
                 line += f"  pairs ×{pairs / before[0]:.0f}, plan ×{planned / before[1]:.1f}, "
@@ -250,7 +252,7 @@ def _write_index(path: str, pairs: int, num_labels: int, labels_per_example: flo
     pq.write_table(pa.table({"key": keys, "labels": pa.ListArray.from_arrays(offsets, values)}), path)
 
 
-def _plan(path: str, num_labels: int, strategy: str) -> tuple[float, float, int]:
+def _plan(path: str, num_labels: int, matcher: str) -> tuple[float, float, int]:
     """Returns seconds to read the index, seconds to plan, and bytes of memory at the peak of both."""
     target_prior = skewed(num_labels, np.random.default_rng(1))
     baseline = _peak_bytes()
@@ -259,9 +261,9 @@ def _plan(path: str, num_labels: int, strategy: str) -> tuple[float, float, int]
     read = time.perf_counter()
     pairs = Pairs.of_index(table, num_labels)
     prior = LabelPrior(tuple(map(str, range(num_labels))), pairs.counts, target_prior, "mean_prediction", 2.0, 1)
-    settings = strategies.Settings(strategy, n=len(pairs) // 2)
-    sample = strategies.draw(settings, pairs, prior)
-    labels_table(sample, pairs, prior, settings)
+    n = len(pairs) // 2
+    sample = matchers.of(matcher).draw(Inputs(pairs, prior), n=n, seed=0)
+    labels_table(sample, pairs, prior, {"matcher": matcher, "n": n, "seed": 0})
     plan.copies_table(sample.copies)
     return read - start, time.perf_counter() - read, _peak_bytes() - baseline
 

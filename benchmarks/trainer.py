@@ -20,7 +20,8 @@ import tensorflow as tf
 
 from benchmarks.turns import in_turns
 from trainer.loop import fit
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Recipe
 
 _NETWORKS = {

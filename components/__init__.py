@@ -2,6 +2,8 @@
 
 import importlib
 
+_NOT_IN_CACHE_KEYS = "names where the components are"
+
 _MODULE_OF = {
     # Artifact types stand here because Kubeflow resolves a type as `package.ClassName`, with one dot.
     "ExampleIndex": "components.artifacts.types",

@@ -1,68 +1,122 @@
 """The version of the code behind a pipeline node, as a part of its cache key.
 
 TFX caches on an executor's name, inputs and parameters, not on its code. Every node of ours therefore carries a hash of
-the code that it runs: the module it starts from, and every module of this project that is imported from there.
+the code that decides what it gives: the modules it starts from, and every module of this project that they import.
+
+Not hashed is what a node only says: docstrings, the messages of errors, what it logs; and modules that set
+`_NOT_IN_CACHE_KEYS` at their top, to the reason why they decide nothing.
 """
 
 import ast
+import builtins
 import functools
 import hashlib
 import importlib.util
 import pathlib
 from collections.abc import Iterator
 
+_NOT_IN_CACHE_KEYS = "another rule gives other versions by itself"
+
 _PACKAGES = ("components", "pipeline", "schemas", "trainer")
+_LOGGERS = frozenset({"logging", "logger", "log", "_log"})
+_LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 
 
-def code_version(module: str) -> str:
-    """Returns 16 hex digits that change when the code behind `module` changes.
+def code_version(*modules: str) -> str:
+    """Returns 16 hex digits that change when the code behind `modules` changes.
 
-    What is hashed is the syntax tree without docstrings, so that words and layout do not count. Imports are followed as
-    they are written (inside functions too); a module that is only reached by a name made at run time is not seen.
+    Imports are followed as they are written (inside functions too); a module that is only reached by a name made at run
+    time is not seen, and has to be named.
 
     Args:
-      module: dotted name of a module of this project, for example 'components.predictor.executor'.
+      modules: dotted names of modules of this project, for example 'components.predictor.executor'.
 
     Raises:
-      ValueError: `module` is not a module of this project.
+      ValueError: one of them is not a module of this project.
     """
-    if _path(module) is None:
-        raise ValueError(f"module: {module!r} is not a module of {', '.join(_PACKAGES)}")
     digest = hashlib.sha256()
-    for name, syntax in sorted(_reachable(module).items()):
+    for name, syntax in sorted(_reachable(modules).items()):
         digest.update(f"{name}\n{syntax}\n".encode())
     return digest.hexdigest()[:16]
 
 
-def _reachable(module: str) -> dict[str, str]:
+def modules_behind(*modules: str) -> list[str]:
+    """Returns the names of the modules whose code `code_version` hashes, sorted.
+
+    Raises:
+      ValueError: one of `modules` is not a module of this project.
+    """
+    return sorted(_reachable(modules))
+
+
+def _reachable(modules: tuple[str, ...]) -> dict[str, str]:
+    for module in modules:
+        if _path(module) is None:
+            raise ValueError(f"module: {module!r} is not a module of {', '.join(_PACKAGES)}")
     found: dict[str, str] = {}
-    waiting = [module]
+    seen: set[str] = set()
+    waiting = list(modules)
     while waiting:
         name = waiting.pop()
-        if name in found:
-            continue
         path = _path(name)
-        if path is not None:
-            package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-            found[name], imports = _parsed(path.read_text(encoding="utf-8"), package)
+        if name in seen or path is None:
+            continue
+        seen.add(name)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        parsed = _parsed(path.read_text(encoding="utf-8"), package)
+        if parsed is not None:
+            found[name], imports = parsed
             waiting.extend(imports)
     return found
 
 
 # The nodes of a pipeline run the same few modules, whose parsing would take a quarter of a second a node.
 @functools.cache
-def _parsed(text: str, package: str) -> tuple[str, tuple[str, ...]]:
-    """Returns the syntax of a module in `package`, and what it imports."""
-    tree = _without_docstrings(ast.parse(text))
+def _parsed(text: str, package: str) -> tuple[str, tuple[str, ...]] | None:
+    """Returns the syntax of a module in `package`, and what it imports; None: it says that it decides nothing."""
+    tree = ast.parse(text)
+    if any(isinstance(node, ast.Assign) and _is_mark(node.targets[0]) for node in tree.body):
+        return None
+    tree = _Silent().visit(tree)
     return ast.dump(tree), tuple(dict.fromkeys(_imports(tree, package)))
 
 
-def _without_docstrings(tree: ast.Module) -> ast.Module:
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    for node in ast.walk(tree):
+def _is_mark(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id == "_NOT_IN_CACHE_KEYS"
+
+
+class _Silent(ast.NodeTransformer):
+    """Takes out what a module only says."""
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
         if isinstance(node, documented) and ast.get_docstring(node, clean=False) is not None:
             del node.body[0]
-    return tree
+        return super().visit(node)
+
+    def visit_Raise(self, node: ast.Raise) -> ast.AST:
+        # Of Python's own errors alone: what is given to one of ours may be written down, as the reason of a rejection.
+        if isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name) and _is_error(node.exc.func.id):
+            node.exc = node.exc.func
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST:
+        called = node.value.func if isinstance(node.value, ast.Call) else None
+        if isinstance(called, ast.Attribute) and called.attr in _LOGGING and _root(called.value) in _LOGGERS:
+            return ast.Pass()
+        return self.generic_visit(node)
+
+
+def _is_error(name: str) -> bool:
+    found = getattr(builtins, name, None)
+    return isinstance(found, type) and issubclass(found, Exception)
+
+
+def _root(node: ast.expr) -> str | None:
+    """Returns the name that `a.b(c).d` begins with."""
+    while isinstance(node, (ast.Attribute, ast.Call)):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _imports(tree: ast.Module, package: str) -> Iterator[str]:
@@ -80,7 +134,7 @@ def _path(module: str) -> pathlib.Path | None:
     """Returns the file of a module of this project; nothing is imported to find it."""
     package, *below = module.split(".")
     spec = importlib.util.find_spec(package) if package in _PACKAGES else None
-    if spec is None:
+    if spec is None or spec.submodule_search_locations is None:
         return None
     path = pathlib.Path(spec.submodule_search_locations[0], *below)
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)

@@ -2,6 +2,8 @@
 
 import importlib.util
 
+_NOT_IN_CACHE_KEYS = "it only finds out what is installed"
+
 
 def require(extra: str, *modules: str) -> None:
     """Checks that what an extra installs is there, and imports nothing to find out.

@@ -1,5 +1,6 @@
 """Files of artifacts, on any file system that TensorFlow opens. What is written appears whole or not at all.
 
+TensorFlow is imported inside the functions, since what reads a configuration imports this module.
 On an object store a rename is a copy, but an upload already appears whole or not at all.
 """
 
@@ -8,10 +9,13 @@ import itertools
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import tensorflow as tf
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # Photographs are compressed already: to inflate them again takes a third of the time of reading an image, and saves a
 # hundredth of its size. Of small images a fifth is what the Example adds, which does compress.
@@ -29,6 +33,8 @@ def files(folder: str, pattern: str = "*") -> list[str]:
     Raises:
       ValueError: there is none.
     """
+    import tensorflow as tf
+
     found = sorted(tf.io.gfile.glob(os.path.join(folder, pattern)))
     if not found:
         raise ValueError(f"{folder}: no file named {pattern!r} in it; the artifact is incomplete or was deleted")
@@ -37,12 +43,16 @@ def files(folder: str, pattern: str = "*") -> list[str]:
 
 def write_text(path: str, text: str) -> None:
     """Writes `text` as UTF-8 to `path`."""
+    import tensorflow as tf
+
     with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
         file.write(text)
 
 
 def read_text(path: str) -> str:
     """Reads the UTF-8 text at `path`, without the byte order mark that some programs put before it."""
+    import tensorflow as tf
+
     with tf.io.gfile.GFile(path, "r") as file:
         return file.read().removeprefix("\ufeff")
 
@@ -59,6 +69,8 @@ def split_of(path: str) -> str:
 
 def write_table(path: str, table: pa.Table) -> None:
     """Writes `table` as Parquet to `path`."""
+    import tensorflow as tf
+
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
     with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
@@ -67,6 +79,8 @@ def write_table(path: str, table: pa.Table) -> None:
 
 def read_table(paths: str | Iterable[str], columns: Sequence[str] | None = None) -> pa.Table:
     """Reads the Parquet file or files at `paths`, one after the other, into one table."""
+    import tensorflow as tf
+
     tables = []
     for path in [paths] if isinstance(paths, str) else paths:
         with tf.io.gfile.GFile(path, "rb") as file:
@@ -77,6 +91,8 @@ def read_table(paths: str | Iterable[str], columns: Sequence[str] | None = None)
 
 def write_records(path: str, records: Iterable[bytes]) -> None:
     """Writes `records` as a gzip TFRecord file to `path`; if they are large, without compressing anything."""
+    import tensorflow as tf
+
     records = iter(records)
     first = list(itertools.islice(records, 1))
     level = 0 if first and len(first[0]) > _PHOTOGRAPH_BYTES else 1
@@ -88,12 +104,14 @@ def write_records(path: str, records: Iterable[bytes]) -> None:
 
 def read_records(path: str) -> Iterator[bytes]:
     """Yields the records of the gzip TFRecord file at `path`, in its order."""
+    import tensorflow as tf
+
     # In batches, because a step of the iterator costs more than a record.
     for batch in tf.data.TFRecordDataset(path, compression_type="GZIP").batch(64).as_numpy_iterator():
         yield from batch
 
 
-def repeated_records(path: str, copies, *columns, block: int = 128) -> tf.data.Dataset:
+def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.Dataset":
     """Returns the records of the gzip TFRecord file at `path`, each as often as `copies` says, in its order.
 
     Args:
@@ -106,6 +124,8 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> tf.data.D
       A data set of (record, value, …) tuples, one value a column. It raises an `InvalidArgumentError` by its end if
       `copies` has another number of rows than the shard.
     """
+    import tensorflow as tf
+
     copies, columns = tf.convert_to_tensor(copies), [tf.convert_to_tensor(column) for column in columns]
 
     def take(number: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -127,6 +147,8 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> tf.data.D
 @contextlib.contextmanager
 def _whole(path: str) -> Iterator[str]:
     """Gives a path to write to, which takes the place of `path` in the end; an error leaves nothing of it behind."""
+    import tensorflow as tf
+
     tf.io.gfile.makedirs(os.path.dirname(path))
     # Beside the target, so that the rename stays on one file system. No name is hidden from the `*` patterns by which
     # TFX and Beam read a split: what an error leaves has to go. Two workers may write the same shard at the same time.

@@ -8,14 +8,13 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 
-from components import extras
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
-from pipeline.config.run import Arm, Config
+from pipeline.config.run import ENTIRE_SOURCE, Arm, Config
 from pipeline.nodes import exclude, ids
-from pipeline.nodes.ingest import Side, check_subsets, make_side
+from pipeline.nodes.ingest import Side, check_labels, make_side
 from pipeline.nodes.push import push
 from trainer.component import Trainer
 from trainer.recipes import Recipe
@@ -46,8 +45,6 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
       ValueError: a data set is unknown, or not prepared.
       ModuleNotFoundError: an arm needs an extra that is not installed.
     """
-    if any("emd_subset" in target.arms for target in config.targets.values()):
-        extras.require("emd", "ot")  # now, not after the classifier has been trained
     source = make_side("source", SourceExampleGen, config.source, config)
     sides = {name: make_side(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()}
     for name, side in sides.items():
@@ -57,7 +54,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
                 f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
                 "have; name another label_key, or other data"
             )
-    check_subsets(config.targets, config.source)
+    check_labels(config)
     target_indices = {name: side["index"] for name, side in sides.items()}
     filters = exclude.by_hashes(config.near_duplicates, source["index"], target_indices)
     classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=filters.plan)
@@ -115,7 +112,7 @@ def arm(
       adaptation: what the source's classifier says of the target.
       shared: specialists that do not depend on the target, made once and kept here for the next one.
     """
-    if name == "entire_source":
+    if name == ENTIRE_SOURCE:
         nodes = []
         if name not in shared:
             node_id = ids.of_arm(ids.SOURCE, name, ids.SPECIALIST)
@@ -216,7 +213,7 @@ def _adaptation(
 def _resampler(
     config: Config, target: str, name: Arm, side: Side, source: Side, adaptation: Adaptation
 ) -> ImportanceResampler:
-    weighted = name == "weighted_loss"  # takes every example once; its weights cannot be written as Examples
+    matcher = config.matcher(target, name)
     return ImportanceResampler(
         examples=source["examples"],
         index=source["index"],
@@ -226,12 +223,10 @@ def _resampler(
         target_predictions=adaptation.predictor.outputs["predictions"],
         target_index=side["index"],
         exclusions=adaptation.filters.exclusions,
-        strategy=name,
-        n=0 if weighted else config.resample.n,
+        matcher=matcher,
+        n=0 if matcher.takes_all else config.resample.n,
         seed=config.seed if config.resample.seed is None else config.resample.seed,
-        max_repeats=(config.resample.max_repeats or 0) if name == "same_distribution" else 0,
-        label_subset=config.targets[target].label_subset if name == "label_subset" else (),
-        materialise=config.resample.materialise and not weighted,
+        materialise=config.resample.materialise and not matcher.takes_all,  # Examples hold no loss weights
     )
 
 

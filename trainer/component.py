@@ -16,7 +16,8 @@ from components.artifacts import plan
 from components.artifacts.types import LabelVocabulary, ResamplePlan
 from components.code_version import code_version
 from trainer.loop import checkpoints as checkpoints_module
-from trainer.models import SPECS, Backbone
+from trainer.models.backbone import Backbone
+from trainer.models.registry import SPECS
 
 
 class TrainerSpec(standard_component_specs.TrainerSpec):
@@ -117,7 +118,7 @@ class Trainer(base_component.BaseComponent):
                 custom_config=json_utils.dumps(custom_config),
                 train_args=trainer_pb2.TrainArgs(),
                 eval_args=trainer_pb2.EvalArgs(),
-                code_version=_code_version(run_fn, custom_config),
+                code_version=code_version(*modules_of(run_fn, custom_config)),
                 checkpoints=checkpoints,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
@@ -139,9 +140,10 @@ def _checkpoints(
     return checkpoints_module.Checkpoints(folder, checkpoints_module.read_policy(os.path.dirname(parent)))
 
 
-def _code_version(run_fn: str, custom_config: dict[str, Any]) -> str:
+def modules_of(run_fn: str, custom_config: dict[str, Any]) -> list[str]:
+    """Returns the modules that a Trainer starts from: that of its run_fn, its executor's, and the backbone's."""
     modules = [run_fn.rpartition(".")[0], __name__]
     if backbone := custom_config.get("backbone"):
         # It is imported by its name in the registry: nothing else leads there.
         modules.append(SPECS[Backbone(**backbone).name].module)
-    return "-".join(code_version(module) for module in modules)
+    return modules

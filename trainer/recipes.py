@@ -1,11 +1,11 @@
 """Recipes: the hyper-parameters of a training, typed and checked. This module is pure."""
 
-import types
 from typing import Any, Literal
 
 import pydantic
 
 from components.settings import Strict, did_you_mean
+from trainer.presets import PRESETS
 
 STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.loop.distribution makes them
 LOSSES = ("softmax", "sigmoid")  # trainer.loop.losses has them
@@ -18,7 +18,7 @@ class Recipe(Strict):
     (Ngiam et al. 2018, section 4.1 and appendix).
 
     Attributes:
-      preset: one of PRESETS, from which all takes its value that is not given here.
+      preset: one of `trainer.presets`, from which all takes its value that is not given here.
       steps: optimiser steps.
       batch_size: images a step, over all replicas.
       learning_rate: its peak.
@@ -100,34 +100,6 @@ class Recipe(Strict):
                 "does not have; set it to 0, or loss to 'softmax'"
             )
         return self
-
-
-# The paper's numbers (Ngiam et al. 2018, section 4.1 and appendix) are the steps, the batch sizes, the optimiser, the
-# cosine, and that fine-tuning ramps up over 2,000 of its steps. The learning rates, by Goyal et al.'s rule, the ramp of
-# pre-training, the weight decay, label smoothing and crops of Inception-v3 (Szegedy et al. 2015) are common practice.
-_PUBLISHED = {
-    "learning_rate": 0.1,
-    "base_batch_size": 256,
-    "momentum": 0.9,
-    "nesterov": True,
-    "l2": 4e-5,
-    "label_smoothing": 0.1,
-    "crop": 0.08,
-    "flip": True,
-}
-_SMALL = {"learning_rate": 0.4, "momentum": 0.9, "nesterov": True, "l2": 4e-5, "clip_norm": 5.0}
-
-PRESETS = types.MappingProxyType(
-    {
-        "inception_v3_pretrain": {**_PUBLISHED, "steps": 2_000_000, "batch_size": 1024, "warmup": 0.01},
-        "amoebanet_b_pretrain": {**_PUBLISHED, "steps": 250_000, "batch_size": 2048, "warmup": 0.01, "dropout": 0.5},
-        "finetune": {**_PUBLISHED, "steps": 20_000, "batch_size": 256, "warmup": 0.1, "nesterov": False},
-        # For `compact_cnn` on small images: the embedded benchmark's.
-        "small_classifier": {**_SMALL, "steps": 1500, "batch_size": 128},
-        "small_pretrain": {**_SMALL, "steps": 300, "batch_size": 128},
-        "small_finetune": {**_SMALL, "steps": 100, "batch_size": 64, "learning_rate": 0.1, "shift": 1},
-    }
-)
 
 
 class Compute(Strict):

@@ -18,8 +18,8 @@ from trainer import serving
 from trainer.data import input_pipeline
 from trainer.loop import evaluation, fit, scalars
 from trainer.loop.distribution import Workers, make_strategy
-from trainer.loop.progress import Progress
-from trainer.models import Backbone, Image
+from trainer.loop.history import Progress
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Compute, Recipe
 
 METRICS_FILE = "metrics.json"

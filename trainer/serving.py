@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.artifacts import model_labels
 from components.artifacts.examples import IMAGE
 from trainer.data.images import decode
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 KERAS_FILE = os.path.join("Format-Keras", "model.keras")
 _TOP = 5

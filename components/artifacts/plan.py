@@ -43,6 +43,12 @@ def with_header(labels: pa.Table, header: dict) -> pa.Table:
 
 
 def header_of(labels: pa.Table) -> dict:
-    """Returns the header that `with_header` gave; `matcher` stands for what older files call `strategy`."""
+    """Returns the header that `with_header` gave."""
     header = json.loads(labels.schema.metadata[_HEADER])
-    return {"matcher" if key == "strategy" else key: value for key, value in header.items()}
+    if "strategy" not in header:
+        return header
+    # Older files call the matcher so, and have 0 and [] for settings that it does not have.
+    own = {
+        key: value for key, value in header.items() if (key, value) not in (("max_repeats", 0), ("label_subset", []))
+    }
+    return {"matcher" if key == "strategy" else key: value for key, value in own.items()}

@@ -5,6 +5,8 @@ A type declares no PROPERTIES and is named `package.ClassName` with one dot: Kub
 
 from tfx.types import artifact
 
+_NOT_IN_CACHE_KEYS = "the types of its inputs are in the cache key of a node anyway"
+
 
 class ExampleIndex(artifact.Artifact):
     """What is known of each example without its pixels: `Split-<name>/index-*.parquet`.

@@ -85,7 +85,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
                 max_rejected=float(max_rejected),
                 perceptual_hashes=int(perceptual_hashes),
                 fingerprint="-".join(fingerprints),
-                code_version=code_version(executor.__name__),
+                code_version=code_version(executor.__name__, type(dataset).__module__),
                 examples=types.Channel(type=standard_artifacts.Examples),
                 index=types.Channel(type=ExampleIndex),
                 vocabulary=types.Channel(type=LabelVocabulary),

@@ -1,27 +1,24 @@
 """ImportanceResampler."""
 
-from collections.abc import Sequence
-
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
-from tfx.utils import json_utils
 
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
 from components.code_version import code_version
-from components.importance_resampler import executor, strategies
+from components.importance_resampler import executor, matchers
+from components.importance_resampler.matchers.matcher import Matcher
 
 
 class ImportanceResamplerSpec(ComponentSpec):
     """What ImportanceResampler takes and gives."""
 
     PARAMETERS = {
-        "strategy": ExecutionParameter(type=str),
+        "matcher": ExecutionParameter(type=str),  # its name
+        "settings": ExecutionParameter(type=str),  # the matcher's own, as JSON
         "n": ExecutionParameter(type=int),
         "seed": ExecutionParameter(type=int),
-        "max_repeats": ExecutionParameter(type=int),  # 0: no limit
-        "label_subset": ExecutionParameter(type=str),  # a JSON list
         "materialise": ExecutionParameter(type=int),  # 0 or 1
         "shard_bytes": ExecutionParameter(type=int),
         "shards": ExecutionParameter(type=int),  # 0: as many as shard_bytes makes
@@ -49,16 +46,13 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
     Args:
       examples, index: the source's.
       label_prior: P_t for the target at hand.
-      strategy: 'same_distribution' (the paper's), 'elastic_distribution', 'uniform_subsample', 'label_subset',
-        'emd_subset' or 'weighted_loss'; see `components.importance_resampler.matchers`.
-      n: how many (example, label) pairs to draw with same_distribution, or examples with the others; at least 1. Left
-        out for weighted_loss, which takes every example once.
+      matcher: how to draw, such as `SameDistribution()`, the paper's; see `components.importance_resampler.matchers`.
+      n: how many (example, label) pairs to draw with SameDistribution, or examples with the others; at least 1. Left
+        out for WeightedLoss, which takes every example once.
       seed: another seed gives another sample with the same quotas.
-      max_repeats: how often same_distribution may draw a pair; 0: no limit.
-      label_subset: names of labels or of nodes above them, for label_subset.
-      vocabulary: the source's, for label_subset; with any strategy the prior is checked against it.
-      source_predictions: with embeddings, of the source's eval split, for emd_subset.
-      target_predictions, target_index: with embeddings, of the target's train split, for emd_subset.
+      vocabulary: the source's, for LabelSubset; with any matcher the prior is checked against it.
+      source_predictions: with embeddings, of the source's eval split, for EmdSubset.
+      target_predictions, target_index: with embeddings, of the target's train split, for EmdSubset.
       exclusions: source examples that are never taken, and that count nowhere; those that the prior was estimated with.
       materialise: whether to write the sample as Examples; False writes the plan only.
       shard_bytes: size of the record files to aim at, in bytes of encoded images.
@@ -68,7 +62,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
     itself, split `train`.
 
     Raises:
-      ValueError: a setting is wrong or does not go with the strategy, or the strategy needs an input that is not there.
+      ValueError: an argument is out of range or does not go with the matcher, or it needs an input that is not there.
     """
 
     SPEC_CLASS = ImportanceResamplerSpec
@@ -80,11 +74,9 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         examples: types.BaseChannel,
         index: types.BaseChannel,
         label_prior: types.BaseChannel,
-        strategy: str = "same_distribution",
+        matcher: Matcher | None = None,
         n: int = 0,
         seed: int = 0,
-        max_repeats: int = 0,
-        label_subset: Sequence[str] = (),
         vocabulary: types.BaseChannel | None = None,
         source_predictions: types.BaseChannel | None = None,
         target_predictions: types.BaseChannel | None = None,
@@ -94,18 +86,20 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         shard_bytes: int = 128 << 20,
         shards: int = 0,
     ):
-        strategies.Settings(strategy, n, seed, max_repeats, tuple(label_subset))
+        matcher = matcher or matchers.of("same_distribution")
+        name = matchers.name_of(matcher)
+        matcher.check(n)
         optional = {
             "vocabulary": vocabulary,
             "source_predictions": source_predictions,
             "target_predictions": target_predictions,
             "target_index": target_index,
         }
-        missing = [key for key in strategies.INPUTS[strategy] if optional[key] is None]
+        missing = [key for key in matcher.needs if optional[key] is None]
         if missing:
-            raise ValueError(f"{missing[0]}: strategy {strategy!r} needs {' and '.join(missing)}")
-        if materialise and strategy == "weighted_loss":
-            raise ValueError("materialise: Examples hold no loss weights; with weighted_loss set it to False")
+            raise ValueError(f"{missing[0]}: the matcher {name} needs {' and '.join(missing)}")
+        if materialise and matcher.takes_all:
+            raise ValueError(f"materialise: Examples hold no loss weights; with {name} set it to False")
         if shard_bytes < 1:
             raise ValueError(f"shard_bytes: {shard_bytes}; a record file has at least 1 byte")
         if shards < 0:
@@ -119,18 +113,17 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
                 index=index,
                 label_prior=label_prior,
                 exclusions=exclusions,
-                # What the strategy does not read is left out, so that a change of it does not draw again. Only the
+                # What the matcher does not read is left out, so that a change of it does not draw again. Only the
                 # vocabulary always goes in: the prior is checked against it.
-                **{key: optional[key] for key in ("vocabulary", *strategies.INPUTS[strategy])},
-                strategy=strategy,
+                **{key: optional[key] for key in ("vocabulary", *matcher.needs)},
+                matcher=name,
+                settings=matcher.model_dump_json(),
                 n=n,
                 seed=seed,
-                max_repeats=max_repeats,
-                label_subset=json_utils.dumps(list(label_subset)),
                 materialise=int(materialise),
                 shard_bytes=shard_bytes,
                 shards=shards,
-                code_version=code_version(executor.__name__),
+                code_version=code_version(executor.__name__, type(matcher).__module__),
                 **outputs,
             )
         )

@@ -1,6 +1,7 @@
 """Plans a sample of the source from the index, and writes its Examples with Beam if they are asked for."""
 
 import dataclasses
+import json
 import os
 from collections.abc import Iterator
 from typing import Any
@@ -12,12 +13,12 @@ import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
-from tfx.utils import json_utils
 
 from components import sharding, storage
 from components.artifacts import examples, exclusions, index, label_prior, plan, predictions, vocabulary
-from components.importance_resampler import emd, matchers, placement, strategies
+from components.importance_resampler import matchers, placement
 from components.importance_resampler.labels_table import labels_table
+from components.importance_resampler.matchers.matcher import Inputs, Predicted
 from components.importance_resampler.pairs import Pairs
 
 
@@ -33,20 +34,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         def folder(key: str, *parts: str) -> str:
             return os.path.join(artifact_utils.get_single_uri(input_dict[key]), *parts)
 
-        settings = strategies.Settings(
-            strategy=exec_properties["strategy"],
-            n=int(exec_properties["n"]),
-            seed=int(exec_properties["seed"]),
-            max_repeats=int(exec_properties["max_repeats"]),
-            label_subset=tuple(json_utils.loads(exec_properties["label_subset"])),
-        )
+        matcher = matchers.of(exec_properties["matcher"], **json.loads(exec_properties["settings"]))
+        size = {"n": int(exec_properties["n"]), "seed": int(exec_properties["seed"])}
         prior = label_prior.from_table(storage.read_table(folder("label_prior", label_prior.FILE_NAME)))
         index_paths = storage.files(folder("index", "Split-train"), index.FILE_PATTERN)
         index_tables = [storage.read_table(path, ["key", "labels", "bytes"]) for path in index_paths]
-        more: dict[str, Any] = {}
+        labels = None
         if input_dict.get("vocabulary"):
-            more["vocabulary"] = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
-            prior = label_prior.ordered(prior, more["vocabulary"].names)
+            labels = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
+            prior = label_prior.ordered(prior, labels.names)
         source = artifact_utils.get_single_instance(input_dict["examples"])
         shard_paths = storage.files(source.path(split="train"))
         if len(shard_paths) != len(index_paths):
@@ -62,21 +58,21 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             keys = exclusions.excluded_keys(excluded["train"])
             kept = np.concatenate([exclusions.kept(table["key"], keys) for table in index_tables])
         pairs = Pairs.of_index(rows if kept is None else rows.filter(kept), len(prior.names))
-        if settings.strategy == "emd_subset":
-            more["source_means"] = _class_means(
-                folder("source_predictions"), folder("index"), "eval", pairs.num_labels, excluded.get("eval")
-            )
-            more["target_means"] = _class_means(folder("target_predictions"), folder("target_index"), "train")
-        sample = strategies.draw(settings, pairs, prior, **more)
+        source_predicted = target_predicted = None
+        if "source_predictions" in matcher.needs:
+            source_predicted = _predicted(folder("source_predictions"), folder("index"), "eval", excluded.get("eval"))
+        if "target_predictions" in matcher.needs:
+            target_predicted = _predicted(folder("target_predictions"), folder("target_index"), "train")
+        sample = matcher.draw(Inputs(pairs, prior, labels, source_predicted, target_predicted), **size)
         if kept is not None:
             figures = {**sample.figures, "excluded_examples": int(np.count_nonzero(~kept))}
             sample = dataclasses.replace(sample, figures=figures)
 
         plan_uri = artifact_utils.get_single_uri(output_dict["plan"])
-        labels = labels_table(sample, pairs, prior, settings)
-        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels)
+        asked_for = {"matcher": exec_properties["matcher"], **size, **matcher.model_dump()}
+        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels_table(sample, pairs, prior, asked_for))
         if kept is not None:
-            sample = matchers.among(sample, kept)
+            sample = sample.among(kept)
         plan_paths = []
         start = 0
         for i, table in enumerate(index_tables):
@@ -127,18 +123,14 @@ def _check_first(shard: str, keys: pa.ChunkedArray) -> None:
         )
 
 
-def _class_means(
-    predictions_uri: str, index_uri: str, split: str, num_labels: int | None = None, excluded: pa.Table | None = None
-) -> emd.ClassMeans:
-    """Reads the mean embeddings of the classes of a split, without its excluded examples."""
-    split = f"Split-{split}"
-    table = storage.read_table(storage.files(os.path.join(predictions_uri, split), predictions.FILE_PATTERN))
+def _predicted(predictions_uri: str, index_uri: str, split: str, excluded: pa.Table | None = None) -> Predicted:
+    """Reads what the classifier says of a split, without its excluded examples, and the labels that its index has."""
+    folder = f"Split-{split}"
+    table = storage.read_table(storage.files(os.path.join(predictions_uri, folder), predictions.FILE_PATTERN))
     if excluded is not None:
         table = exclusions.left(table, excluded)
-    rows = storage.read_table(
-        storage.files(os.path.join(index_uri, split), index.FILE_PATTERN), ["source_id", "labels"]
-    )
-    return emd.class_means(table["source_id"], predictions.embeddings_of(table), rows, num_labels)
+    paths = storage.files(os.path.join(index_uri, folder), index.FILE_PATTERN)
+    return Predicted(table, storage.read_table(paths, ["source_id", "labels"]))
 
 
 def _copy(element: tuple[str, str, str], shards: int) -> Iterator[tuple[int, list[sharding.Keyed]]]:

@@ -1,18 +1,18 @@
 """What a sample was asked for and what came out, label by label: the ResamplePlan's table of labels. Pure."""
 
-import dataclasses
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler.matchers import Sample
+from components.importance_resampler.matchers.matcher import Sample
 from components.importance_resampler.pairs import Pairs
-from components.importance_resampler.strategies import Settings
 
 
-def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Settings) -> pa.Table:
+def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, asked_for: Mapping[str, Any]) -> pa.Table:
     """Returns the table of the labels, with a header.
 
     Its columns: label, name, count (N_y), asked (P_t over the labels with N_y > 0), quota (n_y, how many were drawn for
@@ -20,14 +20,15 @@ def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Sett
     label: the other labels of the examples drawn count too, and loss weights), capped (n_y is held down by
     max_repeats), rank (which label an example counts under first; null: none counts under it).
 
-    The header holds `settings`, the size of the sample, what its strategy reports, and total variation distances
-    ½ Σ |p − q| to `asked`: of the quotas, of the labels that training sees, and of the source itself.
+    The header holds `asked_for` (`matcher`, `n`, `seed` and the matcher's own settings), the size of the sample, what
+    its matcher reports, and total variation distances ½ Σ |p − q| to `asked`: of the quotas, of the labels that
+    training sees, and of the source itself.
     """
     asked = prior.reachable_prior
     seen = pairs.label_sums(sample.copies if sample.weights is None else sample.copies * sample.weights)
     unique = np.minimum(sample.quotas, pairs.counts)
     header = {
-        **dataclasses.asdict(settings),
+        **asked_for,
         "examples": int(sample.copies.sum(dtype=np.int64)),
         "unique_examples": int(np.count_nonzero(sample.copies)),
         "max_copies": int(sample.copies.max()),

@@ -4,25 +4,29 @@ import math
 import pathlib
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import pydantic
 import yaml
 
+from components.importance_resampler import matchers
+from components.importance_resampler.matchers.matcher import Matcher
 from components.settings import Strict, did_you_mean
 from pipeline.config.data import Data
-from trainer.models import Backbone, Image
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Checkpoint, Compute, Recipe
 
-Arm = Literal[
-    "entire_source",
-    "same_distribution",
-    "elastic_distribution",
-    "uniform_subsample",
-    "label_subset",
-    "emd_subset",
-    "weighted_loss",
-]
+ENTIRE_SOURCE = "entire_source"  # the arm that draws nothing; the others are named as their matchers
+ARMS = (ENTIRE_SOURCE, *matchers.CLASSES)
+
+
+def _known_arm(name: str) -> str:
+    if name not in ARMS:
+        raise ValueError(f"must be one of {', '.join(ARMS)}{did_you_mean(name, ARMS)}")
+    return name
+
+
+Arm = Annotated[str, pydantic.AfterValidator(_known_arm)]
 
 
 class Evaluation(Strict):
@@ -39,34 +43,34 @@ class Evaluation(Strict):
     max_loss: float = pydantic.Field(0.0, ge=0, le=1)
 
 
-class Target(Strict):
-    """A target task.
+class _Target(Strict):
+    """A target task; beside these keys there are those of its matchers that each target gives.
 
     Attributes:
       data: its images.
       arms: the ways to pre-train, compared.
       push: the arm that is pushed; null: none.
-      label_subset: names of source labels, or of nodes above them, that the arm label_subset trains on.
       evaluation: when a model is good enough to be pushed.
     """
 
     data: Data
     arms: list[Arm] = pydantic.Field(min_length=1)
     push: Arm | None = None
-    label_subset: list[str] = []
     evaluation: Evaluation = Evaluation()
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "Target":
+    def _consistent(self) -> "_Target":
         if len(set(self.arms)) != len(self.arms):
             raise ValueError(f"arms: {self.arms} names one twice")
         if self.push and self.push not in self.arms:
             raise ValueError(f"push: {self.push!r} is not one of its arms, {', '.join(self.arms)}")
-        if ("label_subset" in self.arms) != bool(self.label_subset):
-            raise ValueError(
-                f"label_subset: {self.label_subset} with the arms {', '.join(self.arms)}; "
-                "the arm label_subset needs names of source labels or of nodes above them, and only that arm"
-            )
+        for arm, matcher in _MATCHERS.items():
+            for key in matcher.of_target:
+                if (arm in self.arms) != bool(getattr(self, key)):
+                    raise ValueError(
+                        f"{key}: {getattr(self, key)} with the arms {', '.join(self.arms)}; the arm {arm} needs it, "
+                        "and only that arm"
+                    )
         return self
 
 
@@ -103,20 +107,38 @@ class Prior(Strict):
         return value
 
 
-class Resample(Strict):
-    """How the pre-training sets are drawn.
+class _Resample(Strict):
+    """How the pre-training sets are drawn; beside these keys there are the matchers' own.
 
     Attributes:
       n: (example, label) pairs of same_distribution, examples of the other arms; weighted_loss takes all.
       seed: of the draws; null: the run's.
-      max_repeats: how often same_distribution may draw a pair; null: no limit.
       materialise: whether samples are written as Examples; else the Trainer takes them from the source's shards.
     """
 
     n: int = pydantic.Field(gt=0, lt=1 << 31)
     seed: int | None = pydantic.Field(None, ge=0, lt=1 << 32)
-    max_repeats: pydantic.PositiveInt | None = None
     materialise: bool = False
+
+
+_MATCHERS = {name: matchers.class_of(name) for name in matchers.CLASSES}
+
+
+def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
+    """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
+    fields = {
+        key: (field.annotation | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None))
+        for matcher in _MATCHERS.values()
+        for key, field in matcher.model_fields.items()
+        if (key in matcher.of_target) == of_target
+    }
+    return pydantic.create_model(base.__name__.removeprefix("_"), __base__=base, __doc__=base.__doc__, **fields)
+
+
+if TYPE_CHECKING:
+    Target, Resample = _Target, _Resample
+else:
+    Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
 
 class NearDuplicates(Strict):
@@ -180,6 +202,15 @@ class Config(Strict):
     def sides(self) -> dict[str, Data]:
         """Returns the data by the name of their side: 'source', or a target's."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
+
+    def matcher(self, target: str, arm: str) -> Matcher:
+        """Returns the matcher of a target's arm; not of `entire_source`, which has none."""
+        kind = _MATCHERS[arm]
+        settings = {
+            key: getattr(self.targets[target] if key in kind.of_target else self.resample, key)
+            for key in kind.model_fields
+        }
+        return kind(**{key: value for key, value in settings.items() if value is not None})
 
     @pydantic.field_validator("targets")
     @classmethod

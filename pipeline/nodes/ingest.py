@@ -2,7 +2,7 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -10,12 +10,11 @@ from tfx.dsl.components.common import importer
 from tfx.types import standard_artifacts
 
 import schemas
-from components.artifacts import vocabulary
-from components.example_gen import hierarchy_file, readers
+from components.example_gen import hierarchy_file
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
-from pipeline.config.run import Config, Target
+from pipeline.config.run import ENTIRE_SOURCE, Config
 from pipeline.nodes import ids
 
 
@@ -41,7 +40,7 @@ def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) ->
     """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
     for data in config.sides().values():
         with waiting(f"preparing {data.location}"):
-            readers.of(data.reader_settings()).prepare()
+            data.reader().prepare()
 
 
 def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
@@ -50,7 +49,7 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
     Raises:
       ValueError: the data are not there.
     """
-    reader = readers.of(data.reader_settings())
+    reader = data.reader()
     example_gen = example_gen_class(
         dataset=reader,
         hierarchy=hierarchy_of(data),
@@ -82,14 +81,23 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
-def check_subsets(targets: Mapping[str, Target], source: Data) -> None:
-    """Refuses names of label_subset that the source does not have, before its classifier has been trained for long."""
-    asked = {name: target.label_subset for name, target in targets.items() if target.label_subset}
+def check_labels(config: Config) -> None:
+    """Refuses settings of matchers that name labels which the source does not have, before anything is trained.
+
+    Raises:
+      ValueError: there is such a name.
+    """
+    asked = {
+        (target, arm): matcher
+        for target, settings in config.targets.items()
+        for arm in settings.arms
+        if arm != ENTIRE_SOURCE and "vocabulary" in (matcher := config.matcher(target, arm)).needs
+    }
     if not asked:
         return
-    labels = hierarchy_file.over(readers.of(source.reader_settings()).read_vocabulary(), hierarchy_of(source))
-    for name, nodes in asked.items():
+    labels = hierarchy_file.over(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    for (target, _), matcher in asked.items():
         try:
-            vocabulary.descendants(labels, nodes)
+            matcher.check_labels(labels)
         except ValueError as error:
-            raise ValueError(f"targets.{name}.{error}") from error
+            raise ValueError(f"targets.{target}.{error}") from error

@@ -4,14 +4,13 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from pipeline.config.run import Config
+from pipeline.config.run import ENTIRE_SOURCE, Config
 from pipeline.nodes import ids
 from trainer.loop.throughput import Speed
 from trainer.recipes import Recipe
 
 _FLOAT = 4  # bytes of a parameter
 _HALF = 2  # bytes of a logit, and of an element of an embedding
-_SAMPLED_WHOLE = ("entire_source", "weighted_loss")  # arms that never write a sample
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,7 +86,12 @@ def costs(
     seconds = predicted / network.predicted if network else None
     size = predicted * (source.labels + network.features) * _HALF if network else None
     found.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
-    samples = [arm for target in config.targets.values() for arm in target.arms if arm not in _SAMPLED_WHOLE]
+    samples = [
+        arm
+        for name, target in config.targets.items()
+        for arm in target.arms
+        if arm != ENTIRE_SOURCE and not config.matcher(name, arm).takes_all
+    ]
     if config.resample.materialise and samples:
         drawn = len(samples) * config.resample.n
         seconds = drawn * source.seconds_each  # at most: their images are not checked again

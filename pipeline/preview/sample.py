@@ -13,7 +13,7 @@ import numpy as np
 from components import sharding, storage
 from components.artifacts import data_report, index, rejected
 from components.artifacts.vocabulary import Vocabulary
-from components.example_gen import hierarchy_file, readers, sample
+from components.example_gen import hierarchy_file, sample
 from components.example_gen.examples import Check
 from components.example_gen.readers.reader import Contents
 from pipeline.config.data import Data
@@ -56,7 +56,7 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
     Raises:
       ValueError: the data are not there, or not as the configuration says.
     """
-    reader = readers.of(data.reader_settings())
+    reader = data.reader()
     with tempfile.TemporaryDirectory() as folder:
         contents = reader.open(os.path.join(folder, "work"))
         labels = hierarchy_file.over(contents.vocabulary, hierarchy_of(data))

@@ -18,7 +18,8 @@ import rich.console
 import rich.table
 
 from components.artifacts import exclusions, index, label_prior, plan
-from components.importance_resampler import explanation
+from components.importance_resampler.explain import explain_example
+from components.importance_resampler.matchers.explanation import Explanation
 from components.importance_resampler.pairs import Pairs
 from pipeline.nodes import ids
 from pipeline.results.record import MissingError, Record
@@ -60,7 +61,7 @@ def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     return pq.read_table(os.path.join(record.uri(ids.of_arm(target, arm, ids.RESAMPLE), "plan"), plan.LABELS_FILE))
 
 
-def explain(record: Record, target: str, arm: str, source_id: str) -> explanation.Explanation:
+def explain(record: Record, target: str, arm: str, source_id: str) -> Explanation:
     """Returns how often an arm's plan takes an example, and why.
 
     Raises:
@@ -80,9 +81,9 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> explanatio
     if reasons := exclusions.of_image(excluded, source_id):
         row = rows.filter(pc.equal(rows["key"], pa.scalar(index.id_key(source_id), pa.uint64())))
         names = tuple(labels["name"].take(pc.list_flatten(row["labels"])).to_pylist())
-        return explanation.Explanation(labels=names, draws=(), excluded=tuple(reasons))
+        return Explanation(labels=names, draws=(), excluded=tuple(reasons))
     rows = rows.filter(exclusions.kept(rows["key"], exclusions.excluded_keys(excluded)))
-    return explanation.explain(labels, Pairs.of_index(rows, len(labels)), source_id)
+    return explain_example(labels, Pairs.of_index(rows, len(labels)), source_id)
 
 
 def rows_of(names: pa.ChunkedArray, searched: Sequence[str]) -> np.ndarray:

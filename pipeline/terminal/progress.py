@@ -9,7 +9,7 @@ import rich.progress
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.errors import one_line
 from pipeline.terminal.logs import LIVE
-from trainer.loop.progress import Progress
+from trainer.loop.history import Progress
 
 _MARKS = {
     State.DONE: "[green]✓[/]",

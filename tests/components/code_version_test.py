@@ -67,6 +67,9 @@ def test_sixteen_hex_digits_that_stay(application):
         ("storage.py", "def read():  # one\n\n    return (\n        1\n    )\n"),
         ("other.py", "import application.executor\nprint('changed')"),
         ("new.py", "print('new')"),
+        ("storage.py", "import logging\ndef read():\n    logging.warning('%s', 2)\n    return 1"),
+        ("storage.py", "import logging\ndef read():\n    logging.getLogger('a').info('b')\n    return 1"),
+        ("storage.py", "def read():\n    if not 1:\n        raise ValueError(f'other {1}')\n    return 1"),
     ],
     ids=[
         "comment and layout",
@@ -75,9 +78,16 @@ def test_sixteen_hex_digits_that_stay(application):
         "comment and layout of an import",
         "a module that is not imported",
         "a new one",
+        "what is logged",
+        "what a logger of a name logs",
+        "the message of an error",
     ],
 )
 def test_what_does_not_change_it(application, file, content):
+    if "logging" in content:
+        application("storage.py", "import logging\ndef read():\n    logging.error('one')\n    return 1")
+    elif "ValueError" in content:
+        application("storage.py", "def read():\n    if not 1:\n        raise ValueError('one')\n    return 1")
     before = version()
     application(file, content)
     assert version() == before
@@ -110,6 +120,49 @@ def test_what_changes_it(application, file, content):
     before = version()
     application(file, content)
     assert version() != before
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("raise ValueError('one')", "raise TypeError('one')"),
+        ("raise RefusedError('damaged', 'one')", "raise RefusedError('empty', 'one')"),
+        ("raise ValueError('one')", "pass"),
+        ("found = logging.getLevelName(1)", "found = logging.getLevelName(2)"),
+        ("table.log(1)", "table.log(2)"),
+        ("logging.info('one')", "pass"),
+    ],
+    ids=["kind of error", "an error of ours", "no error", "what is no logging", "no logger", "whether it logs"],
+)
+def test_what_is_more_than_words(application, before, after):
+    versions = []
+    for statement in (before, after):
+        application("storage.py", f"import logging\ndef read(table):\n    {statement}\n")
+        versions.append(version())
+    assert (versions[0] == versions[1]) == (before == "logging.info('one')")
+
+
+def test_a_module_that_decides_nothing_is_left_out_with_what_it_imports(application):
+    application("storage.py", "_NOT_IN_CACHE_KEYS = 'a registry'\nfrom application import only_here\n")
+    application("only_here.py", "ONE = 1")
+    before = version()
+    application("storage.py", "_NOT_IN_CACHE_KEYS = 'a registry'\nfrom application import only_here\nTWO = 2")
+    application("only_here.py", "ONE = 2")
+    assert version() == before
+    assert {"application.storage", "application.only_here"}.isdisjoint(
+        code_version.modules_behind("application.executor")
+    )
+
+
+def test_several_modules(application):
+    both = code_version.code_version("application.early", "application.storage")
+    assert both == code_version.code_version("application.storage", "application.early")
+    assert both not in (version(), code_version.code_version("application.early"))
+    assert code_version.modules_behind("application.late", "application.storage") == [
+        "application.early",
+        "application.late",
+        "application.storage",
+    ]
 
 
 def test_the_same_code_in_another_module_is_another_version(application):

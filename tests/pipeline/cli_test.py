@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import pipeline
-from components.example_gen import readers
+from components.example_gen.readers.tfds import TfdsReader
 from pipeline import cli, workspace
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
@@ -138,7 +138,7 @@ def run_in(tmp_path, monkeypatch, capfd):
 
     def run_in(runner) -> tuple[int, str, str]:
         """Returns the exit code, standard output and standard error."""
-        monkeypatch.setattr(readers.TfdsDataset, "prepare", lambda dataset: None)
+        monkeypatch.setattr(TfdsReader, "prepare", lambda dataset: None)
         monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: None)
         monkeypatch.setattr(local, "run", runner)
         capfd.readouterr()  # what the imports said

@@ -13,7 +13,6 @@ import PIL.Image
 import pytest
 
 import pipeline
-from components.example_gen import readers
 from pipeline import pipeline as pipeline_module
 from pipeline.config.run import Arm, load
 from pipeline.results import predict, summary
@@ -35,7 +34,7 @@ SMALL = [
 def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local.NodeResult]:
     settings = load(DEMO, [*SMALL, *overrides])
     for dataset in (settings.source, *(target.data for target in settings.targets.values())):
-        readers.of(dataset.reader_settings()).prepare()
+        dataset.reader().prepare()
     nodes = pipeline_module.create_pipeline(settings, str(workspace))
     results = local.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
@@ -110,7 +109,7 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
 def test_nothing_is_trained_before_the_data_of_its_side_are_validated(tmp_path):
     settings = load(DEMO, [*SMALL, "on_anomalies=warn"])
     for dataset in (settings.source, settings.targets["digits"].data):
-        readers.of(dataset.reader_settings()).prepare()
+        dataset.reader().prepare()
     nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, str(tmp_path)).components}
     above = {id: {up.id for up in node.upstream_nodes} for id, node in nodes.items()}
     for side, dependent in {

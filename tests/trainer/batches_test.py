@@ -9,7 +9,7 @@ import tensorflow as tf
 from components import storage
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models import Image
+from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 

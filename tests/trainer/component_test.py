@@ -81,20 +81,33 @@ def our_code(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch):
     "module",
     [
         "trainer/pretrain.py",
-        "trainer/training.py",
-        "trainer/schedules.py",
+        "trainer/loop/fit.py",
+        "trainer/loop/schedules.py",
         "trainer/serving.py",
         "trainer/component.py",
         "trainer/models/classifier.py",
         "trainer/models/compact_cnn.py",  # reached by the name in the registry only
-        "components/example_gen/vocabulary.py",
+        "components/artifacts/vocabulary.py",
     ],
 )
 def test_the_cache_key_changes_with_the_code_that_runs(our_code, module):
     assert our_code(module) != our_code()
 
 
-@pytest.mark.parametrize("module", ["trainer/finetune.py", "trainer/models/inception_v3.py", "components/sharding.py"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "trainer/finetune.py",
+        "trainer/models/inception_v3.py",
+        "trainer/models/registry.py",
+        "trainer/presets.py",
+        "trainer/loop/progress.py",
+        "components/sharding.py",
+        "components/artifacts/index.py",
+        "components/artifacts/label_prior.py",
+        "components/importance_resampler/matchers/emd_subset.py",
+    ],
+)
 def test_and_with_no_other(our_code, module):
     assert our_code(module) == our_code()
 
@@ -203,7 +216,7 @@ def test_a_training_has_its_checkpoints_apart_from_those_of_any_other(recorded, 
         folder(train_examples=[recorded.examples("another-sample", ["train"])]),
         folder(vocabulary=[recorded.placed(LabelVocabulary(), "another-vocabulary")]),
     }
-    monkeypatch.setattr(component, "_code_version", lambda run_fn, custom_config: "changed")
+    monkeypatch.setattr(component, "code_version", lambda *modules: "changed")
     others.add(folder())
     assert len(others - {first}) == 6
 

@@ -22,7 +22,9 @@ from components.artifacts import vocabulary
 from trainer import run
 from trainer.loop import progress
 from trainer.loop.checkpoints import Checkpoints
-from trainer.models import Image, classifier, compact_cnn
+from trainer.loop.history import Progress
+from trainer.models import classifier, compact_cnn
+from trainer.models.backbone import Image
 from trainer.recipes import Checkpoint
 
 STEPS = 12
@@ -78,7 +80,7 @@ def train(
         checkpoints=Checkpoints(str(root / "checkpoints"), Checkpoint(steps=5, minutes=None)),
     )
 
-    def preempt(entry: progress.Progress) -> None:
+    def preempt(entry: Progress) -> None:
         if preempt_at <= entry.step < STEPS:
             os.kill(os.getpid(), signal.SIGTERM)
 

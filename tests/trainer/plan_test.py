@@ -17,7 +17,7 @@ from components.artifacts.types import ExampleIndex, LabelPrior, ResamplePlan
 from components.example_gen import testing
 from components.importance_resampler import executor
 from trainer.data import input_pipeline
-from trainer.models import Image
+from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 IMAGE = Image(size=4, channels=1)

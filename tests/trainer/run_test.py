@@ -18,6 +18,7 @@ from components.artifacts import vocabulary
 from components.artifacts.types import LabelVocabulary
 from trainer import component, run, serving
 from trainer.loop import preemption, progress
+from trainer.loop.history import Progress
 
 SOURCE, TARGET = ("alpha", "beta", "gamma", "δ"), ("nul", "één")
 SOURCE_SPLITS = {"train": 12, "eval": 5}
@@ -176,7 +177,7 @@ def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpo
 ):
     heard = []
 
-    def preempt(progress: progress.Progress) -> None:
+    def preempt(progress: Progress) -> None:
         heard.append(progress.step)
         if progress.step == 1:
             os.kill(os.getpid(), signal.SIGTERM)

@@ -14,7 +14,8 @@ import tensorflow as tf
 
 from trainer import serving
 from trainer.data.images import decode
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 
 IMAGE = Image(size=16, channels=1)
 NAMES = ("з", "ʒ", "7", "Ω, ω", "猫", '"')

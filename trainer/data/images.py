@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
 # A chroma sample of a JPEG is up to two columns wide, and upsampling looks at its neighbours: with one more of them on

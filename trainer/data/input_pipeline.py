@@ -9,7 +9,7 @@ import tensorflow as tf
 from components import storage
 from components.artifacts import examples, plan
 from trainer.data import augmentation, images
-from trainer.models import Image
+from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 _SHUFFLE_BYTES = 128 << 20

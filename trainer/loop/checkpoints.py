@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow as tf
 
 from components import storage
-from trainer.loop.progress import Progress
+from trainer.loop.history import Progress
 from trainer.recipes import Checkpoint
 
 POLICY_FILE = "policy.json"

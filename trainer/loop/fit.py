@@ -12,6 +12,7 @@ from trainer.loop import losses, optimizer, precision, preemption, progress
 from trainer.loop.average import Average
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.distribution import Workers
+from trainer.loop.history import Progress, merged
 from trainer.loop.schedules import RampThenCosine
 from trainer.models import classifier
 from trainer.recipes import Compute, Recipe
@@ -32,8 +33,8 @@ def fit(
     frozen_steps: int = 0,
     checkpoints: Checkpoints | None = None,
     example_ids: Callable[[int], list[str]] = lambda step: [],
-    on_progress: Callable[[progress.Progress], None] = lambda entry: None,
-) -> tuple[keras.Model, list[progress.Progress]]:
+    on_progress: Callable[[Progress], None] = lambda entry: None,
+) -> tuple[keras.Model, list[Progress]]:
     """Trains a model for `recipe.steps` steps, from its newest checkpoint on.
 
     On a CPU the weights are those of a training that was never interrupted, bit for bit; on a GPU with
@@ -79,8 +80,8 @@ def fit(
     def diverged(what: str, step: int) -> FloatingPointError:
         return _diverged(what, step, float(schedule(step - 1)), example_ids(step - 1), checkpoints.latest())
 
-    history: list[progress.Progress] = []
-    reports: list[progress.Progress] = []  # since the last entry of the history
+    history: list[Progress] = []
+    reports: list[Progress] = []  # since the last entry of the history
     checkpoints.restore(state.variables(), history, is_chief=workers.is_chief)
     for entry in history:
         on_progress(entry)
@@ -111,7 +112,7 @@ def fit(
                 raise diverged(f"the {what} became {loss if what == 'loss' else gradient_norm}", done + int(finite) + 1)
             done += chunk
             reports.append(
-                progress.Progress(
+                Progress(
                     step=done,
                     steps=recipe.steps,
                     loss=loss,
@@ -128,7 +129,7 @@ def fit(
             since = history[-1].step if history else 0
             save = stop or due or done == recipe.steps
             if save or done - since >= recipe.steps / _HISTORY_ENTRIES:
-                history.append(progress.merged(reports, since))
+                history.append(merged(reports, since))
                 reports.clear()
                 on_progress(history[-1])
             if save and not checkpoints.save(done):

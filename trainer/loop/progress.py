@@ -2,57 +2,12 @@
 
 import contextlib
 import contextvars
-import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+from trainer.loop.history import Progress
 
-@dataclasses.dataclass(frozen=True)
-class Progress:
-    """A training's state after `step` of `steps` steps, and what the steps since the last report were like.
-
-    Attributes:
-      step, steps: how many are done, and of how many.
-      loss: their mean, the weight decay's part included.
-      images_per_second: of all replicas together.
-      learning_rate: of the last of them.
-      accuracy: share of the examples for which the first label was right, while training.
-      gradient_norm: mean of the global norm of the gradient, before it is clipped.
-      input_wait: share of the time in which the training waited for its input.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    images_per_second: float
-    learning_rate: float
-    accuracy: float
-    gradient_norm: float
-    input_wait: float
-
-
-def merged(entries: Sequence[Progress], since: int) -> Progress:
-    """Returns successive reports as one.
-
-    Args:
-      entries: one or more.
-      since: the step before the first of them.
-    """
-    last = entries[-1]
-    if len(entries) == 1:  # as it is, to the last digit
-        return last
-    counts = [entry.step - before for before, entry in zip([since, *(e.step for e in entries)], entries, strict=False)]
-    times = [count / entry.images_per_second for count, entry in zip(counts, entries, strict=True)]
-
-    def mean(name: str, weights: Sequence[float]) -> float:
-        return sum(w * getattr(entry, name) for w, entry in zip(weights, entries, strict=True)) / sum(weights)
-
-    return dataclasses.replace(
-        last,
-        **{name: mean(name, counts) for name in ("loss", "accuracy", "gradient_norm")},
-        images_per_second=sum(counts) / sum(times),
-        input_wait=mean("input_wait", times),
-    )
+_NOT_IN_CACHE_KEYS = "it shows how far a training is, and changes nothing in it"
 
 
 def _log(progress: Progress) -> None:

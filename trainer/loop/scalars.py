@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import tensorflow as tf
 
-from trainer.loop.progress import Progress
+from trainer.loop.history import Progress
 
 
 @contextlib.contextmanager

@@ -7,9 +7,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from trainer.loop import fit, progress
+from trainer.loop import fit
 from trainer.loop.distribution import make_strategy
-from trainer.models import Backbone, Image, classifier
+from trainer.loop.history import merged
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Compute, Recipe
 
 _STEPS = 6  # the first of them traces the network, and does not count
@@ -59,7 +61,7 @@ def measure(backbone: Backbone, image: Image, recipe: Recipe, compute: Compute, 
         compute=compute,
     )
     return Speed(
-        trained=progress.merged(history[1:], history[0].step).images_per_second,
+        trained=merged(history[1:], history[0].step).images_per_second,
         predicted=each / _prediction_seconds(model, images),
         parameters=model.count_params(),
         features=model.output["features"].shape[-1],

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 _STEM_CHANNELS = 32
 

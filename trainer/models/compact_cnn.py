@@ -2,7 +2,7 @@
 
 import keras
 
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 _FILTERS = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2))
 

@@ -2,7 +2,7 @@
 
 import keras
 
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 
 def build(image: Image, *, width: float = 1.0) -> keras.Model:

@@ -4,7 +4,6 @@ A list goes to the workers as Parquet files, a part each: with millions of image
 """
 
 import abc
-import dataclasses
 import itertools
 import os
 import posixpath
@@ -14,7 +13,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import tensorflow as tf
 
 from components import storage
 from components.artifacts import vocabulary
@@ -42,7 +40,6 @@ SCHEMA = pa.schema(
 )
 
 
-@dataclasses.dataclass(frozen=True)
 class FileReader(Reader):
     """A reader of single files: a subclass says which."""
 
@@ -91,6 +88,8 @@ class FileReader(Reader):
 
 
 def _read(row: dict) -> LabelledImage | Rejection:
+    import tensorflow as tf
+
     source_id, uri = row["source_id"], row["uri"]
     if row["refused"] is not None:
         return Rejection(source_id, uri, *row["refused"].split(": ", 1))
@@ -107,6 +106,8 @@ def read_bytes(uri: str) -> bytes:
       OSError, tf.errors.OpError: it is not there, not a file, too large, or may not be read.
     """
     if listing.is_remote(uri):
+        import tensorflow as tf
+
         size = tf.io.gfile.stat(uri).length
         if size > _MOST_BYTES:
             raise OSError(f"{size} bytes are too many for an image")

@@ -1,6 +1,5 @@
 """A folder of images, with a folder a class; folders in folders are a hierarchy."""
 
-import dataclasses
 import logging
 import posixpath
 from collections.abc import Iterable, Iterator
@@ -18,9 +17,8 @@ _NOTES = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".y
 _SHOWN = 3  # files in a message
 
 
-@dataclasses.dataclass(frozen=True)
-class FolderDataset(files.FileReader):
-    """A folder of images.
+class FolderReader(files.FileReader):
+    """A folder of images, with a folder a class.
 
     A label is the path of the folder that holds the image, as in 'bird/owl'; its parents are the folders above it
     ('bird'). The id of an image is its path. Hidden files, and those outside any class folder, are not looked at; links
@@ -28,11 +26,10 @@ class FolderDataset(files.FileReader):
 
     Attributes:
       folder: path or URI.
-      splits: our split → a folder in it that holds the class folders, with or without a slice, or → a share.
+      splits: names are folders in it, which hold the class folders.
     """
 
     folder: str
-    splits: dict[str, str | float]
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""

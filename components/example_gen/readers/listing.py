@@ -9,8 +9,6 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 
-from apache_beam.io import filesystems
-
 # What systems and tools leave in folders of images.
 _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
@@ -175,6 +173,8 @@ def _remote(root: str) -> Iterator[File]:
 
 def _is_known(uri: str) -> bool:
     """Returns whether Beam knows the file system of `uri`."""
+    from apache_beam.io import filesystems
+
     try:
         return filesystems.FileSystems.get_filesystem(uri) is not None
     except ValueError:
@@ -187,6 +187,8 @@ def _quoted(path: str) -> str:
 
 
 def _matches(pattern: str) -> Iterator[tuple[str, int, int]]:
+    from apache_beam.io import filesystems
+
     try:
         (match,) = filesystems.FileSystems.match([pattern])
     except (filesystems.BeamIOError, ValueError) as error:  # the latter: no such file system

@@ -1,14 +1,13 @@
 """A table of images: CSV or Parquet, a row an image."""
 
 import collections
-import dataclasses
 import posixpath
 from collections.abc import Iterable
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
-import tensorflow as tf
+import pydantic
 
 from components.artifacts import vocabulary
 from components.example_gen import splits
@@ -18,31 +17,38 @@ _KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column
 _SHOWN = 5  # rows in a message
 
 
-@dataclasses.dataclass(frozen=True)
-class ManifestDataset(files.FileReader):
-    """A table of images.
+class ManifestReader(files.FileReader):
+    """A table of images: CSV or Parquet, a row an image.
 
     Rows are counted from 1, without the header. A relative path starts at the manifest's folder and may not leave it.
 
     Attributes:
       manifest: path or URI of a .csv, .tsv or .parquet file.
-      splits: our split → a value of `split_key`, with or without a slice, or → a share.
+      splits: names are values of the column `split_key`.
       image_key: column of the paths or URIs.
       label_key: column of the labels: names, integers (their digits are the names), or lists of either.
-      separator: what separates several labels in a text; None: a text is one label.
-      split_key: column of the data's own splits, or None.
-      id_key: column that identifies an image; None: its path does.
-      names: a file with the label names in their order; None: those of the manifest, sorted.
+      separator: what separates several labels in a text; null: a text is one label.
+      split_key: column of the data's own splits; null with shares.
+      id_key: column that identifies an image; null: its path does.
+      names: a file with the label names in their order; null: those of the manifest, sorted.
     """
 
     manifest: str
-    splits: dict[str, str | float]
     image_key: str = "path"
     label_key: str = "label"
-    separator: str | None = None
+    separator: str | None = pydantic.Field(None, min_length=1)
     split_key: str | None = None
     id_key: str | None = None
     names: str | None = None
+
+    def check(self) -> None:
+        """See `Reader.check`."""
+        super().check()
+        if (self.split_key is None) == isinstance(self.splits["train"], str):
+            raise ValueError(
+                f"split_key: {self.split_key!r} with splits {dict(self.splits)}; names of splits need the column that "
+                "holds them, and shares need none"
+            )
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
@@ -83,6 +89,8 @@ class ManifestDataset(files.FileReader):
 
     def _columns(self) -> dict[str, pa.ChunkedArray]:
         """Returns key → column of those that are asked for."""
+        import tensorflow as tf
+
         wanted = [self.image_key, self.label_key, *filter(None, (self.split_key, self.id_key))]
         suffix = posixpath.splitext(self.manifest)[1].lower()
         if suffix not in (".csv", ".tsv", ".parquet"):

@@ -2,8 +2,6 @@
 
 import difflib
 
-import tensorflow as tf
-
 from components import storage
 
 
@@ -13,6 +11,8 @@ def read(path: str) -> list[str]:
     Raises:
       ValueError: it cannot be read, is empty, or has an empty line among the others.
     """
+    import tensorflow as tf
+
     try:
         lines = [line.strip() for line in storage.read_text(path).rstrip().split("\n")]
     except (tf.errors.OpError, UnicodeDecodeError) as error:

@@ -1,16 +1,21 @@
-"""What a reader is: labelled images of one kind of data, in parts that workers read."""
+"""What a reader is: labelled images of one kind of data, in parts that workers read.
+
+Modules of readers import Beam, TensorFlow and TFDS inside functions: loading a configuration imports all of them.
+"""
 
 import abc
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+import pydantic
 
 from components.artifacts.rejected import Rejection
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import splits
+from components.settings import Strict
 
 Item = TypeVar("Item")
 
@@ -98,11 +103,45 @@ class Contents:
     label_counts: dict[str, np.ndarray] | None = None
 
 
-class Reader(abc.ABC):
-    """A data set as the configuration names it: a frozen dataclass whose fields are plain values.
+def _name_or_share(value: Any) -> str | float:
+    # Before the union is tried, whose own errors name its members and not the key.
+    if not isinstance(value, str) and not (isinstance(value, float) and 0 < value < 1):
+        raise ValueError("must be a name, such as train or train[:90%], or a share, such as 0.8")
+    return value
 
-    Methods raise ValueErrors that name the key of the configuration, its value, and the way out.
+
+Splits = dict[Literal["train", "eval", "test"], Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
+
+
+class Reader(Strict, abc.ABC):
+    """A data set: the fields of a subclass are the keys of a configuration, its methods read the images.
+
+    Readers are sent to workers and written as JSON: their fields are plain values, or `Strict` models of such. Methods
+    raise ValueErrors that name the key of the configuration, its value, and the way out.
+
+    Attributes:
+      splits: our train, eval and test: names of the data's own splits, or a part of one by the hash of the images
+        (train[:90%]); or shares of all images (0.8), by that hash. Train and eval are needed, test is optional.
     """
+
+    splits: Splits
+
+    @pydantic.field_validator("splits")
+    @classmethod
+    def _needed(cls, value: Splits) -> Splits:
+        missing = {"train", "eval"} - set(value)
+        if missing:
+            raise ValueError(f"lacks {' and '.join(sorted(missing))}; train and eval are needed, test is optional")
+        return value
+
+    @pydantic.model_validator(mode="after")
+    def _checked(self) -> "Reader":
+        self.check()
+        return self
+
+    def check(self) -> None:
+        """Raises a ValueError if the fields do not go together; nothing is opened to see it."""
+        splits.rules(self.splits)
 
     def prepare(self) -> bool:
         """Makes what has to be made before anything can be read; returns whether there was anything."""

@@ -7,15 +7,18 @@ import importlib
 import os
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
-import tensorflow_datasets as tfds
+import pydantic
 
 from components.artifacts import vocabulary
 from components.example_gen import splits
-from components.example_gen.readers import reader, tfds_features
+from components.example_gen.readers import reader
 from components.example_gen.readers.reader import Contents, LabelledImage, Reader
+
+if TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 # Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.
 EMBEDDED = {
@@ -35,7 +38,7 @@ class Part(reader.Part):
       rules: our split → what goes into it of these.
     """
 
-    instruction: tfds.typing.SplitArg
+    instruction: "tfds.typing.SplitArg"
     rules: dict[str, splits.Rule]
 
     @property
@@ -50,27 +53,33 @@ class Part(reader.Part):
         return splits.ours(self.rules, None, content_hash)
 
 
-@dataclasses.dataclass(frozen=True)
-class TfdsDataset(Reader):
-    """A TFDS data set, as the configuration names it.
+class TfdsReader(Reader):
+    """A prepared TFDS data set.
 
     Attributes:
-      name: a TFDS name such as 'cifar10' or 'oxford_iiit_pet:4.*.*', or an embedded one.
-      splits: our split name ('train', 'eval', 'test') → TFDS split expression, such as 'train[:90%]', which slices by
-        position; or → a share of all that it has, by the hash of the images.
-      data_dir: where prepared data are; None is TFDS's own default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
-      image_key, label_key: names of the features; 'objects/label' is the label of each of the `objects`.
-      id_key: name of the feature that identifies an example; None: a hash of its image does.
-      min_confidence: the least `confidence` of a label that counts, where there is such a feature beside the label's.
+      dataset: a TFDS name such as cifar10 or oxford_iiit_pet:4.*.*, or one that comes with this package:
+        printed_glyphs or handwritten_digits.
+      splits: names are TFDS split expressions, such as train[:90%], which slice by position; shares are of all that it
+        has, by the hash of the images.
+      data_dir: where it is prepared; null is TFDS's default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
+      image_key: feature of the image.
+      label_key: feature of the labels; objects/label is the label of each of the `objects`.
+      id_key: feature that identifies an example; null: a hash of its image does.
+      min_confidence: the least `confidence` of a label that counts, where there is such a feature beside the label's; a
+        label with a 0 never does.
     """
 
-    name: str
-    splits: dict[str, str | float]
+    dataset: str
     data_dir: str | None = None
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None
-    min_confidence: float | None = None
+    min_confidence: pydantic.PositiveFloat | None = None
+
+    def check(self) -> None:
+        """See `Reader.check`. Expressions are left to TFDS, which knows the splits that they are of."""
+        if not all(isinstance(expression, str) for expression in self.splits.values()):
+            super().check()
 
     def prepare(self) -> bool:
         """Makes an embedded data set's files if they are not there yet.
@@ -78,7 +87,7 @@ class TfdsDataset(Reader):
         Returns:
           Whether anything had to be made.
         """
-        if self.name not in EMBEDDED or self._builder().is_prepared():
+        if self.dataset not in EMBEDDED or self._builder().is_prepared():
             return False
         self._builder().download_and_prepare()
         return True
@@ -99,12 +108,14 @@ class TfdsDataset(Reader):
         The record files go in by name, size and time, what TFDS says of them and the label names by their content. An
         embedded data set is the same whenever it was made.
         """
+        import tensorflow as tf
+
         folder = str(self._prepared().data_dir)
         digest = hashlib.sha256()
         for name in sorted(tf.io.gfile.listdir(folder)):
             path = os.path.join(folder, name)
             state = tf.io.gfile.stat(path)
-            changed = 0 if self.name in EMBEDDED else state.mtime_nsec
+            changed = 0 if self.dataset in EMBEDDED else state.mtime_nsec
             digest.update(f"{name} {state.length} {changed}\n".encode())
             if name.endswith((".json", ".txt")):
                 with tf.io.gfile.GFile(path, "rb") as file:
@@ -117,19 +128,23 @@ class TfdsDataset(Reader):
         Raises:
           ValueError: the label feature has no names.
         """
+        import tensorflow_datasets as tfds
+
         info = self._prepared().info
         feature = self._feature(info, "label_key")
         self._confidence_key(info)
         feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
         if not isinstance(feature, tfds.features.ClassLabel):
             raise ValueError(
-                f"label_key: {self.label_key!r} of {self.name!r} is a {type(feature).__name__}, not a ClassLabel"
+                f"label_key: {self.label_key!r} of {self.dataset!r} is a {type(feature).__name__}, not a ClassLabel"
             )
         parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
         return vocabulary.make(feature.names, parents)
 
     def has_several_labels(self) -> bool:
         """Returns whether an example may have more than one label."""
+        from components.example_gen.readers import tfds_features
+
         info = self._prepared().info
         self._feature(info, "label_key")
         return tfds_features.is_repeated(info.features, self.label_key)
@@ -148,6 +163,8 @@ class TfdsDataset(Reader):
 
     def parts(self) -> list[Part]:
         """Returns all splits as runs of about 64 MB, two of a smaller one so that workers can share even that."""
+        import tensorflow_datasets as tfds
+
         parts, info = [], self._prepared().info
         for expression, rules in self._rules(info).items():
             examples, size = self._size(info, expression, next(iter(rules)))
@@ -159,11 +176,15 @@ class TfdsDataset(Reader):
 
     def read(self, part: Part) -> Iterator[LabelledImage]:
         """Yields the examples of `part`, images still encoded."""
+        import tensorflow_datasets as tfds
+
+        from components.example_gen.readers import tfds_features
+
         builder = self._prepared()
         image = self._feature(builder.info, "image_key")
         if not isinstance(image, tfds.features.Image):
             raise ValueError(
-                f"image_key: {self.image_key!r} of {self.name!r} is a {type(image).__name__}, not an Image"
+                f"image_key: {self.image_key!r} of {self.dataset!r} is a {type(image).__name__}, not an Image"
             )
         for argument in ("label_key", *(["id_key"] if self.id_key else [])):
             self._feature(builder.info, argument)
@@ -193,7 +214,7 @@ class TfdsDataset(Reader):
                 source_id=_text(row[self.id_key]) if self.id_key else None,
             )
 
-    def _rules(self, info: tfds.core.DatasetInfo) -> dict[str, dict[str, splits.Rule]]:
+    def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, splits.Rule]]:
         """Returns TFDS split expression → our splits that are made of it, and how."""
         if any(isinstance(value, str) for value in self.splits.values()):
             found: dict[str, dict[str, splits.Rule]] = {}
@@ -202,67 +223,73 @@ class TfdsDataset(Reader):
             return found
         return {"+".join(info.splits): splits.rules(self.splits)}
 
-    def _size(self, info: tfds.core.DatasetInfo, expression: str, split: str) -> tuple[int, int]:
+    def _size(self, info: "tfds.core.DatasetInfo", expression: str, split: str) -> tuple[int, int]:
         """Returns the number of examples that an expression selects for our `split`, and their bytes, estimated."""
         whole = {name: max(1, own.num_examples) for name, own in info.splits.items()}
         try:
             examples = info.splits[expression].num_examples
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f"splits.{split}: {expression!r} does not fit {self.name!r}, which has the splits {', '.join(whole)}"
+                f"splits.{split}: {expression!r} does not fit {self.dataset!r}, which has the splits {', '.join(whole)}"
             ) from error
         if examples < 1:  # below 0 where a slice ends before it begins
-            raise ValueError(f"splits.{split}: {expression!r} selects no example of {self.name!r}")
+            raise ValueError(f"splits.{split}: {expression!r} selects no example of {self.dataset!r}")
         bytes_each = sum(own.num_bytes for own in info.splits.values()) / sum(whole.values())
         return examples, int(examples * bytes_each)
 
-    def _builder(self) -> tfds.core.DatasetBuilder:
-        if self.name in EMBEDDED:
-            module, _, cls = EMBEDDED[self.name].rpartition(".")
+    def _builder(self) -> "tfds.core.DatasetBuilder":
+        if self.dataset in EMBEDDED:
+            module, _, cls = EMBEDDED[self.dataset].rpartition(".")
             return getattr(importlib.import_module(module), cls)(data_dir=self.data_dir)
+        import tensorflow_datasets as tfds
+
         try:
-            return tfds.builder(self.name, data_dir=self.data_dir, try_gcs=False)
+            return tfds.builder(self.dataset, data_dir=self.data_dir, try_gcs=False)
         except tfds.core.DatasetNotFoundError as error:
-            name = re.split("[/:]", self.name)[0]  # without its configuration and version
+            name = re.split("[/:]", self.dataset)[0]  # without its configuration and version
             near = difflib.get_close_matches(name, [*EMBEDDED, *tfds.list_builders()], n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else f"embedded ones are {', '.join(EMBEDDED)}"
             where = f", nor is it in {self.data_dir}" if self.data_dir else ""
-            raise ValueError(f"dataset: {self.name!r} is not a TFDS data set{where}; {hint}") from error
+            raise ValueError(f"dataset: {self.dataset!r} is not a TFDS data set{where}; {hint}") from error
         except (AssertionError, ValueError) as error:
             # No such version or config, or not a name at all: the first line says which, the rest explains at length.
-            raise ValueError(f"dataset: {self.name!r} cannot be opened: {str(error).splitlines()[0]}") from error
+            raise ValueError(f"dataset: {self.dataset!r} cannot be opened: {str(error).splitlines()[0]}") from error
 
-    def _prepared(self) -> tfds.core.DatasetBuilder:
+    def _prepared(self) -> "tfds.core.DatasetBuilder":
         builder = self._builder()
         if not builder.is_prepared():
             raise ValueError(
-                f"dataset: {self.name!r} is not prepared in {builder.data_dir}; "
-                f"run `tfds build {self.name}` or set data_dir"
+                f"dataset: {self.dataset!r} is not prepared in {builder.data_dir}; "
+                f"run `tfds build {self.dataset}` or set data_dir"
             )
         return builder
 
-    def _feature(self, info: tfds.core.DatasetInfo, argument: str) -> tfds.features.FeatureConnector:
+    def _feature(self, info: "tfds.core.DatasetInfo", argument: str) -> "tfds.features.FeatureConnector":
+        from components.example_gen.readers import tfds_features
+
         key = getattr(self, argument)
         try:
             return tfds_features.find(info.features, key)
         except KeyError as error:
             keys = ", ".join(tfds_features.keys(info.features))
-            raise ValueError(f"{argument}: {self.name!r} has no feature {key!r}; it has {keys}") from error
+            raise ValueError(f"{argument}: {self.dataset!r} has no feature {key!r}; it has {keys}") from error
 
-    def _confidence_key(self, info: tfds.core.DatasetInfo) -> str | None:
+    def _confidence_key(self, info: "tfds.core.DatasetInfo") -> str | None:
         """Returns the key of the labels' confidences, or None.
 
         Raises:
           ValueError: there are some and no least was given, which would count labels known not to be there; or the
             reverse.
         """
+        from components.example_gen.readers import tfds_features
+
         key = tfds_features.confidence_key(info.features, self.label_key)
         if (key is None) != (self.min_confidence is None):
             way_out = (
                 f"there is {key!r}, set it to the least that counts" if key else "there is none here, leave it out"
             )
             raise ValueError(
-                f"min_confidence: {self.min_confidence} for {self.label_key!r} of {self.name!r}; {way_out}"
+                f"min_confidence: {self.min_confidence} for {self.label_key!r} of {self.dataset!r}; {way_out}"
             )
         return key
 

@@ -6,8 +6,8 @@ import functools
 import json
 import os
 from collections.abc import Iterator
+from typing import Literal
 
-import tensorflow as tf
 from google.protobuf import message
 
 from components import storage
@@ -17,8 +17,6 @@ from components.example_gen import splits
 from components.example_gen.readers import listing, names
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
 
-_COMPRESSIONS = {"none": "", "gzip": "GZIP", "zlib": "ZLIB"}
-
 
 @dataclasses.dataclass(frozen=True)
 class Part(FilePart):
@@ -27,32 +25,34 @@ class Part(FilePart):
     names: str
 
 
-@dataclasses.dataclass(frozen=True)
-class RecordsDataset(Reader):
-    """Record files.
+class TFRecordReader(Reader):
+    """TFRecord files of `tf.train.Example`s that somebody else wrote.
 
     A file that is damaged ends the run: how many images it would have had is not known.
 
     Attributes:
       tfrecords: glob pattern of the files; with {split} in it there are files for each of the data's own splits.
-      splits: our split → a name that takes the place of {split}, with or without a slice; or → a share.
+      splits: names take the place of {split}.
       compression: of the files: none, gzip or zlib.
       image_key: feature with the encoded image.
       label_key: feature with the labels: integers, which count the names from 0, or names.
-      id_key: feature that identifies an image; None: a hash of the image does.
-      names: a file with the label names in their order; None: the labels are names, and all are looked up by reading
+      id_key: feature that identifies an image; null: a hash of the image does.
+      names: a file with the label names in their order; null: the labels are names, and all are looked up by reading
         the files once more.
       several_labels: whether an image may have more than one.
     """
 
     tfrecords: str
-    splits: dict[str, str | float]
-    compression: str = "gzip"
+    compression: Literal["none", "gzip", "zlib"] = "gzip"
     image_key: str = "image/encoded"
     label_key: str = "image/class/label"
     id_key: str | None = None
     names: str | None = None
     several_labels: bool = False
+
+    def check(self) -> None:
+        """See `Reader.check`."""
+        splits.own_in("tfrecords", self.tfrecords, self.splits)
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
@@ -124,9 +124,10 @@ class RecordsDataset(Reader):
         return found
 
     def _records(self, path: str) -> Iterator[bytes]:
-        if self.compression not in _COMPRESSIONS:
-            raise ValueError(f"compression: {self.compression!r} is none of {', '.join(_COMPRESSIONS)}")
-        records = tf.data.TFRecordDataset(path, _COMPRESSIONS[self.compression]).batch(64)
+        import tensorflow as tf
+
+        compression = "" if self.compression == "none" else self.compression.upper()
+        records = tf.data.TFRecordDataset(path, compression).batch(64)
         try:
             for batch in records.as_numpy_iterator():
                 yield from batch
@@ -174,6 +175,8 @@ def _index(path: str) -> dict[str, int]:
 
 
 def _features(record: bytes):
+    import tensorflow as tf
+
     return tf.train.Example.FromString(record).features.feature
 
 

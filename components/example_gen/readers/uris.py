@@ -4,7 +4,6 @@ import dataclasses
 import posixpath
 
 import pyarrow as pa
-import tensorflow as tf
 
 from components import storage
 from components.artifacts import vocabulary
@@ -12,9 +11,8 @@ from components.example_gen import splits
 from components.example_gen.readers import files, listing
 
 
-@dataclasses.dataclass(frozen=True)
-class UriDataset(files.FileReader):
-    """A list of images.
+class UriListReader(files.FileReader):
+    """A list of images: a text file with a path or URI a line.
 
     A line is `URI`, and the image's label then the name of its folder, or `URI<TAB>label`. Empty lines, and those that
     begin with #, do not count. A relative path starts at the list's folder and may not leave it. The id of an image is
@@ -22,11 +20,14 @@ class UriDataset(files.FileReader):
 
     Attributes:
       uris: path or URI of the list; with {split} in it there is a list for each of the data's own splits.
-      splits: our split → a name that takes the place of {split}, with or without a slice; or → a share.
+      splits: names take the place of {split}.
     """
 
     uris: str
-    splits: dict[str, str | float]
+
+    def check(self) -> None:
+        """See `Reader.check`."""
+        splits.own_in("uris", self.uris, self.splits)
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
@@ -74,6 +75,8 @@ class _Row:
 
 
 def _read(path: str, own: str | None) -> list[_Row]:
+    import tensorflow as tf
+
     try:
         lines = storage.read_text(path).split("\n")
     except (tf.errors.OpError, UnicodeDecodeError) as error:

@@ -1,7 +1,5 @@
 """SourceExampleGen and TargetExampleGen as nodes of a pipeline."""
 
-import dataclasses
-
 import pytest
 import tensorflow_datasets as tfds
 from tfx.dsl.components.base import executor_spec
@@ -11,11 +9,11 @@ from tfx.utils import json_utils
 import components
 from components import code_version
 from components.example_gen import executor, hierarchy_file, readers
-from components.example_gen.readers.tfds import TfdsDataset
+from components.example_gen.readers.tfds import TfdsReader
 
 
 @pytest.fixture
-def dataset(prepare, picture) -> TfdsDataset:
+def dataset(prepare, picture) -> TfdsReader:
     features = {"photo": tfds.features.Image(), "kind": tfds.features.ClassLabel(names=["a", "b"])}
     rows = {"train": [{"photo": picture(i), "kind": i} for i in range(2)]}
     return prepare(rows, features, splits={"train": "train[:1]", "eval": "train[1:]"}, image_key="photo")
@@ -36,7 +34,9 @@ def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
         "max_rejected": 0.5,
         "perceptual_hashes": 0,
         "fingerprint": dataset.fingerprint(),
-        "code_version": code_version.code_version("components.example_gen.executor"),
+        "code_version": code_version.code_version(
+            "components.example_gen.executor", "components.example_gen.readers.tfds"
+        ),
     }
     assert readers.loads(dataset_json) == dataset
 
@@ -107,4 +107,4 @@ def test_a_hierarchy_that_cannot_be_read_is_refused_when_the_pipeline_is_made(
 )
 def test_a_data_set_that_is_not_there_is_refused_when_the_pipeline_is_made(example_gen, dataset, name, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        example_gen(dataset=dataclasses.replace(dataset, name=name))
+        example_gen(dataset=readers.of({**dict(dataset), "dataset": name}))

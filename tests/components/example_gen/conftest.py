@@ -21,7 +21,7 @@ from components import storage
 from components.artifacts import index, rejected
 from components.example_gen import executor, readers
 from components.example_gen.readers.reader import Reader
-from components.example_gen.readers.tfds import TfdsDataset
+from components.example_gen.readers.tfds import TfdsReader
 
 # By its full name, which every Beam version knows.
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -63,7 +63,7 @@ class _Written(tfds.core.GeneratorBasedBuilder, skip_registration=True):
 
 
 @pytest.fixture(scope="session")
-def prepare(tmp_path_factory) -> Callable[..., TfdsDataset]:
+def prepare(tmp_path_factory) -> Callable[..., TfdsReader]:
     def write(
         rows: dict[str, list[dict]],
         features: dict,
@@ -72,12 +72,19 @@ def prepare(tmp_path_factory) -> Callable[..., TfdsDataset]:
         metadata: dict | None = None,
         files: int = 1,
         **dataset,
-    ) -> TfdsDataset:
-        """Prepares `rows` of each split, and returns a data set that reads each split whole, unless `dataset` says."""
+    ) -> TfdsReader:
+        """Prepares `rows` of each split, and returns a data set that reads each split whole, unless `dataset` says.
+
+        Without an eval split, it is made of the whole of train too.
+        """
         folder = folder or tmp_path_factory.mktemp("tfds")
         builder = _Written(name=name, features=features, rows=rows, metadata=metadata, data_dir=folder)
         builder.download_and_prepare(download_config=tfds.download.DownloadConfig(num_shards=files))
-        return TfdsDataset(name, **{"splits": {split: split for split in rows}, **dataset}, data_dir=str(folder))
+        return TfdsReader(
+            dataset=name,
+            **{"splits": {"eval": "train", **{split: split for split in rows}}, **dataset},
+            data_dir=str(folder),
+        )
 
     return write
 

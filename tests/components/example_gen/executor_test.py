@@ -1,6 +1,5 @@
 """The ExampleGen on TFDS data sets that are prepared here: from the pictures to the files of the three artifacts."""
 
-import dataclasses
 import io
 
 import numpy as np
@@ -11,8 +10,9 @@ from tfx.components.util import examples_utils
 
 from components import storage
 from components.artifacts import index, vocabulary
+from components.example_gen import readers
 from components.example_gen.images import perceptual_hash
-from components.example_gen.readers.tfds import Part, TfdsDataset
+from components.example_gen.readers.tfds import Part, TfdsReader
 from components.example_gen.splits import Rule
 
 NAMES = ["cat", "dog, wet", "emu"]
@@ -44,7 +44,7 @@ def rows(picture) -> dict[str, list[dict]]:
 
 
 @pytest.fixture(scope="module")
-def zoo(prepare, rows) -> TfdsDataset:
+def zoo(prepare, rows) -> TfdsReader:
     # Of a name of its own, and with names of features that are not the usual ones.
     names = {"splits": SPLITS, "label_key": "labels", "id_key": "name"}
     return prepare(rows, FEATURES, name="zoo", files=2, metadata={"parents": PARENTS}, **names)
@@ -192,7 +192,7 @@ def test_files_do_not_depend_on_who_reads_what(generate, generated, zoo, monkeyp
         runs = {split: tfds.even_splits(dataset.splits[split], min(7, size)) for split, size in SIZES.items()}
         return [Part(run, {split: Rule(None)}) for split, of_split in runs.items() for run in reversed(of_split)]
 
-    monkeypatch.setattr(TfdsDataset, "parts", seven_parts)
+    monkeypatch.setattr(TfdsReader, "parts", seven_parts)
     files = generate(zoo, shards=4).files()
     assert files == generated.files()
     assert len(files) == 3 * 4 * 3 + 3
@@ -205,7 +205,7 @@ def test_files_do_not_depend_on_the_runner(generate, generated, zoo):
 
 
 def test_small_splits_without_ids(generate, zoo, rows):
-    generated = generate(dataclasses.replace(zoo, id_key=None))
+    generated = generate(readers.of({**dict(zoo), "id_key": None}))
     assert [len(generated.shards(split)) for split in SIZES] == [1, 1, 1]  # a file each, unless it is asked for more
     (names,) = ids(generated.shards("train"))
     assert set(names) == {index.content_hash(row["image"]) for row in rows["train"]}
@@ -219,13 +219,13 @@ def repeated(prepare, picture):
 
 
 def test_an_id_that_occurs_twice(generate, repeated):
-    message = "max_rejected: 1 of 3 images cannot be taken.*: 1 duplicate_id \\(m: another image of this split has the"
+    message = "max_rejected: 2 of 6 images cannot be taken.*: 2 duplicate_id \\(m: another image of this split has the"
     with pytest.raises(ValueError, match=message):
         generate(repeated, shards=3)
 
 
 def test_an_image_that_occurs_twice_is_no_fault(generate, repeated, picture):
-    made = generate(dataclasses.replace(repeated, id_key=None), shards=3, max_rejected=0.0)
+    made = generate(readers.of({**dict(repeated), "id_key": None}), shards=3, max_rejected=0.0)
     first, second = (index.content_hash(picture(value)) for value in (0, 1))
     assert set(made.records("train")) == {first, second}
     assert {source_id: row["reason"] for source_id, row in made.rejections().items()} == {first: "duplicate_image"}
@@ -234,7 +234,7 @@ def test_an_image_that_occurs_twice_is_no_fault(generate, repeated, picture):
 def test_an_example_without_a_label_is_named(generate, prepare, picture):
     rows = [{"image": picture(i), "labels": [2] * (i != 3), "name": f"n{i}"} for i in range(5)]
     dataset = prepare({"train": rows}, FEATURES, label_key="labels", id_key="name")
-    with pytest.raises(ValueError, match=r"1 of 5 images .* 1 no_label \(n3: it has no label\)"):
+    with pytest.raises(ValueError, match=r"2 of 10 images .* 2 no_label \(n3: it has no label, n3\)"):
         generate(dataset)
 
 
@@ -242,13 +242,13 @@ def test_an_example_without_a_label_is_named(generate, prepare, picture):
     ("changes", "message"),
     [
         ({"splits": {"train": "train", "eval": "valid"}}, r"^splits\.eval: 'valid' does not fit 'zoo'"),
-        ({"splits": {"train": "train[:0]"}}, r"^splits\.train: 'train\[:0\]' selects no example"),
+        ({"splits": {"train": "train[:0]", "eval": "train"}}, r"^splits\.train: 'train\[:0\]' selects no example"),
         ({"label_key": "name"}, r"^label_key: 'name' of 'zoo' is a Text, not a ClassLabel"),
-        ({"name": "zoos"}, r"^dataset: 'zoos' is not a TFDS data set"),
+        ({"dataset": "zoos"}, r"^dataset: 'zoos' is not a TFDS data set"),
     ],
     ids=["split", "empty split", "label", "name"],
 )
 def test_what_cannot_be_read_is_refused_before_anything_is_written(generate, zoo, tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
-        generate(dataclasses.replace(zoo, **changes), root=tmp_path)
+        generate(readers.of({**dict(zoo), **changes}), root=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -4,6 +4,7 @@ import collections
 import csv
 import itertools
 import json
+import pickle
 import shutil
 
 import pytest
@@ -12,10 +13,10 @@ import tensorflow_datasets as tfds
 
 from components.artifacts import data_report, index, vocabulary
 from components.example_gen import readers
-from components.example_gen.readers.folder import FolderDataset
-from components.example_gen.readers.manifest import ManifestDataset
-from components.example_gen.readers.tfrecords import RecordsDataset
-from components.example_gen.readers.uris import UriDataset
+from components.example_gen.readers.folder import FolderReader
+from components.example_gen.readers.manifest import ManifestReader
+from components.example_gen.readers.tfrecords import TFRecordReader
+from components.example_gen.readers.uris import UriListReader
 
 NAMES = ["ant", "bee", "cow"]
 SPLITS = {"train": "train", "eval": "validation[:50%]", "test": "validation[50%:]"}
@@ -76,14 +77,20 @@ def data(images, prepare, tmp_path_factory) -> dict[str, readers.Reader]:
     prepared = prepare(by_split, features, splits={"train": "train", "eval": "validation"})
     return {
         "dataset": prepared,
-        "folder": FolderDataset(str(root / "images"), SPLITS),
-        "manifest": ManifestDataset(
-            str(root / "images.csv"), SPLITS, image_key="file", label_key="kind", split_key="part"
+        "folder": FolderReader(folder=str(root / "images"), splits=SPLITS),
+        "manifest": ManifestReader(
+            manifest=str(root / "images.csv"), splits=SPLITS, image_key="file", label_key="kind", split_key="part"
         ),
-        "tfrecords": RecordsDataset(
-            str(root / "{split}-*.rec"), SPLITS, "zlib", "jpg", "cls", "key", names=str(root / "names.txt")
+        "tfrecords": TFRecordReader(
+            tfrecords=str(root / "{split}-*.rec"),
+            splits=SPLITS,
+            compression="zlib",
+            image_key="jpg",
+            label_key="cls",
+            id_key="key",
+            names=str(root / "names.txt"),
         ),
-        "uris": UriDataset(str(root / "list-{split}.txt"), SPLITS),
+        "uris": UriListReader(uris=str(root / "list-{split}.txt"), splits=SPLITS),
     }
 
 
@@ -175,6 +182,14 @@ def test_readers_survive_json(data, kind):
     assert readers.loads(readers.dumps(data[kind])) == data[kind]
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_readers_survive_the_way_to_workers(data, kind):
+    sent = pickle.loads(pickle.dumps(data[kind]))
+    assert sent == data[kind] and type(sent) is readers.class_of(kind)
+    one_split = dict.fromkeys(("train", "eval"), "train")
+    assert sent != readers.of({**dict(data[kind]), "splits": one_split})
+
+
 def test_files_leave_nothing_of_the_work_behind(generated):
     for kind in KINDS:
         assert not (generated[kind].index / "work").exists()
@@ -206,7 +221,7 @@ def test_an_exact_duplicate_never_lands_in_two_splits(generate, picture, tmp_pat
             path = tmp_path / f"class-{copy}" / f"{i}-{copy}.png"
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(picture(i))
-    made = generate(FolderDataset(str(tmp_path), {"train": 0.5, "eval": 0.25, "test": 0.25}))
+    made = generate(FolderReader(folder=str(tmp_path), splits={"train": 0.5, "eval": 0.25, "test": 0.25}))
     contents = {split: set(without_ids(made.records(split).values())) for split in ("train", "eval", "test")}
     sizes = {split: len(made.records(split)) for split in contents}
     assert sum(sizes.values()) == 180
@@ -220,7 +235,7 @@ def test_duplicates_across_the_datas_own_splits_are_counted(generate, picture, t
             path = tmp_path / own / "ant" / f"{i}.png"
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_bytes(picture(i))
-    made = generate(FolderDataset(str(tmp_path), {"train": "train", "eval": "validation", "test": "test"}))
+    made = generate(FolderReader(folder=str(tmp_path), splits={"train": "train", "eval": "validation", "test": "test"}))
     summary = json.loads((made.index / data_report.SUMMARY_FILE).read_text())
     assert summary["same_image"] == {"train, eval": 3, "train, test": 2, "eval, test": 1}
     assert summary["same_id"] == {"train, eval": 0, "train, test": 0, "eval, test": 0}

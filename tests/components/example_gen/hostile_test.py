@@ -12,7 +12,7 @@ import pytest
 
 from components import storage
 from components.artifacts import index, rejected
-from components.example_gen.readers.folder import FolderDataset
+from components.example_gen.readers.folder import FolderReader
 
 SHARES = {"train": 0.8, "eval": 0.2}
 CONVERTED = ["cmyk", "alpha", "gif", "bmp", "webp", "tiff", "tiff16", "turned"]
@@ -107,7 +107,7 @@ def folder(picture, tmp_path_factory) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def made(generate, folder):
-    return generate(FolderDataset(str(folder), SHARES), shards=3, max_pixels=100_000, max_rejected=0.05)
+    return generate(FolderReader(folder=str(folder), splits=SHARES), shards=3, max_pixels=100_000, max_rejected=0.05)
 
 
 def expected_kinds(kinds) -> dict[str, str]:
@@ -159,7 +159,7 @@ def test_rejections_stand_beside_their_splits_shards(made):
 
 def test_past_the_share_that_is_allowed_the_run_stops_and_says_why(generate, folder):
     with pytest.raises(ValueError) as stopped:
-        generate(FolderDataset(str(folder), SHARES), max_pixels=100_000, max_rejected=0.01)
+        generate(FolderReader(folder=str(folder), splits=SHARES), max_pixels=100_000, max_rejected=0.01)
     message = str(stopped.value)
     assert message.startswith(
         "max_rejected: 21 of 1061 images cannot be taken, more than the share 0.01 that is allowed: 6 truncated ("

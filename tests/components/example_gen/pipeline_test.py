@@ -8,7 +8,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 
 import components
-from components.example_gen.readers.folder import FolderDataset
+from components.example_gen.readers.folder import FolderReader
 from pipeline.runners import local
 from pipeline.runners.local import State
 
@@ -30,7 +30,7 @@ def folder(tmp_path, picture) -> pathlib.Path:
 
 def run(folder: pathlib.Path, **settings) -> local.NodeResult:
     root = folder.parent
-    dataset = FolderDataset(str(folder), {"train": 0.5, "eval": 0.5})
+    dataset = FolderReader(folder=str(folder), splits={"train": 0.5, "eval": 0.5})
     node = components.SourceExampleGen(dataset=dataset, **settings).with_id("source-examples")
     (result,) = local.run(
         tfx_pipeline.Pipeline(

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from components.artifacts import vocabulary
-from components.example_gen.readers.tfds import Part, TfdsDataset
+from components.example_gen.readers.tfds import Part, TfdsReader
 from components.example_gen.splits import Rule
 
 KEYS = {
@@ -22,7 +22,7 @@ KEYS = {
 
 @pytest.fixture
 def checked(generate):
-    def run(dataset: TfdsDataset, hierarchy: dict | None = None):
+    def run(dataset: TfdsReader, hierarchy: dict | None = None):
         """Runs the ExampleGen, checks that index and Examples say the same; returns (split → records, vocabulary)."""
         made = generate(dataset, shards=1, hierarchy=hierarchy, max_pixels=1_000_000, max_rejected=0.0)
         labels = vocabulary.loads((made.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
@@ -45,10 +45,10 @@ def checked(generate):
 @pytest.fixture
 def mocked(mocked_tfds, monkeypatch):
     # Each part would be the same five examples again.
-    def parts(dataset: TfdsDataset) -> list[Part]:
+    def parts(dataset: TfdsReader) -> list[Part]:
         return [Part(expression, {split: Rule(None)}) for split, expression in dataset.splits.items()]
 
-    monkeypatch.setattr(TfdsDataset, "parts", parts)
+    monkeypatch.setattr(TfdsReader, "parts", parts)
     return mocked_tfds
 
 
@@ -66,7 +66,7 @@ def mocked(mocked_tfds, monkeypatch):
 def test_single_label_sets(mocked, checked, name, evaluated, id_key, size, first, image_format):
     data_dir = mocked(name, "train", evaluated)
     splits = {"train": "train", "eval": evaluated}
-    dataset = TfdsDataset(name, splits, data_dir=data_dir, id_key=id_key)
+    dataset = TfdsReader(dataset=name, splits=splits, data_dir=data_dir, id_key=id_key)
     assert not dataset.has_several_labels()
     found, labels = checked(dataset)
     assert (len(labels), labels.names[0]) == (size, first)
@@ -80,7 +80,7 @@ def test_imagenet_under_wordnet(mocked, checked, tmp_path):
     (tmp_path / "is_a.txt").write_text("n01503061 n01514668\nn01503061 n01514859\nn00015388 n01503061\n")
     (tmp_path / "words.txt").write_text("n01503061\tbird\nn01514668\tcock\nn01514859\then, biddy\nn00015388\tanimal\n")
     splits = {"train": "train", "eval": "validation"}
-    dataset = TfdsDataset("imagenet2012", splits, data_dir=mocked("imagenet2012", "train", "validation"))
+    dataset = TfdsReader(dataset="imagenet2012", splits=splits, data_dir=mocked("imagenet2012", "train", "validation"))
     files = {"file": str(tmp_path / "is_a.txt"), "titles": str(tmp_path / "words.txt")}
     _, labels = checked(dataset, files)
     assert labels.names[6:10] == ("n01498041", "cock", "hen", "n01518878")
@@ -94,7 +94,7 @@ MACHINES = {"0a": {CAR: 0.9, WHEEL: 0.6}, "0b": {CAR: 0.8}, "10": {BIRD: 0.7, OW
 
 
 @pytest.fixture
-def open_images(tmp_path, picture) -> TfdsDataset:
+def open_images(tmp_path, picture) -> TfdsReader:
     """Prepared by TFDS's own builder from archives and tables of the published shape."""
     columns = ["ImageID", "Source", "LabelName", "Confidence"]
     images = {"train": ["0a", "0b", "10", "f1", "f2"], "validation": ["0b"], "test": ["10"]}
@@ -127,9 +127,9 @@ def open_images(tmp_path, picture) -> TfdsDataset:
     manager = "tensorflow_datasets.core.download.DownloadManager.download_and_extract"
     with mock.patch(manager, lambda self, urls: paths):
         builder.download_and_prepare()
-    return TfdsDataset(
-        "open_images_v4/original",
-        {"train": "train", "eval": "validation", "test": "test"},
+    return TfdsReader(
+        dataset="open_images_v4/original",
+        splits={"train": "train", "eval": "validation", "test": "test"},
         data_dir=str(tmp_path),
         label_key="objects_trainable/label",
         id_key="image/filename",

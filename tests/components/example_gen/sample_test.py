@@ -9,7 +9,7 @@ from components.artifacts import index
 from components.example_gen import sample
 from components.example_gen.examples import Check
 from components.example_gen.readers import reader
-from components.example_gen.readers.folder import FolderDataset
+from components.example_gen.readers.folder import FolderReader
 
 SPLITS = {"train": "train", "eval": "held[:50%]", "test": "held[50%:]"}
 
@@ -35,7 +35,7 @@ def folder(picture, tmp_path_factory) -> str:
 @pytest.fixture(scope="module")
 def draw(folder, tmp_path_factory):
     def draw(images: int) -> sample.Sample:
-        dataset = FolderDataset(folder, SPLITS)
+        dataset = FolderReader(folder=folder, splits=SPLITS)
         contents = dataset.open(str(tmp_path_factory.mktemp("work")))
         return sample.draw(dataset, contents, Check(contents.vocabulary.names, 10_000, True), images)
 
@@ -44,7 +44,7 @@ def draw(folder, tmp_path_factory):
 
 def test_a_sample_of_all_is_what_the_example_gen_writes(draw, folder, generate):
     found = draw(200)
-    made = generate(FolderDataset(folder, SPLITS), max_rejected=0.1, perceptual_hashes=True)
+    made = generate(FolderReader(folder=folder, splits=SPLITS), max_rejected=0.1, perceptual_hashes=True)
     for split in SPLITS:
         written = [row for shard in made.index_shards(split) for row in shard]
         assert sorted(index.table(found.rows[split]).to_pylist(), key=lambda row: row["key"]) == written

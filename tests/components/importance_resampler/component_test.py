@@ -6,6 +6,9 @@ from tfx.utils import json_utils
 import components
 from components import code_version
 from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary, Predictions
+from components.importance_resampler import matchers
+
+SUBSET = matchers.of("label_subset", label_subset=["Latin", "digits"])
 
 
 def channel(artifact_type=ExampleIndex) -> types.Channel:
@@ -26,13 +29,14 @@ def test_defaults():
     component = resampler()
     assert set(component.inputs) == {"examples", "index", "label_prior"}
     assert set(component.outputs) == {"plan", "resampled_examples"}
-    version = code_version.code_version("components.importance_resampler.executor")
+    version = code_version.code_version(
+        "components.importance_resampler.executor", "components.importance_resampler.matchers.same_distribution"
+    )
     assert component.exec_properties == {
-        "strategy": "same_distribution",
+        "matcher": "same_distribution",
+        "settings": '{"max_repeats":null}',
         "n": 10,
         "seed": 0,
-        "max_repeats": 0,
-        "label_subset": "[]",
         "materialise": 1,
         "shard_bytes": 128 << 20,
         "shards": 0,
@@ -41,20 +45,20 @@ def test_defaults():
 
 
 def test_a_plan_alone():
-    component = resampler(materialise=False, max_repeats=3)
+    component = resampler(materialise=False, matcher=matchers.of("same_distribution", max_repeats=3))
     assert set(component.outputs) == {"plan"}
     assert component.exec_properties["materialise"] == 0
-    assert component.exec_properties["max_repeats"] == 3
+    assert json_utils.loads(component.exec_properties["settings"]) == {"max_repeats": 3}
 
 
 def test_label_subset():
     vocabulary = channel(LabelVocabulary)
-    component = resampler(strategy="label_subset", label_subset=["Latin", "digits"], vocabulary=vocabulary)
+    component = resampler(matcher=SUBSET, vocabulary=vocabulary)
     assert set(component.inputs) == {"examples", "index", "label_prior", "vocabulary"}
-    assert json_utils.loads(component.exec_properties["label_subset"]) == ["Latin", "digits"]
+    assert json_utils.loads(component.exec_properties["settings"]) == {"label_subset": ["Latin", "digits"]}
 
 
-def test_what_a_strategy_does_not_read_is_no_input():
+def test_what_a_matcher_does_not_read_is_no_input():
     node = resampler(vocabulary=channel(LabelVocabulary), **PREDICTIONS)
     assert not set(PREDICTIONS) & set(node.inputs)
     assert "vocabulary" in node.inputs  # the prior is checked against it
@@ -68,7 +72,7 @@ PREDICTIONS = {
 
 
 def test_emd_subset():
-    assert set(PREDICTIONS) < set(resampler(strategy="emd_subset", **PREDICTIONS).inputs)
+    assert set(PREDICTIONS) < set(resampler(matcher=matchers.of("emd_subset"), **PREDICTIONS).inputs)
 
 
 @pytest.mark.parametrize(
@@ -76,13 +80,12 @@ def test_emd_subset():
     [
         ({"n": 0}, "n: 0;"),
         ({"n": -1}, "n: -1;"),
-        ({"strategy": "random"}, "strategy: 'random' is unknown"),
-        ({"strategy": "label_subset", "label_subset": ["a"]}, "vocabulary: strategy 'label_subset' needs vocabulary"),
+        ({"matcher": SUBSET}, "vocabulary: the matcher label_subset needs vocabulary"),
         (
-            {"strategy": "emd_subset", "source_predictions": channel(Predictions)},
-            "target_predictions: strategy 'emd_subset' needs target_predictions and target_index",
+            {"matcher": matchers.of("emd_subset"), "source_predictions": channel(Predictions)},
+            "target_predictions: the matcher emd_subset needs target_predictions and target_index",
         ),
-        ({"strategy": "weighted_loss", "n": 0}, "materialise: .* set it to False"),
+        ({"matcher": matchers.of("weighted_loss"), "n": 0}, "materialise: .* set it to False"),
         ({"shard_bytes": 0}, "shard_bytes: 0;"),
         ({"shards": -1}, "shards: -1;"),
     ],

@@ -4,7 +4,6 @@ import itertools
 import os
 import pathlib
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -107,22 +106,21 @@ class Source:
         counts = np.bincount(left, minlength=4)
         self.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
 
-    def resample(self, *, beam_args=(), materialise=True, **settings) -> "Result":
+    def resample(self, *, matcher="same_distribution", beam_args=(), materialise=True, settings=None, **properties):
         outputs = {"plan": ResamplePlan()}
         if materialise:
             outputs["resampled_examples"] = standard_artifacts.Examples()
         folder = self.root / "out" / str(len(list(self.root.glob("out/*"))))
         for key, artifact in outputs.items():
             artifact.uri = str(folder / key)
-        properties: dict[str, Any] = {
-            "strategy": "same_distribution",
+        properties = {
+            "matcher": matcher,
+            "settings": json_utils.dumps(settings or {}),
             "n": 100,
             "seed": 0,
-            "max_repeats": 0,
             "shard_bytes": 1 << 20,
             "shards": 2,
-            **settings,
-            "label_subset": json_utils.dumps(list(settings.get("label_subset", ()))),
+            **properties,
             "materialise": int(materialise),
         }
         context = base_beam_executor.BaseBeamExecutor.Context(
@@ -239,38 +237,38 @@ def test_shards_of_a_size(source):
     assert len(result.shards) == -(-total // 2000) > 1
 
 
-STRATEGIES = {
+MATCHERS = {
     "elastic_distribution": ({"n": 20}, {"a": 0, "b": 16, "c": 4}),
     "uniform_subsample": ({"n": 20}, None),
-    "label_subset": ({"n": 99, "label_subset": ["vowels"]}, {"a": 17, "b": 0, "c": 0}),
+    "label_subset": ({"n": 99, "settings": {"label_subset": ["vowels"]}}, {"a": 17, "b": 0, "c": 0}),
     "emd_subset": ({"n": 18}, {"a": 0, "b": 16, "c": 2}),
 }
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
-def test_strategies_that_take_examples(source, strategy):
-    if strategy == "emd_subset":
+@pytest.mark.parametrize("matcher", MATCHERS)
+def test_matchers_that_take_examples(source, matcher):
+    if matcher == "emd_subset":
         source.write_embeddings()
-    settings, quotas = STRATEGIES[strategy]
-    result = source.resample(strategy=strategy, **settings)
+    settings, quotas = MATCHERS[matcher]
+    result = source.resample(matcher=matcher, **settings)
     if quotas is not None:
         assert result.labels["quota"].to_pylist() == [*quotas.values(), 0]
     assert set(result.copies.values()) == {0, 1}
     assert result.drawn == {name: 1 for name, copies in result.copies.items() if copies}
     assert len(result.drawn) == (sum(quotas.values()) if quotas else 20)
     header = plan.header_of(result.labels)
-    assert header["strategy"] == strategy
+    assert header["matcher"] == matcher
     assert all(table.column_names == ["copies"] for table in result.tables)
-    if strategy == "emd_subset":
+    if matcher == "emd_subset":
         # Two thirds at (4, ±1), one third at (8, 0); b is at (4, 0) and c at (9, 1).
         assert 0 < header["similarity_source"] < header["similarity_sample"] < 1
 
 
-@pytest.mark.parametrize("strategy", ["same_distribution", "weighted_loss", *STRATEGIES])
-def test_excluded_examples_are_as_if_they_were_not_there(tmp_path, strategy):
+@pytest.mark.parametrize("matcher", ["same_distribution", "weighted_loss", *MATCHERS])
+def test_excluded_examples_are_as_if_they_were_not_there(tmp_path, matcher):
     excluded = {3, 4, 10, 39}
-    settings = {"strategy": strategy, "materialise": False, **STRATEGIES.get(strategy, ({"n": 50},))[0]}
-    if strategy == "weighted_loss":
+    settings = {"matcher": matcher, "materialise": False, **MATCHERS.get(matcher, ({"n": 50},))[0]}
+    if matcher == "weighted_loss":
         settings["n"] = 0
     found = []
     for name, order in (("excluded", range(40)), ("absent", [i for i in range(40) if i not in excluded])):
@@ -291,7 +289,7 @@ def test_excluded_examples_are_as_if_they_were_not_there(tmp_path, strategy):
     weights = [
         [weight for table in one.tables for weight in table["weight"].to_pylist() if weight]
         for one in found
-        if strategy == "weighted_loss"
+        if matcher == "weighted_loss"
     ]
     assert not weights or (weights[0] == weights[1] and len(weights[0]) == 36)
 
@@ -306,7 +304,7 @@ def test_excluded_examples_are_not_written(source):
 def test_excluded_examples_of_eval_have_no_part_in_the_means(source):
     source.write_embeddings()
     source.write_exclusions(set(), {"index 1"})  # the only one of a
-    header = plan.header_of(source.resample(strategy="emd_subset", n=18).labels)
+    header = plan.header_of(source.resample(matcher="emd_subset", n=18).labels)
     assert (header["labels_without_embedding"], header["excluded_examples"]) == (1, 0)
 
 
@@ -319,13 +317,13 @@ def test_a_prior_without_the_exclusions(source):
 
 
 def test_max_repeats(source):
-    result = source.resample(n=60, max_repeats=2)
+    result = source.resample(n=60, settings={"max_repeats": 2})
     assert result.labels["quota"].to_pylist() == [9, 32, 19, 0]
     assert result.labels["capped"].to_pylist() == [False, True, False, False]
 
 
 def test_weighted_loss(source):
-    result = source.resample(strategy="weighted_loss", n=0, materialise=False)
+    result = source.resample(matcher="weighted_loss", n=0, materialise=False)
     weights = np.concatenate([plan.weights_of(table) for table in result.tables])
     assert set(result.copies.values()) == {1}
     assert weights.mean() == pytest.approx(1, abs=1e-6)
@@ -393,7 +391,7 @@ def test_predictions_without_embeddings(source):
     path = os.path.join(source.artifacts["target_predictions"].uri, "Split-train", "predictions-0.parquet")
     storage.write_table(path, storage.read_table(path).drop(["embedding"]))
     with pytest.raises(ValueError, match="predictions: no column 'embedding' among source_id, logits"):
-        source.resample(strategy="emd_subset", n=5)
+        source.resample(matcher="emd_subset", n=5)
 
 
 @pytest.mark.parametrize("materialise", [True, False])

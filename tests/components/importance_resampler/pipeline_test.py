@@ -16,6 +16,7 @@ from components import storage
 from components.artifacts import index, label_prior, plan, vocabulary
 from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary
 from components.example_gen import testing
+from components.importance_resampler import matchers
 from pipeline.runners import local
 
 NAMES = ("one", "two")
@@ -67,8 +68,7 @@ def run(root: pathlib.Path, seed: int) -> dict[str, local.NodeResult]:
     subset = components.ImportanceResampler(
         **source,
         vocabulary=imported["vocabulary"].outputs["result"],
-        strategy="label_subset",
-        label_subset=["even"],
+        matcher=matchers.of("label_subset", label_subset=["even"]),
         n=100,
         materialise=False,
     ).with_id("subset")

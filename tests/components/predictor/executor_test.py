@@ -18,7 +18,7 @@ from components.artifacts import index, predictions, vocabulary
 from components.example_gen import testing
 from components.predictor import executor
 from trainer import serving
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 # By its full name, which every Beam version knows.
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"

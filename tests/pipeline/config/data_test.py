@@ -42,18 +42,14 @@ def load(tmp_path):
 )
 def test_each_kind_becomes_its_reader(load, source, kind, location):
     data = load(source)
-    reader = readers.of(data.reader_settings())
-    assert type(reader) is readers.KINDS[kind]
-    assert data.location == location == getattr(reader, "name" if kind == "dataset" else kind)
+    reader = data.reader()
+    assert type(reader) is readers.class_of(kind)
+    assert data.location == location == getattr(reader, kind)
     written = yaml.safe_load(source)
     assert reader.splits == written["splits"]
-    for key in written.keys() - {"dataset", "max_rejected", "max_pixels"}:
+    for key in written.keys() - {"max_rejected", "max_pixels"}:
         assert getattr(reader, key) == written[key]
     assert (data.max_rejected, data.max_pixels) == ((0.5, 9) if kind == "uris" else (0.01, 89_478_485))
-
-
-def test_the_kinds_are_those_of_the_readers():
-    assert list(data._KINDS) == list(readers.KINDS)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +110,4 @@ def test_the_readme_shows_each_kind_as_it_is_taken():
     readme = pathlib.Path(pipeline.__file__).parent.parent / "README.md"
     lines = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
     shown = [pydantic.TypeAdapter(data.Data).validate_python(yaml.safe_load(line)) for line in lines]
-    assert {data.kind_of(one) for one in shown} == set(readers.KINDS)
-    for one in shown:
-        readers.of(one.reader_settings())
+    assert {type(one.reader()) for one in shown} == set(map(readers.class_of, readers.KINDS))

@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 import PIL.Image
+import pydantic
 import pytest
 import rich.console
 import tensorflow as tf
@@ -14,13 +15,17 @@ import yaml
 from components import sharding
 from components.artifacts import vocabulary
 from components.example_gen import sample
-from pipeline.config.data import FolderData, RecordsData
+from pipeline.config.data import Data
 from pipeline.config.run import load
 from pipeline.preview import command, estimate, show
 from pipeline.preview import sample as preview_sample
 from pipeline.preview.estimate import Cost
 
 BIRDS, FISH = 60, 20
+
+
+def data_of(**settings) -> Data:
+    return pydantic.TypeAdapter(Data).validate_python(settings)
 
 
 def picture(value: int, width: int = 24, image_format: str = "PNG") -> bytes:
@@ -74,7 +79,7 @@ def settings(folder, tmp_path_factory) -> str:
 
 
 def test_all_of_a_folder(folder):
-    found = preview_sample.look(FolderData(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
+    found = preview_sample.look(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
     assert found.sample.whole == {"train", "eval"} and found.is_counted
     assert sum(found.measured.examples.values()) == 76
     assert found.measured.examples == {split: len(rows) for split, rows in found.sample.rows.items()}
@@ -87,7 +92,7 @@ def test_all_of_a_folder(folder):
 
 
 def test_of_a_sample_the_listing_tells_the_labels(folder):
-    found = preview_sample.look(FolderData(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
+    found = preview_sample.look(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
     assert sum(found.sample.read.values()) == 16 and found.is_counted and not found.sample.whole
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([0.75 * BIRDS, 0.75 * FISH], np.float64)
     for split, share in (("train", 0.75), ("eval", 0.25)):
@@ -112,7 +117,7 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
                     "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[i % 7])),
                 }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
-    data = RecordsData(
+    data = data_of(
         tfrecords=str(tmp_path / "{split}.tfrecord"),
         splits={"train": "train", "eval": "eval"},
         names=str(tmp_path / "names.txt"),
@@ -127,7 +132,7 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
 
 
 def test_of_a_whole_split_the_listing_is_exact(folder):
-    own = FolderData(folder=str(folder.parent), splits={"train": folder.name, "eval": folder.name})
+    own = data_of(folder=str(folder.parent), splits={"train": folder.name, "eval": folder.name})
     found = preview_sample.look(own, 16, False)
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([BIRDS, FISH], np.int64)
 
@@ -138,7 +143,7 @@ def test_shares_are_of_all_images_whatever_the_splits_sizes(tmp_path):
         for i in range(good + bad):
             (tmp_path / split / "x" / f"{i}.png").write_bytes(picture(i) if i < good else b"")
     splits = {"train": "train[1%:]", "eval": "train[:1%]", "test": "test"}
-    found = preview_sample.look(FolderData(folder=str(tmp_path), splits=splits), 20, False)
+    found = preview_sample.look(data_of(folder=str(tmp_path), splits=splits), 20, False)
     assert len(found.sample.rejections["test"]) == 2 and found.sample.read["train"] == 20
     assert found.rejected == pytest.approx(2 / 210)  # and not 2 of the 30 that were read
     assert not found.sample.rows["eval"]  # of about two images none is among the twenty
@@ -156,7 +161,7 @@ def test_an_empty_split_and_repeated_images(tmp_path):
             }
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     splits = {"train": 0.999, "eval": 0.001}
-    data = RecordsData(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
+    data = data_of(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
     found = preview_sample.look(data, 20, False)
     assert found.measured.examples == {"train": 3, "eval": 0}
     assert [row["reason"] for row in found.sample.rejections["train"]] == ["duplicate_image"] * 2
@@ -170,7 +175,7 @@ def test_data_without_a_single_good_image(tmp_path):
     for name in ("train", "eval"):
         (tmp_path / name / "x").mkdir(parents=True)
         (tmp_path / name / "x" / "1.png").write_bytes(b"")
-    data = FolderData(folder=str(tmp_path), splits={"train": "train", "eval": "eval"})
+    data = data_of(folder=str(tmp_path), splits={"train": "train", "eval": "eval"})
     with pytest.raises(ValueError, match="no image of the sample can be taken: empty"):
         preview_sample.look(data, 5, False)
 

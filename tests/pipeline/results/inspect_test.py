@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 from components.artifacts import exclusions, index, label_prior, plan
 from components.artifacts.label_prior import Assumption
-from components.importance_resampler import strategies
+from components.importance_resampler import matchers
 from components.importance_resampler.labels_table import labels_table
+from components.importance_resampler.matchers.matcher import Inputs
 from components.importance_resampler.pairs import Pairs
 from pipeline import cli
 from pipeline.results import inspect, record
@@ -60,9 +61,8 @@ def workspace(tmp_path) -> str:
     write("source-examples", "index", "Split-train/index-00002-of-00003.parquet", rows.slice(4))
     pairs = Pairs.of_index(rows, 4)
     for arm in ("same_distribution", "uniform_subsample"):
-        settings = strategies.Settings(arm, n=5)
-        sample = strategies.draw(settings, pairs, PRIOR)
-        labels = labels_table(sample, pairs, PRIOR, settings)
+        sample = matchers.of(arm).draw(Inputs(pairs, PRIOR), n=5, seed=0)
+        labels = labels_table(sample, pairs, PRIOR, {"matcher": arm, "n": 5, "seed": 0})
         write(f"pets-{arm.replace('_', '-')}-resample", "plan", plan.LABELS_FILE, labels)
         (tmp_path / f"{arm}.json").write_text(json.dumps(sample.copies.tolist()))
     for target in ("pets", "dishes"):
@@ -209,9 +209,8 @@ def test_plan_says_that_an_example_is_excluded_and_by_which_image(specialist, wo
     rows = rows.append_column("labels", pa.array([LABELS[i] for i in (0, 1, 2, 4)], pa.list_(pa.int32())))
     pairs = Pairs.of_index(rows, 4)
     prior = dataclasses.replace(PRIOR, counts=pairs.counts, assumption=None)
-    settings = strategies.Settings("same_distribution", n=5)
-    sample = strategies.draw(settings, pairs, prior)
-    labels = labels_table(sample, pairs, prior, settings)
+    sample = matchers.of("same_distribution").draw(Inputs(pairs, prior), n=5, seed=0)
+    labels = labels_table(sample, pairs, prior, {"matcher": "same_distribution", "n": 5, "seed": 0})
     pq.write_table(labels, pathlib.Path(workspace, "pets-same-distribution-resample", plan.LABELS_FILE))
     path.write_text(json.dumps(content))
 

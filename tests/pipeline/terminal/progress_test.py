@@ -8,7 +8,7 @@ import rich.console
 
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.progress import Display
-from trainer.loop.progress import Progress
+from trainer.loop.history import Progress
 
 
 class Screen:

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.data import images
-from trainer.models import Image
+from trainer.models.backbone import Image
 
 JPEGS = {
     "4:2:0": {"subsampling": 2},

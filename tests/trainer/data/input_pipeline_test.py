@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.data import input_pipeline
-from trainer.models import Image
+from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 

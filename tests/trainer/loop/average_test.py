@@ -8,7 +8,8 @@ import tensorflow as tf
 
 from trainer.loop import evaluation, fit
 from trainer.loop.average import Average
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Recipe
 
 

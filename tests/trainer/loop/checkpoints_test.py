@@ -18,7 +18,9 @@ import tensorflow as tf
 
 from trainer.data import input_pipeline
 from trainer.loop import checkpoints, distribution, fit, preemption, progress
-from trainer.models import Backbone, Image, classifier
+from trainer.loop.history import Progress
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Checkpoint, Recipe
 
 CLASSES = 3
@@ -40,7 +42,7 @@ RECIPE = Recipe(
 
 def train(
     patterns: list[str], folder: str | None = None, policy: Checkpoint | None = None, recipe: Recipe = RECIPE
-) -> tuple[list[np.ndarray], list[progress.Progress]]:
+) -> tuple[list[np.ndarray], list[Progress]]:
     """Returns all variables of the model in the end, and the history."""
     keras.utils.set_random_seed(9)
     data = {"patterns": patterns, "recipe": recipe, "seed": 9}
@@ -83,7 +85,7 @@ def preempt_after(step: int):
     """Returns a listener that sends SIGTERM once at least `step` steps are done, and the list of the steps it heard."""
     heard = []
 
-    def listen(progress: progress.Progress) -> None:
+    def listen(progress: Progress) -> None:
         heard.append(progress.step)
         if progress.step >= step:
             os.kill(os.getpid(), signal.SIGTERM)
@@ -182,7 +184,7 @@ class Small:
         inputs = keras.Input((3,))
         self.model = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(inputs))
         self.counter = tf.Variable(0)
-        self.history: list[progress.Progress] = []
+        self.history: list[Progress] = []
         self.checkpoints = checkpoints.Checkpoints(str(folder), Checkpoint(**policy))
         variables = {"model": [variable.value for variable in self.model.variables], "step": [self.counter]}
         self.restored = self.checkpoints.restore(variables, self.history, is_chief=is_chief)
@@ -190,7 +192,7 @@ class Small:
     def save(self, step: int) -> bool:
         self.model.set_weights([np.full((3, 1), step)])
         self.counter.assign(step)
-        self.history.append(progress.Progress(step, 9, 0.5, 100.0, 0.1, 0.75, 3.5, 0.0))
+        self.history.append(Progress(step, 9, 0.5, 100.0, 0.1, 0.75, 3.5, 0.0))
         return self.checkpoints.save(step)
 
     @property

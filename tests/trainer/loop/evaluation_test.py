@@ -7,7 +7,8 @@ import tensorflow as tf
 
 from trainer import metrics
 from trainer.loop import evaluation
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 
 CLASSES = 3
 

@@ -11,7 +11,9 @@ import pytest
 import tensorflow as tf
 
 from trainer.loop import evaluation, fit, progress
-from trainer.models import Backbone, Image, classifier
+from trainer.loop.history import Progress
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Compute, Recipe
 
 CLASSES = 3
@@ -91,7 +93,7 @@ def by_hand(
     return losses, kernel, bias
 
 
-def mean_loss(history: list[progress.Progress]) -> float:
+def mean_loss(history: list[Progress]) -> float:
     """Over all steps. How many steps lie between two reports depends on the speed of the machine."""
     steps = np.diff([0, *(entry.step for entry in history)])
     return float(np.average([entry.loss for entry in history], weights=steps))

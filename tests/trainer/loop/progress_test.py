@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from trainer.loop import progress
-from trainer.loop.progress import Progress
+from trainer.loop.history import Progress, merged
 
 OTHERS = {"learning_rate": 0.1, "accuracy": 0.5, "gradient_norm": 2.0, "input_wait": 0.25}
 FIRST = Progress(1, 30, 4.5, 120.0, **OTHERS)
@@ -45,7 +45,7 @@ def test_merged_reports_are_weighted_by_their_steps_and_their_times():
     # 4 steps at 8 images/s take as long as 6 steps at 12.
     first = Progress(14, 30, 2.0, 8.0, learning_rate=0.3, accuracy=0.5, gradient_norm=1.0, input_wait=0.25)
     second = Progress(20, 30, 1.0, 12.0, learning_rate=0.2, accuracy=1.0, gradient_norm=3.0, input_wait=0.75)
-    assert progress.merged([first, second], since=10) == Progress(
+    assert merged([first, second], since=10) == Progress(
         step=20,
         steps=30,
         loss=pytest.approx(1.4),
@@ -55,4 +55,4 @@ def test_merged_reports_are_weighted_by_their_steps_and_their_times():
         gradient_norm=pytest.approx(2.2),
         input_wait=pytest.approx(0.5),
     )
-    assert progress.merged([second], since=14) == second
+    assert merged([second], since=14) == second

@@ -3,7 +3,7 @@
 import pytest
 
 from trainer.loop import throughput
-from trainer.models import Backbone, Image
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Compute, Recipe
 
 BACKBONE, IMAGE = Backbone(name="compact_cnn"), Image(size=32, channels=1)

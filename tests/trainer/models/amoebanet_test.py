@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 from trainer.loop import fit
-from trainer.models import Backbone, Image, amoebanet, classifier
+from trainer.models import amoebanet, classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Recipe
 
 SMALL = {"normal_cells": 3, "filters": 16}

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 
 
 def backbone() -> keras.Model:

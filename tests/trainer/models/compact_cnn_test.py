@@ -1,7 +1,8 @@
 import numpy as np
 import tensorflow as tf
 
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 
 
 class CompactCnnTest(tf.test.TestCase):

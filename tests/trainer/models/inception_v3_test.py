@@ -4,7 +4,8 @@ import pytest
 import tensorflow as tf
 
 from trainer.loop import fit
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 from trainer.recipes import Recipe
 
 

@@ -6,7 +6,8 @@ import sys
 import pydantic
 import pytest
 
-from trainer.models import SPECS, Backbone, Image
+from trainer.models.backbone import Backbone, Image
+from trainer.models.registry import SPECS
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_a_backbone_maps_images_to_features(name):
 
 def test_a_configuration_is_checked_without_importing_keras():
     code = (
-        "import sys; from trainer import recipes; from trainer.models import Backbone, Image; "
+        "import sys; from trainer import recipes; from trainer.models.backbone import Backbone, Image; "
         "Backbone(name='inception_v3').check(Image(size=75)); "
         "print(sorted({'keras', 'tensorflow', 'numpy'} & set(sys.modules)))"
     )

@@ -321,7 +321,7 @@ def test_the_limit_of_pixels_is_inclusive():
 
 
 def test_the_limits_of_the_configuration():
-    field = data.FolderData.model_fields["max_pixels"]
+    field = data._Data.model_fields["max_pixels"]
     assert [limit.le for limit in field.metadata if hasattr(limit, "le")] == [image_check.MOST_PIXELS]
     assert field.default == image_check.MOST_PIXELS // 2 == PIL.Image.MAX_IMAGE_PIXELS
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from components.example_gen.readers import listing
-from components.example_gen.readers.folder import FolderDataset
+from components.example_gen.readers.folder import FolderReader
 
 SHARES = {"train": 0.5, "eval": 0.5}
 
@@ -24,7 +24,7 @@ def tree(tmp_path):
 
 def listed(folder: str, splits=SHARES) -> tuple[dict[str, tuple], tuple]:
     """Returns id → (label name, own split), and the vocabulary's names and parents."""
-    table, labels = FolderDataset(folder, splits).listed()
+    table, labels = FolderReader(folder=folder, splits=splits).listed()
     rows = {row["source_id"]: (labels.names[row["labels"][0]], row["split"]) for row in table.to_pylist()}
     return rows, (labels.names, labels.parents)
 
@@ -84,7 +84,7 @@ def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory,
     (tmp_path / "bee" / "in").symlink_to("../ant/1")
     (tmp_path / "bee" / "out").symlink_to(outside)
     (tmp_path / "bee" / "loop").symlink_to(tmp_path)
-    table, _ = FolderDataset(folder, SHARES).listed()
+    table, _ = FolderReader(folder=folder, splits=SHARES).listed()
     refused = {row["source_id"]: row["refused"] for row in table.to_pylist()}
     assert refused == {
         "ant/1": None,
@@ -107,7 +107,7 @@ def test_a_class_that_is_a_link_is_not_lost_without_a_word(tree, tmp_path_factor
         (tmp_path / "train").rename(tmp_path / "other")
     (tmp_path / where).symlink_to(elsewhere)
     with pytest.raises(ValueError, match=f"^folder: '{where}' in .* cannot be taken: a symbolic link to a folder; put"):
-        FolderDataset(folder, splits).listed()
+        FolderReader(folder=folder, splits=splits).listed()
 
 
 def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
@@ -121,13 +121,13 @@ def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
 
     monkeypatch.setattr(listing.os, "scandir", refusing)
     with pytest.raises(ValueError, match=r"^folder: 'bird/owl' in .* cannot be taken: Permission denied; put"):
-        FolderDataset(folder, SHARES).listed()
+        FolderReader(folder=folder, splits=SHARES).listed()
 
 
 def test_links_below_a_class_make_no_label(tree, tmp_path_factory, tmp_path):
     folder = tree("ant/1", "bird/owl/2")
     (tmp_path / "bird" / "wren").symlink_to(tmp_path_factory.mktemp("elsewhere"))
-    table, labels = FolderDataset(folder, SHARES).listed()
+    table, labels = FolderReader(folder=folder, splits=SHARES).listed()
     assert labels.names == ("ant", "bird/owl")
     (row,) = (row for row in table.to_pylist() if row["source_id"] == "bird/wren")
     assert (row["labels"], row["refused"]) == ([], "outside_root: a symbolic link to a folder")
@@ -160,13 +160,13 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path):
 def test_the_folder_itself_may_be_a_link(tree, tmp_path_factory):
     link = tmp_path_factory.mktemp("links") / "data"
     link.symlink_to(tree("ant/1"))
-    table, _ = FolderDataset(str(link), SHARES).listed()
+    table, _ = FolderReader(folder=str(link), splits=SHARES).listed()
     assert table.to_pylist()[0]["refused"] is None
 
 
 def test_parts_are_two_at_least_and_hold_every_file_once(tree, tmp_path_factory, monkeypatch):
     folder = tree(*(f"ant/{i}" for i in range(11)))
-    dataset = FolderDataset(folder, SHARES)
+    dataset = FolderReader(folder=folder, splits=SHARES)
     for most, count in ((4096, 2), (3, 4)):
         monkeypatch.setattr("components.example_gen.readers.files._PART_FILES", most)
         contents = dataset.open(str(tmp_path_factory.mktemp("work")))
@@ -201,12 +201,12 @@ def test_what_is_refused(tree, paths, splits, message):
 
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"folder: '.*nowhere' cannot be read \(No such file or directory\)"):
-        FolderDataset(str(tmp_path / "nowhere"), SHARES).fingerprint()
+        FolderReader(folder=str(tmp_path / "nowhere"), splits=SHARES).fingerprint()
 
 
 def test_the_fingerprint_sees_names_sizes_and_times(tree, tmp_path):
     folder = tree("ant/1", "bee/2")
-    dataset = FolderDataset(folder, SHARES)
+    dataset = FolderReader(folder=folder, splits=SHARES)
     found = [dataset.fingerprint()]
     for change in (
         lambda: tree("bee/3"),

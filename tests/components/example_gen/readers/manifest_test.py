@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.example_gen.readers import listing
-from components.example_gen.readers.manifest import ManifestDataset
+from components.example_gen.readers.manifest import ManifestReader
 
 SHARES = {"train": 0.5, "eval": 0.5}
 OWN = {"train": "train", "eval": "val"}
@@ -15,18 +15,18 @@ OWN = {"train": "train", "eval": "val"}
 
 @pytest.fixture
 def manifest(tmp_path):
-    def write(content: str | dict, name: str = "m.csv", splits=SHARES, **settings) -> ManifestDataset:
+    def write(content: str | dict, name: str = "m.csv", splits=SHARES, **settings) -> ManifestReader:
         path = tmp_path / name
         if isinstance(content, dict):
             pq.write_table(pa.table(content), path)
         else:
             path.write_text(content)
-        return ManifestDataset(str(path), splits, **settings)
+        return ManifestReader(manifest=str(path), splits=splits, **settings)
 
     return write
 
 
-def listed(dataset: ManifestDataset) -> list[tuple]:
+def listed(dataset: ManifestReader) -> list[tuple]:
     """Returns (id, path relative to the manifest, label names) of each row."""
     table, labels = dataset.listed()
     root = str(pathlib.Path(dataset.manifest).parent)
@@ -180,7 +180,7 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
         ("file,label\n1,x\n", {}, r"^image_key: '.*m\.csv' has no column 'path'; its columns are file, label$"),
         (
             "path,label\n1,x\n",
-            {"split_key": "part"},
+            {"split_key": "part", "splits": OWN},
             r"^split_key: .* has no column 'part'; its columns are path, label",
         ),
         ("path,label\n1,x\n,y\n2,z\n,y\n", {}, r"^image_key: column 'path' of .*, rows 2, 4: it is empty$"),
@@ -229,9 +229,9 @@ def test_a_split_without_rows(manifest, tmp_path):
 
 def test_other_files(tmp_path):
     with pytest.raises(ValueError, match=r"^manifest: 'm\.json' is not a \.csv, \.tsv or \.parquet file$"):
-        ManifestDataset("m.json", SHARES).fingerprint()
+        ManifestReader(manifest="m.json", splits=SHARES).fingerprint()
     with pytest.raises(ValueError, match=r"^manifest: '.*m\.csv' cannot be read: "):
-        ManifestDataset(str(tmp_path / "m.csv"), SHARES).fingerprint()
+        ManifestReader(manifest=str(tmp_path / "m.csv"), splits=SHARES).fingerprint()
 
 
 def test_the_fingerprint_sees_the_rows_and_the_files_they_name(manifest, tmp_path):

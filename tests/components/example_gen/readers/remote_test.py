@@ -8,10 +8,10 @@ import tensorflow as tf
 from apache_beam.io import filesystem
 
 from components.example_gen import readers
-from components.example_gen.readers.folder import FolderDataset
-from components.example_gen.readers.manifest import ManifestDataset
-from components.example_gen.readers.tfrecords import RecordsDataset
-from components.example_gen.readers.uris import UriDataset
+from components.example_gen.readers.folder import FolderReader
+from components.example_gen.readers.manifest import ManifestReader
+from components.example_gen.readers.tfrecords import TFRecordReader
+from components.example_gen.readers.uris import UriListReader
 
 ROOT = "ram://bucket/data [1]*"  # patterns to a glob, plain names to an object store
 SPLITS = {"train": "train", "eval": "held"}
@@ -80,11 +80,11 @@ def data(images) -> dict[str, readers.Reader]:
                 }
                 writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     return {
-        "folder": FolderDataset(f"{ROOT}/images", SPLITS),
-        "manifest": ManifestDataset(manifest, SPLITS, split_key="split"),
+        "folder": FolderReader(folder=f"{ROOT}/images", splits=SPLITS),
+        "manifest": ManifestReader(manifest=manifest, splits=SPLITS, split_key="split"),
         # Here the pattern is the user's own.
-        "tfrecords": RecordsDataset("ram://bucket/data [[]1]?/records-{split}.gz", SPLITS),
-        "uris": UriDataset(f"{ROOT}/list-{{split}}.txt", SPLITS),
+        "tfrecords": TFRecordReader(tfrecords="ram://bucket/data [[]1]?/records-{split}.gz", splits=SPLITS),
+        "uris": UriListReader(uris=f"{ROOT}/list-{{split}}.txt", splits=SPLITS),
     }
 
 
@@ -116,7 +116,7 @@ def test_what_is_not_there_is_set_aside(picture, generate):
     rows = [(write(f"few/{i}.png", picture(i)), "a") for i in range(20)]
     rows += [(f"{ROOT}/few/gone.png", "a"), ("few/../../out.png", "a")]
     manifest = write("few.csv", "\n".join(["path,label", *map(",".join, rows)]).encode())
-    made = generate(ManifestDataset(manifest, {"train": 0.5, "eval": 0.5}), max_rejected=1.0)
+    made = generate(ManifestReader(manifest=manifest, splits={"train": 0.5, "eval": 0.5}), max_rejected=1.0)
     found = {source_id: (row["reason"], row["uri"]) for source_id, row in made.rejections().items()}
     assert found == {
         f"{ROOT}/few/gone.png": ("unreadable", f"{ROOT}/few/gone.png"),

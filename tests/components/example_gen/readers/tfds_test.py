@@ -1,6 +1,5 @@
 """Reading TFDS data sets that are prepared here, and saying what is wrong with those that cannot be read."""
 
-import dataclasses
 import os
 import shutil
 
@@ -9,11 +8,13 @@ import pytest
 import tensorflow_datasets as tfds
 
 from components.artifacts import index
+from components.example_gen import readers
 from components.example_gen.readers import tfds as tfds_reader
 from components.example_gen.readers.reader import LabelledImage
-from components.example_gen.readers.tfds import TfdsDataset
+from components.example_gen.readers.tfds import TfdsReader
 
 IMAGE = tfds.features.Image(shape=(None, None, 3))
+SPLITS = {"train": "train", "eval": "train"}
 PETS = {"image": IMAGE, "label": tfds.features.ClassLabel(names=["cat", "dog", "emu"])}
 
 
@@ -27,9 +28,13 @@ def pets(prepare, picture):
     return prepare({"train": rows(0, 7), "test": rows(100, 3)}, PETS)
 
 
-def read(dataset: TfdsDataset, split: str = "train") -> list[LabelledImage]:
-    parts = (part for part in dataset.parts() if part.ours == (split,))
-    return [example for part in parts for example in TfdsDataset.read(dataset, part)]
+def changed(reader: TfdsReader, **fields) -> TfdsReader:
+    return readers.of({**dict(reader), **fields})
+
+
+def read(dataset: TfdsReader, split: str = "train") -> list[LabelledImage]:
+    parts = (part for part in dataset.parts() if split in part.ours)
+    return [example for part in parts for example in TfdsReader.read(dataset, part)]
 
 
 def by_image(examples: list[LabelledImage]) -> list[LabelledImage]:
@@ -87,7 +92,7 @@ def objects(prepare, picture):
     [(1, [(2, 1), (1, 1), (2,), (), ()]), (6, [(2, 1), (1, 1), (), (), ()]), (8.5, [(2,), (1,), (), (), ()])],
 )
 def test_labels_count_by_their_confidence(objects, least, expected):
-    dataset = dataclasses.replace(objects, min_confidence=least)
+    dataset = changed(objects, min_confidence=least)
     found = sorted(read(dataset), key=lambda example: example.source_id)
     assert [example.source_id for example in found] == ["i0", "i1", "i2", "i3", "i4"]
     assert [example.labels for example in found] == expected
@@ -96,7 +101,7 @@ def test_labels_count_by_their_confidence(objects, least, expected):
 
 
 def test_each_object_has_a_label(objects):
-    dataset = dataclasses.replace(objects, label_key="boxes/label")
+    dataset = changed(objects, label_key="boxes/label")
     assert {example.labels for example in read(dataset)} == {(1, 0, 1)}
     assert dataset.read_vocabulary().names == ("hen", "owl")
 
@@ -107,7 +112,7 @@ def test_each_object_has_a_label(objects):
         ({}, "min_confidence: None for 'objects/label' of 'pictures'; there is 'objects/confidence', set it to "),
         (
             {"label_key": "boxes/label", "min_confidence": 1},
-            "min_confidence: 1 for 'boxes/label' of 'pictures'; ",
+            "min_confidence: 1.0 for 'boxes/label' of 'pictures'; ",
         ),
         (
             {"label_key": "objects/name"},
@@ -117,10 +122,10 @@ def test_each_object_has_a_label(objects):
     ],
     ids=["least", "no confidence", "no such key"],
 )
-@pytest.mark.parametrize("function", [TfdsDataset.read_vocabulary, read], ids=["vocabulary", "read"])
+@pytest.mark.parametrize("function", [TfdsReader.read_vocabulary, read], ids=["vocabulary", "read"])
 def test_nested_labels_that_cannot_be_read(objects, function, changes, message):
     with pytest.raises(ValueError) as error:
-        function(dataclasses.replace(objects, **changes))
+        function(changed(objects, **changes))
     assert str(error.value).startswith(message)
 
 
@@ -153,7 +158,7 @@ def test_the_id_is_the_data_sets_own(prepare, picture, feature, values, ids):
 @pytest.mark.parametrize("part_bytes", [64 << 20, 100])
 def test_parts_cover_a_split_once(pets, monkeypatch, expression, few, many, part_bytes):
     monkeypatch.setattr(tfds_reader, "_PART_BYTES", part_bytes)
-    dataset = dataclasses.replace(pets, splits={"eval": expression, "train": "train"})
+    dataset = changed(pets, splits={"eval": expression, "train": "train"})
     whole = list(dataset.read(tfds_reader.Part(expression, {})))
     parts = [part for part in dataset.parts() if "eval" in part.ours]
     read_of_parts = [list(dataset.read(part)) for part in parts]
@@ -175,7 +180,7 @@ def test_the_order_of_the_files_is_kept(prepare, picture):
 
 
 def test_sizes(pets):
-    dataset = dataclasses.replace(pets, splits={"train": "train[2:]", "eval": "train[:2]+test", "test": "train+test"})
+    dataset = changed(pets, splits={"train": "train[2:]", "eval": "train[:2]+test", "test": "train+test"})
     info = tfds.builder("pictures", data_dir=pets.data_dir).info
     assert dataset.sizes() == {
         "train": (5, info.dataset_size * 5 // 10),
@@ -191,7 +196,7 @@ def test_sizes(pets):
 )
 def test_a_split_expression_that_does_not_fit(pets, expression):
     with pytest.raises(ValueError) as error:
-        TfdsDataset.sizes(dataclasses.replace(pets, splits={"train": "train", "eval": expression}))
+        TfdsReader.sizes(changed(pets, splits={"train": "train", "eval": expression}))
     assert str(error.value) == (
         f"splits.eval: {expression!r} does not fit 'pictures', which has the splits train, test"
     )
@@ -200,7 +205,7 @@ def test_a_split_expression_that_does_not_fit(pets, expression):
 @pytest.mark.parametrize("expression", ["train[:0]", "train[:1%]", "train[5:2]"])
 def test_an_empty_split(pets, expression):
     with pytest.raises(ValueError) as error:
-        TfdsDataset.sizes(dataclasses.replace(pets, splits={"train": "train", "test": expression}))
+        TfdsReader.sizes(changed(pets, splits={"train": "train", "eval": "test", "test": expression}))
     assert str(error.value) == f"splits.test: {expression!r} selects no example of 'pictures'"
 
 
@@ -227,22 +232,22 @@ def test_a_label_without_names(prepare, picture):
 @pytest.mark.parametrize("argument", ["image_key", "label_key", "id_key"])
 def test_a_feature_that_is_not_there(pets, argument):
     with pytest.raises(ValueError, match=rf"^{argument}: 'pictures' has no feature 'picture'; it has image, label$"):
-        read(dataclasses.replace(pets, **{argument: "picture"}))
+        read(changed(pets, **{argument: "picture"}))
 
 
 def test_objects_are_no_labels(objects):
     with pytest.raises(ValueError, match=r"^label_key: 'objects' of 'pictures' is a FeaturesDict, not a ClassLabel$"):
-        TfdsDataset.read_vocabulary(dataclasses.replace(objects, label_key="objects"))
+        TfdsReader.read_vocabulary(changed(objects, label_key="objects"))
 
 
 def test_a_label_feature_that_is_not_there(pets):
     with pytest.raises(ValueError, match=r"^label_key: 'pictures' has no feature 'objects'; it has image, label$"):
-        TfdsDataset.read_vocabulary(dataclasses.replace(pets, label_key="objects"))
+        TfdsReader.read_vocabulary(changed(pets, label_key="objects"))
 
 
 def test_an_image_feature_that_is_none(pets):
     with pytest.raises(ValueError, match=r"^image_key: 'label' of 'pictures' is a ClassLabel, not an Image$"):
-        read(dataclasses.replace(pets, image_key="label"))
+        read(changed(pets, image_key="label"))
 
 
 @pytest.mark.parametrize(
@@ -262,18 +267,18 @@ def test_an_image_feature_that_is_none(pets):
     ids=["near", "near an embedded one", "nothing near", "version of files", "version", "no name", "not prepared"],
 )
 @pytest.mark.parametrize(
-    "function", [TfdsDataset.fingerprint, TfdsDataset.read_vocabulary, TfdsDataset.sizes], ids=lambda f: f.__name__
+    "function", [TfdsReader.fingerprint, TfdsReader.read_vocabulary, TfdsReader.sizes], ids=lambda f: f.__name__
 )
 def test_a_data_set_that_cannot_be_read(pets, function, name, message):
     with pytest.raises(ValueError) as error:
-        function(dataclasses.replace(pets, name=name))
+        function(changed(pets, dataset=name))
     assert str(error.value).startswith("dataset: " + message.format(name=name, data_dir=pets.data_dir))
     assert "\n" not in str(error.value)
 
 
 def test_not_prepared_says_where_and_what_to_do(tmp_path):
     with pytest.raises(ValueError) as error:
-        TfdsDataset.sizes(TfdsDataset("mnist:3.0.1", {"train": "train"}, data_dir=str(tmp_path)))
+        TfdsReader.sizes(TfdsReader(dataset="mnist:3.0.1", splits=SPLITS, data_dir=str(tmp_path)))
     assert str(error.value) == (
         f"dataset: 'mnist:3.0.1' is not prepared in {tmp_path}/mnist/3.0.1; "
         "run `tfds build mnist:3.0.1` or set data_dir"
@@ -290,7 +295,7 @@ class TestFingerprint:
             rows = [{"image": picture(i), "label": i % 2} for i in range(changes.pop("rows", self.ROWS))]
             rows[3]["image"] = changes.pop("image", rows[3]["image"])
             features = {"image": IMAGE, "label": tfds.features.ClassLabel(names=changes.pop("names", ["cat", "dog"]))}
-            return TfdsDataset.fingerprint(prepare({"train": rows}, features, folder=tmp_path / folder, **changes))
+            return TfdsReader.fingerprint(prepare({"train": rows}, features, folder=tmp_path / folder, **changes))
 
         return fingerprint
 
@@ -298,14 +303,25 @@ class TestFingerprint:
         first = of("first")
         assert len(first) == 16 and int(first, 16) >= 0
         shutil.copytree(tmp_path / "first", tmp_path / "moved")
-        assert TfdsDataset.fingerprint(TfdsDataset("pictures", {}, data_dir=str(tmp_path / "moved"))) == first
+        assert (
+            TfdsReader.fingerprint(TfdsReader(dataset="pictures", splits=SPLITS, data_dir=str(tmp_path / "moved")))
+            == first
+        )
         (records,) = (tmp_path / "moved").rglob("*.tfrecord-*")
         os.utime(records, (1, 1_000_000_000))  # what was prepared again may have other labels of the same size
-        assert TfdsDataset.fingerprint(TfdsDataset("pictures", {}, data_dir=str(tmp_path / "moved"))) != first
+        assert (
+            TfdsReader.fingerprint(TfdsReader(dataset="pictures", splits=SPLITS, data_dir=str(tmp_path / "moved")))
+            != first
+        )
 
     def test_it_does_not_depend_on_what_is_read(self, of, tmp_path):
         first = of("first")
-        other = TfdsDataset("pictures", {"eval": "train[:1]"}, str(tmp_path / "first"), label_key="none")
+        other = TfdsReader(
+            dataset="pictures",
+            splits={"train": "train[1:]", "eval": "train[:1]"},
+            data_dir=str(tmp_path / "first"),
+            label_key="none",
+        )
         assert other.fingerprint() == first
 
     def test_it_changes_with_the_data(self, of, picture):
@@ -321,7 +337,7 @@ class TestFingerprint:
 
 
 def test_embedded_data_are_prepared_when_asked_for_and_once(tmp_path):
-    digits = TfdsDataset("handwritten_digits", {"train": "train"}, data_dir=str(tmp_path), id_key="id")
+    digits = TfdsReader(dataset="handwritten_digits", splits=SPLITS, data_dir=str(tmp_path), id_key="id")
     with pytest.raises(ValueError, match="not prepared"):
         digits.sizes()
     assert digits.prepare() is True
@@ -332,7 +348,7 @@ def test_embedded_data_are_prepared_when_asked_for_and_once(tmp_path):
 
 
 def test_other_data_sets_are_not_prepared_for_the_user(tmp_path):
-    assert TfdsDataset.prepare(TfdsDataset("mnist", {"train": "train"}, data_dir=str(tmp_path))) is False
+    assert TfdsReader.prepare(TfdsReader(dataset="mnist", splits=SPLITS, data_dir=str(tmp_path))) is False
     assert list(tmp_path.iterdir()) == []
 
 

@@ -3,16 +3,16 @@
 import pytest
 
 from components.example_gen.readers import listing
-from components.example_gen.readers.uris import UriDataset
+from components.example_gen.readers.uris import UriListReader
 
 SHARES = {"train": 0.5, "eval": 0.5}
 
 
 @pytest.fixture
 def dataset(tmp_path):
-    def write(text: str) -> UriDataset:
+    def write(text: str) -> UriListReader:
         (tmp_path / "list.txt").write_text(text)
-        return UriDataset(str(tmp_path / "list.txt"), SHARES)
+        return UriListReader(uris=str(tmp_path / "list.txt"), splits=SHARES)
 
     return write
 
@@ -52,7 +52,7 @@ def test_what_is_refused(dataset, text, message):
 
 def test_a_list_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match=r"^uris: '.*list\.txt' cannot be read: "):
-        UriDataset(str(tmp_path / "list.txt"), SHARES).fingerprint()
+        UriListReader(uris=str(tmp_path / "list.txt"), splits=SHARES).fingerprint()
 
 
 def test_marks_and_breaks_that_are_none(dataset, tmp_path):

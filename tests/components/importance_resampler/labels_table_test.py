@@ -1,13 +1,16 @@
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler import matchers
 from components.importance_resampler.labels_table import labels_table
-from components.importance_resampler.strategies import Settings
+from components.importance_resampler.matchers.elastic_distribution import elastic_distribution
+from components.importance_resampler.matchers.same_distribution import same_distribution
+from components.importance_resampler.matchers.uniform_subsample import uniform_subsample
+from components.importance_resampler.matchers.weighted_loss import weighted_loss
 
 NAMES = ("no example", "a", "b", "c")
 LABELS = [[1], [2], [2, 1], [3]]
@@ -39,8 +42,8 @@ def test_copies_and_weights_survive_a_file(tmp_path):
 
 
 def test_same_distribution(pairs, prior):
-    settings = Settings("same_distribution", n=8, seed=5)
-    table = labels_table(matchers.same_distribution(pairs, prior.target_prior, n=8, seed=5), pairs, prior, settings)
+    settings = {"matcher": "same_distribution", "n": 8, "seed": 5}
+    table = labels_table(same_distribution(pairs, prior.target_prior, n=8, seed=5), pairs, prior, settings)
     frame = table.to_pandas()
     assert frame["name"].tolist() == list(NAMES)
     assert frame["count"].tolist() == [0, 2, 2, 1]
@@ -53,11 +56,9 @@ def test_same_distribution(pairs, prior):
     assert not frame["capped"].any()
     assert frame["rank"].isna().all()
     assert plan.header_of(table) == {
-        "strategy": "same_distribution",
+        "matcher": "same_distribution",
         "n": 8,
         "seed": 5,
-        "max_repeats": 0,
-        "label_subset": [],
         "examples": 8,
         "unique_examples": 4,
         "max_copies": 3,
@@ -69,13 +70,13 @@ def test_same_distribution(pairs, prior):
 
 
 def test_a_limit_is_reported(pairs, prior):
-    sample = matchers.same_distribution(pairs, prior.target_prior, n=7, seed=0, max_repeats=2)
-    table = labels_table(sample, pairs, prior, Settings("same_distribution", n=7, max_repeats=2))
+    sample = same_distribution(pairs, prior.target_prior, n=7, seed=0, max_repeats=2)
+    table = labels_table(sample, pairs, prior, {"matcher": "same_distribution", "n": 7, "max_repeats": 2})
     # 3.5, 1.75 and 1.75 were due, and 4, 4 and 2 are possible: nothing is over.
     assert not table["capped"].to_numpy().any()
     assert plan.header_of(table)["capped_mass"] == 0
-    sample = matchers.same_distribution(pairs, prior.target_prior, n=9, seed=0, max_repeats=2)
-    table = labels_table(sample, pairs, prior, Settings("same_distribution", n=9, max_repeats=2))
+    sample = same_distribution(pairs, prior.target_prior, n=9, seed=0, max_repeats=2)
+    table = labels_table(sample, pairs, prior, {"matcher": "same_distribution", "n": 9, "max_repeats": 2})
     # 4.5, 2.25 and 2.25 were due: 4, 3 and 2 it is.
     assert table["quota"].to_pylist() == [0, 4, 3, 2]
     assert table["capped"].to_pylist() == [False, True, False, True]
@@ -85,8 +86,8 @@ def test_a_limit_is_reported(pairs, prior):
 
 
 def test_elastic_distribution(pairs, prior):
-    sample = matchers.elastic_distribution(pairs, prior.weights, n=10, seed=0)
-    table = labels_table(sample, pairs, prior, Settings("elastic_distribution", n=10))
+    sample = elastic_distribution(pairs, prior.weights, n=10, seed=0)
+    table = labels_table(sample, pairs, prior, {"matcher": "elastic_distribution", "n": 10})
     assert table["rank"].to_pylist() == [None, 0, 2, 1]
     assert table["quota"].to_pylist() == [0, 2, 1, 1]
     assert table["unique"].to_pylist() == [0, 2, 1, 1]
@@ -100,14 +101,24 @@ def test_elastic_distribution(pairs, prior):
 def test_weighted_loss_counts_what_the_loss_sees(make_pairs):
     pairs = make_pairs([[1], [2], [2], [3]], 4)
     prior = label_prior([0, 1, 2, 1], [0.0, 0.5, 0.25, 0.25])
-    sample = matchers.weighted_loss(pairs, prior.weights)
-    table = labels_table(sample, pairs, prior, Settings("weighted_loss"))
+    sample = weighted_loss(pairs, prior.weights)
+    table = labels_table(sample, pairs, prior, {"matcher": "weighted_loss"})
     assert table["seen"].to_pylist() == pytest.approx([0, 2, 1, 1])
     assert plan.header_of(table)["distance_seen"] == pytest.approx(0, abs=1e-7)
     assert plan.header_of(table)["distance_drawn"] == pytest.approx(0.25)
 
 
 def test_pandas_reads_it(tmp_path, pairs, prior):
-    sample = matchers.uniform_subsample(pairs, n=2, seed=0)
-    pq.write_table(labels_table(sample, pairs, prior, Settings("uniform_subsample", n=2)), tmp_path / plan.LABELS_FILE)
+    sample = uniform_subsample(pairs, n=2, seed=0)
+    pq.write_table(
+        labels_table(sample, pairs, prior, {"matcher": "uniform_subsample", "n": 2}), tmp_path / plan.LABELS_FILE
+    )
     assert pd.read_parquet(tmp_path / plan.LABELS_FILE)["quota"].sum() == 2
+
+
+def test_files_of_before_call_the_matcher_a_strategy():
+    older = {"strategy": "same_distribution", "n": 3, "seed": 0, "max_repeats": 0, "label_subset": [], "examples": 0}
+    table = plan.with_header(pa.table({"label": [0]}), older)
+    assert plan.header_of(table) == {"matcher": "same_distribution", "n": 3, "seed": 0, "examples": 0}
+    limited = plan.with_header(table, {**older, "max_repeats": 2})
+    assert plan.header_of(limited)["max_repeats"] == 2

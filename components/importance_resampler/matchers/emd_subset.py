@@ -9,10 +9,39 @@ import scipy.sparse
 import scipy.spatial.distance
 
 from components import extras
-from components.artifacts import index
+from components.artifacts import index, predictions
+from components.importance_resampler import quotas
+from components.importance_resampler.matchers import whole_labels
+from components.importance_resampler.matchers.explanation import Draw, Drawn
+from components.importance_resampler.matchers.matcher import Inputs, Matcher, Predicted, Sample
+from components.importance_resampler.pairs import Pairs
 
 # The paper's γ: a scale for distances of 2,048 features of a ResNet-101.
 _GAMMA = 0.01
+
+
+class EmdSubset(Matcher):
+    """Takes the n examples of the labels whose mean embeddings are nearest to those of the target's classes."""
+
+    needs = ("source_predictions", "target_predictions", "target_index")
+
+    def check(self, n: int) -> None:
+        """See `Matcher.check`.
+
+        Raises:
+          ModuleNotFoundError: the package POT is missing.
+        """
+        extras.require("emd", "ot")  # now, not after the classifier has been trained
+        super().check(n)
+
+    def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
+        """See `Matcher.draw` and `emd_subset`."""
+        source, target = _means(inputs.source, inputs.pairs.num_labels), _means(inputs.target)
+        return emd_subset(inputs.pairs, source, target, n=n, seed=seed)
+
+    def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
+        """See `Matcher.explain`."""
+        return whole_labels.explain(drawn, row)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,6 +63,40 @@ class ClassMeans:
             raise ValueError("means: an embedding is not finite; the network has diverged")
         if not self.counts.sum() > 0:
             raise ValueError("counts: no class has an example")
+
+
+def emd_subset(pairs: Pairs, source: ClassMeans, target: ClassMeans, *, n: int, seed: int) -> Sample:
+    """Takes whole labels nearest to the target's classes until there are n examples (Cui et al. 2018, section 4).
+
+    The order of the labels is `greedy_order`; the last one is taken in part, as the hash decides. Labels that have
+    no mean embedding are never taken. The figures hold the earth mover's distance of the target to the sample and to
+    the whole source (of those labels), and the domain similarities that follow from them.
+
+    Args:
+      source: mean embeddings of the source labels, in the order of the vocabulary.
+      target: those of the target's classes, by the same network.
+      n: how many examples, at least 1.
+      seed: decides who is taken of the last label.
+
+    Raises:
+      ValueError: n < 1; the shapes do not fit; no label with examples has a mean embedding.
+    """
+    quotas.check_n(n)
+    if len(source.counts) != pairs.num_labels:
+        raise ValueError(
+            f"source: mean embeddings of {len(source.counts)} labels, but the source has {pairs.num_labels}"
+        )
+    known = np.flatnonzero((source.counts > 0) & (pairs.counts > 0))
+    if not len(known):
+        raise ValueError("source: no label with examples in the train split has a mean embedding")
+    between = distances(source, target)
+    order = known[greedy_order(between[np.ix_(target.counts > 0, known)])]
+    sample = whole_labels.take(pairs, order, n, seed)
+    figures = {"labels_without_embedding": int(np.count_nonzero((pairs.counts > 0) & (source.counts == 0)))}
+    for name, masses in (("sample", sample.quotas), ("source", np.where(source.counts > 0, pairs.counts, 0))):
+        figures[f"emd_{name}"] = earth_movers_distance(target.counts, masses, between)
+        figures[f"similarity_{name}"] = similarity(figures[f"emd_{name}"])
+    return dataclasses.replace(sample, figures=figures)
 
 
 def class_means(
@@ -117,3 +180,8 @@ def earth_movers_distance(target_masses: np.ndarray, source_masses: np.ndarray, 
 def similarity(distance: float) -> float:
     """Returns the paper's domain similarity, exp(−0.01 · earth mover's distance), between 0 and 1 (section 4.1)."""
     return float(np.exp(-_GAMMA * distance))
+
+
+def _means(images: Predicted, num_labels: int | None = None) -> ClassMeans:
+    table = images.predictions
+    return class_means(table["source_id"], predictions.embeddings_of(table), images.index, num_labels)

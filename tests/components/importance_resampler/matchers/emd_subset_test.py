@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from components.importance_resampler import emd, matchers
+from components.importance_resampler.matchers import emd_subset as emd
 
 
 def means(points, counts) -> emd.ClassMeans:
@@ -83,7 +83,7 @@ LABELS = [[0], [0], [1], [1], [2], [2], [2], [3], [4], [4]]
 
 
 def test_emd_subset(make_pairs):
-    sample = matchers.emd_subset(make_pairs(LABELS, 5), SOURCE, TARGET, n=6, seed=0)
+    sample = emd.emd_subset(make_pairs(LABELS, 5), SOURCE, TARGET, n=6, seed=0)
     # The order is 0 (of class 0), 2 (of class 1), 1, 4.
     assert sample.ranks.tolist() == [0, 2, 1, 5, 3]
     assert sample.quotas.tolist() == [2, 1, 3, 0, 0]
@@ -102,14 +102,14 @@ def test_emd_subset(make_pairs):
 
 
 def test_emd_subset_of_more_than_there_are(make_pairs):
-    sample = matchers.emd_subset(make_pairs(LABELS, 5), SOURCE, TARGET, n=100, seed=0)
+    sample = emd.emd_subset(make_pairs(LABELS, 5), SOURCE, TARGET, n=100, seed=0)
     assert sample.copies.tolist() == [1, 1, 1, 1, 1, 1, 1, 0, 1, 1]
     assert sample.figures["emd_sample"] == pytest.approx(sample.figures["emd_source"])
 
 
 def test_emd_subset_never_repeats(make_pairs):
     pairs = make_pairs([[0, 1], [1, 2], [2], [0, 4]], 5)
-    sample = matchers.emd_subset(pairs, SOURCE, TARGET, n=4, seed=0)
+    sample = emd.emd_subset(pairs, SOURCE, TARGET, n=4, seed=0)
     assert sample.copies.tolist() == [1, 1, 1, 1]
     assert sample.quotas.tolist() == [2, 0, 2, 0, 0]  # the first under label 0, the second under label 2
 
@@ -123,4 +123,4 @@ def test_emd_subset_never_repeats(make_pairs):
 )
 def test_emd_subset_errors(make_pairs, labels, source, message):
     with pytest.raises(ValueError, match=message):
-        matchers.emd_subset(make_pairs(labels, 5), source, TARGET, n=1, seed=0)
+        emd.emd_subset(make_pairs(labels, 5), source, TARGET, n=1, seed=0)

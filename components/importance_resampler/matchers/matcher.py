@@ -1,0 +1,159 @@
+"""What a matcher is: settings, what it needs, a draw, and the explanation of a draw. Pure."""
+
+import abc
+import dataclasses
+from collections.abc import Mapping
+from typing import ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from components.artifacts.label_prior import LabelPrior
+from components.artifacts.vocabulary import Vocabulary
+from components.importance_resampler import quotas
+from components.importance_resampler.matchers.explanation import Draw, Drawn
+from components.importance_resampler.pairs import Pairs
+from components.settings import Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """A resampling.
+
+    Attributes:
+      copies: int32 [examples], how often each is taken.
+      quotas: int64 [labels], how many were drawn for each label. Matchers that take examples count each under its
+        highest-ranked label.
+      ranks: int32 [labels], 0 for the label that an example counts under first, K for labels that none counts under;
+        None where examples count under each of their labels.
+      weights: float32 [examples], factors of the loss; None: all are 1.
+      capped: bool [labels], whose quota a limit holds down; None: none is.
+      figures: what only this matcher has to report.
+    """
+
+    copies: np.ndarray
+    quotas: np.ndarray
+    ranks: np.ndarray | None = None
+    weights: np.ndarray | None = None
+    capped: np.ndarray | None = None
+    figures: Mapping[str, float | int] = dataclasses.field(default_factory=dict)
+
+    def among(self, kept: np.ndarray) -> "Sample":
+        """Returns it as a sample of all examples, if it is one of those that were kept; the others are taken 0 times.
+
+        Args:
+          kept: bool [all examples]; the examples of this sample are those where it is true, in this order.
+        """
+
+        def spread(values: np.ndarray) -> np.ndarray:
+            spread = np.zeros(len(kept), values.dtype)
+            spread[kept] = values
+            return spread
+
+        weights = None if self.weights is None else spread(self.weights)
+        return dataclasses.replace(self, copies=spread(self.copies), weights=weights)
+
+
+@dataclasses.dataclass(frozen=True)
+class Predicted:
+    """What the source's classifier says of images whose labels are known.
+
+    Attributes:
+      predictions: a Predictions table; see `components.artifacts.predictions`.
+      index: of the same split, the columns source_id and labels; it may have more examples.
+    """
+
+    predictions: pa.Table
+    index: pa.Table
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """What there is to draw by; a matcher gets what it names in `needs`, the rest may be None.
+
+    Attributes:
+      pairs: of the source's train split, without what is excluded.
+      prior: estimated for that source.
+      vocabulary: the source's labels.
+      source: the source's eval split.
+      target: the target's train split, with the target's own labels.
+
+    Raises:
+      ValueError: the prior was estimated for another source.
+    """
+
+    pairs: Pairs
+    prior: LabelPrior
+    vocabulary: Vocabulary | None = None
+    source: Predicted | None = None
+    target: Predicted | None = None
+
+    def __post_init__(self):
+        if len(self.prior.names) != self.pairs.num_labels or not np.array_equal(self.pairs.counts, self.prior.counts):
+            raise ValueError(
+                "label_prior: its counts are not those of this index; it was estimated for another source, "
+                "or with other exclusions"
+            )
+        # Equal counts alone do not make it the same vocabulary.
+        if self.vocabulary is not None and self.vocabulary.names != self.prior.names:
+            raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.ordered")
+
+
+class Matcher(Strict):
+    """A way to draw a pre-training set; its fields are its settings.
+
+    Attributes:
+      needs: inputs of the ImportanceResampler that it reads besides examples, index and label prior, of `vocabulary`,
+        `source_predictions`, `target_predictions` and `target_index`.
+      of_target: those of its settings that a configuration gives for each target; the others are the same for all.
+      takes_all: whether it takes every example once, weighting the loss, instead of drawing n.
+    """
+
+    needs: ClassVar[tuple[str, ...]] = ()
+    of_target: ClassVar[tuple[str, ...]] = ()
+    takes_all: ClassVar[bool] = False
+
+    def check(self, n: int) -> None:
+        """Refuses a size of the sample that does not go with the matcher.
+
+        Raises:
+          ValueError: there is nothing to draw, too much, or a number where nothing is drawn.
+        """
+        if not self.takes_all:
+            quotas.check_n(n)
+        elif n:
+            raise ValueError(f"n: {n}, but this matcher takes every example once; leave n out")
+
+    def check_labels(self, vocabulary: Vocabulary) -> None:
+        """Refuses settings that name labels which the source does not have; for matchers that need the vocabulary.
+
+        Raises:
+          ValueError: there is such a name.
+        """
+
+    @abc.abstractmethod
+    def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
+        """Returns a sample.
+
+        Args:
+          inputs: with what the matcher needs.
+          n: how many to draw, as `check` allows; what is counted is up to the matcher.
+          seed: another one gives another sample with the same quotas.
+
+        Raises:
+          ValueError: nothing can be drawn.
+        """
+
+    @abc.abstractmethod
+    def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
+        """Returns the draws in which an example took part; its copies are their sum.
+
+        Args:
+          drawn: what this matcher drew.
+          row: of the example.
+        """
+
+    def weight(self, drawn: Drawn, row: int) -> float:
+        """Returns the factor of an example's loss."""
+        del drawn, row
+        return 1.0
