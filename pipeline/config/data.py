@@ -60,11 +60,12 @@ def _checked(value: Any) -> Any:
     return value
 
 
-def _model(kind: str) -> type[_Data]:
+def _model(kind: str) -> type[Strict]:
     """Returns the model of the keys of a reader and of `_Data`."""
     reader = readers.class_of(kind)
+    bases: tuple[type[Strict], ...] = (reader, _Data)
     name = f"{reader.__name__.removesuffix('Reader')}Data"
-    return pydantic.create_model(name, __base__=(reader, _Data), __module__=__name__, __doc__=reader.__doc__)
+    return pydantic.create_model(name, __base__=bases, __module__=__name__, __doc__=reader.__doc__)
 
 
 if TYPE_CHECKING:

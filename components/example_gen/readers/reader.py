@@ -7,7 +7,7 @@ import abc
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import numpy as np
 import pydantic
@@ -110,7 +110,7 @@ def _name_or_share(value: Any) -> str | float:
     return value
 
 
-Splits = dict[Literal["train", "eval", "test"], Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
+Splits = dict[splits.Split, Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
 
 
 class Reader(Strict, abc.ABC):

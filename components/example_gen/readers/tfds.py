@@ -16,6 +16,7 @@ from components.artifacts import vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import reader
 from components.example_gen.readers.reader import Contents, LabelledImage, Reader
+from components.example_gen.splits import Rule
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -39,7 +40,7 @@ class Part(reader.Part):
     """
 
     instruction: "tfds.typing.SplitArg"
-    rules: dict[str, splits.Rule]
+    rules: dict[str, Rule]
 
     @property
     def ours(self) -> tuple[str, ...]:
@@ -214,12 +215,12 @@ class TfdsReader(Reader):
                 source_id=_text(row[self.id_key]) if self.id_key else None,
             )
 
-    def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, splits.Rule]]:
+    def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, Rule]]:
         """Returns TFDS split expression → our splits that are made of it, and how."""
         if any(isinstance(value, str) for value in self.splits.values()):
-            found: dict[str, dict[str, splits.Rule]] = {}
+            found: dict[str, dict[str, Rule]] = {}
             for split, expression in self.splits.items():
-                found.setdefault(expression, {})[split] = splits.Rule(None)
+                found.setdefault(expression, {})[split] = Rule(None)
             return found
         return {"+".join(info.splits): splits.rules(self.splits)}
 

@@ -94,7 +94,8 @@ SCRIPT = """
         artifact.uri = f"{sys.argv[2]}/{name}"
     context = base_beam_executor.BaseBeamExecutor.Context(make_beam_pipeline_fn=beam.Pipeline)
     executor.Executor(context).Do({}, {name: [found] for name, found in outputs.items()}, example_gen.exec_properties)
-    versions = [example_gen.exec_properties["code_version"], version_with("folder"), version_with("colours")]
+    versions = [example_gen.exec_properties["code_version"]]
+    versions += [version_with(module) for module in ("__init__", "folder", "colours")]
     rows = [
         row
         for split in ("train", "eval")
@@ -157,8 +158,8 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     labels = ["blue", "gold", "lime", "navy", "pink", "red", "teal"]
     assert found["labels"] == labels
     assert sorted(found["rows"]) == [[f"a {name} square", [label], 7, 6] for label, name in enumerate(labels)]
-    as_it_was, another_changed, itself_changed = found["versions"]
-    assert as_it_was == another_changed != itself_changed
+    as_it_was, with_registry, with_another, with_itself = found["versions"]
+    assert as_it_was == with_registry == with_another != with_itself
     assert found["refusals"] == [
         "source.side: 0: input should be greater than 0",
         "source: unknown key 'number'; allowed are hierarchy, max_pixels, max_rejected, splits, colours, side",
