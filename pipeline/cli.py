@@ -239,9 +239,9 @@ class _errors:  # noqa: N801 - reads as a word at its use
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind, error, traceback) -> bool:
+    def __exit__(self, kind, error, traceback) -> None:
         if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
-            return False
+            return
         if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or else Python complains when it flushes at its end
             raise SystemExit(1)

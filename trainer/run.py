@@ -68,8 +68,8 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[Settings, int], kera
             lambda: make_model(settings, len(labels)),
             lambda step, context: input_pipeline.training_batches(
                 patterns,
-                recipe,
                 settings.image,
+                recipe,
                 seed=settings.seed,
                 plan_pattern=plan_pattern,
                 several_labels=settings.several_labels,

@@ -46,10 +46,11 @@ def rules(splits: Mapping[Split, str | float]) -> dict[str, Rule]:
     Raises:
       ValueError: shares and names are mixed, shares do not add up to 1, or a slice is empty.
     """
+    names = {split: value for split, value in splits.items() if isinstance(value, str)}
     shares = {split: value for split, value in splits.items() if not isinstance(value, str)}
     if not shares:
-        return {split: _named(split, expression) for split, expression in splits.items()}
-    if len(shares) != len(splits):
+        return {split: _named(split, expression) for split, expression in names.items()}
+    if names:
         raise ValueError(f"splits: {dict(splits)} mixes shares with names; give a share for each split, or a name")
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
         raise ValueError(
@@ -89,7 +90,8 @@ def _named(split: str, expression: str) -> Rule:
     if "[" not in expression:
         return Rule(expression)
     sliced = _SLICE.fullmatch(expression)
-    begin, end = (float(sliced["begin"] or 0), float(sliced["end"] or 100)) if sliced else (0, 0)
-    if not begin < end <= 100:
-        raise ValueError(f"splits.{split}: {expression!r} is no slice; write NAME[a%:b%] with a < b, at most 100")
-    return Rule(sliced["name"], begin / 100, end / 100)
+    if sliced:
+        begin, end = float(sliced["begin"] or 0), float(sliced["end"] or 100)
+        if begin < end <= 100:
+            return Rule(sliced["name"], begin / 100, end / 100)
+    raise ValueError(f"splits.{split}: {expression!r} is no slice; write NAME[a%:b%] with a < b, at most 100")

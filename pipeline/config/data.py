@@ -1,6 +1,6 @@
 """The data sets of a configuration: the keys of a reader, and those that every kind of data has beside them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import pydantic
 
@@ -69,7 +69,10 @@ def _model(kind: str) -> type[Strict]:
 
 
 if TYPE_CHECKING:
-    Data: TypeAlias = _Data
+
+    class Data(Reader, _Data):
+        """What all kinds have."""
+
 else:
     _MODELS = tuple(Annotated[_model(kind), pydantic.Tag(f"[{kind}]")] for kind in readers.KINDS)
     Data = Annotated[

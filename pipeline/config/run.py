@@ -3,8 +3,8 @@
 import math
 import pathlib
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pydantic
 import yaml
@@ -124,10 +124,15 @@ class _Resample(Strict):
 _MATCHERS = {name: matchers.class_of(name) for name in matchers.CLASSES}
 
 
+def _optional(field: pydantic.fields.FieldInfo) -> Any:
+    kind: Any = field.annotation
+    return kind | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None)
+
+
 def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
     """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
     fields = {
-        key: (field.annotation | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None))
+        key: _optional(field)
         for matcher in _MATCHERS.values()
         for key, field in matcher.model_fields.items()
         if (key in matcher.of_target) == of_target
@@ -136,7 +141,8 @@ def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
 
 
 if TYPE_CHECKING:
-    Target, Resample = _Target, _Resample
+    Target: TypeAlias = _Target
+    Resample: TypeAlias = _Resample
 else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
@@ -286,7 +292,7 @@ def _override(content: dict[str, Any], override: str) -> None:
         content[last] = value
 
 
-def _line(entry: dict[str, Any]) -> str:
+def _line(entry: Mapping[str, Any]) -> str:
     where = ".".join(str(key) for key in entry["loc"] if not _is_inner(key))
     message = entry["msg"].removeprefix("Value error, ")
     value = entry["input"]
