@@ -1,6 +1,6 @@
 # make demo    from a clean machine to a pushed specialist
-# make test    the fast tests      make test-all    with the slow ones
-# make lint    ruff                make setup       only the environment
+# make test    the fast tests      make test-all   with the slow ones
+# make lint    the static checks   make setup      only the environment
 # make constraints    renew the pinned versions
 
 LANE   := tfx-1.16
@@ -25,6 +25,8 @@ test-all: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 setup: $(STAMP)
 
