@@ -56,7 +56,7 @@ def run(
     """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
     with _errors(verbose):
         from pipeline import workspace as workspace_module
-        from pipeline.config.run import load
+        from pipeline.config.load import load
         from pipeline.terminal import logs
 
         folder = workspace_module.located(workspace)
@@ -83,7 +83,7 @@ def data(
 ) -> None:
     """Look at a sample of CONFIG's data before a run: what is there, and what the run will take."""
     with _errors(verbose):
-        from pipeline.config.run import load
+        from pipeline.config.load import load
         from pipeline.terminal import logs
 
         settings = load(config, set_ or [])

@@ -16,7 +16,7 @@ from components.artifacts import vocabulary
 from components.example_gen import sample
 from components.example_gen.examples import Indexed
 from pipeline.config.data import Data
-from pipeline.config.run import load
+from pipeline.config.load import load
 from pipeline.preview import command, estimate, show
 from pipeline.preview import sample as preview_sample
 from pipeline.preview.estimate import Cost
