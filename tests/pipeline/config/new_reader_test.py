@@ -67,12 +67,12 @@ SCRIPT = """
     from components import storage
     from components.artifacts import vocabulary
     from components.example_gen import executor
-    from pipeline.config import run
+    from pipeline.config.load import load
 
 
     def refusal(*overrides):
         try:
-            run.load(sys.argv[1], overrides)
+            load(sys.argv[1], overrides)
         except ValueError as error:
             return str(error).removeprefix(f"{sys.argv[1]}: ")
 
@@ -87,7 +87,7 @@ SCRIPT = """
         return make().exec_properties["code_version"]
 
 
-    data = run.load(sys.argv[1]).source
+    data = load(sys.argv[1]).source
     example_gen = make()
     outputs = {name: channel.type() for name, channel in example_gen.outputs.items()}
     for name, artifact in outputs.items():
