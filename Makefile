@@ -1,6 +1,6 @@
 # make demo    from a clean machine to a pushed specialist
-# make test    the fast tests      make test-all    with the slow ones
-# make lint    style, layers, the workflow     make setup    only the environment
+# make test    the fast tests      make test-all   with the slow ones
+# make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
 # make constraints    renew the pinned versions
 
@@ -31,6 +31,7 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/mypy
 
 setup: $(STAMP)
 

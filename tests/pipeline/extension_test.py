@@ -10,6 +10,7 @@ import sys
 
 import numpy as np
 import PIL.Image
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -122,6 +123,19 @@ def specialist(tree: pathlib.Path, *arguments: str) -> str:
     return done.stdout
 
 
+def newest_run(tree: pathlib.Path) -> dict[str, dict]:
+    """Returns what the record of the newest run says of its nodes."""
+    newest = max((tree / "workspace" / "runs").glob("*.json"), key=os.path.getmtime)
+    return json.loads(newest.read_text())["nodes"]
+
+
+def first_of_each_label(tree: pathlib.Path) -> list[str]:
+    """Returns the id of a source image in train for each label."""
+    (uri,) = newest_run(tree)["source-examples"]["outputs"]["index"]
+    rows = [row for path in sorted((tree / uri).glob("Split-train/*")) for row in pq.read_table(path).to_pylist()]
+    return [next(row["source_id"] for row in rows if row["labels"] == [label]) for label in range(3)]
+
+
 def run(tree: pathlib.Path, arms: list[str], **resample: int) -> dict[str, str]:
     """Runs the copy of the project and returns how each node ended."""
     recipe = {"steps": 2, "batch_size": 8, "learning_rate": 0.1}
@@ -145,8 +159,7 @@ def run(tree: pathlib.Path, arms: list[str], **resample: int) -> dict[str, str]:
     }
     (tree / "toys.yaml").write_text(yaml.safe_dump(config))
     specialist(tree, "run", "toys.yaml", "--workspace", "workspace")
-    newest = max((tree / "workspace" / "runs").glob("*.json"), key=os.path.getmtime)
-    return {node: found["state"] for node, found in json.loads(newest.read_text())["nodes"].items()}
+    return {node: found["state"] for node, found in newest_run(tree).items()}
 
 
 @pytest.mark.slow
@@ -167,18 +180,18 @@ def test_a_matcher_and_a_reader_from_elsewhere(tree):
 
     plan = specialist(tree, "plan", "workspace", "--arm", "top_predicted")
     assert [line.split()[1] for line in plan.splitlines() if line.startswith("top_labels")] == ["2"]
-    taken = {}
-    for i in range(3):  # of each label; two of the labels are taken, as far as n goes
-        lines = specialist(tree, "plan", "workspace", "--arm", "top_predicted", "--example", f"square {i}").splitlines()
-        assert lines[0].startswith(f"square {i}: shade {i}: taken ")
-        taken[i] = [line for line in lines[1:] if "10 copies for" in line]
-    assert sorted(len(draws) for draws in taken.values()) == [0, 1, 1]
+    draws = []
+    for label, square in enumerate(first_of_each_label(tree)):
+        lines = specialist(tree, "plan", "workspace", "--arm", "top_predicted", "--example", square).splitlines()
+        assert lines[0].startswith(f"{square}: shade {label}: taken ")
+        draws.append([line for line in lines[1:] if line.startswith("  10 copies for ")])
+    assert sorted(map(len, draws)) == [0, 1, 1]  # two of the labels are taken, as far as n goes
 
     # Another way to draw for one arm: its sample, and what follows from it.
     edit(
         tree / MATCHERS / "emd_subset.py",
-        "    between = distances(source, target)\n",
-        "    between = 2 * distances(source, target)\n",
+        "between = distances(",
+        "between = 2 * distances(",
     )
     third = run(tree, ["same_distribution", "emd_subset", "top_predicted"], top_labels=2)
     again = {node for node, state in third.items() if state == "done"}

@@ -25,7 +25,7 @@ class Part(FilePart):
     names: str
 
 
-class TFRecordReader(Reader):
+class TFRecordReader(Reader[Part]):
     """TFRecord files of `tf.train.Example`s that somebody else wrote.
 
     A file that is damaged ends the run: how many images it would have had is not known.
