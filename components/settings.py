@@ -13,7 +13,7 @@ def did_you_mean(value: str, known: Iterable[str], shown: Callable[[str], str] =
     return f" (did you mean {shown(near[0])}?)" if near else ""
 
 
-class Strict(pydantic.BaseModel):
+class StrictModel(pydantic.BaseModel):
     """A frozen model whose error for an unknown key names the known ones."""
 
     model_config = pydantic.ConfigDict(strict=True, frozen=True, allow_inf_nan=False)

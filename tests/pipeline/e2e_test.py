@@ -181,7 +181,7 @@ def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
     assert list(tmp_path.glob(f"checkpoints/source-classifier/*/ckpt-{done}.index"))
 
     heard = []
-    with progress.listening(heard.append):
+    with progress.listen(heard.append):
         results = run(tmp_path, *long)
     assert heard[0].step == done + 1
     assert results["source-examples"].state is State.REUSED
