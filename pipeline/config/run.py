@@ -32,12 +32,14 @@ class Evaluation(StrictModel):
     Attributes:
       metric: what decides.
       minimum: the least that is allowed.
-      max_loss: how much less than the last blessed model is allowed.
+      max_regression: how much less than the last blessed model is allowed.
     """
+
+    renamed = {"max_loss": "max_regression"}
 
     metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
     minimum: float = pydantic.Field(0.0, ge=0, le=1)
-    max_loss: float = pydantic.Field(0.0, ge=0, le=1)
+    max_regression: float = pydantic.Field(0.0, ge=0, le=1)
 
 
 class _Target(StrictModel):

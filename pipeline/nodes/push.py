@@ -37,7 +37,7 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, w
         eval_config=eval_config(
             metric=target.evaluation.metric,
             min_accuracy=target.evaluation.minimum,
-            min_improvement=-target.evaluation.max_loss,
+            min_improvement=-target.evaluation.max_regression,
         ),
         splits=["eval"],
     ).with_id(evaluator_id)

@@ -28,7 +28,7 @@ SMALL = [
     *(f"{training}.batch_size=32" for training in ("classifier", "pretrain", "finetune")),
     "resample.n=300",
     "targets.digits.evaluation.minimum=0",
-    "targets.digits.evaluation.max_loss=1",
+    "targets.digits.evaluation.max_regression=1",
 ]
 
 
