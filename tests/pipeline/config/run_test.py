@@ -198,7 +198,7 @@ def test_reading_all_and_making_their_readers_imports_nothing_heavy():
 import pathlib, sys
 from pipeline.config.load import load
 for path in pathlib.Path({str(DEMO.parent)!r}).glob("*.yaml"):
-    for data in load(str(path)).sides().values():
+    for data in load(str(path)).datasets().values():
         data.reader()
 heavy = ("tensorflow", "tensorflow_datasets", "keras", "tfx", "apache_beam")
 print([name for name in heavy if name in sys.modules])

@@ -308,7 +308,7 @@ def test_the_whole_command(settings, tmp_path):
 
 
 def test_a_folder_of_others_is_refused_before_anything_is_read(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(preview_sample, "look", lambda *arguments: pytest.fail("read"))
+    monkeypatch.setattr(preview_sample, "preview_data", lambda *arguments: pytest.fail("read"))
     (tmp_path / "mine.txt").touch()
     with pytest.raises(ValueError, match="--thumbnails"):
         command.preview_config(

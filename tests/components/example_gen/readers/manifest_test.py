@@ -37,7 +37,7 @@ def list_images(dataset: ManifestReader) -> list[tuple]:
 
 
 def test_one_label(manifest, monkeypatch):
-    monkeypatch.setattr(listing, "describe", lambda uris: [(1, 0)] * len(uris))  # there is no network
+    monkeypatch.setattr(listing, "describe_files", lambda uris: [(1, 0)] * len(uris))  # there is no network
     dataset = manifest('path,label,more\na/1.jpg,owl,x\n"b, 2.jpg",007,y\n/abs/3.jpg,NA,\ngs://b/4.jpg,owl,z\n')
     assert list_images(dataset) == [
         ("a/1.jpg", "a/1.jpg", ["owl"]),

@@ -18,7 +18,7 @@ def dataset(tmp_path):
 
 
 def test_labels_of_folders_and_of_lines(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(listing, "describe", lambda uris: [(1, 0)] * len(uris))  # there is no network
+    monkeypatch.setattr(listing, "describe_files", lambda uris: [(1, 0)] * len(uris))  # there is no network
     table, labels = dataset(
         "# birds\nowl/1.jpg\n\ngs://b/c/ant/2.jpg\n/x/3.jpg\tbarn owl\nant/4.jpg\towl\n"
     ).list_images()
