@@ -1,6 +1,7 @@
 """Work on a stream of items in threads, some items ahead of who takes the results. Pure."""
 
 import collections
+import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent import futures
 from typing import TypeVar
@@ -26,8 +27,10 @@ def parallel_map(
     would have come.
 
     Args:
+      threads: 0: as many as there are cores that this process may use.
       size: bytes of an item; None: they need not be bounded.
     """
+    threads = threads or len(os.sched_getaffinity(0))
     waiting: collections.deque[tuple[futures.Future, int]] = collections.deque()
     under_way = 0
     with futures.ThreadPoolExecutor(threads) as pool:

@@ -1,7 +1,8 @@
 """Records of an uncompressed TFRecord file by their places in it, without reading what else it holds.
 
-A record stands in a frame: its length in 8 bytes, a checksum of that in 4, the record, and its checksum in 4. The offset
-of a record is where its frame begins, in bytes from the start of the file; its length is its own, without the frame's.
+A record stands in a frame: its length in 8 bytes, a checksum of that in 4, the record, and its checksum in 4. The
+offset of a record is where its frame begins, in bytes from the start of the file; its length is its own, without the
+frame's.
 """
 
 import struct
@@ -17,7 +18,7 @@ _FOOTER = struct.Struct("<I")
 FRAME = _HEADER.size + _FOOTER.size  # bytes that a record takes besides its own
 
 
-def offsets(lengths: Sequence[int] | np.ndarray, start: int = 0) -> np.ndarray:
+def compute_offsets(lengths: Sequence[int] | np.ndarray, start: int = 0) -> np.ndarray:
     """Returns int64 [records], the offsets of records of these lengths that follow each other from `start` on."""
     ends = np.cumsum(np.asarray(lengths, np.int64) + FRAME)
     return start + np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])

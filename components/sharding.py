@@ -4,16 +4,14 @@ A record goes to the shard that is its key modulo their number, and a shard is w
 """
 
 import dataclasses
-from typing import Any
 
 
 @dataclasses.dataclass(frozen=True)
-class Keyed:
-    """A record on its way into a shard: `key` decides where it stands, `row` is what the index says of it."""
+class KeyedRecord:
+    """A record on its way into a shard: `key` decides where it stands."""
 
     key: int
     record: bytes
-    row: dict[str, Any] | None = None
 
 
 def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:

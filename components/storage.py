@@ -27,7 +27,7 @@ def shard_name(stem: str, shard: int, shards: int, suffix: str = "") -> str:
     return f"{stem}-{shard:05d}-of-{shards:05d}{suffix}"
 
 
-def files(folder: str, pattern: str) -> list[str]:
+def list_files(folder: str, pattern: str) -> list[str]:
     """Returns the paths of the files in `folder` that match `pattern`, in shard order.
 
     Raises:
@@ -45,7 +45,7 @@ def write_text(path: str, text: str) -> None:
     """Writes `text` as UTF-8 to `path`."""
     import tensorflow as tf
 
-    with whole(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
+    with _atomic_path(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
         file.write(text)
 
 
@@ -57,9 +57,9 @@ def read_text(path: str) -> str:
         return file.read().removeprefix("\ufeff")
 
 
-def splits(uri: str) -> list[str]:
+def list_splits(uri: str) -> list[str]:
     """Returns the names of the splits that an artifact has folders of, sorted."""
-    return [os.path.basename(folder.rstrip("/")).removeprefix("Split-") for folder in files(uri, "Split-*")]
+    return [os.path.basename(folder.rstrip("/")).removeprefix("Split-") for folder in list_files(uri, "Split-*")]
 
 
 def split_of(path: str) -> str:
@@ -73,7 +73,7 @@ def write_table(path: str, table: pa.Table) -> None:
 
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
-    with whole(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
+    with _atomic_path(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
         file.write(content.getvalue().to_pybytes())
 
 
@@ -93,7 +93,7 @@ def write_records(path: str, records: Iterable[bytes]) -> None:
     """Writes `records` as an uncompressed TFRecord file to `path`."""
     import tensorflow as tf
 
-    with whole(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
+    with _atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary) as writer:
         for record in records:
             writer.write(record)
 
@@ -130,7 +130,7 @@ def read_range(path: str, start: int, size: int) -> bytes:
         return os.pread(file.fileno(), size, start)
 
 
-def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.Dataset":
+def read_repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.Dataset":
     """Returns the records of the TFRecord file at `path`, each as often as `copies` says, in its order.
 
     Args:
@@ -145,17 +145,17 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.
     """
     import tensorflow as tf
 
-    copies, columns = tf.convert_to_tensor(copies), [tf.convert_to_tensor(column) for column in columns]
+    times, beside = tf.convert_to_tensor(copies), [tf.convert_to_tensor(column) for column in columns]
 
     def take(number: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rows = slice(number * block, (number + 1) * block)
         check = tf.debugging.assert_equal(
             tf.size(records),
-            tf.size(copies[rows]),
+            tf.size(times[rows]),
             message="the shard and its index have another number of rows; both must be of one ExampleGen's run",
         )
         with tf.control_dependencies([check]):
-            return tuple(tf.repeat(values, copies[rows]) for values in (records, *(column[rows] for column in columns)))
+            return tuple(tf.repeat(values, times[rows]) for values in (records, *(column[rows] for column in beside)))
 
     # An empty block stands at the end, so that rows beyond the last record are seen too.
     blocks = record_dataset(path).batch(block)
@@ -164,7 +164,7 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.
 
 
 @contextlib.contextmanager
-def whole(path: str) -> Iterator[str]:
+def _atomic_path(path: str) -> Iterator[str]:
     """Gives a path to write to, which takes the place of `path` in the end; an error leaves nothing of it behind."""
     import tensorflow as tf
 

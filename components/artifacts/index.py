@@ -52,7 +52,7 @@ def table(rows: Iterable[dict]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
-def placed(rows: pa.Table, offsets: np.ndarray, lengths: Sequence[int]) -> pa.Table:
+def add_places(rows: pa.Table, offsets: np.ndarray, lengths: Sequence[int]) -> pa.Table:
     """Returns `rows` with these places of their records."""
     for name, values in (("offset", offsets), ("length", lengths)):
         column = rows.column_names.index(name)

@@ -5,7 +5,7 @@ The files stand beside the shards of a split: `Split-<name>/rejected-00000-of-00
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -44,7 +44,7 @@ def table(rows: Iterable[dict]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
-def counts(tables: Iterable[pa.Table]) -> dict[str, int]:
+def count_reasons(tables: Iterable[pa.Table]) -> dict[str, int]:
     """Returns reason → number of images, the most frequent first."""
     found: collections.Counter[str] = collections.Counter()
     for part in tables:
@@ -52,22 +52,26 @@ def counts(tables: Iterable[pa.Table]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def check(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
+def check_share(
+    reasons: Mapping[str, int], kept: int, max_rejected: float, tables: Sequence[pa.Table] | None = None
+) -> None:
     """Refuses a share of rejected images above `max_rejected`, in which duplicates of an image do not count.
 
     Args:
-      tables: of all rejected images.
+      reasons: reason → number of images.
       kept: number of examples that were taken.
       max_rejected: share of all images, in [0, 1].
+      tables: of all rejected images, from which the message gets examples.
 
     Raises:
-      ValueError: there are more; it says how many for which reason, with examples.
+      ValueError: there are more; it says how many for which reason.
     """
-    by_reason = {reason: count for reason, count in counts(tables).items() if reason != DUPLICATE_IMAGE}
+    by_reason = {reason: count for reason, count in reasons.items() if reason != DUPLICATE_IMAGE}
     rejected = sum(by_reason.values())
     if rejected <= max_rejected * (kept + rejected):
         return
-    lines = "; ".join(f"{count} {reason} ({_examples(tables, reason)})" for reason, count in by_reason.items())
+    examples = {reason: f" ({_examples(tables, reason)})" if tables else "" for reason in by_reason}
+    lines = "; ".join(f"{count} {reason}{examples[reason]}" for reason, count in by_reason.items())
     raise ValueError(
         f"max_rejected: {rejected} of {kept + rejected} images cannot be taken, more than the share {max_rejected:g} "
         f"that is allowed: {lines}; repair or remove them, or raise max_rejected"

@@ -23,6 +23,7 @@ class ExampleGenSpec(ComponentSpec):
         "hierarchy": ExecutionParameter(type=str),  # hierarchy_file.HierarchyFile as JSON, or null
         "shards": ExecutionParameter(type=int),  # record files a split; 0: as many as its size wants
         "max_pixels": ExecutionParameter(type=int),
+        "max_rejected": ExecutionParameter(type=float, optional=True),
         "check": ExecutionParameter(type=str),  # of examples.CHECKS
         "perceptual_hashes": ExecutionParameter(type=int),  # 0 or 1
         "working": ExecutionParameter(type=str, optional=True),
@@ -41,22 +42,24 @@ class ExampleGenSpec(ComponentSpec):
 class _ExampleGen(base_beam_component.BaseBeamComponent):
     """Reads labelled images of any kind that `components.example_gen.readers` knows.
 
-    Outputs: `examples`, uncompressed TFRecords of `tf.train.Example`s; `index`, a Parquet row an example, aligned with them;
-    `vocabulary`, the label names; `rejected`, what could not be taken, with the reasons. The same data give the same
-    files, whatever the Beam runner and its workers.
+    Outputs: `examples`, uncompressed TFRecords of `tf.train.Example`s; `index`, a Parquet row an example, aligned with
+    them; `vocabulary`, the label names; `rejected`, what could not be taken, with the reasons. The same data give the
+    same files, whatever the Beam runner and its workers.
 
     Args:
       dataset: what to read.
       hierarchy: what lies above its labels, in place of what the data set says itself.
       shards: record files a split; 0 makes files of about 128 MB.
       max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
+      max_rejected: share of the images that may be rejected; past it the run stops. It is part of the cache key. None:
+        what stands in the policy, see `working`, which is not; an ExampleValidator then checks what is reused.
       check: 'full' decodes each image; 'header' looks at its header only, for files that are known to be whole: damage
         then ends a training.
       perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
       working: folder of this node's working files, outside of what TFX makes anew for each execution: another attempt
         goes on from the parts that are finished. It is part of the cache key: name the same one in every run of a
-        workspace. Beside it may lie what `components.example_gen.policy.write` writes: how much may be rejected, and the
-        number of threads. None: in the index, and another attempt begins anew.
+        workspace. Beside it may lie what `components.example_gen.policy.write` writes: how much may be rejected, and
+        the number of threads. None: working files are in the index, and another attempt begins anew.
 
     Raises:
       ValueError: the data are not there, the hierarchy cannot be read, or an argument is out of its range.
@@ -72,12 +75,15 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         hierarchy: hierarchy_file.HierarchyFile | None = None,
         shards: int = 0,
         max_pixels: int = image_check.MOST_PIXELS // 2,
+        max_rejected: float | None = 0.01,
         check: str = "full",
         perceptual_hashes: bool = False,
         working: str | None = None,
     ):
         if not 0 < max_pixels <= image_check.MOST_PIXELS:
             raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
+        if max_rejected is not None and not 0 <= max_rejected <= 1:
+            raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
         if check not in examples.CHECKS:
             raise ValueError(f"check: {check!r}; allowed are {' and '.join(examples.CHECKS)}")
         fingerprints = [dataset.fingerprint()]
@@ -89,6 +95,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
                 hierarchy=json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
                 shards=shards,
                 max_pixels=max_pixels,
+                max_rejected=None if max_rejected is None else float(max_rejected),
                 check=check,
                 perceptual_hashes=int(perceptual_hashes),
                 working=working,

@@ -5,6 +5,7 @@ import os
 from typing import Any
 
 import apache_beam as beam
+import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
@@ -13,10 +14,12 @@ from tfx.utils import json_utils
 from components import sharding, storage
 from components.artifacts import data_report, index, rejected, vocabulary
 from components.example_gen import hierarchy_file, policy, readers, working
-from components.example_gen.examples import Check
+from components.example_gen.examples import ImageChecker
 from components.example_gen.ingest import Ingest, Shards
 from components.example_gen.limit import Limit
 from components.example_gen.readers.reader import Reader
+
+_NOT_DECISIVE = ("working", "max_rejected")  # of the parameters: they do not change what is written
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -37,37 +40,35 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         index_uri, vocabulary_uri, rejected_uri = (
             artifact_utils.get_single_uri(output_dict[key]) for key in ("index", "vocabulary", "rejected")
         )
+        outputs = (output.uri, index_uri, rejected_uri)
         parent = exec_properties.get("working") or os.path.join(index_uri, "work")
-        work = working.begin(parent, _decisive(input_dict, exec_properties), [output.uri, index_uri, rejected_uri])
+        work = working.begin(parent, _decisive(input_dict, exec_properties), outputs)
         contents = reader.open(work.lists)
         working.check_space(work, output.uri, sum(contents.sizes.values()))
-        labels = hierarchy_file.over(contents.vocabulary, files)
+        labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
         shards = {
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
             for split, size in contents.sizes.items()
         }
         ways = policy.read(exec_properties.get("working"))
-        images = None if contents.examples is None else sum(contents.examples.values())
-        ingest = Ingest(
-            reader,
-            Check(
-                labels.names,
-                int(exec_properties["max_pixels"]),
-                bool(int(exec_properties["perceptual_hashes"])),
-                exec_properties["check"],
-            ),
-            Shards(shards),
-            work,
-            ways,
-            Limit(ways.max_rejected, images, sum(part.weight for part in contents.parts)),
-            (output.uri, index_uri, rejected_uri),
+        check = ImageChecker(
+            labels.names,
+            int(exec_properties["max_pixels"]),
+            bool(int(exec_properties["perceptual_hashes"])),
+            exec_properties["check"],
+            ways.threads,
         )
+        max_rejected = exec_properties.get("max_rejected", ways.max_rejected)
+        images = None if contents.examples is None else sum(contents.examples.values())
+        limit = Limit(max_rejected, images, sum(part.weight for part in contents.parts))
         with self._make_beam_pipeline() as pipeline:
-            parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts)))
-            _ = parts | "Spread" >> beam.Reshuffle() | "Ingest" >> ingest
-        _report(index_uri, rejected_uri, labels.names, shards, ways.max_rejected)
+            parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts))) | "Spread" >> beam.Reshuffle()
+            _ = parts | Ingest(reader, check, Shards(shards), work, limit, outputs)
+        _report(index_uri, rejected_uri, labels.names, shards, max_rejected)
         work.delete()
+        if not exec_properties.get("working"):
+            tf.io.gfile.rmtree(parent)
 
     def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
         """Returns what reads the data."""
@@ -78,30 +79,31 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 def _decisive(input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> dict[str, Any]:
     """Returns all that decides the output."""
     inputs = {key: [artifact.uri for artifact in artifacts] for key, artifacts in input_dict.items()}
-    return {"inputs": inputs, **{key: value for key, value in exec_properties.items() if key != "working"}}
+    return {"inputs": inputs, **{key: exec_properties[key] for key in exec_properties if key not in _NOT_DECISIVE}}
 
 
 def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, max_rejected: float | None) -> None:
     """Writes the report beside the index, and refuses too many rejections and an empty split."""
 
     def tables(uri: str, split: str, pattern: str, columns=None):
-        for path in storage.files(os.path.join(uri, f"Split-{split}"), pattern):
+        for path in storage.list_files(os.path.join(uri, f"Split-{split}"), pattern):
             yield storage.read_table(path, columns)
 
     found = {
-        split: data_report.split(tables(index_uri, split, index.FILE_PATTERN, data_report.COLUMNS), len(names))
+        split: data_report.report_split(tables(index_uri, split, index.FILE_PATTERN, data_report.COLUMNS), len(names))
         for split in splits
     }
     refused = {split: list(tables(rejected_uri, split, rejected.FILE_PATTERN)) for split in splits}
     if max_rejected is not None:
         kept = sum(len(split.keys) for split in found.values())
-        rejected.check([table for of_split in refused.values() for table in of_split], kept, max_rejected)
+        all_refused = [table for of_split in refused.values() for table in of_split]
+        rejected.check_share(rejected.count_reasons(all_refused), kept, max_rejected, all_refused)
     for split, counted in found.items():
         if not len(counted.keys):
             raise ValueError(f"splits.{split}: no image of the data belongs to it")
-    reasons = {split: rejected.counts(of_split) for split, of_split in refused.items()}
-    summary = data_report.summary(found, reasons, names)
-    for line in data_report.warnings(summary):
+    reasons = {split: rejected.count_reasons(of_split) for split, of_split in refused.items()}
+    summary = data_report.summarise(found, reasons, names)
+    for line in data_report.list_warnings(summary):
         logging.warning("%s", line)
     storage.write_text(os.path.join(index_uri, data_report.COUNTS_FILE), data_report.counts_csv(found, names))
     storage.write_text(os.path.join(index_uri, data_report.SUMMARY_FILE), data_report.dumps(summary))

@@ -9,9 +9,8 @@ import apache_beam as beam
 
 from components import storage
 from components.example_gen import merging
-from components.example_gen.examples import Check
+from components.example_gen.examples import ImageChecker
 from components.example_gen.limit import Counts, Limit
-from components.example_gen.policy import Policy
 from components.example_gen.readers.reader import Part, Reader
 from components.example_gen.runs import Piece, Runs
 from components.example_gen.working import Finished, Working, stem
@@ -58,7 +57,6 @@ class Ingest(beam.PTransform):
       check: of the images.
       shards: of all splits.
       work: where runs go.
-      policy: how to go about it.
       limit: for what is rejected.
       outputs: URIs of the Examples, their index and the rejections.
     """
@@ -66,16 +64,15 @@ class Ingest(beam.PTransform):
     def __init__(
         self,
         reader: Reader,
-        check: Check,
+        check: ImageChecker,
         shards: Shards,
         work: Working,
-        policy: Policy,
         limit: Limit,
         outputs: tuple[str, str, str],
     ):
         super().__init__()
         self._reader, self._check, self._shards, self._work = reader, check, shards, work
-        self._policy, self._limit, self._outputs = policy, limit, outputs
+        self._limit, self._outputs = limit, outputs
 
     def expand(self, parts: beam.PCollection) -> beam.PCollection:
         # Empty shards are written too, so that the files say themselves whether they are complete.
@@ -96,7 +93,7 @@ class Ingest(beam.PTransform):
     def _run(self, number: int, part: Part) -> Finished:
         counts, others = Counts(part.weight), None
         runs = Runs(self._work.runs, stem(number))
-        for split, item in self._check.all(part, self._reader.read(part), self._policy.cores):
+        for split, item in self._check.all(part, self._reader.read(part)):
             runs.add(self._shards.bucket(split, item.key), item)
             if item.record:
                 counts.taken += 1

@@ -2,7 +2,6 @@
 
 import array
 import heapq
-import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,9 +10,9 @@ import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import index, rejected
-from components.example_gen.examples import repeated
-from components.parallel_map import parallel_map
+from components.example_gen.examples import reject_repeated
 from components.example_gen.runs import Opened, Piece
+from components.parallel_map import parallel_map
 
 _BUFFERED_BYTES = 64 << 20  # of all pieces of a shard
 _LEAST_BUFFER = 64 << 10
@@ -66,7 +65,9 @@ class _Shard:
             source_id = piece.rows["source_id"][row].as_py()
             if source_id in kept:
                 first, first_row = kept[source_id]
-                self.rejections.append(repeated(_row(piece.rows, row), _row(self._pieces[first].rows, first_row)))
+                self.rejections.append(
+                    reject_repeated(_row(piece.rows, row), _row(self._pieces[first].rows, first_row))
+                )
                 continue
             kept[source_id] = number, row
             self._taken.append(self._first_row[number] + row)
@@ -76,8 +77,10 @@ class _Shard:
     def index(self) -> pa.Table:
         """Returns the rows of what `records` has given, with their places."""
         rows = pa.Table.from_batches([piece.rows for piece in self._pieces], index.SCHEMA).combine_chunks()
-        return index.placed(
-            rows.take(pa.array(np.asarray(self._taken, np.int64))), records.offsets(self._lengths), self._lengths
+        return index.add_places(
+            rows.take(pa.array(np.asarray(self._taken, np.int64))),
+            records.compute_offsets(self._lengths),
+            self._lengths,
         )
 
     def _sorted(self, number: int) -> Iterator[tuple[int, bytes, int, int]]:

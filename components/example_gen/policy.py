@@ -4,18 +4,16 @@ They stand in a file beside the working folder, and are no parameters of the nod
 and another limit would read all data again.
 """
 
-import os
-
 import pydantic
 import tensorflow as tf
 
 from components import storage
-from components.settings import Strict
+from components.settings import StrictModel
 
 _NOT_IN_CACHE_KEYS = "it decides when an ingestion stops, and how fast it is"
 
 
-class Policy(Strict):
+class Policy(StrictModel):
     """How an ingestion goes about its work.
 
     Attributes:
@@ -25,11 +23,6 @@ class Policy(Strict):
 
     max_rejected: float | None = pydantic.Field(None, ge=0, le=1)
     threads: int = pydantic.Field(0, ge=0)
-
-    @property
-    def cores(self) -> int:
-        """The number of threads, on this machine."""
-        return self.threads or len(os.sched_getaffinity(0))
 
 
 def write(working: str, policy: Policy) -> None:

@@ -1,8 +1,8 @@
 """Runs: what a part gave, sorted, in files from which every shard takes its pieces.
 
 A run is an uncompressed TFRecord file. For each bucket (a shard of one of our splits, by its number) that got anything
-it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by key and content. Of a
-part that is larger than what may be held, there are several runs.
+it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by key and content. Of
+a part that is larger than what may be held, there are several runs.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import index, rejected
-from components.sharding import Keyed
+from components.example_gen.examples import Indexed
 
 HELD_BYTES = 128 << 20  # of records, and about as much as their rows take, that are held at once
 _ROW_BYTES = 2 << 10  # that a row takes in memory
@@ -47,11 +47,11 @@ class Runs:
 
     def __init__(self, folder: str, stem: str, held_bytes: int = HELD_BYTES):
         self._folder, self._stem, self._most = folder, stem, held_bytes
-        self._items: list[tuple[int, Keyed]] = []
+        self._items: list[tuple[int, Indexed]] = []
         self._held = self._number = 0
         self._pieces: list[Piece] = []
 
-    def add(self, bucket: int, item: Keyed) -> None:
+    def add(self, bucket: int, item: Indexed) -> None:
         """Takes an example, or a rejection: an item without a record."""
         self._items.append((bucket, item))
         self._held += len(item.record) + _ROW_BYTES
@@ -85,7 +85,7 @@ class Runs:
         self._number += 1
 
 
-def _frames(items: Sequence[Keyed]) -> Iterator[bytes]:
+def _frames(items: Sequence[Indexed]) -> Iterator[bytes]:
     taken = [item for item in items if item.record]
     yield _dumps([item.row for item in taken], index.SCHEMA)
     yield _dumps([item.row for item in items if not item.record], rejected.SCHEMA)

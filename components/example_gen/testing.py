@@ -5,12 +5,12 @@ from collections.abc import Sequence
 
 from components import records, storage
 from components.artifacts import index
+from components.artifacts.rejected import Rejection
 from components.example_gen import examples
 from components.example_gen.images import check as image_check
-from components.sharding import Keyed
 
 
-def keyed(
+def make_record(
     image: bytes,
     labels: tuple[int, ...],
     source_id: str,
@@ -18,17 +18,25 @@ def keyed(
     split: str,
     names: tuple[str, ...],
     perceptual_hashes: bool = False,
-) -> Keyed:
-    """Returns the record and the index row of an encoded image, checked and converted; see `examples.keyed`."""
+) -> examples.Indexed:
+    """Returns the record and the index row of an encoded image, checked and converted; see `examples.make_record`.
+
+    Raises:
+      ValueError: the image or a label cannot be taken.
+    """
     read = examples.LabelledImage(image, labels, source_id)
-    example, facts = examples.taken(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
-    return examples.keyed(example, split=split, names=names, facts=facts, perceptual_hashes=perceptual_hashes)
+    found = examples.check_example(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
+    if isinstance(found, Rejection):
+        raise ValueError(f"{source_id}: {found.reason}: {found.detail}")
+    return examples.make_record(found, split=split, names=names, perceptual_hashes=perceptual_hashes)
 
 
-def write_shard(examples_folder: str, index_folder: str, shard: int, shards: int, items: Sequence[Keyed]) -> None:
+def write_shard(
+    examples_folder: str, index_folder: str, shard: int, shards: int, items: Sequence[examples.Indexed]
+) -> None:
     """Writes a shard of these examples, in their order, and its index."""
     path = os.path.join(examples_folder, storage.shard_name(storage.RECORD_STEM, shard, shards))
     storage.write_records(path, [item.record for item in items])
     lengths = [len(item.record) for item in items]
-    table = index.placed(index.table(item.row for item in items), records.offsets(lengths), lengths)
+    table = index.add_places(index.table([item.row for item in items]), records.compute_offsets(lengths), lengths)
     storage.write_table(os.path.join(index_folder, storage.shard_name("index", shard, shards, ".parquet")), table)

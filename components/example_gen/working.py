@@ -80,8 +80,8 @@ class Working:
 def begin(parent: str, decisive: Mapping[str, object], outputs: Sequence[str]) -> Working:
     """Returns the working folder of an ingestion, with the parts that an earlier attempt has finished.
 
-    What no attempt can use any more is deleted: folders of other fingerprints, runs of parts that were not finished, and
-    the outputs of attempts that were killed.
+    What no attempt can use any more is deleted: folders of other fingerprints, runs of parts that were not finished,
+    and the outputs of attempts that were killed.
 
     Args:
       parent: folder of the node.

@@ -1,5 +1,6 @@
 """TFX's ExampleValidator, with the vocabulary as the domain of the labels, and an end of the run if it is asked for."""
 
+import json
 import os
 from typing import Any
 
@@ -10,7 +11,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils, standard_component_specs
 
 from components import storage
-from components.artifacts import examples, vocabulary
+from components.artifacts import data_report, examples, rejected, vocabulary
 from components.example_validator import anomalies
 
 
@@ -23,6 +24,8 @@ class Executor(tfx_executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> execution_result_pb2.ExecutorOutput:
+        if input_dict.get("index"):
+            _check_rejected(artifact_utils.get_single_uri(input_dict["index"]), float(exec_properties["max_rejected"]))
         path = os.path.join(artifact_utils.get_single_uri(input_dict["vocabulary"]), vocabulary.FILE_NAME)
         self._num_labels = len(vocabulary.loads(storage.read_text(path)))
         result = super().Do(input_dict, output_dict, exec_properties)
@@ -40,3 +43,8 @@ class Executor(tfx_executor.Executor):
             if feature.name == examples.LABELS:
                 feature.int_domain.max = self._num_labels - 1
         return super()._Validate(inputs, outputs)
+
+
+def _check_rejected(index_uri: str, max_rejected: float) -> None:
+    summary = json.loads(storage.read_text(os.path.join(index_uri, data_report.SUMMARY_FILE)))
+    rejected.check_share(data_report.count_rejected(summary), sum(summary["examples"].values()), max_rejected)

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from components import records, storage
 from components.artifacts import plan
-from components.importance_resampler import placement
+from components.importance_resampler import spacing
 from components.parallel_map import parallel_map
 
 _THREADS = 8  # that read: an object store answers after tens of milliseconds, to each of them
@@ -56,7 +56,7 @@ class Copy(beam.PTransform):
         keys, offsets, lengths, unpacked = self._places(number, source)
         copies = plan.copies_of(storage.read_table(source.plan, ["copies"]))
         found = np.empty(int(copies.sum(dtype=np.int64)), _COPY)
-        found["key"] = placement.spread(keys, copies, self._shards)
+        found["key"] = spacing.spread_copies(keys, copies, self._shards)
         found["source"] = ~number if unpacked else number
         found["offset"], found["length"] = np.repeat(offsets, copies), np.repeat(lengths, copies)
         shards = (found["key"] % np.uint64(self._shards)).astype(np.int64)
@@ -76,7 +76,7 @@ class Copy(beam.PTransform):
             complete = size == (offsets[-1] + lengths[-1] + records.FRAME if len(rows) else 0)
         else:
             lengths = self._unpack(number, source)
-            offsets, complete = records.offsets(lengths), len(lengths) == len(keys)
+            offsets, complete = records.compute_offsets(lengths), len(lengths) == len(keys)
         if not complete:
             raise ValueError(
                 f"{source.records}: its index has {len(keys)} rows, but the shard has another number of records"
@@ -100,7 +100,7 @@ class Copy(beam.PTransform):
         shard, groups = element
         copies = _sorted(np.concatenate([np.frombuffer(group, _COPY) for group in groups]), self._read)
         _, examples = np.unique(copies[["source", "offset"]], return_inverse=True)
-        order = placement.separate(range(len(copies)), examples.tolist().__getitem__)
+        order = spacing.separate_copies(range(len(copies)), examples.tolist().__getitem__)
         found = parallel_map(lambda i: self._read(copies[i]), order, _THREADS, lambda i: int(copies[i]["length"]))
         name = storage.shard_name(storage.RECORD_STEM, shard, self._shards)
         storage.write_records(os.path.join(self._folder, name), found)

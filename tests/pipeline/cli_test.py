@@ -31,15 +31,30 @@ def specialist(tmp_path):
     return specialist
 
 
-def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
+def test_help_names_the_commands(specialist):
     done = specialist("--help")
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("run", "data", "predict", "prior", "plan"))
-    code = (
-        "import sys; import pipeline.cli; print({'tensorflow', 'keras', 'tfx', 'numpy', 'pydantic'} & set(sys.modules))"
-    )
-    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert imported.stdout.strip() == "set()"
+
+
+def test_the_version_is_that_of_the_package(specialist):
+    root = pathlib.Path(pipeline.__file__).parents[1]
+    command = [sys.executable, "setup.py", "--version"]
+    packaged = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = specialist("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"specialist {packaged.stdout}", "")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option):
+    code = f"""
+import sys
+from pipeline import cli
+cli.app(["{option}"], standalone_mode=False)
+print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: set()"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +64,7 @@ def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
         (["run", "broken.yaml"], "error: CONFIG: broken.yaml is not YAML"),
         (["run", DEMO, "--set", "colour=red"], "unknown key 'colour'; allowed are name, seed"),
         (["run", DEMO, "--set", "backbone.name=resnet"], "backbone.name: 'resnet': must be one of compact_cnn"),
-        (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': input should be"),
+        (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': must be one of"),
         (["run", DEMO, "--set", "image.size=8"], "image.size: 8; compact_cnn needs at least 16"),
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
@@ -108,7 +123,7 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
 
 
 def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
-    with workspace.locked(str(tmp_path / "here")):
+    with workspace.lock_workspace(str(tmp_path / "here")):
         done = specialist("run", DEMO, "--workspace", "here")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: --workspace: another run is using {tmp_path}/here; wait for it, or name another\n"
@@ -169,7 +184,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
         raise KeyboardInterrupt
 
     assert run_in(runner) == (130, "stopped: interrupted; the same command goes on from there\n", "")
-    with workspace.locked(str(tmp_path / "here")):  # free again
+    with workspace.lock_workspace(str(tmp_path / "here")):  # free again
         pass
 
 

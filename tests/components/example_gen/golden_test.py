@@ -146,12 +146,12 @@ def digest(generated, root: str) -> str:
         found.update(repr(value).replace(root, "ROOT").encode() + b"\n")
 
     for split in SPLITS:
-        for path in storage.files(generated.examples.path(split=split), storage.RECORD_PATTERN):
+        for path in storage.list_files(generated.examples.path(split=split), storage.RECORD_PATTERN):
             add(("shard", split))
             for record in storage.read_records(path):
                 add(record)
         for folder, module in ((generated.index, index), (generated.rejected, rejected)):
-            for path in storage.files(str(folder / f"Split-{split}"), module.FILE_PATTERN):
+            for path in storage.list_files(str(folder / f"Split-{split}"), module.FILE_PATTERN):
                 add((module.FILE_PATTERN, split))
                 for row in storage.read_table(path).to_pylist():
                     add(sorted((key, value) for key, value in row.items() if key not in NEW_COLUMNS))
@@ -181,7 +181,7 @@ def test_the_same_records_and_rows_as_ever(generated, root, request):
 @KINDS
 def test_offset_and_length_give_the_record_whose_id_the_row_has(generated):
     for split in SPLITS:
-        paths = storage.files(generated.examples.path(split=split), storage.RECORD_PATTERN)
+        paths = storage.list_files(generated.examples.path(split=split), storage.RECORD_PATTERN)
         for path, rows in zip(paths, generated.index_shards(split), strict=True):
             found = [records.read(path, row["offset"], row["length"]) for row in rows]
             assert found == list(storage.read_records(path))

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import components
 from components import storage
-from components.artifacts import index, label_prior, plan, vocabulary
+from components.artifacts import label_prior, plan, vocabulary
 from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary
 from components.example_gen import testing
 from components.importance_resampler import matchers
@@ -33,14 +33,14 @@ def source(tmp_path) -> pathlib.Path:
     PIL.Image.new("L", (2, 3)).save(data, "PNG")
     for shard in range(2):
         items = [
-            testing.keyed(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}", split="train", names=NAMES)
+            testing.make_record(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}", split="train", names=NAMES)
             for i in range(6)
         ]
         folders = (str(tmp_path / name / "Split-train") for name in ("examples", "index"))
         testing.write_shard(*folders, shard, 2, items)
     prior = label_prior.LabelPrior(NAMES, np.array([4, 8]), np.array([0.75, 0.25]), "mean_prediction", 2.0, 1)
     storage.write_table(str(tmp_path / "prior" / label_prior.FILE_NAME), label_prior.to_table(prior))
-    text = vocabulary.dumps(vocabulary.make(NAMES, {"two": ["even"]}))
+    text = vocabulary.dumps(vocabulary.make_vocabulary(NAMES, {"two": ["even"]}))
     storage.write_text(str(tmp_path / "vocabulary" / vocabulary.FILE_NAME), text)
     return tmp_path
 
@@ -66,7 +66,7 @@ def run(root: pathlib.Path, seed: int) -> dict[str, local.NodeResult]:
     subset = components.ImportanceResampler(
         **source,
         vocabulary=imported["vocabulary"].outputs["result"],
-        matcher=matchers.of("label_subset", label_subset=["even"]),
+        matcher=matchers.make_matcher("label_subset", label_subset=["even"]),
         n=100,
         materialise=False,
     ).with_id("subset")
@@ -94,7 +94,9 @@ def test_as_nodes_of_a_pipeline(source):
     labels = storage.read_table(f"{first['same'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
     assert labels["quota"].to_pylist() == [30, 10]
     folder = f"{first['same'].outputs['resampled_examples'][0].uri}/Split-train"
-    assert sum(1 for path in storage.files(folder, storage.RECORD_PATTERN) for _ in storage.read_records(path)) == 40
+    assert (
+        sum(1 for path in storage.list_files(folder, storage.RECORD_PATTERN) for _ in storage.read_records(path)) == 40
+    )
     labels = storage.read_table(f"{first['subset'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
     assert labels["quota"].to_pylist() == [0, 8]
 
