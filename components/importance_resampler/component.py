@@ -62,6 +62,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
     itself, split `train`.
 
     Raises:
+      TypeError: an input is no channel of its type.
       ValueError: an argument is out of range or does not go with the matcher, or it needs an input that is not there.
     """
 
@@ -87,6 +88,11 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         shards: int = 0,
     ):
         matcher = matcher or matchers.of("same_distribution")
+        if not isinstance(matcher, Matcher):
+            raise ValueError(
+                f"matcher: {matcher!r} is no Matcher; make one, for example by "
+                "components.importance_resampler.matchers.of('same_distribution')"
+            )
         name = matchers.name_of(matcher)
         matcher.check(n)
         optional = {
@@ -95,6 +101,9 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
             "target_predictions": target_predictions,
             "target_index": target_index,
         }
+        for key, channel in optional.items():
+            if channel is not None:  # also where the matcher does not read it
+                ImportanceResamplerSpec.INPUTS[key].type_check(key, channel)
         missing = [key for key in matcher.needs if optional[key] is None]
         if missing:
             raise ValueError(f"{missing[0]}: the matcher {name} needs {' and '.join(missing)}")

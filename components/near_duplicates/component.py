@@ -127,10 +127,17 @@ def _of_targets(spec: type, artifact_type: type, key: str, channels: Mapping[str
 
     One input with all targets' artifacts would be a union of channels, which keeps no order and which Kubeflow lacks.
     """
+    if not isinstance(channels, Mapping):
+        raise TypeError(
+            f"Argument {key} should be a mapping of names to Channels of type {artifact_type} (got {channels})."
+        )
     if not channels:
         raise ValueError(f"{key}: there is no target; name at least one")
     names = sorted(channels)
-    inputs = {f"{key}_{i}": ChannelParameter(type=artifact_type) for i in range(len(names))}
+    parameter = ChannelParameter(type=artifact_type)
+    for name, channel in channels.items():
+        parameter.type_check(f"{key}[{name!r}]", channel)
+    inputs = {f"{key}_{i}": parameter for i in range(len(names))}
     with_targets = type(spec.__name__, (spec,), {"INPUTS": {**spec.INPUTS, **inputs}, "__doc__": spec.__doc__})
 
     def make(**arguments):
