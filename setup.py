@@ -24,22 +24,35 @@ setuptools.setup(
         "apache-beam>=2.65",
         "dill",  # tfx_bsl imports it, and newer Beam releases no longer bring it
         "imagehash",  # perceptual hashes, by which near-duplicates are found
-        "joblib",  # draws the embedded source set on all cores
-        "matplotlib",  # carries the fonts of the embedded source set
         "numpy",
-        "pandas",
         "pillow",
-        "pot",  # the earth mover's distance
         "pyarrow",
         "pydantic>=2",
         "pyyaml",
         "rich",
-        "scikit-learn",  # carries the scans of the embedded target set
         "scipy",
         "typer",
     ],
     extras_require={
-        "test": ["hypothesis", "pytest", "pytest-xdist", "ruff", "scikit-image"],  # the last for its photographs
+        "demo": [
+            "joblib",  # draws the embedded source set on all cores
+            "matplotlib",  # carries the fonts of the embedded source set
+            "scikit-learn",  # carries the scans of the embedded target set
+        ],
+        "emd": ["pot"],  # the earth mover's distance
+        "test": [
+            "check-jsonschema",
+            "hypothesis",
+            "import-linter",
+            "mypy",
+            "pandas",
+            "pytest",
+            "pytest-cov",
+            "pytest-xdist",
+            "ruff",
+            "scikit-image",  # for its photographs
+            "types-PyYAML",
+        ],
     },
     entry_points={"console_scripts": ["specialist = pipeline.cli:main"]},
 )

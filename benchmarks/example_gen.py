@@ -12,21 +12,19 @@ means that all that the ExampleGen does besides costs nothing.
 
 import argparse
 import cProfile
+import functools
 import io
 import os
 import pstats
 import statistics
 import tempfile
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-import apache_beam as beam
-import numpy as np
 import PIL.Image
-import sklearn.datasets
-from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 
+from benchmarks import data, executors
+from benchmarks.turns import in_turns, timed
 from components import storage
 from components.artifacts import index
 from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
@@ -35,24 +33,21 @@ from components.example_gen.images import check as image_check
 from components.example_gen.readers.folder import FolderReader
 
 _CLASSES = 10
-_BEAM = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--direct_running_mode=in_memory",
-    "--direct_num_workers=1",
-]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--width", type=int, default=400, help="of the JPEGs, in pixels")
     parser.add_argument("--height", type=int, default=300)
     parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
     parser.add_argument("--profile", action="store_true", help="print where the ExampleGen's time goes, and end")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         files = os.path.join(folder, "files")
-        size = _write_files(files, args.images, args.width, args.height)
+        jpegs = data.cut_jpegs(args.images, (args.width, args.width), (args.height, args.height))
+        size = data.write_class_folders(files, jpegs, _CLASSES)
         dataset = FolderReader(folder=files, splits={"train": 0.9, "eval": 0.1})
         properties = component.SourceExampleGen(dataset=dataset, max_rejected=0.0).exec_properties
         if args.profile:
@@ -65,17 +60,15 @@ def main() -> None:
             "loop, checked": lambda to: _loop(files, to, _checked),
             "ExampleGen": lambda to: _example_gen(properties, to),
         }
-        seconds: dict[str, list[float]] = {name: [] for name in tasks}
-        cpu: dict[str, list[float]] = {name: [] for name in tasks}
-        for turn in range(args.repeats + 1):
-            for name, task in tasks.items():
-                start, cpu_start = time.perf_counter(), time.process_time()
-                task(os.path.join(folder, f"{name}-{turn}"))
-                if turn:  # the first turn fills the page cache
-                    seconds[name].append(time.perf_counter() - start)
-                    cpu[name].append(time.process_time() - cpu_start)
-    rates = {name: args.images / statistics.median(times) for name, times in seconds.items()}
-    cpu_rates = {name: args.images / statistics.median(times) for name, times in cpu.items()}
+
+        def measured(task: Callable[[str], None]) -> tuple[float, float]:
+            return timed(lambda: task(tempfile.mkdtemp(dir=folder)))
+
+        times = in_turns({name: functools.partial(measured, task) for name, task in tasks.items()}, args.repeats)
+    rates, cpu_rates = (
+        {name: args.images / statistics.median(column[which] for column in found) for name, found in times.items()}
+        for which in range(2)
+    )
     print(f"{args.images} JPEGs of {args.width} × {args.height} and {size / args.images / 1000:.0f} kB")
     for name, rate in rates.items():
         cpu_rate = cpu_rates[name]
@@ -83,23 +76,6 @@ def main() -> None:
             f"{name:<15}{rate:8,.0f} images/s   / loop: {rate / rates['loop']:.2f}"
             f"{cpu_rate:10,.0f} images a CPU second   / loop: {cpu_rate / cpu_rates['loop']:.2f}"
         )
-
-
-def _write_files(folder: str, count: int, width: int, height: int) -> int:
-    """Returns the bytes of all files."""
-    photographs = [PIL.Image.fromarray(photo) for photo in sklearn.datasets.load_sample_images().images]
-    rng = np.random.default_rng(0)
-    total = 0
-    for i in range(count):
-        left, top = int(rng.integers(0, 640 - width)), int(rng.integers(0, 427 - height))
-        file = io.BytesIO()
-        photographs[i % 2].crop((left, top, left + width, top + height)).save(file, "JPEG", quality=90)
-        of_class = os.path.join(folder, f"class-{i % _CLASSES}")
-        os.makedirs(of_class, exist_ok=True)
-        with open(os.path.join(of_class, f"{i}.jpg"), "wb") as target:
-            target.write(file.getvalue())
-        total += len(file.getvalue())
-    return total
 
 
 def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], tuple]) -> None:
@@ -127,16 +103,14 @@ def _checked(image: examples.LabelledImage) -> tuple[examples.LabelledImage, exa
 
 
 def _example_gen(properties: dict, to: str) -> None:
-    outputs = {
-        "examples": standard_artifacts.Examples(),
-        "index": ExampleIndex(),
-        "vocabulary": LabelVocabulary(),
-        "rejected": Rejected(),
+    kinds = {
+        "examples": standard_artifacts.Examples,
+        "index": ExampleIndex,
+        "vocabulary": LabelVocabulary,
+        "rejected": Rejected,
     }
-    for name, artifact in outputs.items():
-        artifact.uri = os.path.join(to, name)
-    context = base_beam_executor.BaseBeamExecutor.Context(make_beam_pipeline_fn=lambda: beam.Pipeline(argv=_BEAM))
-    executor.Executor(context).Do({}, {name: [artifact] for name, artifact in outputs.items()}, properties)
+    outputs = {name: executors.artifact(kind, os.path.join(to, name)) for name, kind in kinds.items()}
+    executor.Executor(executors.context(to)).Do({}, outputs, properties)
 
 
 if __name__ == "__main__":

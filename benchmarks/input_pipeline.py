@@ -15,27 +15,31 @@ central square: what the peer does with `crop_to_aspect_ratio=True`.
 """
 
 import argparse
-import io
+import functools
 import os
 import statistics
 import tempfile
 import time
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import PIL.Image
 import tensorflow as tf
 
-from components import storage
+from benchmarks import data
+from benchmarks.turns import in_turns
 from components.example_gen import testing
 from trainer.data import input_pipeline
 from trainer.models.backbone import Image
 from trainer.recipes import Recipe
 
 _CLASSES = 10
+_SHARDS = 4
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--width", type=int, default=500, help="of the JPEGs, in pixels")
@@ -44,12 +48,14 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     image = Image(size=args.size, channels=3)
     recipe = Recipe(steps=1, batch_size=args.batch_size, learning_rate=0.1)
     with tempfile.TemporaryDirectory() as folder:
         jpegs = _jpegs(args.images, args.width, args.height)
-        files, records = _write_files(folder, jpegs), _write_records(folder, jpegs)
+        files = os.path.join(folder, "files")
+        data.write_class_folders(files, jpegs, _CLASSES)
+        records = data.write_records(os.path.join(folder, "records"), _records(jpegs), _SHARDS)
 
         def ours(**changes) -> tf.data.Dataset:
             return input_pipeline.training_batches([records], image, recipe.model_copy(update=changes), seed=0)
@@ -59,12 +65,8 @@ def main() -> None:
             "random crop": lambda: ours(crop=0.08, flip=True),
             "central square": ours,
         }
-        rates: dict[str, list[float]] = {name: [] for name in tasks}
-        for turn in range(args.repeats + 1):
-            for name, task in tasks.items():
-                rate = _rate(task(), args.passes * args.images // args.batch_size)
-                if turn:  # the first turn fills the page cache
-                    rates[name].append(rate)
+        count = args.passes * args.images // args.batch_size
+        rates = in_turns({name: functools.partial(_rate, task, count) for name, task in tasks.items()}, args.repeats)
     size = sum(map(len, jpegs)) / len(jpegs) / 1000
     print(f"{args.images} JPEGs of {args.width}×{args.height} and {size:.0f} kB to {args.size} px")
     medians = {name: statistics.median(values) for name, values in rates.items()}
@@ -79,8 +81,9 @@ def _peer(files: str, size: int, batch_size: int) -> tf.data.Dataset:
     return batches.repeat()
 
 
-def _rate(batches: tf.data.Dataset, count: int) -> float:
-    start, images = time.perf_counter(), 0
+def _rate(make_batches: Callable[[], tf.data.Dataset], count: int) -> float:
+    batches, images = make_batches(), 0
+    start = time.perf_counter()
     for batch in batches.take(count):
         images += len(batch[0])
     return images / (time.perf_counter() - start)
@@ -94,31 +97,15 @@ def _jpegs(count: int, width: int, height: int) -> list[bytes]:
         slopes, phases = rng.uniform(-0.05, 0.05, (2, 3)), rng.uniform(0, 6, 3)
         waves = 127 + 90 * np.sin(slopes[0] * x[..., None] + slopes[1] * y[..., None] + phases)
         pixels = np.clip(waves + rng.normal(0, 12, waves.shape), 0, 255).astype(np.uint8)
-        file = io.BytesIO()
-        PIL.Image.fromarray(pixels).save(file, "JPEG", quality=90)
-        jpegs.append(file.getvalue())
+        jpegs.append(data.encode(PIL.Image.fromarray(pixels), "JPEG", quality=90))
     return jpegs
 
 
-def _write_files(folder: str, jpegs: list[bytes]) -> str:
-    files = os.path.join(folder, "files")
-    for i, jpeg in enumerate(jpegs):
-        of_class = os.path.join(files, f"class-{i % _CLASSES}")
-        os.makedirs(of_class, exist_ok=True)
-        with open(os.path.join(of_class, f"{i}.jpg"), "wb") as file:
-            file.write(jpeg)
-    return files
-
-
-def _write_records(folder: str, jpegs: list[bytes], shards: int = 4) -> str:
+def _records(jpegs: list[bytes]) -> list[bytes]:
     names = tuple(f"class-{i}" for i in range(_CLASSES))
-    records = [
+    return [
         testing.keyed(jpeg, (i % _CLASSES,), str(i), split="train", names=names).record for i, jpeg in enumerate(jpegs)
     ]
-    for shard in range(shards):
-        name = storage.shard_name("data_tfrecord", shard, shards, ".gz")
-        storage.write_records(os.path.join(folder, "records", name), records[shard::shards])
-    return os.path.join(folder, "records", "*")
 
 
 if __name__ == "__main__":

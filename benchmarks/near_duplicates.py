@@ -13,17 +13,19 @@ cost: seconds and memory of the matching as the number of source hashes grows, a
 """
 
 import argparse
+import collections
 import io
 import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import PIL.Image
 import PIL.ImageEnhance
 import PIL.ImageOps
-import sklearn.datasets
 
+from benchmarks import data
+from components.example_gen.builders import glyph_alphabet, glyph_renderer
 from components.example_gen.images import perceptual_hash
 from components.near_duplicates import embeddings, matching
 
@@ -31,7 +33,8 @@ _DISTANCES = range(matching.MAX_DISTANCE + 1)
 _COSINES = (0.9, 0.95, 0.98, 0.985, 0.99, 0.995)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--patch", type=int, default=128, help="side of the patches of photographs, in pixels")
     parser.add_argument("--glyphs", type=int, default=2_000)
@@ -39,7 +42,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=10_000)
     parser.add_argument("--distances", type=int, nargs="+", default=[4, 6, 10], help="whose cost is measured")
     parser.add_argument("--model", help="a Format-Serving folder, such as the demo's source-classifier")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     for title, images in (
         (f"photographs, patches of {args.patch} pixels", photographs(args.patch)),
         ("glyphs, 32 pixels", glyphs(args.glyphs)),
@@ -56,7 +59,7 @@ def photographs(patch: int) -> list[PIL.Image.Image]:
 
     named = ["astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field"]
     named += ["immunohistochemistry", "moon", "retina", "rocket"]
-    photos = [*sklearn.datasets.load_sample_images().images, *(getattr(skimage.data, name)() for name in named)]
+    photos = [*data.photographs(), *(getattr(skimage.data, name)() for name in named)]
     photos += [np.asarray(pair) for pair in skimage.data.stereo_motorcycle()[:1]]
     return [
         PIL.Image.fromarray(photo[top : top + patch, left : left + patch])
@@ -67,14 +70,11 @@ def photographs(patch: int) -> list[PIL.Image.Image]:
 
 
 def glyphs(count: int) -> list[PIL.Image.Image]:
-    """Returns glyphs of the embedded source set, of all its labels."""
-    from components.example_gen.readers.tfds import TfdsReader
-
-    dataset = TfdsReader(dataset="printed_glyphs", splits={"train": "train", "eval": "eval"}, id_key="id")
-    dataset.prepare()
-    examples = [e for part in dataset.parts() if part.ours == ("eval",) for e in dataset.read(part)]
-    chosen = np.random.default_rng(0).choice(len(examples), count, replace=False)
-    return [PIL.Image.open(io.BytesIO(examples[i].image)) for i in chosen]
+    """Returns glyphs of the embedded source set, of as many of its labels as possible."""
+    labels = np.random.default_rng(0).permutation(len(glyph_alphabet.CHARACTERS))
+    drawn = collections.Counter(int(labels[i % len(labels)]) for i in range(count))
+    files = [file for label, n in drawn.items() for file in glyph_renderer.images_of_label(label, "eval", n)]
+    return [PIL.Image.open(io.BytesIO(file)) for file in files]
 
 
 def variants(rng: np.random.Generator) -> dict[str, Callable[[PIL.Image.Image], PIL.Image.Image]]:
@@ -82,9 +82,7 @@ def variants(rng: np.random.Generator) -> dict[str, Callable[[PIL.Image.Image], 
 
     def jpeg(quality: int):
         def encode(image: PIL.Image.Image) -> PIL.Image.Image:
-            file = io.BytesIO()
-            image.save(file, "JPEG", quality=quality)
-            return PIL.Image.open(file)
+            return PIL.Image.open(io.BytesIO(data.encode(image, "JPEG", quality=quality)))
 
         return encode
 
@@ -142,10 +140,8 @@ def embedded(model: str, images: list[PIL.Image.Image]) -> None:
     loaded = tf.saved_model.load(model)
 
     def unit(images: list[PIL.Image.Image]) -> np.ndarray:
-        files = [io.BytesIO() for _ in images]
-        for image, file in zip(images, files, strict=True):
-            image.save(file, "PNG")
-        pixels = [loaded.signatures["decode"](encoded=tf.constant(file.getvalue()))["pixels"] for file in files]
+        files = [data.encode(image, "PNG") for image in images]
+        pixels = [loaded.signatures["decode"](encoded=tf.constant(file))["pixels"] for file in files]
         return embeddings.unit(loaded.signatures["features"](pixels=tf.stack(pixels))["features"].numpy())
 
     originals = unit(images)

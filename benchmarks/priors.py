@@ -7,18 +7,19 @@ measured is the estimators alone. The error is the L1 distance from the true P_t
 to that of mean prediction at a temperature of 1, the peer. The paper's temperature of 2 is shown beside it.
 """
 
+import argparse
 import dataclasses
 import functools
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
 from components.prior_estimator import calibration, priors
 
 DIMENSIONS = 16
-SEEDS = 3
 # Labels, images of the target, images of the source's eval split, and how far apart the classes lie.
-SIZES = ((10, 2_000, 4_000, 0.6), (100, 2_000, 5_000, 0.9), (1_000, 2_000, 10_000, 1.2), (1_000, 20_000, 10_000, 1.2))
+SIZES = [(10, 2_000, 4_000, 0.6), (100, 2_000, 5_000, 0.9), (1_000, 2_000, 10_000, 1.2), (1_000, 20_000, 10_000, 1.2)]
 # The standard deviation of log P_t / P_s.
 STRENGTHS = {"none": 0.0, "mild": 0.3, "medium": 1.0, "strong": 2.0}
 
@@ -72,15 +73,19 @@ def estimates(shift: Shift) -> dict[str, functools.partial]:
     }
 
 
-def main() -> None:
-    """Prints the table."""
-    print(f"L1 error of P_t (ratio to mean prediction, T = 1), mean of {SEEDS} seeds")
-    for labels, target, source, spread in SIZES:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Prints the tables; the arguments are those of a command line, by default this process's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, metavar="LABELS:TARGET:SOURCE:SPREAD")
+    parser.add_argument("--seeds", type=int, default=3, help="drawn for each, of which the mean is given")
+    args = parser.parse_args(arguments)
+    print(f"L1 error of P_t (ratio to mean prediction, T = 1), mean of {args.seeds} seeds")
+    for labels, target, source, spread in args.sizes:
         print(f"\n{labels:,} labels, {target:,} target images, {source:,} source eval images")
         seconds: dict[str, float] = {}
         for i, (name, strength) in enumerate(STRENGTHS.items()):
             errors: dict[str, list[float]] = {}
-            for seed in range(SEEDS):
+            for seed in range(args.seeds):
                 shift = draw(labels, target, source, spread, strength, seed)
                 for estimator, estimate in estimates(shift).items():
                     start = time.perf_counter()
@@ -92,8 +97,13 @@ def main() -> None:
             peer = np.mean(errors["mean T=1"])
             cells = (f"{np.mean(error):.3f} ({np.mean(error) / peer:.2f})" for error in errors.values())
             print(f"{name:<10}" + "".join(f"{cell:>18}" for cell in cells), flush=True)
-        runs = len(STRENGTHS) * SEEDS
+        runs = len(STRENGTHS) * args.seeds
         print(f"{'seconds':<10}" + "".join(f"{total / runs:>18.2f}" for total in seconds.values()))
+
+
+def _size(text: str) -> tuple[int, int, int, float]:
+    labels, target, source, spread = text.split(":")
+    return int(labels), int(target), int(source), float(spread)
 
 
 if __name__ == "__main__":

@@ -10,19 +10,21 @@ planning: time and peak memory from an index file to a plan, each size in a proc
 
 import argparse
 import concurrent.futures
-import io
+import functools
 import multiprocessing
 import os
 import resource
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from benchmarks import data, executors
+from benchmarks.turns import in_turns, timed
 from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
 from components.importance_resampler import matchers
@@ -31,15 +33,9 @@ from components.importance_resampler.matchers.matcher import Inputs
 from components.importance_resampler.matchers.same_distribution import same_distribution
 from components.importance_resampler.pairs import Pairs
 
-_BEAM = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--direct_running_mode=in_memory",
-    "--direct_num_workers=1",
-    "--sdk_container_image=unused",  # or else TFX packs itself for remote workers
-]
 
-
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", help="copy, distance, planning; all by default")
     parser.add_argument("--records", type=int, default=20_000, help="copy: records of the source, and of the sample")
@@ -54,7 +50,7 @@ def main() -> None:
     parser.add_argument("--plan-labels", type=int, default=18_291, help="planning: labels of the source")
     parser.add_argument("--labels-per-example", type=float, default=1.26, help="planning: 1 or more; JFT has 1.26")
     parser.add_argument("--matcher", choices=["same_distribution", "elastic_distribution", "uniform_subsample"])
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     unknown = set(args.parts) - {"copy", "distance", "planning"}
     if unknown:
         parser.error(f"parts: {', '.join(sorted(unknown))}; there are copy, distance and planning")
@@ -83,15 +79,12 @@ def copy(records: int, record_bytes: int, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         source = _write_source(folder, records, record_bytes)
         tasks = {"resample": _resample, "plain copy": _plain_copy}
-        wall: dict[str, list[float]] = {name: [] for name in tasks}
-        cpu: dict[str, list[float]] = {name: [] for name in tasks}
-        for turn in range(-1, repeats):
-            for name, task in tasks.items():
-                start, cpu_start = time.perf_counter(), time.process_time()
-                task(source, os.path.join(folder, f"{name} {turn}"), records)
-                if turn >= 0:  # the first turn imports everything
-                    wall[name].append(time.perf_counter() - start)
-                    cpu[name].append(time.process_time() - cpu_start)
+
+        def measured(task: Callable[[str, str, int], None]) -> tuple[float, float]:
+            return timed(lambda: task(source, tempfile.mkdtemp(dir=folder), records))
+
+        times = in_turns({name: functools.partial(measured, task) for name, task in tasks.items()}, repeats)
+    wall, cpu = ({name: [found[which] for found in times[name]] for name in tasks} for which in range(2))
     print(f"copy: {records:,} records of {record_bytes:,} bytes, in 4 shards, medians of {repeats}")
     for name in tasks:
         seconds = statistics.median(wall[name])
@@ -100,27 +93,23 @@ def copy(records: int, record_bytes: int, repeats: int) -> None:
             f"  {name:<12}{seconds:7.2f} s ({turns})  {records / seconds:7,.0f} records/s"
             f"  {statistics.median(cpu[name]):6.2f} s of CPU"
         )
-    ratios = [statistics.median(times["resample"]) / statistics.median(times["plain copy"]) for times in (wall, cpu)]
+    ratios = [statistics.median(of["resample"]) / statistics.median(of["plain copy"]) for of in (wall, cpu)]
     print(f"  ratio {ratios[0]:.2f}, of CPU time {ratios[1]:.2f} (to reach: at most 1.25)")
 
 
 def _write_source(folder: str, records: int, record_bytes: int, num_labels: int = 100) -> str:
-    from components import sharding, storage
-    from components.artifacts import index, label_prior
+    from components import storage
+    from components.artifacts import label_prior
     from components.example_gen import testing
 
     rng = np.random.default_rng(0)
     names = tuple(f"label {y}" for y in range(num_labels))
     labels = rng.choice(num_labels, records, p=skewed(num_labels, rng))
-    for shard, rows in enumerate(np.array_split(np.arange(records), 4)):
-        items = [
-            testing.keyed(_image(record_bytes, rng), (int(labels[row]),), f"example {row}", split="train", names=names)
-            for row in rows
-        ]
-        name = storage.shard_name(sharding.RECORD_STEM, shard, 4, ".gz")
-        storage.write_records(f"{folder}/examples/Split-train/{name}", (item.record for item in items))
-        name = storage.shard_name("index", shard, 4, ".parquet")
-        storage.write_table(f"{folder}/index/Split-train/{name}", index.table(item.row for item in items))
+    items = [
+        testing.keyed(_image(record_bytes, rng), (int(label),), f"example {row}", split="train", names=names)
+        for row, label in enumerate(labels)
+    ]
+    data.write_examples(folder, items, shards=4)
     counts = np.bincount(labels, minlength=num_labels)
     prior = LabelPrior(names, counts, skewed(num_labels, rng), "mean_prediction", 2.0, 1)
     storage.write_table(f"{folder}/prior/{label_prior.FILE_NAME}", label_prior.to_table(prior))
@@ -132,45 +121,35 @@ def _image(size: int, rng: np.random.Generator) -> bytes:
     import PIL.Image
 
     side = max(1, round(size**0.5))
-    data = io.BytesIO()
-    PIL.Image.fromarray(rng.integers(0, 256, (side, side), np.uint8)).save(data, "PNG", compress_level=0)
-    return data.getvalue()
+    return data.encode(PIL.Image.fromarray(rng.integers(0, 256, (side, side), np.uint8)), "PNG", compress_level=0)
 
 
 def _resample(source: str, target: str, n: int) -> None:
-    from tfx.dsl.components.base import base_beam_executor
     from tfx.types import standard_artifacts
 
     from components.artifacts.types import ExampleIndex, LabelPrior, ResamplePlan
     from components.importance_resampler import executor
 
-    def artifact(artifact_type, uri: str) -> list:
-        made = artifact_type()
-        made.uri = uri
-        return [made]
-
     inputs = {
-        "examples": artifact(standard_artifacts.Examples, f"{source}/examples"),
-        "index": artifact(ExampleIndex, f"{source}/index"),
-        "label_prior": artifact(LabelPrior, f"{source}/prior"),
+        "examples": executors.artifact(standard_artifacts.Examples, f"{source}/examples", "train"),
+        "index": executors.artifact(ExampleIndex, f"{source}/index"),
+        "label_prior": executors.artifact(LabelPrior, f"{source}/prior"),
     }
-    inputs["examples"][0].splits = ["train"]
     outputs = {
-        "plan": artifact(ResamplePlan, f"{target}/plan"),
-        "resampled_examples": artifact(standard_artifacts.Examples, f"{target}/examples"),
+        "plan": executors.artifact(ResamplePlan, f"{target}/plan"),
+        "resampled_examples": executors.artifact(standard_artifacts.Examples, f"{target}/examples"),
     }
     settings = {"matcher": "same_distribution", "settings": "{}", "n": n, "seed": 0}
-    context = base_beam_executor.BaseBeamExecutor.Context(
-        beam_pipeline_args=_BEAM, tmp_dir=f"{target}/tmp", unique_id="1"
+    executor.Executor(executors.context(target)).Do(
+        inputs, outputs, {**settings, "materialise": 1, "shard_bytes": 1, "shards": 4}
     )
-    executor.Executor(context).Do(inputs, outputs, {**settings, "materialise": 1, "shard_bytes": 1, "shards": 4})
 
 
 def _plain_copy(source: str, target: str, n: int) -> None:
     import apache_beam as beam
 
     del n  # it writes what it reads
-    with beam.Pipeline(argv=_BEAM) as pipeline:
+    with beam.Pipeline(argv=executors.BEAM) as pipeline:
         _ = (
             pipeline
             | beam.io.ReadFromTFRecord(f"{source}/examples/Split-train/*.gz")

@@ -9,14 +9,16 @@ weights. Each row of ours has the share of the time that was spent waiting for i
 """
 
 import argparse
+import functools
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from benchmarks.turns import in_turns
 from trainer.loop import fit
 from trainer.models import classifier
 from trainer.models.backbone import Backbone, Image
@@ -30,28 +32,33 @@ _EXTRAS = {"l2": 4e-5, "clip_norm": 5.0, "label_smoothing": 0.1, "ema": 0.999}
 _LEARNING_RATE = 0.01
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=_NETWORKS, default=list(_NETWORKS))
+    parser.add_argument("--batch-size", type=int, help="by default each network's own")
+    parser.add_argument("--steps", type=int, help="that are timed; by default each network's own number")
     parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
-    args = parser.parse_args()
+    args = parser.parse_args(arguments)
     print(f"{'':32}{'ms a step':>12}{'images/s':>12}{'overhead':>12}{'input wait':>12}")
     for name in args.networks:
         image, classes, batch_size, steps = _NETWORKS[name]
+        batch_size, steps = args.batch_size or batch_size, args.steps or steps
         images, labels = _tensors(image, classes, batch_size)
 
         def make_model(name=name, image=image, classes=classes) -> keras.Model:
             return classifier.build(Backbone(name=name).build(image), classes)
 
         tasks = {
-            "keras.Model.fit": lambda *args: (_keras(*args), float("nan")),
-            "training.fit": lambda *args: _ours(*args, {}),
-            "training.fit, whole recipe": lambda *args: _ours(*args, _EXTRAS),
+            "keras.Model.fit": _keras,
+            "fit.fit": _ours,
+            "fit.fit, whole recipe": functools.partial(_ours, **_EXTRAS),
         }
-        times: dict[str, list[tuple[float, float]]] = {task: [] for task in tasks}
-        for _ in range(args.repeats):
-            for task, run in tasks.items():
-                times[task].append(run(make_model, images, labels, steps))
+        times = in_turns(
+            {task: functools.partial(run, make_model, images, labels, steps) for task, run in tasks.items()},
+            args.repeats,
+            warm_up=False,
+        )
         reference = statistics.median(seconds for seconds, _ in times["keras.Model.fit"])
         for task, found in times.items():
             seconds, wait = (statistics.median(column) for column in zip(*found, strict=True))
@@ -67,8 +74,10 @@ def _tensors(image: Image, classes: int, batch_size: int) -> tuple[np.ndarray, n
     return random.integers(0, 256, shape, np.uint8), random.integers(0, classes, (8 * batch_size, 1))
 
 
-def _keras(make_model: Callable[[], keras.Model], images: np.ndarray, labels: np.ndarray, steps: int) -> float:
-    """Returns the seconds a step of the second epoch."""
+def _keras(
+    make_model: Callable[[], keras.Model], images: np.ndarray, labels: np.ndarray, steps: int
+) -> tuple[float, float]:
+    """Returns the seconds a step of the second epoch; of its input nothing is known."""
     model = make_model()
     bare = keras.Model(model.input, model.output["logits"])
     bare.compile(
@@ -80,7 +89,7 @@ def _keras(make_model: Callable[[], keras.Model], images: np.ndarray, labels: np
     batches = tf.data.Dataset.from_tensor_slices((images, labels)).repeat().batch(len(images) // 8).prefetch(2)
     clock = _Clock()
     bare.fit(batches, steps_per_epoch=steps, epochs=2, verbose=0, callbacks=[clock])
-    return clock.seconds / steps
+    return clock.seconds / steps, float("nan")
 
 
 class _Clock(keras.callbacks.Callback):
@@ -92,7 +101,7 @@ class _Clock(keras.callbacks.Callback):
 
 
 def _ours(
-    make_model: Callable[[], keras.Model], images: np.ndarray, labels: np.ndarray, steps: int, extras: dict
+    make_model: Callable[[], keras.Model], images: np.ndarray, labels: np.ndarray, steps: int, **extras
 ) -> tuple[float, float]:
     """Returns the seconds a step of the second half, and the share of them spent waiting for input."""
     batch_size = len(images) // 8

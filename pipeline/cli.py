@@ -21,6 +21,24 @@ app = typer.Typer(
     help="Domain-adaptive transfer learning: pre-train on the part of the source that your target needs.",
 )
 
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        import importlib.metadata
+
+        typer.echo(f"specialist {importlib.metadata.version('specialist')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
 _Verbose = Annotated[bool, typer.Option("--verbose", help="Show the traceback of an error.")]
 
 

@@ -43,6 +43,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
 
     Raises:
       ValueError: a data set is unknown, or not prepared.
+      ModuleNotFoundError: an arm needs an extra that is not installed.
     """
     source = make_side("source", SourceExampleGen, config.source, config)
     sides = {name: make_side(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()}

@@ -51,8 +51,3 @@ def test_nothing_is_converted(key, value):
 
 def test_a_whole_number_may_stand_for_a_float():
     assert Outer(learning_rate=1).learning_rate == 1.0
-
-
-def test_it_is_frozen():
-    with pytest.raises(pydantic.ValidationError, match="frozen"):
-        Outer(learning_rate=0.1).steps = 6

@@ -31,15 +31,30 @@ def specialist(tmp_path):
     return specialist
 
 
-def test_help_names_the_commands_and_imports_nothing_heavy(specialist):
+def test_help_names_the_commands(specialist):
     done = specialist("--help")
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("run", "data", "predict", "prior", "plan"))
-    code = (
-        "import sys; import pipeline.cli; print({'tensorflow', 'keras', 'tfx', 'numpy', 'pydantic'} & set(sys.modules))"
-    )
-    imported = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert imported.stdout.strip() == "set()"
+
+
+def test_the_version_is_that_of_the_package(specialist):
+    root = pathlib.Path(pipeline.__file__).parents[1]
+    command = [sys.executable, "setup.py", "--version"]
+    packaged = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+    done = specialist("--version")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"specialist {packaged.stdout}", "")
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_import_nothing_heavy(option):
+    code = f"""
+import sys
+from pipeline import cli
+cli.app(["{option}"], standalone_mode=False)
+print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "heavy: set()"
 
 
 @pytest.mark.parametrize(

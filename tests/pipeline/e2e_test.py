@@ -140,13 +140,14 @@ def test_a_kill_during_pre_training_costs_only_that_node(tmp_path):
     killed = "digits-same-distribution-specialist"
     # So long a training that it is sure to be under way: the other arm's is left out.
     command += ["--set", "targets.digits.arms=[same_distribution]"]
+    # Saving once a step says when it is.
+    command += ["--set", "checkpoint.steps=1"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
         deadline = time.monotonic() + 300
         artifacts = tmp_path / "artifacts" / killed / "model"
-        while not artifacts.is_dir():
+        while not list(tmp_path.glob(f"checkpoints/{killed}/*/ckpt-*.index")):
             assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.2)
-        time.sleep(5)
+            time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
     assert not list(artifacts.rglob("saved_model.pb"))

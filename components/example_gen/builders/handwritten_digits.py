@@ -7,6 +7,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from PIL import Image
 
+from components import extras
+
 SIZE = 32  # pixels, height and width
 TRAIN_IMAGES, EVAL_IMAGES = 10, 40  # a class; the others are for the test
 _SEED = 0
@@ -57,6 +59,7 @@ class HandwrittenDigits(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        extras.require("demo", "sklearn")
         from sklearn import datasets  # only here: it takes a second
 
         digits = datasets.load_digits()

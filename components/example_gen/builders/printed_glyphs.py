@@ -3,9 +3,9 @@
 import io
 from collections.abc import Iterator
 
-import joblib
 import tensorflow_datasets as tfds
 
+from components import extras
 from components.example_gen.builders import glyph_renderer
 from components.example_gen.builders.glyph_alphabet import CHARACTERS, script_of
 from components.example_gen.builders.glyph_renderer import SIZE
@@ -52,10 +52,13 @@ class PrintedGlyphs(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        extras.require("demo", "joblib", "matplotlib")
         glyph_renderer.check_fonts()
         return {split: self._generate_examples(split) for split in glyph_renderer.SPLITS}
 
     def _generate_examples(self, split: str) -> Iterator[tuple[str, dict]]:
+        import joblib  # of an extra: what is prepared can be read without it
+
         draw = joblib.delayed(glyph_renderer.images_of_label)
         jobs = [draw(label, split, int(count)) for label, count in enumerate(glyph_renderer.counts(split))]
         # joblib's processes neither fork TensorFlow's threads nor import the caller's main module again, which may be a

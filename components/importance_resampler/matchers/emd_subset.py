@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import scipy.sparse
 import scipy.spatial.distance
 
+from components import extras
 from components.artifacts import index, predictions
 from components.importance_resampler import quotas
 from components.importance_resampler.matchers import whole_labels
@@ -23,6 +24,15 @@ class EmdSubset(Matcher):
     """Takes the n examples of the labels whose mean embeddings are nearest to those of the target's classes."""
 
     needs = ("source_predictions", "target_predictions", "target_index")
+
+    def check(self, n: int) -> None:
+        """See `Matcher.check`.
+
+        Raises:
+          ModuleNotFoundError: the package POT is missing.
+        """
+        extras.require("emd", "ot")  # now, not after the classifier has been trained
+        super().check(n)
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `emd_subset`."""
@@ -164,7 +174,11 @@ def earth_movers_distance(target_masses: np.ndarray, source_masses: np.ndarray, 
     Args:
       target_masses, source_masses: [target classes], [source classes], at least 0; scaled to the same sum.
       distances: float [target classes, source classes].
+
+    Raises:
+      ModuleNotFoundError: the package POT is missing.
     """
+    extras.require("emd", "ot")
     import ot  # loads TensorFlow where that is installed
 
     rows, columns = np.flatnonzero(target_masses), np.flatnonzero(source_masses)

@@ -1,7 +1,6 @@
 """Work in threads: the results in order, few items under way, errors where they belong."""
 
 import threading
-import time
 
 import pytest
 
@@ -11,11 +10,21 @@ from components.example_gen.parallel_map import parallel_map
 @pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 100])
 @pytest.mark.parametrize("threads", [1, 3])
 def test_results_come_in_the_order_of_the_items(count, threads):
-    def slow(item: int) -> int:
-        time.sleep(0.001 * (item % 3))
-        return item * item
+    squares = parallel_map(lambda item: item * item, iter(range(count)), threads)
+    assert list(squares) == [item * item for item in range(count)]
 
-    assert list(parallel_map(slow, iter(range(count)), threads)) == [item * item for item in range(count)]
+
+def test_they_do_so_when_a_later_one_is_done_first():
+    later = threading.Event()
+
+    def work(item: int) -> int:
+        if item == 8:  # the first of the second task
+            later.set()
+        if item == 0:
+            assert later.wait(timeout=60)
+        return item
+
+    assert list(parallel_map(work, range(20), 2)) == list(range(20))
 
 
 def test_it_works_in_other_threads_and_not_far_ahead():

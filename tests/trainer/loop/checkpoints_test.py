@@ -97,21 +97,22 @@ def preempt_after(step: int):
 def test_a_killed_training_ends_with_the_weights_of_one_that_was_not(patterns, uninterrupted, tmp_path, kills):
     for kill in range(kills):
         folder = tmp_path / str(kill)
-        start_and_kill(patterns[0], folder)
+        start_and_kill(patterns[0], folder, seed=kill)
         resumed, history = train(patterns, str(folder))
         assert_same(resumed, uninterrupted)
         steps = [entry.step for entry in history]
         assert steps == sorted(set(steps)) and steps[-1] == RECIPE.steps
 
 
-def start_and_kill(pattern: str, folder: pathlib.Path) -> None:
+def start_and_kill(pattern: str, folder: pathlib.Path, seed: int) -> None:
     """Ends a training that saves every fourth step by SIGKILL, up to two seconds after its first checkpoint."""
     command = [sys.executable, __file__, pattern, str(folder)]
     with subprocess.Popen(command, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}) as process:
         while not steps_in(folder):
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(random.random() * 2)  # the 60 checkpoints take about as long as the steps: some kills hit one
+        # The 60 checkpoints take about as long as the steps: some kills hit one.
+        time.sleep(2 * random.Random(seed).random())
         process.kill()
 
 

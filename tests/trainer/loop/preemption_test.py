@@ -45,7 +45,7 @@ def test_in_another_thread_no_signal_is_noticed():
 
 def test_it_ends_the_process_with_143_past_whoever_catches_exceptions():
     code = """
-from trainer import preemption
+from trainer.loop import preemption
 try:
     raise preemption.Preempted("after step 3")
 except Exception:

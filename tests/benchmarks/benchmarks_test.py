@@ -1,0 +1,69 @@
+"""Every benchmark runs, at a tiny size, and prints its ratios."""
+
+import importlib
+import pathlib
+import re
+
+import pytest
+
+import benchmarks.turns
+from benchmarks import near_duplicates
+from trainer import serving
+from trainer.models import Backbone, Image, classifier
+
+FOLDER = pathlib.Path(benchmarks.turns.__file__).parent
+NAMES = {path.stem for path in FOLDER.glob("*.py") if "argparse" in path.read_text(encoding="utf-8")}
+NUMBER = r"(-?\d+(?:\.\d+)?)"
+
+# Benchmark → its arguments; what stands before each of its ratios, as a regular expression; how many there are.
+TINY = {
+    "example_gen": ("--images 12 --width 40 --height 30 --repeats 1", r"/ loop: ", 3 * 2),
+    "input_pipeline": (
+        "--images 12 --width 50 --height 40 --size 24 --batch-size 4 --passes 1 --repeats 1",
+        r"/ peer: ",
+        3,
+    ),
+    "near_duplicates": (
+        "--patch 400 --glyphs 5 --sources 200 400 --targets 50 --distances 4 10",
+        r"all pairs take ",
+        2,
+    ),
+    "plan": (
+        "--examples 40 --n 20 --size 32 --batch-size 5 --shards 2 --repeats 1",
+        r"evaluation of the plan: |from the plan / materialised: ",
+        2,
+    ),
+    "predictor": (
+        "--images 6 --backbone compact_cnn --size 32 --classes 5 --batch-size 4 --repeats 1",
+        r"Predictor / [\w.]+: ",
+        3,
+    ),
+    "priors": ("--sizes 3:40:60:0.6 --seeds 1", r"\(", 4 * 5),
+    "resampler": (
+        "--records 40 --record-bytes 400 --repeats 1 --labels 5 --examples 300 --n 50 --pairs 200 400 --plan-labels 7",
+        r"ratio |of CPU time |plan ×|peak ×|ours, same_distribution *",
+        5,
+    ),
+    "trainer": ("--networks compact_cnn --batch-size 4 --steps 2 --repeats 1", r"compact_cnn, .{,20} [\d .]+ ", 3),
+}
+
+
+@pytest.mark.parametrize("name", sorted(NAMES | set(TINY)))
+def test_it_runs_and_prints_its_ratios(name, capsys):
+    arguments, before, count = TINY[name]
+    importlib.import_module(f"benchmarks.{name}").main(arguments.split())
+    printed = capsys.readouterr().out
+    assert len(re.findall(f"(?:{before}){NUMBER}", printed)) == count, printed
+
+
+def test_near_duplicates_by_the_embeddings_of_a_model(tmp_path, capsys):
+    image = Image(size=32, channels=1)
+    model = classifier.build(Backbone(name="compact_cnn").build(image), 3)
+    folder, keras_file = str(tmp_path / "Format-Serving"), str(tmp_path / "model.keras")
+    serving.export(model, image, ("a", "b", "c"), saved_model=folder, keras_file=keras_file)
+    near_duplicates.embedded(folder, near_duplicates.glyphs(4))
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
+    values = [[float(value) for value in row[-6:]] for row in rows]
+    assert len(values) == 1 + len(near_duplicates.variants(None))
+    assert all(0 <= share <= 1 for row in values[:-1] for share in row)
+    assert all(row == sorted(row, reverse=True) for row in values)  # fewer above a higher cosine
