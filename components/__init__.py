@@ -1,4 +1,7 @@
-"""The custom TFX components. Names are imported when they are asked for, so that `import components` costs nothing."""
+"""The custom TFX components. Names are imported when they are asked for, so that `import components` costs nothing.
+
+The examples in their docstrings make one pipeline. They presume `from tfx import v1 as tfx`.
+"""
 
 from components import exports
 

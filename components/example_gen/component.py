@@ -1,7 +1,6 @@
 """SourceExampleGen, TargetExampleGen and ExampleIndexer."""
 
 import dataclasses
-from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
@@ -16,7 +15,7 @@ from components.example_gen import executor, hierarchy_file, indexer, readers
 from components.example_gen.images import check as image_check
 from components.example_gen.readers import listing, tfrecords
 from components.example_gen.readers import names as names_file
-from components.example_gen.readers.reader import Reader
+from components.example_gen.readers.reader import Reader, Splits
 
 
 class ExampleGenSpec(ComponentSpec):
@@ -97,11 +96,29 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
 
 
 class SourceExampleGen(_ExampleGen):
-    """The ExampleGen of the source: needs the splits `train` and `eval`."""
+    """The ExampleGen of the source: needs the splits `train` and `eval`.
+
+    Example:
+      from components.example_gen import readers
+
+      source = SourceExampleGen(
+          dataset=readers.of({"folder": "data/animals", "splits": {"train": 0.9, "eval": 0.1}}),
+          perceptual_hashes=True,
+      )
+    """
 
 
 class TargetExampleGen(_ExampleGen):
-    """The ExampleGen of a target: needs the splits `train` and `eval`; `test` is reported where there is one."""
+    """The ExampleGen of a target: needs the splits `train` and `eval`; `test` is reported where there is one.
+
+    Example:
+      from components.example_gen import readers
+
+      target = TargetExampleGen(
+          dataset=readers.of({"manifest": "data/pets.csv", "splits": {"train": 0.8, "eval": 0.1, "test": 0.1}}),
+          perceptual_hashes=True,
+      )
+    """
 
 
 class ExampleIndexer(base_beam_component.BaseBeamComponent):
@@ -109,6 +126,16 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
 
     For pipelines that have Examples already: with its outputs, the other components work. The labels are names; or
     integers, which count the lines of a file of `names` from 0.
+
+    Example:
+      example_gen = tfx.components.ImportExampleGen(input_base="data/records")
+      source = ExampleIndexer(
+          original_examples=example_gen.outputs["examples"],
+          splits={"train": "train", "eval": "eval"},
+          image_key="photo",
+          label_key="species",
+          perceptual_hashes=True,
+      )
 
     Args:
       original_examples: `tf.train.Example`s with an encoded image and its labels, in files with or without gzip.
@@ -139,7 +166,7 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
         self,
         *,
         original_examples: types.BaseChannel,
-        splits: Mapping[str, str | float] | None = None,
+        splits: Splits | None = None,
         image_key: str = "image/encoded",
         label_key: str = "image/class/label",
         id_key: str | None = None,
@@ -151,7 +178,7 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
         max_rejected: float = 0.01,
         perceptual_hashes: bool = False,
     ):
-        splits = dict(splits or {"train": "train", "eval": "eval"})
+        splits = splits or {"train": "train", "eval": "eval"}
         named = any(isinstance(split, str) for split in splits.values())
         reader = tfrecords.TFRecordReader(
             # Below the Examples, whose place is known when it runs.

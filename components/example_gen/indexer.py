@@ -5,7 +5,6 @@ from typing import Any
 
 from tfx import types
 from tfx.components.util import examples_utils
-from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from components import storage
@@ -14,6 +13,7 @@ from components.example_gen.readers.reader import Reader
 from components.example_gen.readers.tfrecords import TFRecordReader
 
 _GZIP = ".gz"
+_TF_EXAMPLE = "FORMAT_TF_EXAMPLE"
 
 
 class Executor(executor.Executor):
@@ -21,17 +21,17 @@ class Executor(executor.Executor):
 
     def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
         """Returns the reader of `dataset`, whose path is relative to the Examples, with what they say of themselves."""
-        reader = super()._reader(input_dict, exec_properties)
+        reader = TFRecordReader.model_validate_json(exec_properties["dataset"])
         examples = artifact_utils.get_single_instance(input_dict["original_examples"])
         return _located(reader, examples)
 
 
 def _located(reader: TFRecordReader, examples: types.Artifact) -> TFRecordReader:
-    payload = examples_utils.get_payload_format(examples)
-    if payload != example_gen_pb2.PayloadFormat.FORMAT_TF_EXAMPLE:
+    payload = examples_utils.get_payload_format_string(examples)
+    if payload != _TF_EXAMPLE:
         raise ValueError(
-            f"original_examples: their payload format is {example_gen_pb2.PayloadFormat.Name(payload)}, but only "
-            "FORMAT_TF_EXAMPLE can be read; give Examples of tf.train.Examples"
+            f"original_examples: their payload format is {payload}, but only {_TF_EXAMPLE} can be read; give Examples "
+            "that hold a tf.train.Example an image"
         )
     named = {ours: rule.own for ours, rule in splits.rules(reader.splits).items() if rule.own is not None}
     for ours, own in named.items():

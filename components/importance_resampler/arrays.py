@@ -14,6 +14,7 @@ alone takes no n, and returns weights.
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -161,7 +162,9 @@ def weighted_loss(labels: Labels, target_prior: np.ndarray) -> np.ndarray:
       ValueError: an argument is out of range, or P_t has no mass on a label that has examples.
     """
     pairs, target_prior = _with_prior(labels, None, target_prior)
-    return weighted.weighted_loss(pairs, label_prior.importance_weights(target_prior, pairs.counts)).weights
+    sample = weighted.weighted_loss(pairs, label_prior.importance_weights(target_prior, pairs.counts))
+    assert sample.weights is not None
+    return sample.weights
 
 
 def _with_prior(labels: Labels, ids: Ids | None, target_prior: np.ndarray) -> tuple[Pairs, np.ndarray]:
@@ -181,7 +184,7 @@ def _pairs(labels: Labels, ids: Ids | None, num_labels: int = 1) -> Pairs:
     return Pairs(rows=rows, labels=flat, keys=keys, num_labels=max(num_labels, 1 + flat.max(initial=-1)))
 
 
-def _label_pairs(argument: str, labels: Labels) -> tuple[np.ndarray, np.ndarray]:
+def _label_pairs(argument: str, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Returns the (example, label) pairs as two int32 arrays, rows and labels."""
     if any(np.ndim(of_example) for of_example in itertools.islice(labels, 1)):
         counts = [len(of_example) for of_example in labels]

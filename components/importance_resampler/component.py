@@ -43,6 +43,18 @@ class ImportanceResamplerSpec(ComponentSpec):
 class ImportanceResampler(base_beam_component.BaseBeamComponent):
     """Draws a pre-training set from the source's train split.
 
+    Example:
+      from components.importance_resampler import matchers
+
+      resampler = ImportanceResampler(
+          examples=source.outputs["examples"],
+          index=source.outputs["index"],
+          label_prior=prior.outputs["label_prior"],
+          matcher=matchers.of("same_distribution", max_repeats=10),
+          n=2_000_000,
+          materialise=False,
+      )
+
     Args:
       examples, index: the source's.
       label_prior: P_t for the target at hand.

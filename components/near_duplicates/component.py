@@ -33,6 +33,12 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
 
     Equal bytes are always found. Nearly equal are images whose perceptual hashes differ in few bits.
 
+    Example:
+      duplicates = NearDuplicateFilter(
+          index=source.outputs["index"],
+          target_indices={"pets": target.outputs["index"]},
+      )
+
     Args:
       index: the source's, with perceptual hashes.
       target_indices: name → index of each target, with perceptual hashes; one filter serves all targets.
@@ -44,6 +50,7 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
     split once unless it is excluded, for trainings on all of the source.
 
     Raises:
+      TypeError: an input is no channel of its type.
       ValueError: the distance is out of range, or there is no target.
     """
 
@@ -85,6 +92,17 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
     The classifier that made the embeddings was trained before: what is found here is left out of P_s and of the
     specialists' samples, but the classifier has seen it.
 
+    Example:
+      all_of_train = Predictor(
+          examples=source.outputs["examples"], index=source.outputs["index"], model=classifier.outputs["model"]
+      )
+      more_duplicates = EmbeddingDuplicateFilter(
+          index=source.outputs["index"],
+          earlier_exclusions=duplicates.outputs["exclusions"],
+          source_predictions=all_of_train.outputs["predictions"],
+          target_predictions={"pets": predictor.outputs["predictions"]},
+      )
+
     Args:
       index: the source's.
       earlier_exclusions: of the NearDuplicateFilter.
@@ -95,6 +113,7 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
     Outputs: as of NearDuplicateFilter, holding what both stages have found.
 
     Raises:
+      TypeError: an input is no channel of its type.
       ValueError: the threshold is out of range, or there is no target.
     """
 
