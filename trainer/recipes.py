@@ -4,14 +4,15 @@ from typing import Any, Literal
 
 import pydantic
 
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from trainer.presets import PRESETS
 
-STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.loop.distribution makes them
-LOSSES = ("softmax", "sigmoid")  # trainer.loop.losses has them
+Distribution = Literal[
+    "auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu"
+]  # trainer.loop.distribution has them
 
 
-class Recipe(Strict):
+class Recipe(StrictModel):
     """How a model is trained, by SGD with momentum.
 
     The learning rate ramps up linearly over the first `warmup` share of the steps, then decays by a cosine to 0
@@ -58,7 +59,7 @@ class Recipe(Strict):
     clip_norm: pydantic.PositiveFloat | None = None
     ema: float | None = pydantic.Field(None, gt=0, lt=1)
     frozen_epochs: pydantic.NonNegativeFloat = 0.0
-    loss: Literal[LOSSES] = "softmax"
+    loss: Literal["softmax", "sigmoid"] = "softmax"
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
     crop: float | None = pydantic.Field(None, gt=0, le=1)
@@ -102,7 +103,7 @@ class Recipe(Strict):
         return self
 
 
-class Compute(Strict):
+class Compute(StrictModel):
     """What a training runs on. Nothing of it is part of a recipe: the global batch is the same everywhere.
 
     Attributes:
@@ -115,14 +116,14 @@ class Compute(Strict):
       deterministic: whether TensorFlow's ops must be deterministic on a GPU, which is slower. On a CPU they are.
     """
 
-    distribution: Literal[STRATEGIES] = "auto"
+    distribution: Distribution = "auto"
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     xla: bool = False
     synchronized_batch_norm: bool = False
     deterministic: bool = False
 
 
-class Checkpoint(Strict):
+class Checkpoint(StrictModel):
     """When a training is saved, so that it can go on after a failure. It changes nothing in the result.
 
     Attributes:

@@ -44,7 +44,7 @@ class LabelPrior:
       activation: 'softmax' or 'sigmoid'.
       iterations, converged: of 'em' and 'bbse'.
       regularisation: λ of 'bbse'.
-      smoothing, floor: what was done to P_t afterwards; see `priors.adjusted`.
+      smoothing, floor: what was done to P_t afterwards; see `priors.adjust`.
       interval: (low, high), float64 [K] each, of P_t; None without a bootstrap.
       replicates, level, seed: of the bootstrap; the interval holds the share `level` of the replicates.
       assumption: how far the target's images lie from the source's, label by label; None if it was not checked.
@@ -71,7 +71,7 @@ class LabelPrior:
     assumption: Assumption | None = None
     assumption_threshold: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = {"counts": self.counts, "target_prior": self.target_prior}
         if self.interval is not None:
             columns["interval low"], columns["interval high"] = self.interval
@@ -151,7 +151,7 @@ _SETTINGS = tuple(
 )
 
 
-def ordered(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
+def reorder(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
     """Returns `prior` in the order of the label names `names`.
 
     Raises:

@@ -83,7 +83,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         if not isinstance(dataset, Reader):
             raise ValueError(
                 f"dataset: {dataset!r} is no reader; make one, for example by "
-                'components.example_gen.readers.of({"folder": …, "splits": …})'
+                'components.example_gen.readers.make_reader({"folder": …, "splits": …})'
             )
         super().__init__(
             spec=ExampleGenSpec(
@@ -102,7 +102,7 @@ class SourceExampleGen(_ExampleGen):
       from components.example_gen import readers
 
       source = SourceExampleGen(
-          dataset=readers.of({"folder": "data/animals", "splits": {"train": 0.9, "eval": 0.1}}),
+          dataset=readers.make_reader({"folder": "data/animals", "splits": {"train": 0.9, "eval": 0.1}}),
           perceptual_hashes=True,
       )
     """
@@ -115,7 +115,9 @@ class TargetExampleGen(_ExampleGen):
       from components.example_gen import readers
 
       target = TargetExampleGen(
-          dataset=readers.of({"manifest": "data/pets.csv", "splits": {"train": 0.8, "eval": 0.1, "test": 0.1}}),
+          dataset=readers.make_reader(
+              {"manifest": "data/pets.csv", "splits": {"train": 0.8, "eval": 0.1, "test": 0.1}}
+          ),
           perceptual_hashes=True,
       )
     """
@@ -193,7 +195,9 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
         super().__init__(
             spec=ExampleIndexerSpec(
                 original_examples=original_examples,
-                fingerprint=_fingerprint(listing.fingerprint(names_file.read(names) if names else ()), hierarchy),
+                fingerprint=_fingerprint(
+                    listing.hash_entries(names_file.read_names(names) if names else ()), hierarchy
+                ),
                 code_version=code_version(indexer.__name__),
                 **_settings(reader, hierarchy, shards, max_pixels, max_rejected, perceptual_hashes),
                 **_outputs(),

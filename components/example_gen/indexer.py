@@ -23,24 +23,26 @@ class Executor(executor.Executor):
         """Returns the reader of `dataset`, whose path is relative to the Examples, with what they say of themselves."""
         reader = TFRecordReader.model_validate_json(exec_properties["dataset"])
         examples = artifact_utils.get_single_instance(input_dict["original_examples"])
-        return _located(reader, examples)
+        return _point_at(reader, examples)
 
 
-def _located(reader: TFRecordReader, examples: types.Artifact) -> TFRecordReader:
+def _point_at(reader: TFRecordReader, examples: types.Artifact) -> TFRecordReader:
     payload = examples_utils.get_payload_format_string(examples)
     if payload != _TF_EXAMPLE:
         raise ValueError(
             f"original_examples: their payload format is {payload}, but only {_TF_EXAMPLE} can be read; give Examples "
             "that hold a tf.train.Example an image"
         )
-    named = {ours: rule.own for ours, rule in splits.rules(reader.splits).items() if rule.own is not None}
+    named = {ours: rule.own for ours, rule in splits.parse_rules(reader.splits).items() if rule.own is not None}
     for ours, own in named.items():
         if own not in examples.splits:
             raise ValueError(
                 f"splits.{ours}: the Examples have no split {own!r}; they have {', '.join(examples.splits) or 'none'}"
             )
     paths = [
-        path for split in (set(named.values()) or examples.splits) for path in storage.files(examples.path(split=split))
+        path
+        for split in (set(named.values()) or examples.splits)
+        for path in storage.list_files(examples.path(split=split))
     ]
     compressed = {path.endswith(_GZIP) for path in paths}  # TFX too tells it by the ending
     if len(compressed) > 1:

@@ -50,7 +50,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
           examples=source.outputs["examples"],
           index=source.outputs["index"],
           label_prior=prior.outputs["label_prior"],
-          matcher=matchers.of("same_distribution", max_repeats=10),
+          matcher=matchers.make_matcher("same_distribution", max_repeats=10),
           n=2_000_000,
           materialise=False,
       )
@@ -99,11 +99,11 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         shard_bytes: int = 128 << 20,
         shards: int = 0,
     ):
-        matcher = matcher or matchers.of("same_distribution")
+        matcher = matcher or matchers.make_matcher("same_distribution")
         if not isinstance(matcher, Matcher):
             raise ValueError(
                 f"matcher: {matcher!r} is no Matcher; make one, for example by "
-                "components.importance_resampler.matchers.of('same_distribution')"
+                "components.importance_resampler.matchers.make_matcher('same_distribution')"
             )
         name = matchers.name_of(matcher)
         matcher.check(n)

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from components.artifacts import index, label_prior, predictions
 from components.prior_estimator import assumption, calibration, intervals, priors
-from components.prior_estimator.settings import FITTED, Settings
+from components.prior_estimator.settings import FITTED, EstimatorSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ def labelled_images(table: pa.Table, index_table: pa.Table, num_labels: int) -> 
 
 
 def estimate(
-    settings: Settings,
+    settings: EstimatorSettings,
     names: Sequence[str],
     counts: np.ndarray,
     target: Images,
@@ -87,13 +87,14 @@ def estimate(
     source_prior = counts / counts.sum()
     temperature = settings.temperature
     if temperature == FITTED:
+        assert source is not None, "checked above"
         temperature = calibration.fit_temperature(
             source.images.logits, source.labels, rows=source.rows, activation=settings.activation
         )
     result, replicates = _estimators(settings, float(temperature), names, source_prior, target, source)
 
     def adjusted(prior: np.ndarray) -> np.ndarray:
-        return priors.adjusted(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
+        return priors.adjust(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
 
     interval = None
     if settings.bootstrap:
@@ -139,7 +140,7 @@ def estimate(
 
 
 def _check(
-    settings: Settings, names: Sequence[str], counts: np.ndarray, target: Images, source: LabelledImages | None
+    settings: EstimatorSettings, names: Sequence[str], counts: np.ndarray, target: Images, source: LabelledImages | None
 ) -> None:
     if source is None:
         settings.check_without_source()
@@ -155,7 +156,7 @@ def _check(
 
 
 def _estimators(
-    settings: Settings,
+    settings: EstimatorSettings,
     temperature: float,
     names: Sequence[str],
     source_prior: np.ndarray,
@@ -170,6 +171,7 @@ def _estimators(
         start = 0.9 * result.prior + 0.1 * source_prior
         return result, lambda weights: em(weights=weights, start=start).prior
     if settings.estimator == "bbse":
+        assert source is not None, "checked before"
         known = (source.images.logits, source.labels, source_prior, temperature)
         bbse = functools.partial(priors.bbse, target.logits, *known, source_rows=source.rows, names=names)
         result = bbse()

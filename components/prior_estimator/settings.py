@@ -1,18 +1,18 @@
 """How P_t is to be estimated. Pure."""
 
 import dataclasses
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from components.prior_estimator import posteriors
 
 ESTIMATORS = ("mean_prediction", "em", "bbse")
-FITTED = "fitted"
+FITTED: Final = "fitted"
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class EstimatorSettings:
     """How to estimate P_t.
 
     Attributes:
@@ -22,7 +22,7 @@ class Settings:
       activation: 'softmax'; or 'sigmoid' if the classifier's labels do not exclude each other, with 'mean_prediction'.
       bootstrap: replicates for the interval of P_t; 0: no interval.
       level: the share of the replicates that the interval holds.
-      smoothing, floor: what to do to P_t afterwards; see `priors.adjusted`. 0: nothing.
+      smoothing, floor: what to do to P_t afterwards; see `priors.adjust`. 0: nothing.
       assumption_threshold: the ratio above which the check of the assumption flags a label; see `assumption.check`.
       seed: of the bootstrap.
 
@@ -40,7 +40,7 @@ class Settings:
     assumption_threshold: float = 1.5
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, choices in (("estimator", ESTIMATORS), ("activation", posteriors.ACTIVATIONS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}: {getattr(self, name)!r}; choose one of {', '.join(choices)}")

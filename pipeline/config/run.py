@@ -1,19 +1,16 @@
-"""The configuration of a run: one typed YAML file. Reading one imports neither TensorFlow nor TFX."""
+"""The configuration of a run, typed; `pipeline.config.load` reads one from YAML."""
 
 import math
-import pathlib
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pydantic
-import yaml
 
 from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from pipeline.config.data import Data
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
 ENTIRE_SOURCE = "entire_source"  # the arm that draws nothing; the others are named as their matchers
@@ -29,21 +26,23 @@ def _known_arm(name: str) -> str:
 Arm = Annotated[str, pydantic.AfterValidator(_known_arm)]
 
 
-class Evaluation(Strict):
+class Evaluation(StrictModel):
     """When a model is good enough to be pushed, on the target's eval split.
 
     Attributes:
       metric: what decides.
       minimum: the least that is allowed.
-      max_loss: how much less than the last blessed model is allowed.
+      max_regression: how much less than the last blessed model is allowed.
     """
+
+    renamed = {"max_loss": "max_regression"}
 
     metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
     minimum: float = pydantic.Field(0.0, ge=0, le=1)
-    max_loss: float = pydantic.Field(0.0, ge=0, le=1)
+    max_regression: float = pydantic.Field(0.0, ge=0, le=1)
 
 
-class _Target(Strict):
+class _Target(StrictModel):
     """A target task; beside these keys there are those of its matchers that each target gives.
 
     Attributes:
@@ -74,7 +73,7 @@ class _Target(Strict):
         return self
 
 
-class Prior(Strict):
+class Prior(StrictModel):
     """How P_t is estimated; see `components.prior_estimator`.
 
     Attributes:
@@ -107,7 +106,7 @@ class Prior(Strict):
         return value
 
 
-class _Resample(Strict):
+class _Resample(StrictModel):
     """How the pre-training sets are drawn; beside these keys there are the matchers' own.
 
     Attributes:
@@ -124,10 +123,15 @@ class _Resample(Strict):
 _MATCHERS = {name: matchers.class_of(name) for name in matchers.CLASSES}
 
 
-def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
+def _optional(field: pydantic.fields.FieldInfo) -> Any:
+    kind: Any = field.annotation
+    return kind | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None)
+
+
+def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
     """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
     fields = {
-        key: (field.annotation | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None))
+        key: _optional(field)
         for matcher in _MATCHERS.values()
         for key, field in matcher.model_fields.items()
         if (key in matcher.of_target) == of_target
@@ -136,12 +140,13 @@ def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
 
 
 if TYPE_CHECKING:
-    Target, Resample = _Target, _Resample
+    Target: TypeAlias = _Target
+    Resample: TypeAlias = _Resample
 else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
 
-class NearDuplicates(Strict):
+class NearDuplicates(StrictModel):
     """How the targets' images are kept out of the source; see `components.near_duplicates`.
 
     Attributes:
@@ -164,7 +169,7 @@ class NearDuplicates(Strict):
         return self
 
 
-class Config(Strict):
+class Config(StrictModel):
     """Everything a run depends on.
 
     Attributes:
@@ -184,7 +189,7 @@ class Config(Strict):
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
-    image: Image
+    image: ImageConfig
     backbone: Backbone
     compute: Compute = Compute()
     source: Data
@@ -199,7 +204,7 @@ class Config(Strict):
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
-    def sides(self) -> dict[str, Data]:
+    def datasets(self) -> dict[str, Data]:
         """Returns the data by the name of their side: 'source', or a target's."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
 
@@ -237,79 +242,3 @@ class Config(Strict):
                 "does not; use mean_prediction"
             )
         return self
-
-
-def load(path: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
-
-    Over a whole target, null leaves it out; everywhere else it is a value.
-
-    Raises:
-      FileNotFoundError: there is no such file.
-      ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
-    """
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")
-    for override in overrides:
-        _override(content, override)
-    try:
-        return Config.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise ValueError("\n".join(f"{path}: {_line(entry)}" for entry in error.errors())) from error
-
-
-def _override(content: dict[str, Any], override: str) -> None:
-    keys, equals, text = override.partition("=")
-    if not (keys and equals):
-        raise ValueError(f"--set: {override!r} is not of the form key.path=value")
-    *path, last = keys.split(".")
-    for key in path:
-        content = content.setdefault(key, {})
-        if not isinstance(content, dict):
-            raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
-    if path == ["targets"] and value is None:
-        if last not in content:
-            raise ValueError(f"--set: {override!r}: no target is named {last!r}{did_you_mean(last, content, repr)}")
-        del content[last]
-    else:
-        content[last] = value
-
-
-def _line(entry: dict[str, Any]) -> str:
-    where = ".".join(str(key) for key in entry["loc"] if not _is_inner(key))
-    message = entry["msg"].removeprefix("Value error, ")
-    value = entry["input"]
-    shown = "" if isinstance(value, dict) or entry["type"] == "missing" else f"{value!r}: "
-    return f"{where}: {shown}{message[0].lower()}{message[1:]}" if where else message
-
-
-def _is_inner(key: str | int) -> bool:
-    """Returns whether pydantic put a step into a path that the file does not have: a kind of data, a key as a value."""
-    return isinstance(key, str) and key.startswith("[")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's floats (1e-3 is a number), and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)

@@ -9,15 +9,14 @@ import rich.filesize
 import rich.table
 
 from pipeline.preview.estimate import Cost
-from pipeline.preview.sample import Side
-from pipeline.terminal.text import cell, isolated
+from pipeline.preview.sample import DataPreview
+from pipeline.terminal.text import isolate, make_cell
 
 _LABELS = 8  # that are named
-_TEXT = {"markup": False, "highlight": False}
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
 
 
-def show_side(console: rich.console.Console, name: str, location: str, side: Side, max_rejected: float) -> None:
+def show_side(console: rich.console.Console, name: str, location: str, side: DataPreview, max_rejected: float) -> None:
     """Prints what was found on a side.
 
     Args:
@@ -33,13 +32,13 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Sid
         else f"a sample of {read:,} images read"
     )
     console.print(f"\n[bold]{name}[/]", end="")
-    console.print(f"  {location}: {what}", **_TEXT)
+    _print(console, f"  {location}: {what}")
     _splits(console, side)
     _labels(console, side)
     _images(console, side)
     _rejected(console, side, max_rejected)
     for line in side.warnings:
-        console.print(f"  {line}", style="yellow", **_TEXT)
+        _print(console, f"  {line}", style="yellow")
 
 
 def show_costs(
@@ -62,16 +61,22 @@ def show_costs(
     console.print()
     console.print(table)
     if checkpoint_bytes is not None:
-        console.print(f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on", **_TEXT)
-    console.print(f"  and the seconds that each of {nodes} nodes costs besides", **_TEXT)
-    console.print(f"  {measured}", **_TEXT)
+        _print(console, f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on")
+    _print(console, f"  and the seconds that each of {nodes} nodes costs besides")
+    _print(console, f"  {measured}")
+
+
+def _print(console: rich.console.Console, text: str, style: str | None = None) -> None:
+    """Prints `text` as it is: names of files and labels may look like markup."""
+    console.print(text, style=style, markup=False, highlight=False)
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
-    return None if None in values else sum(values)
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
-def _splits(console: rich.console.Console, side: Side) -> None:
+def _splits(console: rich.console.Console, side: DataPreview) -> None:
     table = _table(None, ["split", "examples", "read", "set aside"])
     for split, count in side.measured.examples.items():
         about = "" if split in side.sample.whole else "~"
@@ -82,16 +87,16 @@ def _splits(console: rich.console.Console, side: Side) -> None:
         if not rows:
             sure = split in side.sample.whole
             told = "no image: a run would stop here" if sure else "no image in the sample; try more --images"
-            console.print(f"  splits.{split}: {told}", style="red" if sure else "yellow", **_TEXT)
+            _print(console, f"  splits.{split}: {told}", style="red" if sure else "yellow")
 
 
-def _labels(console: rich.console.Console, side: Side) -> None:
+def _labels(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rows
     numbers = np.array([len(row["labels"]) for row in rows])
     several = f", {numbers.mean():.2f} an image (at most {numbers.max()})" if numbers.max() > 1 else ""
     above = {parent for parents in side.labels.edges().values() for parent in parents} - set(side.labels.names)
     under = f", under {len(above):,} nodes of a hierarchy" if above else ""
-    console.print(f"  labels    {len(side.labels):,}{several}{under}", **_TEXT)
+    _print(console, f"  labels    {len(side.labels):,}{several}{under}")
     counts = side.label_counts
     order = np.argsort(-counts, kind="stable")
     present = order[counts[order] > 0]
@@ -99,31 +104,31 @@ def _labels(console: rich.console.Console, side: Side) -> None:
     where = "in the sample of train" if not side.is_counted else "expected in train" if is_expected else "in train"
     few = len(present) <= 2 * _LABELS
     most = present if few else present[:_LABELS]
-    console.print(f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})", **_TEXT)
+    _print(console, f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})")
     if not few:
-        console.print(f"  fewest    {_named(side, present[::-1][:_LABELS])}", **_TEXT)
+        _print(console, f"  fewest    {_named(side, present[::-1][:_LABELS])}")
     empty = order[counts[order] == 0]
     if len(empty):
-        names = ", ".join(isolated(side.labels.names[label]) for label in empty[:_LABELS])
+        names = ", ".join(isolate(side.labels.names[label]) for label in empty[:_LABELS])
         more = ", …" if len(empty) > _LABELS else ""
         style = "yellow" if side.is_counted else None
-        console.print(f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style, **_TEXT)
+        _print(console, f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style)
 
 
-def _named(side: Side, labels: Sequence[int]) -> str:
+def _named(side: DataPreview, labels: np.ndarray) -> str:
     counts = (side.label_counts[label] for label in labels)
     shown = (f"{round(count):,}" if count >= 0.5 else "<1" for count in counts)
-    names = (isolated(side.labels.names[label]) for label in labels)
+    names = (isolate(side.labels.names[label]) for label in labels)
     return ", ".join(f"{name} {count}" for name, count in zip(names, shown, strict=True))
 
 
-def _images(console: rich.console.Console, side: Side) -> None:
+def _images(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rows
     formats = collections.Counter(row["original_format"] for row in rows)
     count = sum(row["converted"] for row in rows)
     converted = f"; {count:,} converted to be shown as they are meant" if count else ""
     told = ", ".join(f"{name} {100 * count / len(rows):.1f}%" for name, count in formats.most_common())
-    console.print(f"  formats   {told}{converted}", **_TEXT)
+    _print(console, f"  formats   {told}{converted}")
     table = _table(None, ["", "least", "median", "most"])
     columns = {key: np.array([row[key] for row in rows]) for key in ("height", "width", "bytes")}
     columns["width/height"] = columns["width"] / columns["height"]
@@ -133,20 +138,20 @@ def _images(console: rich.console.Console, side: Side) -> None:
     console.print(table)
 
 
-def _rejected(console: rich.console.Console, side: Side, max_rejected: float) -> None:
+def _rejected(console: rich.console.Console, side: DataPreview, max_rejected: float) -> None:
     rows = side.sample.all_rejections
     if not rows:
         return
     table = _table(f"  set aside: {len(rows):,} of those read", ["reason", "images", "for example"])
     for reason, count in collections.Counter(row["reason"] for row in rows).most_common():
         first = next(row for row in rows if row["reason"] == reason)
-        table.add_row(reason, f"{count:,}", cell(f"{first['source_id']}: {first['detail']}"))
+        table.add_row(reason, f"{count:,}", make_cell(f"{first['source_id']}: {first['detail']}"))
     console.print(table)
     if side.rejected > max_rejected:
-        console.print(
+        _print(
+            console,
             f"  {100 * side.rejected:.2g}% of all; max_rejected allows {100 * max_rejected:.2g}%: a run would stop",
             style="red",
-            **_TEXT,
         )
 
 

@@ -24,8 +24,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import PIL.Image
+import PIL.ImageFile
 import PIL.ImageOps
 import PIL.PngImagePlugin
+import PIL.TiffImagePlugin
 import tensorflow as tf
 
 # PIL's own limit, past which it refuses an image whatever it is asked.
@@ -58,7 +60,7 @@ class RefusedError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Image:
+class CheckedImage:
     """A JPEG or PNG that can be written.
 
     Attributes:
@@ -76,7 +78,7 @@ class Image:
     original_format: str
 
 
-def checked(image: bytes, max_pixels: int) -> Image:
+def check_image(image: bytes, max_pixels: int) -> CheckedImage:
     """Returns `image` itself, or the JPEG or PNG that takes its place.
 
     Args:
@@ -89,11 +91,11 @@ def checked(image: bytes, max_pixels: int) -> Image:
     """
     if not image:
         raise RefusedError("empty", "0 bytes")
-    with _opened(image) as header:
+    with _open(image) as header:
         image_format, (width, height) = _format(header), header.size
         try:
             _check_cost(header, image, max_pixels)
-            converted = _converted(header, image)
+            converted = _convert(header, image)
         except RefusedError:
             raise
         except Exception as error:  # hostile files get all kinds of errors out of PIL
@@ -102,10 +104,10 @@ def checked(image: bytes, max_pixels: int) -> Image:
     if converted is not None:
         return converted
     _decode(image, image_format, (height, width))
-    return Image(image, image_format, height, width, image_format)
+    return CheckedImage(image, image_format, height, width, image_format)
 
 
-def _opened(image: bytes) -> PIL.Image.Image:
+def _open(image: bytes) -> PIL.ImageFile.ImageFile:
     try:
         return PIL.Image.open(io.BytesIO(image), formats=[name.upper() for name in FORMATS])
     except PIL.Image.DecompressionBombError as error:
@@ -117,15 +119,15 @@ def _opened(image: bytes) -> PIL.Image.Image:
         raise _refusal(error) from error
 
 
-def _format(image: PIL.Image.Image) -> str:
+def _format(image: PIL.ImageFile.ImageFile) -> str:
     # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-    return "jpeg" if image.format == "MPO" else image.format.lower()
+    return "jpeg" if image.format == "MPO" else str(image.format).lower()
 
 
-def _check_cost(image: PIL.Image.Image, encoded: bytes, max_pixels: int) -> None:
+def _check_cost(image: PIL.ImageFile.ImageFile, encoded: bytes, max_pixels: int) -> None:
     """Raises RefusedError if decoding takes more memory or time than the pixels of an image may."""
     # A tile is decoded as a whole, however little of it is seen.
-    tile = _tile(image, encoded) if image.format == "TIFF" else (0, 0)
+    tile = _tile(image, encoded) if isinstance(image, PIL.TiffImagePlugin.TiffImageFile) else (0, 0)
     for (width, height), what in ((image.size, ""), (tile, "tiles of ")):
         if height * width > max_pixels:
             raise RefusedError("too_many_pixels", f"{what}{height} × {width} pixels; max_pixels is {max_pixels}")
@@ -138,12 +140,12 @@ def _check_cost(image: PIL.Image.Image, encoded: bytes, max_pixels: int) -> None
         raise RefusedError("too_many_scans", f"{scans} scans of the picture; at most {_MOST_SCANS} are read")
 
 
-def _tile(tiff: PIL.Image.Image, encoded: bytes) -> tuple[int, int]:
+def _tile(tiff: PIL.TiffImagePlugin.TiffImageFile, encoded: bytes) -> tuple[int, int]:
     """Returns (width, height) of the tiles of a TIFF, or zeros if it has none."""
     tags = tiff.tag_v2
     number, first, size = ("Q", 8, 20) if tags._bigtiff else ("H", 2, 12)
     (entries,) = struct.unpack_from(tags._endian + number, encoded, tags.offset)
-    named = np.ndarray(entries, tags._endian + "u2", encoded, tags.offset + first, strides=size)
+    named: np.ndarray = np.ndarray(entries, tags._endian + "u2", encoded, tags.offset + first, strides=size)
     if np.isin(named, _TILE).sum() > len(_TILE):  # of two PIL takes the last, and libtiff the first
         raise RefusedError("damaged", "the size of a tile stands in it several times")
     width, height = (int(np.max(tags.get(tag, 0))) for tag in _TILE)
@@ -162,7 +164,7 @@ def _scans(jpeg: bytes) -> int:
     return scans
 
 
-def _converted(image: PIL.Image.Image, encoded: bytes) -> Image | None:
+def _convert(image: PIL.ImageFile.ImageFile, encoded: bytes) -> CheckedImage | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
     turned, original = _is_turned(image, encoded), _format(image)
     is_jpeg = original == "jpeg" and image.mode != "CMYK"
@@ -171,8 +173,8 @@ def _converted(image: PIL.Image.Image, encoded: bytes) -> Image | None:
     if turned:
         PIL.ImageOps.exif_transpose(image, in_place=True)
     if is_jpeg:
-        return _encoded(image, original, "jpeg", quality=95, subsampling=0)
-    return _encoded(_plain(image), original, "png", icc_profile=None)  # which may be one of print colours
+        return _encode(image, original, "jpeg", quality=95, subsampling=0)
+    return _encode(_flatten(image), original, "png", icc_profile=None)  # which may be one of print colours
 
 
 def _is_turned(image: PIL.Image.Image, encoded: bytes) -> bool:
@@ -197,10 +199,10 @@ def _shows_through(image: PIL.Image.Image) -> bool:
     """Returns whether any pixel is transparent; of a colour key in grey with 2, 4 or 16 bits PIL does not tell."""
     if image.mode.startswith("I;16") or not image.has_transparency_data:
         return False
-    return any(strip.convert("RGBA").getchannel("A").getextrema()[0] < 255 for _, strip in _strips(image))
+    return any(np.asarray(strip.convert("RGBA").getchannel("A")).min() < 255 for _, strip in _strips(image))
 
 
-def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
+def _flatten(image: PIL.Image.Image) -> PIL.Image.Image:
     """Returns `image` in grey or RGB with 8 bits."""
     # PIL has mode I for a PGM whose white is 65535.
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
@@ -226,10 +228,10 @@ def _strips(image: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _encoded(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> Image:
+def _encode(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> CheckedImage:
     file = io.BytesIO()
     image.save(file, image_format, **options)
-    return Image(file.getvalue(), image_format, image.height, image.width, original_format)
+    return CheckedImage(file.getvalue(), image_format, image.height, image.width, original_format)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
@@ -241,7 +243,7 @@ def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
         else:
             found, expected = tf.io.decode_png(image, channels=3).shape, shape
     except tf.errors.OpError as error:
-        with _opened(image) as opened:
+        with _open(image) as opened:
             try:  # PIL says more
                 opened.load()
             except Exception as own:

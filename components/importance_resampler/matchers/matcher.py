@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,9 @@ from components.artifacts.vocabulary import Vocabulary
 from components.importance_resampler import quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn
 from components.importance_resampler.pairs import Pairs
-from components.settings import Strict
+from components.settings import StrictModel
+
+_Input = TypeVar("_Input")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Sample:
     capped: np.ndarray | None = None
     figures: Mapping[str, float | int] = dataclasses.field(default_factory=dict)
 
-    def among(self, kept: np.ndarray) -> "Sample":
+    def expand(self, kept: np.ndarray) -> "Sample":
         """Returns it as a sample of all examples, if it is one of those that were kept; the others are taken 0 times.
 
         Args:
@@ -88,7 +90,7 @@ class Inputs:
     source: Predicted | None = None
     target: Predicted | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.prior.names) != self.pairs.num_labels or not np.array_equal(self.pairs.counts, self.prior.counts):
             raise ValueError(
                 "label_prior: its counts are not those of this index; it was estimated for another source, "
@@ -99,7 +101,18 @@ class Inputs:
             raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.ordered")
 
 
-class Matcher(Strict):
+def require(value: _Input | None, argument: str) -> _Input:
+    """Returns an input that a matcher needs.
+
+    Raises:
+      ValueError: it is None.
+    """
+    if value is None:
+        raise ValueError(f"{argument}: None, but the matcher needs it; give it with the inputs")
+    return value
+
+
+class Matcher(StrictModel):
     """A way to draw a pre-training set; its fields are its settings.
 
     Attributes:
