@@ -1,6 +1,7 @@
 # make demo    from a clean machine to a pushed specialist
 # make test    the fast tests      make test-all    with the slow ones
 # make lint    ruff                make setup       only the environment
+# make docs    docs/configuration.md and the JSON Schema, from the code
 # make constraints    renew the pinned versions
 
 LANE   := tfx-1.16
@@ -11,7 +12,7 @@ PYTHON ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all lint setup constraints clean
+.PHONY: demo test test-all lint docs setup constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -25,6 +26,9 @@ test-all: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+docs: setup
+	$(BIN)/python -m pipeline.config.reference
 
 setup: $(STAMP)
 
