@@ -1,7 +1,7 @@
 # make demo    from a clean machine to a pushed specialist
-# make test    the fast tests      make test-all    with the slow ones
-# make lint    ruff                make setup       only the environment
-# make docs    docs/configuration.md and the JSON Schema, from the code
+# make test    the fast tests      make test-all   with the slow ones
+# make lint    the static checks   make setup      only the environment
+# make docs    docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
 
 LANE   := tfx-1.16
@@ -26,6 +26,8 @@ test-all: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 docs: setup
 	$(BIN)/python -m pipeline.config.reference

@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
 
 
-def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], tuple]) -> None:
+def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], examples.Example]) -> None:
     names = tuple(sorted(os.listdir(files)))
 
     def records():
@@ -86,19 +86,19 @@ def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], tuple])
             for file in sorted(os.listdir(os.path.join(files, name))):
                 with open(os.path.join(files, name, file), "rb") as opened:
                     image = examples.LabelledImage(opened.read(), (label,), f"{name}/{file}")
-                example, facts = taken(image)
-                yield examples.keyed(example, split="train", names=names, facts=facts).record
+                yield examples.keyed(taken(image), split="train", names=names).record
 
     storage.write_records(os.path.join(to, "data.gz"), records())
 
 
-def _copied(image: examples.LabelledImage) -> tuple[examples.LabelledImage, examples.Facts]:
+def _copied(image: examples.LabelledImage) -> examples.Example:
     with PIL.Image.open(io.BytesIO(image.image)) as header:
         content_hash = index.content_hash(image.image)
-        return image, examples.Facts("jpeg", header.height, header.width, content_hash, "jpeg", False)
+        found = image_check.Image(image.image, "jpeg", header.height, header.width, "jpeg")
+        return examples.Example(image.source_id, image.labels, found, content_hash, False)
 
 
-def _checked(image: examples.LabelledImage) -> tuple[examples.LabelledImage, examples.Facts]:
+def _checked(image: examples.LabelledImage) -> examples.Example:
     return examples.taken(image, index.content_hash(image.image), _CLASSES, image_check.MOST_PIXELS)
 
 

@@ -77,8 +77,8 @@ def _parsed(text: str, package: str) -> tuple[str, tuple[str, ...]] | None:
     tree = ast.parse(text)
     if any(isinstance(node, ast.Assign) and _is_mark(node.targets[0]) for node in tree.body):
         return None
-    tree = _Silent().visit(tree)
-    return ast.dump(tree), tuple(dict.fromkeys(_imports(tree, package)))
+    silent = _Silent().visit(tree)
+    return ast.dump(silent), tuple(dict.fromkeys(_imports(silent, package)))
 
 
 def _is_mark(target: ast.expr) -> bool:
@@ -119,7 +119,7 @@ def _root(node: ast.expr) -> str | None:
     return node.id if isinstance(node, ast.Name) else None
 
 
-def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+def _imports(tree: ast.AST, package: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

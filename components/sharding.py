@@ -6,7 +6,7 @@ in chunks, because a Beam element costs far more than a record.
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Generic, TypeVar
 
 import apache_beam as beam
 
@@ -20,11 +20,13 @@ Place = TypeVar("Place", bound=Hashable)
 
 @dataclasses.dataclass(frozen=True)
 class Keyed:
-    """A record on its way into a shard: `key` decides where it stands, `row` is what the index says of it."""
+    """A record on its way into a shard: `key` decides where it stands."""
 
     key: int
     record: bytes
-    row: dict[str, Any] | None = None
+
+
+Item = TypeVar("Item", bound=Keyed)
 
 
 def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
@@ -32,14 +34,14 @@ def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
     return max(1, -(-total_bytes // shard_bytes))
 
 
-def into_chunks(records: Iterable[Keyed], shards: int) -> Iterator[tuple[int, list[Keyed]]]:
+def into_chunks(records: Iterable[Item], shards: int) -> Iterator[tuple[int, list[Item]]]:
     """Yields `records` as (shard, chunk) elements of a few megabytes each."""
     return placed_into_chunks((item.key % shards, item) for item in records)
 
 
-def placed_into_chunks(records: Iterable[tuple[Place, Keyed]]) -> Iterator[tuple[Place, list[Keyed]]]:
+def placed_into_chunks(records: Iterable[tuple[Place, Item]]) -> Iterator[tuple[Place, list[Item]]]:
     """Yields (place, record) pairs, of any kind of place, as (place, chunk) elements of a few megabytes each."""
-    chunks: dict[Place, list[Keyed]] = {}
+    chunks: dict[Place, list[Item]] = {}
     sizes: dict[Place, int] = {}
     # A sink of its own for each place would hold places × chunk bytes: the largest goes whenever the sum is too much.
     held = 0
@@ -54,7 +56,7 @@ def placed_into_chunks(records: Iterable[tuple[Place, Keyed]]) -> Iterator[tuple
     yield from chunks.items()
 
 
-class WriteShards(beam.PTransform):
+class WriteShards(beam.PTransform, Generic[Item]):
     """(shard, chunk) elements → record files in `folder`, and whatever `on_shard` makes of each.
 
     Args:
@@ -64,7 +66,7 @@ class WriteShards(beam.PTransform):
         or to refuse duplicates; returns the records to write.
     """
 
-    def __init__(self, folder: str, shards: int, on_shard: Callable[[int, list[Keyed]], list[Keyed]] | None = None):
+    def __init__(self, folder: str, shards: int, on_shard: Callable[[int, list[Item]], list[Item]] | None = None):
         super().__init__()
         self._folder, self._shards, self._on_shard = folder, shards, on_shard
 
@@ -77,7 +79,7 @@ class WriteShards(beam.PTransform):
             | "Write" >> beam.Map(self._write)
         )
 
-    def _write(self, element: tuple[int, Iterable[list[Keyed]]]) -> tuple[int, int]:
+    def _write(self, element: tuple[int, Iterable[list[Item]]]) -> tuple[int, int]:
         shard, chunks = element
         # The record breaks a tie, so that equal keys too stand in an order that does not depend on the runner.
         items = sorted((item for chunk in chunks for item in chunk), key=lambda item: (item.key, item.record))

@@ -126,17 +126,17 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.
     """
     import tensorflow as tf
 
-    copies, columns = tf.convert_to_tensor(copies), [tf.convert_to_tensor(column) for column in columns]
+    times, beside = tf.convert_to_tensor(copies), [tf.convert_to_tensor(column) for column in columns]
 
     def take(number: tf.Tensor, records: tf.Tensor) -> tuple[tf.Tensor, ...]:
         rows = slice(number * block, (number + 1) * block)
         check = tf.debugging.assert_equal(
             tf.size(records),
-            tf.size(copies[rows]),
+            tf.size(times[rows]),
             message="the shard and its index have another number of rows; both must be of one ExampleGen's run",
         )
         with tf.control_dependencies([check]):
-            return tuple(tf.repeat(values, copies[rows]) for values in (records, *(column[rows] for column in columns)))
+            return tuple(tf.repeat(values, times[rows]) for values in (records, *(column[rows] for column in beside)))
 
     # An empty block stands at the end, so that rows beyond the last record are seen too.
     blocks = tf.data.TFRecordDataset(path, compression_type="GZIP").batch(block)

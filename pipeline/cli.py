@@ -56,7 +56,7 @@ def run(
     """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
     with _errors(verbose):
         from pipeline import workspace as workspace_module
-        from pipeline.config.run import load
+        from pipeline.config.load import load
         from pipeline.terminal import logs
 
         folder = workspace_module.located(workspace)
@@ -83,7 +83,7 @@ def data(
 ) -> None:
     """Look at a sample of CONFIG's data before a run: what is there, and what the run will take."""
     with _errors(verbose):
-        from pipeline.config.run import load
+        from pipeline.config.load import load
         from pipeline.terminal import logs
 
         settings = load(config, set_ or [])
@@ -239,9 +239,9 @@ class _errors:  # noqa: N801 - reads as a word at its use
     def __enter__(self) -> None:
         return None
 
-    def __exit__(self, kind, error, traceback) -> bool:
+    def __exit__(self, kind, error, traceback) -> None:
         if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
-            return False
+            return
         if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or else Python complains when it flushes at its end
             raise SystemExit(1)

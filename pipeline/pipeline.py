@@ -88,7 +88,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         metadata_connection_config=metadata.sqlite_metadata_connection_config(
             os.path.join(workspace, "metadata.sqlite")
         ),
-        beam_pipeline_args=list(config.beam) or local_beam_args(),
+        beam_pipeline_args=[*(config.beam or local_beam_args())],
     )
 
 

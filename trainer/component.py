@@ -5,7 +5,6 @@ from typing import Any
 
 from tfx import types
 from tfx.components.trainer import executor as tfx_executor
-from tfx.components.trainer import fn_args_utils
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
@@ -15,6 +14,7 @@ from tfx.utils import io_utils, json_utils
 from components.artifacts import plan
 from components.artifacts.types import LabelVocabulary, ResamplePlan
 from components.code_version import code_version
+from trainer.fn_args import FnArgs
 from trainer.loop import checkpoints as checkpoints_module
 from trainer.models.backbone import Backbone
 from trainer.models.registry import SPECS
@@ -37,37 +37,36 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
 
 
 class Executor(tfx_executor.GenericExecutor):
-    """TFX's, which hands the run_fn what the wider spec has.
+    """TFX's, which hands the run_fn our `FnArgs`."""
 
-    The `FnArgs` get the attributes `split_patterns` ({split: [file pattern, …]}, `train` from `train_examples` where
-    that is given), `plan_pattern` (of the plan's files for the train split, or None), `vocabulary_path`, `model_dir`
-    (of the Model artifact), `base_model_dir` (likewise, or None) and `checkpoints` (a `Checkpoints`).
-    """
-
-    def _GetFnArgs(
+    def _GetFnArgs(  # type: ignore[override]  # TFX's Do takes two folders from what this returns; the rest is ours
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
-    ) -> fn_args_utils.FnArgs:
-        fn_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
+    ) -> FnArgs:
+        tfx_args = super()._GetFnArgs(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(input_dict["examples"])
-        fn_args.split_patterns = {
-            split: [io_utils.all_files_pattern(examples.path(split=split))] for split in examples.splits
-        }
+        patterns = {split: [io_utils.all_files_pattern(examples.path(split=split))] for split in examples.splits}
         if input_dict.get("train_examples"):
             sample = artifact_utils.get_single_instance(input_dict["train_examples"])
-            fn_args.split_patterns["train"] = [io_utils.all_files_pattern(sample.path(split="train"))]
-        fn_args.plan_pattern = None
+            patterns["train"] = [io_utils.all_files_pattern(sample.path(split="train"))]
+        plan_pattern = None
         if input_dict.get("plan"):
             plan_uri = artifact_utils.get_single_uri(input_dict["plan"])
-            fn_args.plan_pattern = os.path.join(plan_uri, "Split-train", plan.COPIES_PATTERN)
-        fn_args.vocabulary_path = artifact_utils.get_single_uri(input_dict["vocabulary"])
-        fn_args.model_dir = artifact_utils.get_single_uri(output_dict["model"])
+            plan_pattern = os.path.join(plan_uri, "Split-train", plan.COPIES_PATTERN)
         base_model = input_dict.get("base_model")
-        fn_args.base_model_dir = artifact_utils.get_single_uri(base_model) if base_model else None
-        fn_args.checkpoints = _checkpoints(input_dict, exec_properties)
-        return fn_args
+        return FnArgs(
+            custom_config=tfx_args.custom_config,
+            split_patterns=patterns,
+            plan_pattern=plan_pattern,
+            vocabulary_path=artifact_utils.get_single_uri(input_dict["vocabulary"]),
+            model_dir=artifact_utils.get_single_uri(output_dict["model"]),
+            serving_model_dir=tfx_args.serving_model_dir,
+            model_run_dir=tfx_args.model_run_dir,
+            base_model_dir=artifact_utils.get_single_uri(base_model) if base_model else None,
+            checkpoints=_checkpoints(input_dict, exec_properties),
+        )
 
 
 class Trainer(base_component.BaseComponent):

@@ -1,10 +1,11 @@
 """Pre-training on the source: the classifier, and every specialist."""
 
 from trainer import run
+from trainer.fn_args import FnArgs
 from trainer.models import classifier
 
 
-def run_fn(fn_args) -> None:
+def run_fn(fn_args: FnArgs) -> None:
     """Trains a randomly initialised backbone with a head over the source's labels."""
     run.train_and_export(fn_args, _make_model)
 

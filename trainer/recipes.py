@@ -7,8 +7,9 @@ import pydantic
 from components.settings import Strict, did_you_mean
 from trainer.presets import PRESETS
 
-STRATEGIES = ("auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu")  # trainer.loop.distribution makes them
-LOSSES = ("softmax", "sigmoid")  # trainer.loop.losses has them
+Distribution = Literal[
+    "auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu"
+]  # trainer.loop.distribution has them
 
 
 class Recipe(Strict):
@@ -61,7 +62,7 @@ class Recipe(Strict):
     clip_norm: pydantic.PositiveFloat | None = None
     ema: float | None = pydantic.Field(None, gt=0, lt=1)
     frozen_epochs: pydantic.NonNegativeFloat = 0.0
-    loss: Literal[LOSSES] = "softmax"
+    loss: Literal["softmax", "sigmoid"] = "softmax"
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
     crop: float | None = pydantic.Field(None, gt=0, le=1)
@@ -118,7 +119,7 @@ class Compute(Strict):
       deterministic: whether TensorFlow's ops are deterministic on a GPU, which is slower. On a CPU they always are.
     """
 
-    distribution: Literal[STRATEGIES] = "auto"
+    distribution: Distribution = "auto"
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     xla: bool = False
     synchronized_batch_norm: bool = False

@@ -16,6 +16,7 @@ from components.artifacts import vocabulary
 from components.settings import Strict
 from trainer import serving
 from trainer.data import input_pipeline
+from trainer.fn_args import FnArgs
 from trainer.loop import evaluation, fit, scalars
 from trainer.loop.distribution import Workers, make_strategy
 from trainer.loop.history import Progress
@@ -44,13 +45,13 @@ class Settings(Strict):
     backbone: Backbone | None = None
 
 
-def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]) -> None:
+def train_and_export(fn_args: FnArgs, make_model: Callable[[Settings, int], keras.Model]) -> None:
     """Trains the model that `make_model` returns for (settings, number of classes) and writes all that a Trainer gives.
 
     Where several processes train together, each calls this, and the chief writes.
 
     Args:
-      fn_args: from `trainer.component.Executor`.
+      fn_args: what the run_fn got.
       make_model: called in the scope of the distribution strategy.
     """
     settings = Settings.model_validate(fn_args.custom_config)
@@ -61,18 +62,16 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(settings.seed)
     labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
-    data = {
-        "patterns": fn_args.split_patterns["train"],
-        "recipe": recipe,
-        "seed": settings.seed,
-        "plan_pattern": fn_args.plan_pattern,
-    }
+    patterns, plan_pattern = fn_args.split_patterns["train"], fn_args.plan_pattern
     with scalars.written_to(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
         model, history = fit.fit(
             lambda: make_model(settings, len(labels)),
             lambda step, context: input_pipeline.training_batches(
-                **data,
-                image=settings.image,
+                patterns,
+                settings.image,
+                recipe,
+                seed=settings.seed,
+                plan_pattern=plan_pattern,
                 several_labels=settings.several_labels,
                 start_step=step,
                 shards=context.num_input_pipelines,
@@ -84,7 +83,9 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
             compute=settings.compute,
             frozen_steps=_frozen_steps(recipe, fn_args),
             checkpoints=fn_args.checkpoints,
-            example_ids=lambda step: input_pipeline.example_ids(**data, step=step),
+            example_ids=lambda step: input_pipeline.example_ids(
+                patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
+            ),
             on_progress=write_scalars,
         )
     if workers.is_chief:
@@ -94,7 +95,7 @@ def train_and_export(fn_args, make_model: Callable[[Settings, int], keras.Model]
         fn_args.checkpoints.delete()
 
 
-def _frozen_steps(recipe: Recipe, fn_args) -> int:
+def _frozen_steps(recipe: Recipe, fn_args: FnArgs) -> int:
     if not recipe.frozen_epochs:
         return 0
     examples = input_pipeline.pass_length(fn_args.split_patterns["train"], fn_args.plan_pattern)
@@ -102,7 +103,12 @@ def _frozen_steps(recipe: Recipe, fn_args) -> int:
 
 
 def _write(
-    fn_args, settings: Settings, names: tuple[str, ...], model: keras.Model, history: list[Progress], batch_size: int
+    fn_args: FnArgs,
+    settings: Settings,
+    names: tuple[str, ...],
+    model: keras.Model,
+    history: list[Progress],
+    batch_size: int,
 ) -> None:
     metrics = {}
     for split, patterns in fn_args.split_patterns.items():

@@ -7,7 +7,7 @@ image is excluded if it stands in one. Beside them lies a summary.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -85,7 +85,9 @@ def counts(pairs: pa.Table, index_table: pa.Table) -> Counter[tuple[str, ...]]:
 
     An image counts under its surest reason, and there under its nearest target image.
     """
-    found = Counter({("images",): len(index_table), ("without_hash",): index_table["perceptual_hash"].null_count})
+    found: Counter[tuple[str, ...]] = Counter(
+        {("images",): len(index_table), ("without_hash",): index_table["perceptual_hash"].null_count}
+    )
     seen = set()
     for row in pairs.to_pylist():  # those of an image stand together, the surest and nearest first
         if row["source_id"] not in seen:
@@ -109,18 +111,20 @@ def summary(settings: Mapping, targets: Mapping, splits: Iterable[tuple[str, Cou
     totals: dict[str, Counter] = {}
     for split, found in splits:
         totals[split] = totals.get(split, Counter()) + found
-    nested = {}
-    for split, total in totals.items():
-        of_split = {"images": 0, "without_hash": 0, "excluded": 0, "flipped": 0, "reasons": {}, "distances": {}}
-        for (name, *detail), value in total.items():
-            if detail:
-                of_split[name][detail[0]] = value
-            else:
-                of_split[name] = value
-        of_split["distances"] = dict(sorted(of_split["distances"].items(), key=lambda item: int(item[0])))
-        nested[split] = {**of_split, "reasons": dict(sorted(of_split["reasons"].items()))}
-    content = {"settings": dict(settings), "targets": dict(targets), "source": dict(sorted(nested.items()))}
+    source = {split: _nested(total) for split, total in sorted(totals.items())}
+    content = {"settings": dict(settings), "targets": dict(targets), "source": source}
     return json.dumps(content, indent=2) + "\n"
+
+
+def _nested(total: Counter[tuple[str, ...]]) -> dict[str, int | dict[str, int]]:
+    def detailed(name: str) -> Iterator[tuple[str, int]]:
+        return ((key[1], count) for key, count in total.items() if key[0] == name)
+
+    return {
+        **{name: total[name,] for name in ("images", "without_hash", "excluded", "flipped")},
+        "reasons": dict(sorted(detailed("reasons"))),
+        "distances": dict(sorted(detailed("distances"), key=lambda pair: int(pair[0]))),
+    }
 
 
 def _how(row: Mapping) -> str:

@@ -29,7 +29,7 @@ class Hierarchy:
     parents: Mapping[str, Sequence[str]]
     titles: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_acyclic(self.parents)
 
     def nodes(self) -> set[str]:
@@ -148,7 +148,7 @@ def _titles(text: str) -> dict[str, str]:
 
 def _grouped(pairs: Iterable[Iterable[str]]) -> dict[str, list[str]]:
     """Returns name → its parents, each once, in their order."""
-    parents = collections.defaultdict(dict)
+    parents: dict[str, dict[str, None]] = collections.defaultdict(dict)
     for name, parent in pairs:
         parents[name][parent] = None
     return {name: list(above) for name, above in parents.items()}

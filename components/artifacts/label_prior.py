@@ -71,7 +71,7 @@ class LabelPrior:
     assumption: Assumption | None = None
     assumption_threshold: float | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         columns = {"counts": self.counts, "target_prior": self.target_prior}
         if self.interval is not None:
             columns["interval low"], columns["interval high"] = self.interval

@@ -32,7 +32,7 @@ class Vocabulary:
     parents: tuple[tuple[str, ...], ...]
     above: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not self.names:
             raise ValueError("names: a vocabulary needs at least one label")
         if len(set(self.names)) != len(self.names):
@@ -79,10 +79,10 @@ def under(labels: Vocabulary, hierarchy: hierarchies.Hierarchy) -> Vocabulary:
       ValueError: no label is a node of the hierarchy.
     """
     if hierarchy.nodes().isdisjoint(labels.names):
-        nodes = sorted(hierarchy.nodes())
+        shown = sorted(hierarchy.nodes())[:3]
         raise ValueError(
             f"hierarchy: none of the {len(labels)} labels ({', '.join(labels.names[:3])}, …) is a node of it "
-            f"({', '.join(nodes[:3])}, …); name a file of this data set's labels"
+            f"({', '.join(shown)}, …); name a file of this data set's labels"
         )
     plain = make(labels.names, hierarchy.parents)
     nodes = {*plain.names, *(parent for parents in plain.edges().values() for parent in parents)}

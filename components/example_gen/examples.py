@@ -21,6 +21,13 @@ _THREADS = 2  # decoding leaves the interpreter, and each may hold a large image
 
 
 @dataclasses.dataclass(frozen=True)
+class Indexed(Keyed):
+    """A record and its row of the index; of a rejection no record, and its row of the table of rejections."""
+
+    row: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
 class Check:
     """How the images of a data set are checked.
 
@@ -34,31 +41,24 @@ class Check:
     max_pixels: int
     perceptual_hashes: bool
 
-    def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Keyed]]:
+    def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Indexed]]:
         """Yields (our split, example) for `images` of `part`, in their order; a rejection has no record."""
         return itertools.chain.from_iterable(parallel_map(lambda item: list(self._one(part, item)), images, _THREADS))
 
-    def _one(self, part: Part, item: LabelledImage | Rejection) -> Iterator[tuple[str, Keyed]]:
-        is_image = isinstance(item, LabelledImage)
-        content_hash = index.content_hash(item.image if is_image else item.source_id.encode())
+    def _one(self, part: Part, item: LabelledImage | Rejection) -> Iterator[tuple[str, Indexed]]:
+        content_hash = index.content_hash(item.source_id.encode() if isinstance(item, Rejection) else item.image)
         splits = part.splits_of(content_hash)
         if not splits:
             return
-        found = taken(item, content_hash, len(self.names), self.max_pixels) if is_image else item
+        found: Example | Rejection
+        found = item if isinstance(item, Rejection) else taken(item, content_hash, len(self.names), self.max_pixels)
         for split in splits:
             if isinstance(found, Rejection):
                 yield split, _set_aside(found, split)
             else:
-                example, facts = found
                 yield (
                     split,
-                    keyed(
-                        example,
-                        split=split,
-                        names=self.names,
-                        facts=facts,
-                        perceptual_hashes=self.perceptual_hashes,
-                    ),
+                    keyed(found, split=split, names=self.names, perceptual_hashes=self.perceptual_hashes),
                 )
 
 
@@ -73,36 +73,32 @@ def repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]
     return Rejection(row["source_id"], None, reason, detail).row(row["split"])
 
 
-def _set_aside(rejection: Rejection, split: str) -> Keyed:
+def _set_aside(rejection: Rejection, split: str) -> Indexed:
     """Returns `rejection` as it travels among the records: without one."""
-    return Keyed(index.id_key(rejection.source_id), b"", rejection.row(split))
+    return Indexed(index.id_key(rejection.source_id), b"", rejection.row(split))
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
-    """What is known of an encoded image.
+class Example:
+    """A labelled image as it is written.
 
     Attributes:
-      format: jpeg or png.
-      height: pixels.
-      width: pixels.
+      source_id: the data set's own key, or a hash of the image.
+      labels: indices into the vocabulary, each once.
+      image: checked.
       content_hash: of its bytes.
-      original_format: of `image_check.FORMATS`, what it was read as.
       converted: whether its bytes are others than those that were read.
     """
 
-    format: str
-    height: int
-    width: int
+    source_id: str
+    labels: tuple[int, ...]
+    image: image_check.Image
     content_hash: str
-    original_format: str
     converted: bool
 
 
-def taken(
-    example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int
-) -> tuple[LabelledImage, Facts] | Rejection:
-    """Returns `example` as it is written, with a checked image and an id, or why it is set aside.
+def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int) -> Example | Rejection:
+    """Returns `example` as it is written, or why it is set aside.
 
     Args:
       example: as it was read.
@@ -124,55 +120,48 @@ def taken(
     converted = image.encoded is not example.image
     if converted:
         content_hash = index.content_hash(image.encoded)
-    facts = Facts(image.format, image.height, image.width, content_hash, image.original_format, converted)
     labels = tuple(dict.fromkeys(example.labels))  # each once: an image may have several objects of a kind
-    return dataclasses.replace(example, image=image.encoded, labels=labels, source_id=source_id), facts
+    return Example(source_id, labels, image, content_hash, converted)
 
 
-def keyed(
-    example: LabelledImage,
-    *,
-    split: str,
-    names: tuple[str, ...],
-    facts: Facts,
-    perceptual_hashes: bool = False,
-) -> Keyed:
+def keyed(example: Example, *, split: str, names: tuple[str, ...], perceptual_hashes: bool = False) -> Indexed:
     """Returns the record and the index row of `example`, with its perceptual hashes where they are asked for.
 
     Args:
       example: as `taken` returns it.
       split: of ours.
       names: of all labels.
-      facts: of its image, as `taken` returns them.
+      perceptual_hashes: whether they are.
     """
+    image = example.image
     features = {
-        keys.IMAGE: _bytes([example.image]),
-        keys.FORMAT: _bytes([facts.format.encode()]),
-        keys.HEIGHT: _ints([facts.height]),
-        keys.WIDTH: _ints([facts.width]),
+        keys.IMAGE: _bytes([image.encoded]),
+        keys.FORMAT: _bytes([image.format.encode()]),
+        keys.HEIGHT: _ints([image.height]),
+        keys.WIDTH: _ints([image.width]),
         keys.LABELS: _ints(example.labels),
         keys.LABEL_NAMES: _bytes([names[label].encode() for label in example.labels]),
         keys.SOURCE_ID: _bytes([example.source_id.encode()]),
     }
     key = index.id_key(example.source_id)
-    row = {
+    row: dict[str, Any] = {
         "source_id": example.source_id,
         "key": key,
         "labels": list(example.labels),
         "split": split,
-        "format": facts.format,
-        "original_format": facts.original_format,
-        "converted": facts.converted,
-        "height": facts.height,
-        "width": facts.width,
-        "bytes": len(example.image),
-        "content_hash": facts.content_hash,
+        "format": image.format,
+        "original_format": image.original_format,
+        "converted": example.converted,
+        "height": image.height,
+        "width": image.width,
+        "bytes": len(image.encoded),
+        "content_hash": example.content_hash,
     }
     if perceptual_hashes:
-        row["perceptual_hash"], row["perceptual_hash_flipped"] = perceptual_hash.of_encoded(example.image)
+        row["perceptual_hash"], row["perceptual_hash_flipped"] = perceptual_hash.of_encoded(image.encoded)
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
-    return Keyed(key, record.SerializeToString(deterministic=True), row)
+    return Indexed(key, record.SerializeToString(deterministic=True), row)
 
 
 def _bytes(values) -> tf.train.Feature:

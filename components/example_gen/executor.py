@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 from components import sharding, storage
 from components.artifacts import data_report, index, rejected, vocabulary
 from components.example_gen import hierarchy_file, readers
-from components.example_gen.examples import Check, repeated
+from components.example_gen.examples import Check, Indexed, repeated
 from components.example_gen.readers.reader import Part, Reader
 
 
@@ -85,8 +85,8 @@ class _WriteTables:
     def __init__(self, shards: int, index_folder: str, rejected_folder: str):
         self._shards, self._index_folder, self._rejected_folder = shards, index_folder, rejected_folder
 
-    def __call__(self, shard: int, items: list[sharding.Keyed]) -> list[sharding.Keyed]:
-        kept: dict[str, sharding.Keyed] = {}
+    def __call__(self, shard: int, items: list[Indexed]) -> list[Indexed]:
+        kept: dict[str, Indexed] = {}
         rejections = []
         for item in items:
             if not item.record:

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components import sharding
-from components.example_gen.examples import Check, repeated
+from components.example_gen.examples import Check, Indexed, repeated
 from components.example_gen.readers.reader import Contents, Part, Reader, spread
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file
@@ -29,7 +28,7 @@ class Sample:
     """
 
     rows: dict[str, list[dict]]
-    examples: list[sharding.Keyed]
+    examples: list[Indexed]
     rejections: dict[str, list[dict]]
     seconds: float
     whole: frozenset[str]
@@ -65,10 +64,12 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
     for part in contents.parts:
         groups[part.ours].append(part)
     chosen = [(part, count) for parts in groups.values() for part, count in _shared(parts, images)]
-    rows, rejections = ({split: [] for split in contents.sizes} for _ in range(2))
-    examples: list[sharding.Keyed] = []
+    rows: dict[str, list[dict]] = {split: [] for split in contents.sizes}
+    rejections: dict[str, list[dict]] = {split: [] for split in contents.sizes}
+    examples: list[Indexed] = []
     firsts: dict[tuple[str, int], dict] = {}
-    held, seconds, exhausted = 0, 0.0, collections.Counter()
+    exhausted: collections.Counter[tuple[str, ...]] = collections.Counter()
+    held, seconds = 0, 0.0
     for number, (part, count) in enumerate(chosen, 1):
         images_of_part = iter(reader.sample(part, count))
         items = list(itertools.islice(images_of_part, 1))

@@ -6,7 +6,9 @@ An exact duplicate has the hash of the first, so splits made by hash never share
 import dataclasses
 import re
 from collections.abc import Mapping
+from typing import Literal
 
+Split = Literal["train", "eval", "test"]  # ours
 PLACE = "{split}"  # in a path: where the name of the data's own split stands
 _SLICE = re.compile(r"(?P<name>[^\[]*)\[((?P<begin>\d+(\.\d+)?)%)?:((?P<end>\d+(\.\d+)?)%)?\]")
 
@@ -34,7 +36,7 @@ class Rule:
         return self.begin <= int(content_hash[:13], 16) / 16**13 < self.end
 
 
-def rules(splits: Mapping[str, str | float]) -> dict[str, Rule]:
+def rules(splits: Mapping[Split, str | float]) -> dict[str, Rule]:
     """Returns our split → its rule.
 
     Args:
@@ -44,17 +46,19 @@ def rules(splits: Mapping[str, str | float]) -> dict[str, Rule]:
     Raises:
       ValueError: shares and names are mixed, shares do not add up to 1, or a slice is empty.
     """
+    names = {split: value for split, value in splits.items() if isinstance(value, str)}
     shares = {split: value for split, value in splits.items() if not isinstance(value, str)}
     if not shares:
-        return {split: _named(split, expression) for split, expression in splits.items()}
-    if len(shares) != len(splits):
+        return {split: _named(split, expression) for split, expression in names.items()}
+    if names:
         raise ValueError(f"splits: {dict(splits)} mixes shares with names; give a share for each split, or a name")
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
         raise ValueError(
             f"splits: {dict(splits)} are shares with a sum of {sum(shares.values()):g}; each has to be above 0, "
             "and the sum 1"
         )
-    found, begin = {}, 0.0
+    found: dict[str, Rule] = {}
+    begin = 0.0
     for number, (split, share) in enumerate(shares.items(), 1):
         end = 1.0 if number == len(shares) else begin + share
         found[split] = Rule(None, begin, end)
@@ -67,7 +71,7 @@ def ours(found: Mapping[str, Rule], own: str | None, content_hash: str) -> list[
     return [split for split, rule in found.items() if rule.own == own and rule.takes(content_hash)]
 
 
-def own_in(key: str, pattern: str, splits: Mapping[str, str | float]) -> list[str | None]:
+def own_in(key: str, pattern: str, splits: Mapping[Split, str | float]) -> list[str | None]:
     """Returns the data's own splits whose names take the place of {split} in `pattern`; [None] if it has no such place.
 
     Raises:
@@ -86,7 +90,8 @@ def _named(split: str, expression: str) -> Rule:
     if "[" not in expression:
         return Rule(expression)
     sliced = _SLICE.fullmatch(expression)
-    begin, end = (float(sliced["begin"] or 0), float(sliced["end"] or 100)) if sliced else (0, 0)
-    if not begin < end <= 100:
-        raise ValueError(f"splits.{split}: {expression!r} is no slice; write NAME[a%:b%] with a < b, at most 100")
-    return Rule(sliced["name"], begin / 100, end / 100)
+    if sliced:
+        begin, end = float(sliced["begin"] or 0), float(sliced["end"] or 100)
+        if begin < end <= 100:
+            return Rule(sliced["name"], begin / 100, end / 100)
+    raise ValueError(f"splits.{split}: {expression!r} is no slice; write NAME[a%:b%] with a < b, at most 100")

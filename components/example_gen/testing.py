@@ -1,9 +1,9 @@
 """Examples of single images as the ExampleGen makes them: for tests and benchmarks of what reads them."""
 
 from components.artifacts import index
+from components.artifacts.rejected import Rejection
 from components.example_gen import examples
 from components.example_gen.images import check as image_check
-from components.sharding import Keyed
 
 
 def keyed(
@@ -14,8 +14,14 @@ def keyed(
     split: str,
     names: tuple[str, ...],
     perceptual_hashes: bool = False,
-) -> Keyed:
-    """Returns the record and the index row of an encoded image, checked and converted; see `examples.keyed`."""
+) -> examples.Indexed:
+    """Returns the record and the index row of an encoded image, checked and converted; see `examples.keyed`.
+
+    Raises:
+      ValueError: the image or a label cannot be taken.
+    """
     read = examples.LabelledImage(image, labels, source_id)
-    example, facts = examples.taken(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
-    return examples.keyed(example, split=split, names=names, facts=facts, perceptual_hashes=perceptual_hashes)
+    found = examples.taken(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
+    if isinstance(found, Rejection):
+        raise ValueError(f"{source_id}: {found.reason}: {found.detail}")
+    return examples.keyed(found, split=split, names=names, perceptual_hashes=perceptual_hashes)

@@ -32,7 +32,7 @@ class Pairs:
     keys: np.ndarray
     num_labels: int
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.rows) != len(self.labels):
             raise ValueError(f"labels: {len(self.labels)} of them for {len(self.rows)} rows")
         if not len(self.keys):

@@ -122,7 +122,7 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
         )
 
 
-def _of_targets(spec: type, artifact_type: type, key: str, channels: Mapping[str, types.BaseChannel]):
+def _of_targets(spec: type[ComponentSpec], artifact_type: type, key: str, channels: Mapping[str, types.BaseChannel]):
     """Returns what makes a `spec` with an input for each target.
 
     One input with all targets' artifacts would be a union of channels, which keeps no order and which Kubeflow lacks.

@@ -82,14 +82,15 @@ class Executor(_Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        settings = {"distance": int(exec_properties["distance"]), "flips": bool(int(exec_properties["flips"]))}
+        distance, flips = int(exec_properties["distance"]), bool(int(exec_properties["flips"]))
         paths = _target_files(input_dict, exec_properties, "target_indices", index.FILE_PATTERN)
         targets = {}
         for name, of_target in paths.items():
             hashes = storage.read_table(of_target, ["perceptual_hash"])["perceptual_hash"]
             targets[name] = {"images": len(hashes), "without_hash": hashes.null_count}
             _check_hashed(f"target {name!r}", **targets[name])
-        self._filter(input_dict, output_dict, settings, targets, _HashStage(paths, **settings))
+        settings = {"distance": distance, "flips": flips}
+        self._filter(input_dict, output_dict, settings, targets, _HashStage(paths, distance, flips))
 
 
 class EmbeddingExecutor(_Executor):
@@ -101,13 +102,13 @@ class EmbeddingExecutor(_Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        settings = {"threshold": float(exec_properties["threshold"])}
+        threshold = float(exec_properties["threshold"])
         paths = _target_files(input_dict, exec_properties, "target_predictions", predictions.FILE_PATTERN)
         targets = {
             name: {"images": sum(len(storage.read_table(path, ["source_id"])) for path in of_target)}
             for name, of_target in paths.items()
         }
-        self._filter(input_dict, output_dict, settings, targets, _EmbeddingStage(paths, **settings))
+        self._filter(input_dict, output_dict, {"threshold": threshold}, targets, _EmbeddingStage(paths, threshold))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,9 +166,10 @@ class _Neighbours:
 class _Match(beam.DoFn):
     """Shard → (split, its counts); its pairs and its part of the plan are written."""
 
+    _neighbours: _Neighbours  # one for all shards of a process
+
     def __init__(self, load: Callable[[], _Neighbours], handle: shared.Shared):
         self._load, self._handle = load, handle
-        self._neighbours = None
 
     def setup(self):
         self._neighbours = self._handle.acquire(self._load)

@@ -6,8 +6,10 @@ would else make millions of pairs, of which the first already says all that matt
 
 import dataclasses
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +19,8 @@ from components.near_duplicates import matching
 MAX_MATCHES = 8
 TARGET_COLUMNS = ("source_id", "split", "content_hash", "perceptual_hash", "perceptual_hash_flipped")
 SOURCE_COLUMNS = ("source_id", "split", "content_hash", "perceptual_hash")
+
+_Each: TypeAlias = np.ndarray | float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +41,12 @@ class Matches:
     flipped: np.ndarray
 
     @classmethod
-    def of(cls, source: np.ndarray, target: np.ndarray, reason: int, distance, flipped=False) -> "Matches":
+    def of(
+        cls, source: np.ndarray, target: np.ndarray, reason: int, distance: _Each, flipped: _Each = False
+    ) -> "Matches":
         """Returns pairs; what is one for all is given once."""
 
-        def each(value, kind):
+        def each(value: _Each, kind: npt.DTypeLike) -> np.ndarray:
             return np.broadcast_to(np.asarray(value, kind), len(source))
 
         return cls(source, target, each(reason, np.int8), each(distance, np.float32), each(flipped, bool))

@@ -65,9 +65,10 @@ def _last_key(indices: list[str], limit: int) -> int:
 class _Predict(beam.DoFn):
     """(shard of Examples, its index, path of its predictions) → the latter, written."""
 
+    _loaded: Any  # the SavedModel, one for all shards of a process
+
     def __init__(self, model: str, batch_size: int, handle: shared.Shared):
         self._model, self._batch_size, self._handle = model, batch_size, handle
-        self._loaded = None
 
     def setup(self):
         self._loaded = self._handle.acquire(lambda: tf.saved_model.load(self._model), tag=self._model)

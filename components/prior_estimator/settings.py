@@ -1,14 +1,14 @@
 """How P_t is to be estimated. Pure."""
 
 import dataclasses
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
 from components.prior_estimator import posteriors
 
 ESTIMATORS = ("mean_prediction", "em", "bbse")
-FITTED = "fitted"
+FITTED: Final = "fitted"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Settings:
     assumption_threshold: float = 1.5
     seed: int = 0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, choices in (("estimator", ESTIMATORS), ("activation", posteriors.ACTIVATIONS)):
             if getattr(self, name) not in choices:
                 raise ValueError(f"{name}: {getattr(self, name)!r}; choose one of {', '.join(choices)}")

@@ -98,7 +98,7 @@ class LeastSquares:
 
         def within(log_regularisation: float) -> bool:
             point, _, _ = self.solve(np.exp(log_regularisation))
-            return self.residual(point) <= unexplained + noise(point)
+            return bool(self.residual(point) <= unexplained + noise(point))
 
         scale = np.log(_curvature(self._gram))
         low, high = scale + np.log(_LEAST), scale + np.log(_MOST)

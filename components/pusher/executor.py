@@ -52,7 +52,7 @@ class Executor(executor.Executor):
 
 def next_version(folder: str) -> int:
     """Returns the Unix time in seconds, but at least one more than every version in `folder`, which need not exist."""
-    names = [os.fspath(name).rstrip("/") for name in fileio.listdir(folder)] if fileio.exists(folder) else []
+    names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(folder)] if fileio.exists(folder) else []
     return max([int(time.time()), *(int(name) + 1 for name in names if name.isdecimal())])
 
 

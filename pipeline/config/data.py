@@ -1,6 +1,6 @@
 """The data sets of a configuration: the keys of a reader, and those that every kind of data has beside them."""
 
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, Annotated, Any, Union
 
 import pydantic
 
@@ -60,15 +60,19 @@ def _checked(value: Any) -> Any:
     return value
 
 
-def _model(kind: str) -> type[_Data]:
+def _model(kind: str) -> type[Strict]:
     """Returns the model of the keys of a reader and of `_Data`."""
     reader = readers.class_of(kind)
+    bases: tuple[type[Strict], ...] = (reader, _Data)
     name = f"{reader.__name__.removesuffix('Reader')}Data"
-    return pydantic.create_model(name, __base__=(reader, _Data), __module__=__name__, __doc__=reader.__doc__)
+    return pydantic.create_model(name, __base__=bases, __module__=__name__, __doc__=reader.__doc__)
 
 
 if TYPE_CHECKING:
-    Data: TypeAlias = _Data
+
+    class Data(Reader, _Data):
+        """What all kinds have."""
+
 else:
     _MODELS = tuple(Annotated[_model(kind), pydantic.Tag(f"[{kind}]")] for kind in readers.KINDS)
     Data = Annotated[

@@ -1,13 +1,10 @@
-"""The configuration of a run: one typed YAML file. Reading one imports neither TensorFlow nor TFX."""
+"""The configuration of a run, typed; `pipeline.config.load` reads one from YAML."""
 
 import math
-import pathlib
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pydantic
-import yaml
 
 from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
@@ -131,10 +128,15 @@ class _Resample(Strict):
 _MATCHERS = {name: matchers.class_of(name) for name in matchers.CLASSES}
 
 
+def _optional(field: pydantic.fields.FieldInfo) -> Any:
+    kind: Any = field.annotation
+    return kind | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None)
+
+
 def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
     """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
     fields = {
-        key: (field.annotation | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None))
+        key: _optional(field)
         for matcher in _MATCHERS.values()
         for key, field in matcher.model_fields.items()
         if (key in matcher.of_target) == of_target
@@ -143,7 +145,8 @@ def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
 
 
 if TYPE_CHECKING:
-    Target, Resample = _Target, _Resample
+    Target: TypeAlias = _Target
+    Resample: TypeAlias = _Resample
 else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
@@ -251,79 +254,3 @@ class Config(Strict):
                 "does not; use mean_prediction"
             )
         return self
-
-
-def load(path: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
-
-    Over a whole target, null leaves it out; everywhere else it is a value.
-
-    Raises:
-      FileNotFoundError: there is no such file.
-      ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
-    """
-    file = pathlib.Path(path)
-    if not file.is_file():
-        raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
-    try:
-        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")
-    for override in overrides:
-        _override(content, override)
-    try:
-        return Config.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise ValueError("\n".join(f"{path}: {_line(entry)}" for entry in error.errors())) from error
-
-
-def _override(content: dict[str, Any], override: str) -> None:
-    keys, equals, text = override.partition("=")
-    if not (keys and equals):
-        raise ValueError(f"--set: {override!r} is not of the form key.path=value")
-    *path, last = keys.split(".")
-    for key in path:
-        content = content.setdefault(key, {})
-        if not isinstance(content, dict):
-            raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
-    try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
-    if path == ["targets"] and value is None:
-        if last not in content:
-            raise ValueError(f"--set: {override!r}: no target is named {last!r}{did_you_mean(last, content, repr)}")
-        del content[last]
-    else:
-        content[last] = value
-
-
-def _line(entry: dict[str, Any]) -> str:
-    where = ".".join(str(key) for key in entry["loc"] if not _is_inner(key))
-    message = entry["msg"].removeprefix("Value error, ")
-    value = entry["input"]
-    shown = "" if isinstance(value, dict) or entry["type"] == "missing" else f"{value!r}: "
-    return f"{where}: {shown}{message[0].lower()}{message[1:]}" if where else message
-
-
-def _is_inner(key: str | int) -> bool:
-    """Returns whether pydantic put a step into a path that the file does not have: a kind of data, a key as a value."""
-    return isinstance(key, str) and key.startswith("[")
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML 1.2's floats (1e-3 is a number), and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)

@@ -72,12 +72,14 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
         for split, rows in drawn.rejections.items()
     }
     counted = {split: data_report.split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
-    is_listed = contents.label_counts is not None and "train" not in drawn.whole
+    label_counts, is_counted = counted["train"].label_counts, "train" in drawn.whole
+    if contents.label_counts is not None and not is_counted:
+        label_counts, is_counted = contents.label_counts["train"], True
     return Side(
         labels,
         drawn,
-        contents.label_counts["train"] if is_listed else counted["train"].label_counts,
-        is_listed or "train" in drawn.whole,
+        label_counts,
+        is_counted,
         sum(count * _share(faults, drawn, split) for split, count in there.items()) / sum(there.values()),
         data_report.warnings(data_report.summary(counted, {}, labels.names)),
         measured,
@@ -87,7 +89,7 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
 def _images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
     """Returns how many images there are of each split, roughly."""
     sizes = [row["bytes"] for row in drawn.all_rows]
-    found = {}
+    found: dict[str, float] = {}
     for split, read in drawn.read.items():
         if split in drawn.whole:
             found[split] = read
@@ -119,7 +121,7 @@ def _measured(drawn: sample.Sample, examples: dict[str, int], labels: int, folde
     )
 
 
-def _beam_seconds(items: list[sharding.Keyed], folder: str) -> float:
+def _beam_seconds(items: Sequence[sharding.Keyed], folder: str) -> float:
     sample_file = os.path.join(folder, "sample.pickle")  # what stands in the pipeline itself is slow to get to a worker
     os.makedirs(folder, exist_ok=True)
     with open(sample_file, "wb") as file:

@@ -13,7 +13,6 @@ from pipeline.preview.sample import Side
 from pipeline.terminal.text import cell, isolated
 
 _LABELS = 8  # that are named
-_TEXT = {"markup": False, "highlight": False}
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
 
 
@@ -33,13 +32,13 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Sid
         else f"a sample of {read:,} images read"
     )
     console.print(f"\n[bold]{name}[/]", end="")
-    console.print(f"  {location}: {what}", **_TEXT)
+    _print(console, f"  {location}: {what}")
     _splits(console, side)
     _labels(console, side)
     _images(console, side)
     _rejected(console, side, max_rejected)
     for line in side.warnings:
-        console.print(f"  {line}", style="yellow", **_TEXT)
+        _print(console, f"  {line}", style="yellow")
 
 
 def show_costs(
@@ -62,13 +61,19 @@ def show_costs(
     console.print()
     console.print(table)
     if checkpoint_bytes is not None:
-        console.print(f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on", **_TEXT)
-    console.print(f"  and the seconds that each of {nodes} nodes costs besides", **_TEXT)
-    console.print(f"  {measured}", **_TEXT)
+        _print(console, f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on")
+    _print(console, f"  and the seconds that each of {nodes} nodes costs besides")
+    _print(console, f"  {measured}")
+
+
+def _print(console: rich.console.Console, text: str, style: str | None = None) -> None:
+    """Prints `text` as it is: names of files and labels may look like markup."""
+    console.print(text, style=style, markup=False, highlight=False)
 
 
 def _sum(values: Sequence[float | None]) -> float | None:
-    return None if None in values else sum(values)
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
 
 
 def _splits(console: rich.console.Console, side: Side) -> None:
@@ -82,7 +87,7 @@ def _splits(console: rich.console.Console, side: Side) -> None:
         if not rows:
             sure = split in side.sample.whole
             told = "no image: a run would stop here" if sure else "no image in the sample; try more --images"
-            console.print(f"  splits.{split}: {told}", style="red" if sure else "yellow", **_TEXT)
+            _print(console, f"  splits.{split}: {told}", style="red" if sure else "yellow")
 
 
 def _labels(console: rich.console.Console, side: Side) -> None:
@@ -91,7 +96,7 @@ def _labels(console: rich.console.Console, side: Side) -> None:
     several = f", {numbers.mean():.2f} an image (at most {numbers.max()})" if numbers.max() > 1 else ""
     above = {parent for parents in side.labels.edges().values() for parent in parents} - set(side.labels.names)
     under = f", under {len(above):,} nodes of a hierarchy" if above else ""
-    console.print(f"  labels    {len(side.labels):,}{several}{under}", **_TEXT)
+    _print(console, f"  labels    {len(side.labels):,}{several}{under}")
     counts = side.label_counts
     order = np.argsort(-counts, kind="stable")
     present = order[counts[order] > 0]
@@ -99,18 +104,18 @@ def _labels(console: rich.console.Console, side: Side) -> None:
     where = "in the sample of train" if not side.is_counted else "expected in train" if is_expected else "in train"
     few = len(present) <= 2 * _LABELS
     most = present if few else present[:_LABELS]
-    console.print(f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})", **_TEXT)
+    _print(console, f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})")
     if not few:
-        console.print(f"  fewest    {_named(side, present[::-1][:_LABELS])}", **_TEXT)
+        _print(console, f"  fewest    {_named(side, present[::-1][:_LABELS])}")
     empty = order[counts[order] == 0]
     if len(empty):
         names = ", ".join(isolated(side.labels.names[label]) for label in empty[:_LABELS])
         more = ", …" if len(empty) > _LABELS else ""
         style = "yellow" if side.is_counted else None
-        console.print(f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style, **_TEXT)
+        _print(console, f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style)
 
 
-def _named(side: Side, labels: Sequence[int]) -> str:
+def _named(side: Side, labels: np.ndarray) -> str:
     counts = (side.label_counts[label] for label in labels)
     shown = (f"{round(count):,}" if count >= 0.5 else "<1" for count in counts)
     names = (isolated(side.labels.names[label]) for label in labels)
@@ -123,7 +128,7 @@ def _images(console: rich.console.Console, side: Side) -> None:
     count = sum(row["converted"] for row in rows)
     converted = f"; {count:,} converted to be shown as they are meant" if count else ""
     told = ", ".join(f"{name} {100 * count / len(rows):.1f}%" for name, count in formats.most_common())
-    console.print(f"  formats   {told}{converted}", **_TEXT)
+    _print(console, f"  formats   {told}{converted}")
     table = _table(None, ["", "least", "median", "most"])
     columns = {key: np.array([row[key] for row in rows]) for key in ("height", "width", "bytes")}
     columns["width/height"] = columns["width"] / columns["height"]
@@ -143,10 +148,10 @@ def _rejected(console: rich.console.Console, side: Side, max_rejected: float) ->
         table.add_row(reason, f"{count:,}", cell(f"{first['source_id']}: {first['detail']}"))
     console.print(table)
     if side.rejected > max_rejected:
-        console.print(
+        _print(
+            console,
             f"  {100 * side.rejected:.2g}% of all; max_rejected allows {100 * max_rejected:.2g}%: a run would stop",
             style="red",
-            **_TEXT,
         )
 
 

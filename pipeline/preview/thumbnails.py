@@ -11,7 +11,7 @@ import PIL.Image
 import tensorflow as tf
 
 from components.artifacts import examples
-from components.sharding import Keyed
+from components.example_gen.examples import Indexed
 
 _SIZE = 128  # pixels of the longer side
 _LABELS, _OF_A_LABEL = 40, 6  # that are shown
@@ -39,7 +39,7 @@ def check(folder: str) -> None:
         raise ValueError(f"--thumbnails: {folder!r} is there already, and not of this command; name another folder")
 
 
-def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iterable[Keyed]]]) -> str:
+def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iterable[Indexed]]]) -> str:
     """Writes pictures of each side, and a page that shows them; all of it appears at once, or nothing.
 
     Args:
@@ -70,8 +70,8 @@ def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iter
     return str(target / _PAGE)
 
 
-def _side(folder: pathlib.Path, side: str, names: Sequence[str], items: Iterable[Keyed]) -> str:
-    of_label: dict[int, list[Keyed]] = {}
+def _side(folder: pathlib.Path, side: str, names: Sequence[str], items: Iterable[Indexed]) -> str:
+    of_label: dict[int, list[Indexed]] = {}
     for item in items:
         for label in item.row["labels"]:
             of_label.setdefault(label, []).append(item)
@@ -82,7 +82,7 @@ def _side(folder: pathlib.Path, side: str, names: Sequence[str], items: Iterable
     return f"<h2>{html.escape(side)}: {len(shown)} labels{more}</h2>\n<section>\n{blocks}</section>\n"
 
 
-def _label(folder: pathlib.Path, side: str, name: str, items: Sequence[Keyed]) -> str:
+def _label(folder: pathlib.Path, side: str, name: str, items: Sequence[Indexed]) -> str:
     pictures = []
     for item in items:
         row, path = item.row, f"{side}/{item.row['split']}-{item.key:016x}.jpg"

@@ -78,19 +78,19 @@ def ask(run: str, question: Callable[[Record], T]) -> tuple[T, str | None]:
       ValueError: there is no record.
       MissingError: none has an answer; it says what the newest one lacks.
     """
-    newest: MissingError | None = None
+    lacks: list[MissingError] = []
     paths = _paths(run)
     for path in paths:
         try:
             answer = question(_read(path))
         except MissingError as missing:
-            newest = newest or missing
+            lacks.append(missing)
             continue
-        if newest is None:
+        if not lacks:
             return answer, None
-        lack = str(newest).removeprefix("RUN: ")
+        lack = str(lacks[0]).removeprefix("RUN: ")
         return answer, f"this is of the run {path.stem}; the newest, {paths[0].stem}, has not got it: {lack}"
-    raise newest
+    raise lacks[0]
 
 
 def _paths(run: str) -> list[pathlib.Path]:

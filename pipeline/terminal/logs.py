@@ -5,14 +5,22 @@ import logging
 import os
 import sys
 from collections.abc import Iterator
+from typing import TypedDict
 
 import rich.console
 import rich.live
 import rich.spinner
 import rich.text
 
+
+class _Live(TypedDict):
+    transient: bool
+    redirect_stdout: bool
+    redirect_stderr: bool
+
+
 # Of what is live on a terminal: it goes when it is over, and does not take what libraries print out of the log.
-LIVE = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
+LIVE: _Live = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
 
 
 @contextlib.contextmanager
@@ -40,14 +48,22 @@ def waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
     return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(for_what)), console=console, **LIVE)
 
 
+class _Warnings(logging.Handler):
+    def __init__(self, level: int):
+        super().__init__(level)
+        self.messages: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.name == "root":
+            self.messages.append(record.getMessage())
+
+
 @contextlib.contextmanager
 def warnings_of_ours() -> Iterator[list[str]]:
     """Yields a list that gets what this project warns of in the block; libraries have loggers of their own."""
-    found: list[str] = []
-    handler = logging.Handler(logging.WARNING)
-    handler.emit = lambda record: found.append(record.getMessage()) if record.name == "root" else None
+    handler = _Warnings(logging.WARNING)
     logging.getLogger().addHandler(handler)
     try:
-        yield found
+        yield handler.messages
     finally:
         logging.getLogger().removeHandler(handler)

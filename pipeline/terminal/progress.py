@@ -36,8 +36,7 @@ class Display:
     def __init__(self, console: rich.console.Console, clock: Callable[[], float] = time.monotonic):
         self._console = console
         self._clock = clock
-        self._bar: rich.progress.Progress | None = None
-        self._task: rich.progress.TaskID | None = None
+        self._bar: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self._node = ""
         self._first: tuple[float, int] | None = None  # time and step of the first report of the running node
         self._last_line = 0.0
@@ -54,24 +53,24 @@ class Display:
             rich.progress.TextColumn("{task.fields[detail]}"),
             rich.progress.TimeElapsedColumn(),
         ]
-        self._bar = rich.progress.Progress(
+        bar = rich.progress.Progress(
             *(columns if self._wide() else (columns[0], columns[1], columns[3])),
             console=self._console,
             **LIVE,
         )
-        self._task = self._bar.add_task(f"{node:<40}" if self._wide() else node, total=None, detail="")
-        self._bar.start()
+        self._bar = bar, bar.add_task(f"{node:<40}" if self._wide() else node, total=None, detail="")
+        bar.start()
 
     def progress(self, progress: Progress) -> None:
         """Shows how far the training of the running node is."""
         now = self._clock()
         begins = self._first is None
-        if begins:
-            self._first = now, progress.step
+        self._first = self._first or (now, progress.step)
         done, speed, left = _told(progress, now, *self._first)
         if self._bar is not None:
             detail = f"{done}{speed if self._wide() else ''}{left}"
-            self._bar.update(self._task, completed=progress.step, total=progress.steps, detail=detail)
+            bar, task = self._bar
+            bar.update(task, completed=progress.step, total=progress.steps, detail=detail)
         elif begins or progress.step == progress.steps or now - self._last_line >= _QUIET_SECONDS:
             self._last_line = now
             self._console.print(f"  {self._node}  {done}{speed}{left}", markup=False, highlight=False)
@@ -79,7 +78,8 @@ class Display:
     def stop(self) -> None:
         """Takes the live line away, and gives the cursor back."""
         if self._bar is not None:
-            self._bar.stop()
+            bar, _ = self._bar
+            bar.stop()
             self._bar = None
 
     def end(self, result: NodeResult) -> None:

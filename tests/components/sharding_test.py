@@ -1,6 +1,7 @@
 """Records into shards: none lost, none doubled, and always in the same place."""
 
 import collections
+import dataclasses
 import pathlib
 
 import apache_beam as beam
@@ -68,14 +69,19 @@ def test_elements_are_few():
     assert len(list(sharding.into_chunks(items, 4))) == 4
 
 
+@dataclasses.dataclass(frozen=True)
+class Named(Keyed):
+    name: str
+
+
 class RowsBesideRecords:
     """Writes the rows of a shard as text, and gives the records back in another order."""
 
     def __init__(self, folder: pathlib.Path):
         self._folder = folder
 
-    def __call__(self, shard: int, items: list[Keyed]) -> list[Keyed]:
-        storage.write_text(str(self._folder / f"{shard}.txt"), " ".join(item.row["name"] for item in items))
+    def __call__(self, shard: int, items: list[Named]) -> list[Named]:
+        storage.write_text(str(self._folder / f"{shard}.txt"), " ".join(item.name for item in items))
         return items[::-1]
 
 
@@ -114,7 +120,7 @@ def test_shards_without_a_record_are_written_too(tmp_path):
 
 
 def test_what_is_made_of_a_shard_before_it_is_written(tmp_path):
-    items = [Keyed(key, b"%d" % key, {"name": f"row {key}"}) for key in (9, 6, 3, 1)]
+    items = [Named(key, b"%d" % key, f"row {key}") for key in (9, 6, 3, 1)]
     records = write(tmp_path / "records", [(0, items[:3]), (1, items[3:])], 3, RowsBesideRecords(tmp_path / "rows"))
     assert list(records.values()) == [[b"9", b"6", b"3"], [b"1"], []]
     rows = {path.name: path.read_text() for path in (tmp_path / "rows").iterdir()}

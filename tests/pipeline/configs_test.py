@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 
 import pipeline
 from pipeline import pipeline as pipeline_module
-from pipeline.config.run import load
+from pipeline.config.load import load
 
 FOLDER = pathlib.Path(pipeline.__file__).parent / "configs"
 ALL = sorted(FOLDER.glob("*.yaml"))

@@ -32,7 +32,7 @@ def encoded() -> Callable[..., io.BytesIO]:
 @pytest.fixture(scope="session")
 def run() -> Callable:
     from pipeline import pipeline as pipeline_module
-    from pipeline.config.run import load
+    from pipeline.config.load import load
     from pipeline.results import summary
     from pipeline.runners import local
     from pipeline.runners.local import State

@@ -14,7 +14,8 @@ import pytest
 
 import pipeline
 from pipeline import pipeline as pipeline_module
-from pipeline.config.run import Arm, load
+from pipeline.config.load import load
+from pipeline.config.run import Arm
 from pipeline.results import predict, summary
 from pipeline.runners import local
 from pipeline.runners.local import State

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import sys
-import types
 
 import keras
 import numpy as np
@@ -20,6 +19,7 @@ import tensorflow as tf
 from components import storage
 from components.artifacts import vocabulary
 from trainer import run
+from trainer.fn_args import FnArgs
 from trainer.loop import progress
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
@@ -69,7 +69,7 @@ def train(
         cpu = tf.config.list_physical_devices("CPU")[0]
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     root = pathlib.Path(results)
-    fn_args = types.SimpleNamespace(
+    fn_args = FnArgs(
         custom_config={"recipe": {**RECIPE, **(recipe or {})}, "image": IMAGE, "seed": 4, "compute": compute},
         vocabulary_path=examples,
         split_patterns={split: [f"{examples}/Split-{split}/*"] for split in ("train", "eval")},
@@ -77,6 +77,7 @@ def train(
         model_dir=str(root / "model"),
         serving_model_dir=str(root / "model" / "Format-Serving"),
         model_run_dir=str(root / "model_run"),
+        base_model_dir=None,
         checkpoints=Checkpoints(str(root / "checkpoints"), Checkpoint(steps=5, minutes=None)),
     )
 

@@ -78,7 +78,10 @@ def training_batches(
         return augmented(pixels, own_seed), labels, presence, weight
 
     def mixed(batch: tuple[tf.Tensor, ...], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return augmentation.mixed(*batch, recipe, tf.random.fold_in(seed_at(position), augmentation.MIX))
+        pixels, labels, presence, weights = batch
+        return augmentation.mixed(
+            pixels, labels, presence, weights, recipe, tf.random.fold_in(seed_at(position), augmentation.MIX)
+        )
 
     # A step has a whole number of turns around the shards: what is counted from its start is counted from 0.
     drawn = tf.data.Dataset.zip((_drawn(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))

@@ -133,6 +133,7 @@ class Checkpoints:
             return True
         if not all(bool(tf.reduce_all(tf.math.is_finite(variable))) for variable in self._checked):
             return False
+        assert self._manager is not None, "restore comes before the first save"
         start = time.monotonic()
         path = self._manager.save(checkpoint_number=step)
         self._written = time.monotonic()

@@ -4,12 +4,13 @@ import dataclasses
 import functools
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import get_args
 
 import numpy as np
 import tensorflow as tf
 
-from trainer.recipes import STRATEGIES
+from trainer.recipes import Distribution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +91,7 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         else:
             return tf.distribute.get_strategy()
     if name not in _MAKERS:
-        raise ValueError(f"distribution: {name!r}; must be one of {', '.join(STRATEGIES)}")
+        raise ValueError(f"distribution: {name!r}; must be one of {', '.join(get_args(Distribution))}")
     if cluster and cluster.size > 1 and name in ("cpu", "one_gpu", "mirrored"):
         raise ValueError(
             f"distribution: {name!r} is for one process, and TF_CONFIG names {cluster.size}, which would all train and "
@@ -146,7 +147,7 @@ def _tpu() -> tf.distribute.Strategy:
         raise ValueError(f"distribution: 'tpu' finds no TPU {name!r} ({first}); set TPU_NAME, or use 'auto'") from error
 
 
-_MAKERS = {
+_MAKERS: Mapping[str, Callable[[], tf.distribute.Strategy]] = {
     "cpu": lambda: tf.distribute.OneDeviceStrategy("/cpu:0"),
     "one_gpu": _one_gpu,
     "mirrored": _mirrored,

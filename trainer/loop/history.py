@@ -46,7 +46,9 @@ def merged(entries: Sequence[Progress], since: int) -> Progress:
 
     return dataclasses.replace(
         last,
-        **{name: mean(name, counts) for name in ("loss", "accuracy", "gradient_norm")},
+        loss=mean("loss", counts),
+        accuracy=mean("accuracy", counts),
+        gradient_norm=mean("gradient_norm", counts),
         images_per_second=sum(counts) / sum(times),
         input_wait=mean("input_wait", times),
     )

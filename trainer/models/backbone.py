@@ -1,12 +1,15 @@
 """What a network sees, and a backbone by its name. Pure: both can be checked before Keras is imported."""
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydantic
 
 from components.settings import Strict, did_you_mean
 from trainer.models.registry import SPECS
+
+if TYPE_CHECKING:
+    import keras
 
 
 class Image(Strict):
@@ -62,7 +65,7 @@ class Backbone(Strict):
         if image.size < SPECS[self.name].min_size:
             raise ValueError(f"image.size: {image.size}; {self.name} needs at least {SPECS[self.name].min_size}")
 
-    def build(self, image: Image):
-        """Returns the `keras.Model`, randomly initialised, from images with values 0..255 to features."""
+    def build(self, image: Image) -> "keras.Model":
+        """Returns the model, randomly initialised, from images with values 0..255 to features."""
         self.check(image)
         return importlib.import_module(SPECS[self.name].module).build(image, **self.options)

@@ -24,8 +24,10 @@ from collections.abc import Iterator
 
 import numpy as np
 import PIL.Image
+import PIL.ImageFile
 import PIL.ImageOps
 import PIL.PngImagePlugin
+import PIL.TiffImagePlugin
 import tensorflow as tf
 
 # PIL's own limit, past which it refuses an image whatever it is asked.
@@ -105,7 +107,7 @@ def checked(image: bytes, max_pixels: int) -> Image:
     return Image(image, image_format, height, width, image_format)
 
 
-def _opened(image: bytes) -> PIL.Image.Image:
+def _opened(image: bytes) -> PIL.ImageFile.ImageFile:
     try:
         return PIL.Image.open(io.BytesIO(image), formats=[name.upper() for name in FORMATS])
     except PIL.Image.DecompressionBombError as error:
@@ -117,15 +119,15 @@ def _opened(image: bytes) -> PIL.Image.Image:
         raise _refusal(error) from error
 
 
-def _format(image: PIL.Image.Image) -> str:
+def _format(image: PIL.ImageFile.ImageFile) -> str:
     # An MPO is a JPEG with more pictures behind the first, as phones write it; decoders of JPEG read the first.
-    return "jpeg" if image.format == "MPO" else image.format.lower()
+    return "jpeg" if image.format == "MPO" else str(image.format).lower()
 
 
-def _check_cost(image: PIL.Image.Image, encoded: bytes, max_pixels: int) -> None:
+def _check_cost(image: PIL.ImageFile.ImageFile, encoded: bytes, max_pixels: int) -> None:
     """Raises RefusedError if decoding takes more memory or time than the pixels of an image may."""
     # A tile is decoded as a whole, however little of it is seen.
-    tile = _tile(image, encoded) if image.format == "TIFF" else (0, 0)
+    tile = _tile(image, encoded) if isinstance(image, PIL.TiffImagePlugin.TiffImageFile) else (0, 0)
     for (width, height), what in ((image.size, ""), (tile, "tiles of ")):
         if height * width > max_pixels:
             raise RefusedError("too_many_pixels", f"{what}{height} × {width} pixels; max_pixels is {max_pixels}")
@@ -138,12 +140,12 @@ def _check_cost(image: PIL.Image.Image, encoded: bytes, max_pixels: int) -> None
         raise RefusedError("too_many_scans", f"{scans} scans of the picture; at most {_MOST_SCANS} are read")
 
 
-def _tile(tiff: PIL.Image.Image, encoded: bytes) -> tuple[int, int]:
+def _tile(tiff: PIL.TiffImagePlugin.TiffImageFile, encoded: bytes) -> tuple[int, int]:
     """Returns (width, height) of the tiles of a TIFF, or zeros if it has none."""
     tags = tiff.tag_v2
     number, first, size = ("Q", 8, 20) if tags._bigtiff else ("H", 2, 12)
     (entries,) = struct.unpack_from(tags._endian + number, encoded, tags.offset)
-    named = np.ndarray(entries, tags._endian + "u2", encoded, tags.offset + first, strides=size)
+    named: np.ndarray = np.ndarray(entries, tags._endian + "u2", encoded, tags.offset + first, strides=size)
     if np.isin(named, _TILE).sum() > len(_TILE):  # of two PIL takes the last, and libtiff the first
         raise RefusedError("damaged", "the size of a tile stands in it several times")
     width, height = (int(np.max(tags.get(tag, 0))) for tag in _TILE)
@@ -162,7 +164,7 @@ def _scans(jpeg: bytes) -> int:
     return scans
 
 
-def _converted(image: PIL.Image.Image, encoded: bytes) -> Image | None:
+def _converted(image: PIL.ImageFile.ImageFile, encoded: bytes) -> Image | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
     turned, original = _is_turned(image, encoded), _format(image)
     is_jpeg = original == "jpeg" and image.mode != "CMYK"
@@ -197,7 +199,7 @@ def _shows_through(image: PIL.Image.Image) -> bool:
     """Returns whether any pixel is transparent; of a colour key in grey with 2, 4 or 16 bits PIL does not tell."""
     if image.mode.startswith("I;16") or not image.has_transparency_data:
         return False
-    return any(strip.convert("RGBA").getchannel("A").getextrema()[0] < 255 for _, strip in _strips(image))
+    return any(np.asarray(strip.convert("RGBA").getchannel("A")).min() < 255 for _, strip in _strips(image))
 
 
 def _plain(image: PIL.Image.Image) -> PIL.Image.Image:

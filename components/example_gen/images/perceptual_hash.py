@@ -30,8 +30,7 @@ def of_image(image: PIL.Image.Image | np.ndarray) -> tuple[int, int] | tuple[Non
         image = PIL.Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     # What phash does first, done once for both hashes: it leaves an image of this kind and size as it is.
     small = image.convert("L").resize((_SIZE, _SIZE), PIL.Image.Resampling.LANCZOS)
-    darkest, lightest = small.getextrema()
-    if lightest - darkest < _FLAT:
+    if np.ptp(np.asarray(small)) < _FLAT:
         return None, None
     return _bits(small), _bits(small.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT))
 

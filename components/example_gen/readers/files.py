@@ -40,7 +40,7 @@ SCHEMA = pa.schema(
 )
 
 
-class FileReader(Reader):
+class FileReader(Reader[FilePart]):
     """A reader of single files: a subclass says which."""
 
     @abc.abstractmethod
@@ -55,8 +55,10 @@ class FileReader(Reader):
         """See `Reader.open`."""
         rules = splits.rules(self.splits)
         table, labels = self.listed()
-        sizes, examples, label_counts = {}, {}, {}
-        parts = []
+        sizes: dict[str, int] = {}
+        examples: dict[str, int] = {}
+        label_counts: dict[str, np.ndarray] = {}
+        parts: list[FilePart] = []
         for own in sorted({rule.own for rule in rules.values()}, key=str):
             rows = table if own is None else table.filter(pc.equal(table["split"], own))
             of_own = {ours: rule for ours, rule in rules.items() if rule.own == own}

@@ -80,14 +80,14 @@ class FolderReader(files.FileReader):
                 yield file, top if own else None, posixpath.dirname(rest if own else file.path)
 
     def _own(self) -> set[str]:
-        return {rule.own for rule in splits.rules(self.splits).values()} - {None}
+        return {rule.own for rule in splits.rules(self.splits).values() if rule.own is not None}
 
     def _check(self, below: list[listing.File], found: list[tuple[listing.File, str | None, str]]) -> None:
         own = self._own()
         for file, _, label in found:
             # Further down, a link is set aside like any file that leads out; of a folder that should be a class, or
             # that cannot be read, nobody would miss the images.
-            if file.is_folder and (not label or file.refused.startswith("unreadable")):
+            if file.is_folder and file.refused and (not label or file.refused.startswith("unreadable")):
                 _, _, why = file.refused.partition(": ")
                 raise ValueError(
                     f"folder: {file.path!r} in {self.folder!r} is a folder whose images cannot be taken: {why}; put "

@@ -47,7 +47,8 @@ def leaving(root: str, paths: Iterable[str]) -> list[bool]:
     whole = None if is_remote(root) else os.path.realpath(root)
 
     def is_outside(path: str) -> bool:
-        return os.path.commonpath([whole, os.path.realpath(os.path.join(root, path))]) != whole
+        target = os.path.realpath(os.path.join(root, path))
+        return whole is not None and os.path.commonpath([whole, target]) != whole
 
     # To resolve a path costs a call of the system for each folder in it: once a folder is enough.
     is_folder_outside = functools.cache(is_outside)

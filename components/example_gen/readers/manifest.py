@@ -151,7 +151,7 @@ class ManifestReader(files.FileReader):
 
     def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
         found = self._texts("split_key", columns)
-        own = [rule.own for rule in splits.rules(self.splits).values()]
+        own = [rule.own for rule in splits.rules(self.splits).values() if rule.own is not None]
         for text in sorted(set(found) - set(own)):
             # Other splits need not be used, as trainval beside train and val, but this is a slip.
             if text.strip().casefold() in own:

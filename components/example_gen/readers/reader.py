@@ -7,7 +7,7 @@ import abc
 import dataclasses
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import numpy as np
 import pydantic
@@ -110,12 +110,15 @@ def _name_or_share(value: Any) -> str | float:
     return value
 
 
+P = TypeVar("P", bound=Part)
 _Share = Annotated[float, pydantic.Field(gt=0, lt=1)]
-Splits = dict[Literal["train", "eval", "test"], Annotated[str | _Share, pydantic.BeforeValidator(_name_or_share)]]
+Splits = dict[splits.Split, Annotated[str | _Share, pydantic.BeforeValidator(_name_or_share)]]
 
 
-class Reader(Strict, abc.ABC):
+class Reader(Strict, abc.ABC, Generic[P]):
     """A data set: the fields of a subclass are the keys of a configuration, its methods read the images.
+
+    `Reader[MyPart]` is one whose `open` returns parts of that class.
 
     Readers are sent to workers and written as JSON: their fields are plain values, or `Strict` models of such. Methods
     raise ValueErrors that name the key of the configuration, its value, and the way out.
@@ -169,10 +172,10 @@ class Reader(Strict, abc.ABC):
         """
 
     @abc.abstractmethod
-    def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
+    def read(self, part: P) -> Iterator[LabelledImage | Rejection]:
         """Yields the images of `part` as they are, and what could not be read."""
 
-    def sample(self, part: Part, count: int) -> Iterator[LabelledImage | Rejection]:
+    def sample(self, part: P, count: int) -> Iterator[LabelledImage | Rejection]:
         """Yields `count` images of `part`, or all if there are fewer, without reading much more than those."""
         return itertools.islice(self.read(part), count)
 

@@ -16,6 +16,7 @@ from components.artifacts import vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import reader
 from components.example_gen.readers.reader import Contents, LabelledImage, Reader
+from components.example_gen.splits import Rule
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -39,7 +40,7 @@ class Part(reader.Part):
     """
 
     instruction: "tfds.typing.SplitArg"
-    rules: dict[str, splits.Rule]
+    rules: dict[str, Rule]
 
     @property
     def ours(self) -> tuple[str, ...]:
@@ -53,7 +54,7 @@ class Part(reader.Part):
         return splits.ours(self.rules, None, content_hash)
 
 
-class TfdsReader(Reader):
+class TfdsReader(Reader[Part]):
     """A prepared TFDS data set.
 
     Attributes:
@@ -154,7 +155,8 @@ class TfdsReader(Reader):
         Raises:
           ValueError: a split expression does not fit the data set, or selects nothing.
         """
-        found, info = {}, self._prepared().info
+        found: dict[str, tuple[int, int]] = {}
+        info = self._prepared().info
         for expression, rules in self._rules(info).items():
             examples, size = self._size(info, expression, next(iter(rules)))
             found |= {split: (round(examples * rule.share), int(size * rule.share)) for split, rule in rules.items()}
@@ -205,7 +207,7 @@ class TfdsReader(Reader):
         )
         for row in rows.as_numpy_iterator():
             labels = np.atleast_1d(value(row, self.label_key)).tolist()
-            if confidence_key:
+            if confidence_key and self.min_confidence is not None:  # both or neither
                 labels = tfds_features.certain(labels, value(row, confidence_key).tolist(), self.min_confidence)
             yield LabelledImage(
                 image=row[self.image_key],
@@ -213,12 +215,13 @@ class TfdsReader(Reader):
                 source_id=_text(row[self.id_key]) if self.id_key else None,
             )
 
-    def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, splits.Rule]]:
+    def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, Rule]]:
         """Returns TFDS split expression → our splits that are made of it, and how."""
-        if any(isinstance(value, str) for value in self.splits.values()):
-            found: dict[str, dict[str, splits.Rule]] = {}
-            for split, expression in self.splits.items():
-                found.setdefault(expression, {})[split] = splits.Rule(None)
+        names = {split: value for split, value in self.splits.items() if isinstance(value, str)}
+        if names:
+            found: dict[str, dict[str, Rule]] = {}
+            for split, expression in names.items():
+                found.setdefault(expression, {})[split] = Rule(None)
             return found
         return {"+".join(info.splits): splits.rules(self.splits)}
 

@@ -5,6 +5,7 @@ people have looked for in the image and not found.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import tensorflow_datasets as tfds
 
@@ -53,7 +54,7 @@ def confidence_key(features: tfds.features.FeaturesDict, label_key: str) -> str 
 
 def partial(features: tfds.features.FeaturesDict, wanted: Sequence[str]) -> dict:
     """Returns the features of the keys `wanted`, as `tfds.decode.PartialDecoding` takes them."""
-    found = {}
+    found: dict[str, Any] = {}
     for key in wanted:
         outer, *below = path(features, key)
         if below:

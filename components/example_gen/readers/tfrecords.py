@@ -25,7 +25,7 @@ class Part(FilePart):
     names: str
 
 
-class TFRecordReader(Reader):
+class TFRecordReader(Reader[Part]):
     """TFRecord files of `tf.train.Example`s that another program wrote.
 
     A damaged file ends the run, because nothing says how many images it had.

@@ -13,7 +13,7 @@ from components.artifacts import index, predictions
 from components.importance_resampler import quotas
 from components.importance_resampler.matchers import whole_labels
 from components.importance_resampler.matchers.explanation import Draw, Drawn
-from components.importance_resampler.matchers.matcher import Inputs, Matcher, Predicted, Sample
+from components.importance_resampler.matchers.matcher import Inputs, Matcher, Predicted, Sample, require
 from components.importance_resampler.pairs import Pairs
 
 # The paper's γ: a scale for distances of 2,048 features of a ResNet-101.
@@ -36,7 +36,8 @@ class EmdSubset(Matcher):
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `emd_subset`."""
-        source, target = _means(inputs.source, inputs.pairs.num_labels), _means(inputs.target)
+        source = _means(require(inputs.source, "source"), inputs.pairs.num_labels)
+        target = _means(require(inputs.target, "target"))
         return emd_subset(inputs.pairs, source, target, n=n, seed=seed)
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
@@ -56,7 +57,7 @@ class ClassMeans:
     means: np.ndarray
     counts: np.ndarray
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.means.ndim != 2 or len(self.means) != len(self.counts):
             raise ValueError(f"means: shape {self.means.shape} for {len(self.counts)} classes")
         if not np.isfinite(self.means).all():
@@ -92,7 +93,9 @@ def emd_subset(pairs: Pairs, source: ClassMeans, target: ClassMeans, *, n: int, 
     between = distances(source, target)
     order = known[greedy_order(between[np.ix_(target.counts > 0, known)])]
     sample = whole_labels.take(pairs, order, n, seed)
-    figures = {"labels_without_embedding": int(np.count_nonzero((pairs.counts > 0) & (source.counts == 0)))}
+    figures: dict[str, float | int] = {
+        "labels_without_embedding": int(np.count_nonzero((pairs.counts > 0) & (source.counts == 0)))
+    }
     for name, masses in (("sample", sample.quotas), ("source", np.where(source.counts > 0, pairs.counts, 0))):
         figures[f"emd_{name}"] = earth_movers_distance(target.counts, masses, between)
         figures[f"similarity_{name}"] = similarity(figures[f"emd_{name}"])

@@ -6,7 +6,7 @@ import pydantic
 from components.artifacts import vocabulary as vocabularies
 from components.importance_resampler import hashing, quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn, place
-from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample
+from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.matchers.whole_labels import ranks_of
 from components.importance_resampler.pairs import Pairs
 
@@ -29,7 +29,8 @@ class LabelSubset(Matcher):
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `label_subset`."""
-        chosen = np.array(vocabularies.descendants(inputs.vocabulary, self.label_subset))
+        vocabulary = require(inputs.vocabulary, "vocabulary")
+        chosen = np.array(vocabularies.descendants(vocabulary, self.label_subset))
         return label_subset(inputs.pairs, chosen, n=n, seed=seed)
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:

@@ -3,7 +3,7 @@
 import abc
 import dataclasses
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,8 @@ from components.importance_resampler import quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn
 from components.importance_resampler.pairs import Pairs
 from components.settings import Strict
+
+_Input = TypeVar("_Input")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +90,7 @@ class Inputs:
     source: Predicted | None = None
     target: Predicted | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if len(self.prior.names) != self.pairs.num_labels or not np.array_equal(self.pairs.counts, self.prior.counts):
             raise ValueError(
                 "label_prior: its counts are not those of this index; it was estimated for another source, "
@@ -97,6 +99,17 @@ class Inputs:
         # Equal counts alone do not make it the same vocabulary.
         if self.vocabulary is not None and self.vocabulary.names != self.prior.names:
             raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.ordered")
+
+
+def require(value: _Input | None, argument: str) -> _Input:
+    """Returns an input that a matcher needs.
+
+    Raises:
+      ValueError: it is None.
+    """
+    if value is None:
+        raise ValueError(f"{argument}: None, but the matcher needs it; give it with the inputs")
+    return value
 
 
 class Matcher(Strict):

@@ -13,17 +13,13 @@ from components.example_gen import examples
 from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
 from components.example_gen.readers.reader import LabelledImage
-from components.sharding import Keyed
 
 NAMES = ("cat", "größer", "emu")
 
 
-FACTS = examples.Facts("jpeg", 5, 7, "c0ffee", "webp", True)
-
-
-def keyed(image: bytes, **options) -> Keyed:
-    example = LabelledImage(image, (2, 1), "n01/ä.x")
-    return examples.keyed(example, split="eval", names=NAMES, facts=FACTS, **options)
+def keyed(image: bytes, **options) -> examples.Indexed:
+    example = examples.Example("n01/ä.x", (2, 1), image_check.Image(image, "jpeg", 5, 7, "webp"), "c0ffee", True)
+    return examples.keyed(example, split="eval", names=NAMES, **options)
 
 
 def taken(image: bytes, labels: tuple[int, ...] = (1,), source_id: str | None = "a"):
@@ -83,25 +79,26 @@ def test_the_same_example_gives_the_same_bytes():
 def test_what_is_taken_untouched(picture, source_id):
     image = picture(1)
     content_hash = index.content_hash(image)
-    example, facts = taken(image, (1, 0), source_id)
     # An id is what the data set says, also where it says nothing; without one, the content is the id.
     expected = content_hash if source_id is None else source_id
-    assert example == LabelledImage(image, (1, 0), expected, "folder/a.x")
-    assert facts == examples.Facts("png", 4, 6, content_hash, "png", False)
+    checked = image_check.Image(image, "png", 4, 6, "png")
+    assert taken(image, (1, 0), source_id) == examples.Example(expected, (1, 0), checked, content_hash, False)
 
 
 def test_an_image_has_each_label_once(picture):
-    example, _ = taken(picture(1), (2, 0, 2, 2, 0))
-    assert example.labels == (2, 0)
+    assert taken(picture(1), (2, 0, 2, 2, 0)).labels == (2, 0)
 
 
 def test_the_id_of_a_converted_image_is_of_its_content_as_read(picture):
     image = picture(1, image_format="BMP")
-    example, facts = taken(image, source_id=None)
-    assert example == LabelledImage(
-        image_check.checked(image, 100).encoded, (1,), index.content_hash(image), "folder/a.x"
+    png = image_check.checked(image, 100).encoded
+    assert taken(image, source_id=None) == examples.Example(
+        index.content_hash(image),
+        (1,),
+        image_check.Image(png, "png", 4, 6, "bmp"),
+        index.content_hash(png),
+        True,
     )
-    assert facts == examples.Facts("png", 4, 6, index.content_hash(example.image), "bmp", True)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import yaml
 
 import pipeline
 from components.example_gen import readers
-from pipeline.config import data, run
+from pipeline.config import data
+from pipeline.config import load as loading
 
 DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
 SHARES = "{train: 0.75, eval: 0.25}"
@@ -22,7 +23,7 @@ def load(tmp_path):
         content = {**yaml.safe_load(DEMO.read_text(encoding="utf-8")), "source": yaml.safe_load(source)}
         path = tmp_path / "config.yaml"
         path.write_text(yaml.safe_dump(content))
-        return run.load(str(path)).source
+        return loading.load(str(path)).source
 
     return load
 

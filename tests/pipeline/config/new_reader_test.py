@@ -67,12 +67,12 @@ SCRIPT = """
     from components import storage
     from components.artifacts import vocabulary
     from components.example_gen import executor
-    from pipeline.config import run
+    from pipeline.config.load import load
 
 
     def refusal(*overrides):
         try:
-            run.load(sys.argv[1], overrides)
+            load(sys.argv[1], overrides)
         except ValueError as error:
             return str(error).removeprefix(f"{sys.argv[1]}: ")
 
@@ -87,14 +87,15 @@ SCRIPT = """
         return make().exec_properties["code_version"]
 
 
-    data = run.load(sys.argv[1]).source
+    data = load(sys.argv[1]).source
     example_gen = make()
     outputs = {name: channel.type() for name, channel in example_gen.outputs.items()}
     for name, artifact in outputs.items():
         artifact.uri = f"{sys.argv[2]}/{name}"
     context = base_beam_executor.BaseBeamExecutor.Context(make_beam_pipeline_fn=beam.Pipeline)
     executor.Executor(context).Do({}, {name: [found] for name, found in outputs.items()}, example_gen.exec_properties)
-    versions = [example_gen.exec_properties["code_version"], version_with("folder"), version_with("colours")]
+    versions = [example_gen.exec_properties["code_version"]]
+    versions += [version_with(module) for module in ("__init__", "folder", "colours")]
     rows = [
         row
         for split in ("train", "eval")
@@ -157,8 +158,8 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     labels = ["blue", "gold", "lime", "navy", "pink", "red", "teal"]
     assert found["labels"] == labels
     assert sorted(found["rows"]) == [[f"a {name} square", [label], 7, 6] for label, name in enumerate(labels)]
-    as_it_was, another_changed, itself_changed = found["versions"]
-    assert as_it_was == another_changed != itself_changed
+    as_it_was, with_registry, with_another, with_itself = found["versions"]
+    assert as_it_was == with_registry == with_another != with_itself
     assert found["refusals"] == [
         "source.side: 0: input should be greater than 0",
         "source: unknown key 'number'; allowed are hierarchy, max_pixels, max_rejected, splits, colours, side",

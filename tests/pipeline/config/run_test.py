@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 import pipeline
-from pipeline.config.run import load
+from pipeline.config.load import load
 
 DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
 
@@ -192,7 +192,7 @@ def test_files_that_hold_no_configuration(tmp_path, text, message):
 def test_reading_all_and_making_their_readers_imports_nothing_heavy():
     code = f"""
 import pathlib, sys
-from pipeline.config.run import load
+from pipeline.config.load import load
 for path in pathlib.Path({str(DEMO.parent)!r}).glob("*.yaml"):
     for data in load(str(path)).sides().values():
         data.reader()

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 import pipeline
 from components.artifacts import exclusions, index, label_prior, plan
 from pipeline import pipeline as pipeline_module
-from pipeline.config.run import load
+from pipeline.config.load import load
 from pipeline.runners.local import State
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")

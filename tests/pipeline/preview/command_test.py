@@ -12,11 +12,11 @@ import rich.console
 import tensorflow as tf
 import yaml
 
-from components import sharding
 from components.artifacts import vocabulary
 from components.example_gen import sample
+from components.example_gen.examples import Indexed
 from pipeline.config.data import Data
-from pipeline.config.run import load
+from pipeline.config.load import load
 from pipeline.preview import command, estimate, show
 from pipeline.preview import sample as preview_sample
 from pipeline.preview.estimate import Cost
@@ -194,7 +194,7 @@ def row(labels: list[int], height: int = 30, width: int = 60, original_format: s
 def side(**changes) -> preview_sample.Side:
     rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "gif")], "eval": [row([2])]}
     rejections = {"train": [{"source_id": "[x].jpg\n", "reason": "empty", "detail": "0 bytes"}], "eval": []}
-    drawn = sample.Sample(rows, [sharding.Keyed(1, b"")], rejections, 0.5, frozenset({"eval"}))
+    drawn = sample.Sample(rows, [Indexed(1, b"", {})], rejections, 0.5, frozenset({"eval"}))
     labels = vocabulary.make([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
     counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)

@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 import pipeline as pipeline_package
-from pipeline.config.run import load
+from pipeline.config.load import load
 from pipeline.preview import estimate
 from trainer.loop.throughput import Speed
 

@@ -14,7 +14,7 @@ import pipeline
 from components import storage
 from components.artifacts import data_report, label_prior
 from components.artifacts.label_prior import Assumption
-from pipeline.config.run import load
+from pipeline.config.load import load
 from pipeline.results import summary
 from pipeline.runners import local
 from pipeline.runners.local import State

@@ -1,0 +1,88 @@
+"""Reading a configuration: a YAML file, and overrides put over it. Imports neither TensorFlow nor TFX."""
+
+import pathlib
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pydantic
+import yaml
+
+from components.settings import did_you_mean
+from pipeline.config.run import Config
+
+
+def load(path: str, overrides: Sequence[str] = ()) -> Config:
+    """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
+
+    Over a whole target, null leaves it out; everywhere else it is a value.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
+    """
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
+    try:
+        content = yaml.load(file.read_text(encoding="utf-8"), _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")
+    for override in overrides:
+        _override(content, override)
+    try:
+        return Config.model_validate(content)
+    except pydantic.ValidationError as error:
+        raise ValueError("\n".join(f"{path}: {_line(entry)}" for entry in error.errors())) from error
+
+
+def _override(content: dict[str, Any], override: str) -> None:
+    keys, equals, text = override.partition("=")
+    if not (keys and equals):
+        raise ValueError(f"--set: {override!r} is not of the form key.path=value")
+    *path, last = keys.split(".")
+    for key in path:
+        content = content.setdefault(key, {})
+        if not isinstance(content, dict):
+            raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
+    try:
+        value = yaml.load(text, _Loader)
+    except yaml.YAMLError as error:
+        raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
+    if path == ["targets"] and value is None:
+        if last not in content:
+            raise ValueError(f"--set: {override!r}: no target is named {last!r}{did_you_mean(last, content, repr)}")
+        del content[last]
+    else:
+        content[last] = value
+
+
+def _line(entry: Mapping[str, Any]) -> str:
+    where = ".".join(str(key) for key in entry["loc"] if not _is_inner(key))
+    message = entry["msg"].removeprefix("Value error, ")
+    value = entry["input"]
+    shown = "" if isinstance(value, dict) or entry["type"] == "missing" else f"{value!r}: "
+    return f"{where}: {shown}{message[0].lower()}{message[1:]}" if where else message
+
+
+def _is_inner(key: str | int) -> bool:
+    """Returns whether pydantic put a step into a path that the file does not have: a kind of data, a key as a value."""
+    return isinstance(key, str) and key.startswith("[")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.2's floats (1e-3 is a number), and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d+(\.\d*)?|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
