@@ -1,7 +1,8 @@
 # make demo    from a clean machine to a pushed specialist
 # make test    the fast tests      make test-all   with the slow ones
 # make lint    the static checks   make setup      only the environment
-# make docs    docs/configuration.md and the JSON Schema of the configuration, from the code
+# make coverage       the fast tests, and which lines and branches they run
+# make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
 
 LANE   := tfx-1.16
@@ -12,7 +13,7 @@ PYTHON ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all lint docs setup constraints clean
+.PHONY: demo test test-all coverage lint docs setup constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -23,10 +24,14 @@ test: setup
 test-all: setup
 	$(BIN)/python -m pytest
 
+coverage: setup
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy
 
 docs: setup

@@ -9,7 +9,8 @@ import pytest
 import benchmarks.turns
 from benchmarks import near_duplicates
 from trainer import serving
-from trainer.models import Backbone, Image, classifier
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, Image
 
 FOLDER = pathlib.Path(benchmarks.turns.__file__).parent
 NAMES = {path.stem for path in FOLDER.glob("*.py") if "argparse" in path.read_text(encoding="utf-8")}

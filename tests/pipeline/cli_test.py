@@ -64,7 +64,7 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         (["run", "broken.yaml"], "error: CONFIG: broken.yaml is not YAML"),
         (["run", DEMO, "--set", "colour=red"], "unknown key 'colour'; allowed are name, seed"),
         (["run", DEMO, "--set", "backbone.name=resnet"], "backbone.name: 'resnet': must be one of compact_cnn"),
-        (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': input should be"),
+        (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': must be one of"),
         (["run", DEMO, "--set", "image.size=8"], "image.size: 8; compact_cnn needs at least 16"),
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
