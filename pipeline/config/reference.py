@@ -36,7 +36,7 @@ code; do not edit them.
 
 - A key is given in YAML, or on the command line as its path: `--set classifier.steps=1000`.
 - A section's title has the paths at which its keys stand. The table shows them at the first one.
-- `NAME` stands for the name of a target.
+- `NAME` stands for the name of a target. `--set targets.NAME=null` leaves a target out.
 - An unknown key, a wrong type and a value out of range are errors. The message names the key, the value and what is
   allowed.
 - An editor with a YAML language server completes and checks the keys if the first line of the file is
