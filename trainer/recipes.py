@@ -18,35 +18,38 @@ class Recipe(StrictModel):
     (Ngiam et al. 2018, section 4.1 and appendix).
 
     Attributes:
-      preset: one of `trainer.presets`; it gives the value of every key that is not set here.
+      preset: name of a preset; it gives the value of every key that is not set beside it.
       steps: optimiser steps.
-      batch_size: images a step, over all replicas.
-      learning_rate: peak learning rate.
-      base_batch_size: batch size that `learning_rate` is meant for. The peak is scaled by `batch_size` /
-        `base_batch_size` (Goyal et al. 2017, arXiv 1706.02677). None: no scaling.
-      warmup: share of the steps in which the learning rate rises.
-      momentum, nesterov: of SGD.
+      batch_size: images in a step, over all replicas.
+      learning_rate: the peak of the schedule.
+      base_batch_size: the batch size that `learning_rate` is meant for: the peak is multiplied by `batch_size` /
+        `base_batch_size` (Goyal et al. 2017, arXiv 1706.02677). null: it is not.
+      warmup: the share of the steps over which the learning rate ramps up.
+      momentum: momentum of SGD.
+      nesterov: whether the momentum is Nesterov's.
       l2: λ in λ Σ‖kernel‖² of the loss. Biases and normalisation are not decayed.
-      clip_norm: maximum global norm of the gradient. None: no clipping.
-      ema: decay of the exponential moving average of the weights, which is then evaluated and exported; see
-        `trainer.loop.average`. None: the weights of the last step are evaluated and exported.
-      frozen_epochs: number of passes over the data, at the start, that train the head alone; for fine-tuning.
-      loss: 'softmax': the labels exclude each other, and the labels of one example get equal target probabilities.
-        'sigmoid': each label is an independent binary target.
-      label_smoothing: share of the target distribution that is spread over all labels; with 'softmax' only.
+      clip_norm: the largest global norm of a gradient; longer ones are clipped. null: no clipping.
+      ema: decay of a moving average of the weights. The average is evaluated and exported. null: the weights of the
+        last step are.
+      frozen_epochs: number of passes over the data, at the beginning, in which only the head is trained. For
+        `finetune`.
+      loss: `softmax`: exactly one label is right; an example with several labels has equal shares of each. `sigmoid`:
+        each label is an independent binary target.
+      label_smoothing: the share of the target distribution that is spread over all labels. For `softmax`.
       dropout: dropout rate before the head.
-      crop: augmentation: trains on a random part of the image with at least this share of its area and an aspect ratio
-        between 3/4 and 4/3; 0.08 for Inception (Szegedy et al. 2015). None: the part that evaluation sees.
-      shift: augmentation: shifts images by up to this many pixels in both directions.
-      flip: augmentation: mirrors half of the images left to right.
-      rand_augment: augmentation: strength, 0 to 1, of two random operations of RandAugment (Cubuk et al. 2020).
-      mixup: augmentation: α of the Beta distribution by which pairs of images are blended (Zhang et al. 2018), 0.2 for
-        ImageNet. 0: off.
-      cutmix: augmentation: α of the Beta distribution of the area that is replaced by another image (Yun et al. 2019),
-        1 for ImageNet. 0: off. If `mixup` is on too, a fair coin chooses one of them for each batch.
+      crop: augmentation: a random crop of at least this share of the image's area, with an aspect ratio between 3/4 and
+        4/3; 0.08 for Inception (Szegedy et al. 2015). null: images are cropped as in evaluation.
+      shift: augmentation: images move by up to this many pixels in both directions.
+      flip: augmentation: half of the images are mirrored left to right.
+      rand_augment: augmentation: two random operations of RandAugment (Cubuk et al. 2020), of up to this strength.
+        0: none.
+      mixup: augmentation: α of the Beta distribution of MixUp (Zhang et al. 2018), which blends images in pairs; 0.2
+        for ImageNet. 0: none.
+      cutmix: augmentation: α of the Beta distribution of CutMix (Yun et al. 2019), which pastes a part of one image
+        into another; 1 for ImageNet. 0: none. With `mixup` too, a fair coin chooses one of them for each batch.
     """
 
-    preset: str | None = pydantic.Field(None, exclude=True, repr=False)
+    preset: str | None = pydantic.Field(None, exclude=True, repr=False, json_schema_extra={"enum": [*PRESETS, None]})
     steps: pydantic.PositiveInt
     batch_size: pydantic.PositiveInt
     learning_rate: pydantic.PositiveFloat
@@ -103,16 +106,16 @@ class Recipe(StrictModel):
 
 
 class Compute(StrictModel):
-    """What a training runs on. The recipe, with its global batch size, is the same on any hardware.
+    """What a training runs on. It is no part of a recipe: the global batch is the same on all hardware.
 
     Attributes:
-      distribution: distribution strategy; see `trainer.loop.distribution.make_strategy`.
-      precision: data type of the layers' computations. The variables, the loss and the exported model stay float32.
-        float16 uses dynamic loss scaling.
+      distribution: the devices; docs/training.md lists what each value uses.
+      precision: the type in which layers compute. Variables, loss and the exported model stay float32; float16 gets
+        dynamic loss scaling.
       xla: whether XLA compiles the forward and backward pass. On a TPU it always does.
-      synchronized_batch_norm: whether batch normalisation uses statistics of the whole batch, over all replicas. If
-        not, each replica uses those of its own part.
-      deterministic: whether TensorFlow's ops must be deterministic on a GPU, which is slower. On a CPU they always are.
+      synchronized_batch_norm: whether batch normalisation takes its statistics over all replicas, as one device with
+        the whole batch would. If not, each replica normalises its own part of the batch.
+      deterministic: whether TensorFlow's ops are deterministic on a GPU, which is slower. On a CPU they always are.
     """
 
     distribution: Distribution = "auto"
@@ -123,13 +126,13 @@ class Compute(StrictModel):
 
 
 class Checkpoint(StrictModel):
-    """When a training writes checkpoints, so that it can resume after a failure. The result does not depend on it.
+    """When a training is saved, so that it can go on after an interruption. The result does not depend on it.
 
     Attributes:
-      minutes: minutes between two checkpoints; null: no limit. The last step is always saved, because evaluation and
-        export follow it.
-      steps: optimiser steps between two checkpoints; null: no limit.
-      keep: number of checkpoints to keep, the newest ones.
+      minutes: minutes between two checkpoints. null: only `steps` counts. The last step is always saved, before the
+        evaluation and the export.
+      steps: optimiser steps between two checkpoints. null: only `minutes` counts.
+      keep: number of checkpoints that are kept, the newest ones.
     """
 
     minutes: pydantic.PositiveFloat | None = 10.0

@@ -10,13 +10,13 @@ from components.settings import StrictModel
 
 
 class Hierarchy(StrictModel):
-    """A hierarchy over the labels. A plain string is its `file`.
+    """The nodes above the labels. A string is short for its `file`.
 
     Attributes:
-      file: CSV with the columns name and parent, Open Images' hierarchy JSON, WordNet's data.noun or ImageNet's
-        wordnet.is_a.txt.
-      titles: readable names of the nodes, the labels included: Open Images' class-descriptions CSV or ImageNet's
-        words.txt.
+      file: a CSV with the columns `name` and `parent`, Open Images' hierarchy JSON, WordNet's `data.noun`, or
+        ImageNet's `wordnet.is_a.txt`.
+      titles: readable names of nodes and labels: Open Images' class-descriptions CSV, or ImageNet's `words.txt`.
+        null: the names are used as they are.
     """
 
     file: str
@@ -29,12 +29,12 @@ class Hierarchy(StrictModel):
 
 
 class _Data(StrictModel):
-    """The keys that all kinds of data share.
+    """The keys that every kind of data has beside those of its reader.
 
     Attributes:
-      hierarchy: hierarchy over the labels, for label_subset; null: the hierarchy that the data contain, if any.
-      max_pixels: largest height × width of an image; larger images are rejected before they are decoded.
-      max_rejected: largest share of rejected images; above it the run stops.
+      hierarchy: the nodes above the labels, for `label_subset`. null: the hierarchy that the data set itself has.
+      max_pixels: the largest height × width of an image. Larger images are rejected before they are decoded.
+      max_rejected: the share of images that may be rejected. Above it the run stops.
     """
 
     hierarchy: Hierarchy | None = None

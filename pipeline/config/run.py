@@ -23,16 +23,18 @@ def _check_arm(name: str) -> str:
     return name
 
 
-Arm = Annotated[str, pydantic.AfterValidator(_check_arm)]
+Arm = Annotated[
+    str, pydantic.AfterValidator(_check_arm), pydantic.WithJsonSchema({"type": "string", "enum": list(ARMS)})
+]
 
 
 class Evaluation(StrictModel):
-    """When a model is good enough to be pushed, on the target's eval split.
+    """When a model is good enough to be pushed. All values are measured on the target's eval split.
 
     Attributes:
-      metric: the metric to compare.
-      minimum: lowest value at which a model is pushed.
-      max_regression: largest drop below the last blessed model at which a model is pushed.
+      metric: the metric that decides.
+      minimum: the smallest value that may be pushed.
+      max_regression: how far the value may fall below that of the last pushed model.
     """
 
     renamed = {"max_loss": "max_regression"}
@@ -43,12 +45,12 @@ class Evaluation(StrictModel):
 
 
 class _Target(StrictModel):
-    """A target task. Matchers add keys that each target sets for itself.
+    """A target task. Settings of matchers that differ from target to target stand here, too.
 
     Attributes:
-      data: the target's images.
+      data: the target's images, of any kind that a source has.
       arms: the ways to pre-train that are compared.
-      push: the arm whose model is pushed; null: none.
+      push: the arm whose model is pushed, one of `arms`. null: no model is pushed.
       evaluation: when a model is good enough to be pushed.
     """
 
@@ -74,23 +76,24 @@ class _Target(StrictModel):
 
 
 class Prior(StrictModel):
-    """How P_t is estimated; see `components.prior_estimator`.
+    """How P_t is estimated.
 
     Attributes:
-      estimator: mean_prediction is the paper's.
-      temperature: divides the logits before the softmax, 2.0 in the paper; `fitted` calibrates them, as em and bbse
-        assume.
-      bootstrap: number of replicates for the intervals of P_t; 0: no intervals.
-      level: share of the replicates inside an interval.
-      smoothing: e in (1 − e) P_t + e P_s.
-      floor: smallest P_t of every label that has source examples.
-      assumption_threshold: ratio above which the target's images of a label count as unlike the source's.
-      source_images: largest number of images of the source's eval split that are predicted, to fit the temperature, to
-        correct the estimate and to check its assumption.
+      estimator: `mean_prediction` is the paper's; docs/method.md compares the three.
+      temperature: logits are divided by it before the softmax; 2.0 in the paper. `fitted` calibrates the classifier on
+        the source's eval split, as `em` and `bbse` assume.
+      bootstrap: number of bootstrap replicates for the intervals of P_t. 0: no intervals.
+      level: the share of the replicates inside an interval.
+      smoothing: the weight e of P_s in (1 − e) P_t + e P_s.
+      floor: the smallest P_t of every label that has source examples.
+      assumption_threshold: a label is flagged if the target's images that are predicted as it lie this many times as
+        far from its mean embedding in the source as the source's own images do.
+      source_images: the largest number of the source's eval images that are predicted, for calibration, correction and
+        the check of the assumption.
     """
 
     estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: float | Literal["fitted"] = 2.0
+    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
     bootstrap: pydantic.NonNegativeInt = 200
     level: float = pydantic.Field(0.95, gt=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, le=1)
@@ -109,13 +112,14 @@ class Prior(StrictModel):
 
 
 class _Resample(StrictModel):
-    """How the pre-training sets are drawn. Matchers add keys of their own.
+    """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
 
     Attributes:
-      n: size of a sample: (example, label) pairs for same_distribution, examples for the other arms. weighted_loss
-        uses the whole source.
-      seed: seed of the draws; null: the run's seed.
-      materialise: whether samples are written as Examples; if not, the Trainer reads them from the source's shards.
+      n: size of a pre-training set: (example, label) pairs for `same_distribution`, examples for the other arms.
+        `weighted_loss` takes all examples.
+      seed: seed of the draws. null: the run's seed.
+      materialise: whether samples are written as Examples. If not, the Trainer reads the examples from the source's
+        shards.
     """
 
     n: int = pydantic.Field(gt=0, lt=1 << 31)
@@ -150,14 +154,14 @@ else:
 
 
 class NearDuplicates(StrictModel):
-    """How the targets' images are excluded from the source; see `components.near_duplicates`.
+    """How near-duplicates of the targets' images are kept out of the source.
 
     Attributes:
-      enabled: whether they are excluded. The images of the source and the targets are then decoded once to hash them.
-      distance: largest number of bits, of 64, in which the perceptual hashes of two near-duplicates differ.
-      flips: whether mirror images count as near-duplicates.
-      embeddings: smallest cosine between the classifier's embeddings of two near-duplicates. It adds a second stage
-        after the classifier's training, which predicts the whole source; null: no second stage.
+      enabled: whether the filter runs. All images are then decoded once, for their perceptual hashes.
+      distance: the largest Hamming distance, of 64 bits, between the perceptual hashes of two near-duplicates.
+      flips: whether mirror images count as near-duplicates, too.
+      embeddings: the smallest cosine between the classifier's embeddings of two near-duplicates, in a second stage that
+        predicts the whole source. null: no second stage.
     """
 
     enabled: bool = True
@@ -176,18 +180,23 @@ class Config(StrictModel):
     """The configuration of a run.
 
     Attributes:
-      name: name of the pipeline; runs of the same name share their history.
-      seed: seed of weights, order, augmentation and draws.
-      image, backbone: the input images and the network.
-      compute: what all trainings run on.
-      source, targets: the data. A target's name is part of its nodes' ids.
-      classifier, pretrain, finetune: the recipes of the three trainings.
-      checkpoint: when each training writes checkpoints, to resume after an interruption.
-      near_duplicates: how the targets' images are excluded from the source.
-      prior, resample: how P_t is estimated, and how the pre-training sets are drawn.
-      on_anomalies: what to do with data that violate their schema (schemas/): `stop` stops before training on them,
-        `warn` reports them at the end.
-      beam: arguments of the Beam jobs; empty: those of the local runner.
+      name: name of the pipeline. Runs of the same name in a workspace reuse each other's results.
+      seed: seed of initial weights, order, augmentation and draws.
+      image: the images as the networks see them.
+      backbone: the network.
+      compute: the hardware and precision of all trainings.
+      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind.
+      classifier: recipe of the source classifier, which predicts the target's images.
+      pretrain: recipe of the specialists. All arms use the same, so that only their data differ.
+      finetune: recipe of the fine-tuning on a target.
+      checkpoint: when trainings are saved, so that they can go on after an interruption.
+      near_duplicates: how near-duplicates of the targets' images are kept out of the source.
+      prior: how P_t is estimated.
+      resample: how the pre-training sets are drawn.
+      targets: the target tasks by name. A name may have a-z, 0-9 and -, and is part of the ids of the target's nodes.
+      on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
+        the run goes on, and lists the anomalies at its end.
+      beam: arguments of the Beam jobs. Empty: Beam runs in memory, with one worker.
     """
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
@@ -203,7 +212,9 @@ class Config(StrictModel):
     near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
     resample: Resample
-    targets: dict[str, Target] = pydantic.Field(min_length=1)
+    targets: dict[str, Target] = pydantic.Field(
+        min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
+    )
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 

@@ -118,7 +118,8 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
     done = specialist("predict", ".", "photo.png")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "error: IMAGE: 'photo.png' is not a readable image (not_an_image: 5 bytes that begin with b'hello'); leave it out"
+        "error: IMAGE: 'photo.png' is not a readable image (not_an_image: 5 bytes that begin with b'hello'); "
+        "leave it out"
     ]
 
 

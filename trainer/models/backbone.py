@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class ImageConfig(StrictModel):
-    """The input of a network: square images with values 0..255.
+    """The images as the networks see them: squares with values 0..255.
 
     Attributes:
       size: side in pixels.
       channels: 1 (grey) or 3 (RGB).
-      central_crop: evaluation and serving see this share of the side of an image's central square; 0.875 for Inception.
-        Training sees the same, unless the recipe sets `crop`.
+      central_crop: the share of the side of an image's central square that evaluation and serving see; 0.875 for
+        Inception. Training sees the same, unless its recipe has a `crop`.
     """
 
     size: pydantic.PositiveInt
-    channels: int = 3
+    channels: int = pydantic.Field(3, json_schema_extra={"enum": [1, 3]})
     central_crop: float = pydantic.Field(1.0, gt=0, le=1)
 
     @pydantic.field_validator("channels")
@@ -35,7 +35,12 @@ class ImageConfig(StrictModel):
 
 
 class Backbone(StrictModel):
-    """A backbone: its name in the registry, and its options."""
+    """The network below the head.
+
+    Attributes:
+      name: name of the backbone.
+      options: options of this backbone.
+    """
 
     name: str
     # Validated so that omitted defaults and written ones give the same configuration, and the same cache key.
