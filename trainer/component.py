@@ -39,7 +39,7 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
 class Executor(tfx_executor.GenericExecutor):
     """TFX's, which hands the run_fn our `FnArgs`."""
 
-    def _GetFnArgs(  # type: ignore[override]  # TFX's Do takes two folders from what this returns; the rest is ours
+    def _GetFnArgs(  # type: ignore[override]  # TFX's Do uses only two folders of the result
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -163,9 +163,9 @@ def _checkpoints(
 
 
 def modules_of(run_fn: str, custom_config: dict[str, Any]) -> list[str]:
-    """Returns the modules that a Trainer starts from: that of its run_fn, its executor's, and the backbone's."""
+    """Returns the modules whose code a Trainer runs: those of its run_fn, its executor and its backbone."""
     modules = [run_fn.rpartition(".")[0], __name__]
     if backbone := custom_config.get("backbone"):
-        # It is imported by its name in the registry: nothing else leads there.
+        # The registry imports it by name, so no import statement leads to it.
         modules.append(SPECS[Backbone(**backbone).name].module)
     return modules

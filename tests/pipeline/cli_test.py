@@ -70,7 +70,7 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
         (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
         (["data", "nowhere.yaml"], "error: CONFIG: no file 'nowhere.yaml'"),
-        (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' is there already, and not of this command"),
+        (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' exists, and this command did not write it"),
         (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
     ],
     ids=[
@@ -118,7 +118,8 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
     done = specialist("predict", ".", "photo.png")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "error: IMAGE: 'photo.png' is not an image that can be read (not_an_image: 5 bytes that begin with b'hello')"
+        "error: IMAGE: 'photo.png' is not a readable image (not_an_image: 5 bytes that begin with b'hello'); "
+        "leave it out"
     ]
 
 
