@@ -123,7 +123,7 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
 
 
 def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
-    with workspace.locked(str(tmp_path / "here")):
+    with workspace.lock_workspace(str(tmp_path / "here")):
         done = specialist("run", DEMO, "--workspace", "here")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: --workspace: another run is using {tmp_path}/here; wait for it, or name another\n"
@@ -184,7 +184,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
         raise KeyboardInterrupt
 
     assert run_in(runner) == (130, "stopped: interrupted; the same command goes on from there\n", "")
-    with workspace.locked(str(tmp_path / "here")):  # free again
+    with workspace.lock_workspace(str(tmp_path / "here")):  # free again
         pass
 
 
