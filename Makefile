@@ -1,6 +1,7 @@
 # make demo    from a clean machine to a pushed specialist
 # make test    the fast tests      make test-all   with the slow ones
 # make lint    the static checks   make setup      only the environment
+# make coverage       the fast tests, and which lines and branches they run
 # make constraints    renew the pinned versions
 
 LANE   := tfx-1.16
@@ -11,7 +12,7 @@ PYTHON ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all lint setup constraints clean
+.PHONY: demo test test-all coverage lint setup constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -22,10 +23,14 @@ test: setup
 test-all: setup
 	$(BIN)/python -m pytest
 
+coverage: setup
+	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy
 
 setup: $(STAMP)

@@ -59,13 +59,13 @@ def run(
         from pipeline.config.load import load
         from pipeline.terminal import logs
 
-        folder = workspace_module.located(workspace)
+        folder = workspace_module.resolve_workspace(workspace)
         settings = load(config, set_ or [])
-        with workspace_module.locked(folder):
+        with workspace_module.lock_workspace(folder):
             name = time.strftime("%Y-%m-%d-%H%M%S")
             log = os.path.join(folder, "logs", f"{name}.log")
             os.makedirs(os.path.dirname(log), exist_ok=True)
-            with logs.output_to(log) as console:
+            with logs.redirect_output(log) as console:
                 failed = _run(settings, folder, name, console)
         if failed:
             typer.echo(f"error: {', '.join(failed)} failed; the full log is {log}", err=True)
@@ -87,10 +87,10 @@ def data(
         from pipeline.terminal import logs
 
         settings = load(config, set_ or [])
-        with logs.output_to(os.devnull) as console, _interruption(console, "nothing was changed"):
-            with logs.waiting(console, "starting"):
+        with logs.redirect_output(os.devnull) as console, _interruption(console, "nothing was changed"):
+            with logs.show_waiting(console, "starting"):
                 from pipeline.preview import command
-            command.run(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
+            command.preview_config(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
 
 
 @app.command()
@@ -105,7 +105,7 @@ def predict(
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         warnings.simplefilter("ignore")  # of libraries while they are imported; they say nothing of the images
         from pipeline.results.predict import predict as predict_files
-        from pipeline.terminal.text import isolated
+        from pipeline.terminal.text import isolate
 
         predictions = predict_files(model, images)
         if as_json:
@@ -113,8 +113,8 @@ def predict(
             return
         for prediction in predictions:
             pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-            told = "  ".join(f"{isolated(label)} {100 * p:.1f}%" for label, p in pairs)
-            typer.echo(f"{isolated(prediction.file)}: {told}")
+            told = "  ".join(f"{isolate(label)} {100 * p:.1f}%" for label, p in pairs)
+            typer.echo(f"{isolate(prediction.file)}: {told}")
 
 
 _Run = Annotated[str, typer.Argument(metavar="RUN", help="A workspace of `run`, or a file of its folder runs/.")]
@@ -193,18 +193,18 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
     from pipeline.terminal import logs
 
     with _interruption(console, "the same command goes on from there"):
-        with logs.waiting(console, "starting"):
+        with logs.show_waiting(console, "starting"):
             from pipeline import pipeline
             from pipeline.nodes import ingest
             from pipeline.results import record, summary
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import checkpoints, progress
-        ingest.prepare(settings, functools.partial(logs.waiting, console))
+        ingest.prepare(settings, functools.partial(logs.show_waiting, console))
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = Display(console)
         try:
-            with progress.listening(view.progress):
+            with progress.listen(view.progress):
                 results = local.run(pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end)
         finally:
             view.stop()

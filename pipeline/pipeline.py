@@ -14,7 +14,7 @@ from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from pipeline.config.run import ENTIRE_SOURCE, Arm, Config
 from pipeline.nodes import exclude, ids
-from pipeline.nodes.ingest import Side, check_labels, make_side
+from pipeline.nodes.ingest import IngestNodes, check_labels, make_ingest_nodes
 from pipeline.nodes.push import push
 from trainer.component import Trainer
 from trainer.recipes import Recipe
@@ -45,8 +45,10 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
       ValueError: a data set is unknown, or not prepared.
       ModuleNotFoundError: an arm needs an extra that is not installed.
     """
-    source = make_side("source", SourceExampleGen, config.source, config)
-    sides = {name: make_side(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()}
+    source = make_ingest_nodes("source", SourceExampleGen, config.source, config)
+    sides = {
+        name: make_ingest_nodes(name, TargetExampleGen, target.data, config) for name, target in config.targets.items()
+    }
     for name, side in sides.items():
         target = config.targets[name]
         if side.several_labels:
@@ -56,7 +58,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
             )
     check_labels(config)
     target_indices = {name: side["index"] for name, side in sides.items()}
-    filters = exclude.by_hashes(config.near_duplicates, source["index"], target_indices)
+    filters = exclude.filter_by_hashes(config.near_duplicates, source["index"], target_indices)
     classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=filters.plan)
     source_predictor = Predictor(
         examples=source["examples"],
@@ -64,9 +66,9 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         model=classifier.outputs["model"],
         splits=["eval"],
         max_examples=config.prior.source_images,
-    ).with_id(ids.of_side(ids.SOURCE, ids.PREDICTIONS))
+    ).with_id(ids.side_node(ids.SOURCE, ids.PREDICTIONS))
     predictors = {name: _predictor(config, name, side, classifier) for name, side in sides.items()}
-    filters = exclude.by_embeddings(
+    filters = exclude.filter_by_embeddings(
         config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
     )
     nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
@@ -97,8 +99,8 @@ def arm(
     workspace: str,
     target: str,
     name: Arm,
-    side: Side,
-    source: Side,
+    side: IngestNodes,
+    source: IngestNodes,
     adaptation: Adaptation,
     shared: dict[str, BaseNode],
 ) -> ArmNodes:
@@ -115,21 +117,21 @@ def arm(
     if name == ENTIRE_SOURCE:
         nodes = []
         if name not in shared:
-            node_id = ids.of_arm(ids.SOURCE, name, ids.SPECIALIST)
+            node_id = ids.arm_node(ids.SOURCE, name, ids.SPECIALIST)
             shared[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
             nodes.append(shared[name])
         specialist = shared[name]
     else:
         resampler = _resampler(config, target, name, side, source, adaptation)
-        resampler = resampler.with_id(ids.of_arm(target, name, ids.RESAMPLE))
+        resampler = resampler.with_id(ids.arm_node(target, name, ids.RESAMPLE))
         # A plan is followed straight from the source's shards, unless its sample has been written.
         if "resampled_examples" in resampler.outputs:
             sample = {"train_examples": resampler.outputs["resampled_examples"]}
         else:
             sample = {"plan": resampler.outputs["plan"]}
-        specialist = _pretrain(config, workspace, source, ids.of_arm(target, name, ids.SPECIALIST), **sample)
+        specialist = _pretrain(config, workspace, source, ids.arm_node(target, name, ids.SPECIALIST), **sample)
         nodes = [resampler, specialist]
-    finetune_id = ids.of_arm(target, name, ids.FINETUNE)
+    finetune_id = ids.arm_node(target, name, ids.FINETUNE)
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=side["examples"],
@@ -159,7 +161,7 @@ def local_beam_args() -> list[str]:
 
 
 def _pretrain(
-    config: Config, workspace: str, source: Side, node_id: str, recipe: Recipe | None = None, **sample
+    config: Config, workspace: str, source: IngestNodes, node_id: str, recipe: Recipe | None = None, **sample
 ) -> BaseNode:
     trainer = Trainer(
         run_fn="trainer.pretrain.run_fn",
@@ -178,12 +180,12 @@ def _pretrain(
     return trainer
 
 
-def _predictor(config: Config, name: str, side: Side, classifier: BaseNode) -> BaseNode:
+def _predictor(config: Config, name: str, side: IngestNodes, classifier: BaseNode) -> BaseNode:
     # The prior reads the train split alone; near-duplicates are looked for among the images of all.
     splits = ["train"] if config.near_duplicates.embeddings is None else list(config.targets[name].data.splits)
     predictor = Predictor(
         examples=side["examples"], index=side["index"], model=classifier.outputs["model"], splits=splits
-    ).with_id(ids.of_side(name, ids.PREDICTIONS))
+    ).with_id(ids.side_node(name, ids.PREDICTIONS))
     predictor.add_upstream_node(side.validator)  # so that no specialist is trained for a target that cannot be used
     return predictor
 
@@ -191,7 +193,7 @@ def _predictor(config: Config, name: str, side: Side, classifier: BaseNode) -> B
 def _adaptation(
     config: Config,
     name: str,
-    source: Side,
+    source: IngestNodes,
     predictor: BaseNode,
     source_predictor: BaseNode,
     filters: exclude.Filters,
@@ -206,12 +208,12 @@ def _adaptation(
         seed=config.seed,
         activation=config.classifier.loss,
         **settings,
-    ).with_id(ids.of_side(name, ids.PRIOR))
+    ).with_id(ids.side_node(name, ids.PRIOR))
     return Adaptation(predictor, source_predictor, prior, filters)
 
 
 def _resampler(
-    config: Config, target: str, name: Arm, side: Side, source: Side, adaptation: Adaptation
+    config: Config, target: str, name: Arm, side: IngestNodes, source: IngestNodes, adaptation: Adaptation
 ) -> ImportanceResampler:
     matcher = config.matcher(target, name)
     return ImportanceResampler(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 _PATTERN = "[]*?\\"
 
 
-def located(path: str) -> str:
+def resolve_workspace(path: str) -> str:
     """Returns the absolute path of the workspace `path`.
 
     Raises:
@@ -26,7 +26,7 @@ def located(path: str) -> str:
 
 
 @contextlib.contextmanager
-def locked(workspace: str) -> Iterator[None]:
+def lock_workspace(workspace: str) -> Iterator[None]:
     """Keeps other runs out of `workspace`, which is made if need be; the lock goes with the process, however it ends.
 
     Raises:

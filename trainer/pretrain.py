@@ -10,7 +10,7 @@ def run_fn(fn_args: FnArgs) -> None:
     run.train_and_export(fn_args, _make_model)
 
 
-def _make_model(settings: run.Settings, num_classes: int):
+def _make_model(settings: run.TrainingSettings, num_classes: int):
     if settings.backbone is None:
         raise ValueError("backbone: pre-training needs one")
     backbone = settings.backbone.build(settings.image)

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from trainer.presets import PRESETS
 
 Distribution = Literal[
@@ -12,7 +12,7 @@ Distribution = Literal[
 ]  # trainer.loop.distribution has them
 
 
-class Recipe(Strict):
+class Recipe(StrictModel):
     """How a model is trained, by SGD with momentum.
 
     The learning rate ramps up linearly over the first `warmup` share of the steps, then decays by a cosine to 0
@@ -103,7 +103,7 @@ class Recipe(Strict):
         return self
 
 
-class Compute(Strict):
+class Compute(StrictModel):
     """What a training runs on. Nothing of it is part of a recipe: the global batch is the same everywhere.
 
     Attributes:
@@ -123,7 +123,7 @@ class Compute(Strict):
     deterministic: bool = False
 
 
-class Checkpoint(Strict):
+class Checkpoint(StrictModel):
     """When a training is saved, so that it can go on after a failure. It changes nothing in the result.
 
     Attributes:

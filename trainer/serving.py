@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.artifacts import model_labels
 from components.artifacts.examples import IMAGE
 from trainer.data.images import decode
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 KERAS_FILE = os.path.join("Format-Keras", "model.keras")
 _TOP = 5
@@ -30,13 +30,13 @@ class ServingModule(tf.Module):
     The last two are `image_bytes` in two halves, for batch jobs, which decode while the network runs.
     """
 
-    def __init__(self, model: keras.Model, image: Image, label_names: tuple[str, ...], loss: str = "softmax"):
+    def __init__(self, model: keras.Model, image: ImageConfig, label_names: tuple[str, ...], loss: str = "softmax"):
         super().__init__()
         self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[loss]
         # The variables, and the model only inside a function. As an attribute it would be tracked twice, and whoever
         # restores by name, as TensorFlow Serving does, would not find some of its variables.
         self._variables = [variable.value for variable in model.variables]
-        self._network = lambda pixels: _served(model(pixels, training=False))
+        self._network = lambda pixels: _select_outputs(model(pixels, training=False))
         self._image = image
         self._label_names = tf.constant(label_names)
 
@@ -79,14 +79,14 @@ class ServingModule(tf.Module):
         return self._network(pixels)
 
 
-def _served(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     # An auxiliary head is for training.
     return {name: outputs[name] for name in ("logits", "features")}
 
 
 def export(
     model: keras.Model,
-    image: Image,
+    image: ImageConfig,
     label_names: tuple[str, ...],
     *,
     loss: str = "softmax",

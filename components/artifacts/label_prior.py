@@ -44,7 +44,7 @@ class LabelPrior:
       activation: 'softmax' or 'sigmoid'.
       iterations, converged: of 'em' and 'bbse'.
       regularisation: λ of 'bbse'.
-      smoothing, floor: what was done to P_t afterwards; see `priors.adjusted`.
+      smoothing, floor: what was done to P_t afterwards; see `priors.adjust`.
       interval: (low, high), float64 [K] each, of P_t; None without a bootstrap.
       replicates, level, seed: of the bootstrap; the interval holds the share `level` of the replicates.
       assumption: how far the target's images lie from the source's, label by label; None if it was not checked.
@@ -127,7 +127,7 @@ _SETTINGS = tuple(
 )
 
 
-def ordered(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
+def reorder(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
     """Returns `prior` in the order of the label names `names`.
 
     Raises:

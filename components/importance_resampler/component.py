@@ -86,7 +86,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         shard_bytes: int = 128 << 20,
         shards: int = 0,
     ):
-        matcher = matcher or matchers.of("same_distribution")
+        matcher = matcher or matchers.make_matcher("same_distribution")
         name = matchers.name_of(matcher)
         matcher.check(n)
         optional = {

@@ -9,7 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
 from components.code_version import code_version
 from components.prior_estimator import executor
-from components.prior_estimator.settings import Settings
+from components.prior_estimator.settings import EstimatorSettings
 
 
 class PriorEstimatorSpec(ComponentSpec):
@@ -86,7 +86,7 @@ class PriorEstimator(base_component.BaseComponent):
         assumption_threshold: float = 1.5,
         seed: int = 0,
     ):
-        settings = Settings(
+        settings = EstimatorSettings(
             estimator=estimator,
             temperature=temperature,
             activation=activation,

@@ -6,10 +6,10 @@ import pydantic
 
 from components.example_gen import readers
 from components.example_gen.readers.reader import Reader
-from components.settings import Strict
+from components.settings import StrictModel
 
 
-class Hierarchy(Strict):
+class Hierarchy(StrictModel):
     """What lies above the labels; a mere string is its `file`.
 
     Attributes:
@@ -28,7 +28,7 @@ class Hierarchy(Strict):
         return {"file": value} if isinstance(value, str) else value
 
 
-class _Data(Strict):
+class _Data(StrictModel):
     """What all kinds have beside the keys of their reader.
 
     Attributes:
@@ -48,7 +48,7 @@ class _Data(Strict):
 
     def reader(self) -> Reader:
         """Returns what reads the data."""
-        return readers.of(self.model_dump(exclude=set(_Data.model_fields)))
+        return readers.make_reader(self.model_dump(exclude=set(_Data.model_fields)))
 
 
 def _kind_of(value: Any) -> str:
@@ -60,10 +60,10 @@ def _checked(value: Any) -> Any:
     return value
 
 
-def _model(kind: str) -> type[Strict]:
+def _model(kind: str) -> type[StrictModel]:
     """Returns the model of the keys of a reader and of `_Data`."""
     reader = readers.class_of(kind)
-    bases: tuple[type[Strict], ...] = (reader, _Data)
+    bases: tuple[type[StrictModel], ...] = (reader, _Data)
     name = f"{reader.__name__.removesuffix('Reader')}Data"
     return pydantic.create_model(name, __base__=bases, __module__=__name__, __doc__=reader.__doc__)
 

@@ -8,9 +8,9 @@ import pydantic
 
 from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from pipeline.config.data import Data
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
 ENTIRE_SOURCE = "entire_source"  # the arm that draws nothing; the others are named as their matchers
@@ -26,21 +26,23 @@ def _known_arm(name: str) -> str:
 Arm = Annotated[str, pydantic.AfterValidator(_known_arm)]
 
 
-class Evaluation(Strict):
+class Evaluation(StrictModel):
     """When a model is good enough to be pushed, on the target's eval split.
 
     Attributes:
       metric: what decides.
       minimum: the least that is allowed.
-      max_loss: how much less than the last blessed model is allowed.
+      max_regression: how much less than the last blessed model is allowed.
     """
+
+    renamed = {"max_loss": "max_regression"}
 
     metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
     minimum: float = pydantic.Field(0.0, ge=0, le=1)
-    max_loss: float = pydantic.Field(0.0, ge=0, le=1)
+    max_regression: float = pydantic.Field(0.0, ge=0, le=1)
 
 
-class _Target(Strict):
+class _Target(StrictModel):
     """A target task; beside these keys there are those of its matchers that each target gives.
 
     Attributes:
@@ -71,7 +73,7 @@ class _Target(Strict):
         return self
 
 
-class Prior(Strict):
+class Prior(StrictModel):
     """How P_t is estimated; see `components.prior_estimator`.
 
     Attributes:
@@ -104,7 +106,7 @@ class Prior(Strict):
         return value
 
 
-class _Resample(Strict):
+class _Resample(StrictModel):
     """How the pre-training sets are drawn; beside these keys there are the matchers' own.
 
     Attributes:
@@ -126,7 +128,7 @@ def _optional(field: pydantic.fields.FieldInfo) -> Any:
     return kind | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None)
 
 
-def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
+def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
     """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
     fields = {
         key: _optional(field)
@@ -144,7 +146,7 @@ else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
 
-class NearDuplicates(Strict):
+class NearDuplicates(StrictModel):
     """How the targets' images are kept out of the source; see `components.near_duplicates`.
 
     Attributes:
@@ -167,7 +169,7 @@ class NearDuplicates(Strict):
         return self
 
 
-class Config(Strict):
+class Config(StrictModel):
     """Everything a run depends on.
 
     Attributes:
@@ -187,7 +189,7 @@ class Config(Strict):
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
-    image: Image
+    image: ImageConfig
     backbone: Backbone
     compute: Compute = Compute()
     source: Data
@@ -202,7 +204,7 @@ class Config(Strict):
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
-    def sides(self) -> dict[str, Data]:
+    def datasets(self) -> dict[str, Data]:
         """Returns the data by the name of their side: 'source', or a target's."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
 

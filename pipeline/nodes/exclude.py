@@ -34,17 +34,19 @@ class Filters:
         return self.nodes[-1].outputs["plan"] if self.nodes else None
 
 
-def by_hashes(settings: NearDuplicates, index: BaseChannel, target_indices: Mapping[str, BaseChannel]) -> Filters:
+def filter_by_hashes(
+    settings: NearDuplicates, index: BaseChannel, target_indices: Mapping[str, BaseChannel]
+) -> Filters:
     """Returns the stage that comes before the classifier."""
     if not settings.enabled:
         return Filters()
     found = NearDuplicateFilter(
         index=index, target_indices=target_indices, distance=settings.distance, flips=settings.flips
     )
-    return Filters(_unless_known(found.with_id(ids.EXCLUSIONS[0])))
+    return Filters(_prefer_known(found.with_id(ids.EXCLUSIONS[0])))
 
 
-def by_embeddings(
+def filter_by_embeddings(
     settings: NearDuplicates,
     filters: Filters,
     source_examples: BaseChannel,
@@ -68,10 +70,10 @@ def by_embeddings(
         target_predictions={name: node.outputs["predictions"] for name, node in predictors.items()},
         threshold=settings.embeddings,
     )
-    return Filters((*filters.nodes, predictor, *_unless_known(found.with_id(ids.EXCLUSIONS[1]))))
+    return Filters((*filters.nodes, predictor, *_prefer_known(found.with_id(ids.EXCLUSIONS[1]))))
 
 
-def _unless_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
+def _prefer_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
     """Returns a filter, and the node that goes on with what it gave before, if that excludes the same images."""
     known = resolver.Resolver(
         strategy_class=FirstOfSameContent,
@@ -80,4 +82,4 @@ def _unless_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
         all_exclusions=Channel(type=Exclusions, producer_component_id=found.id),
         all_plans=Channel(type=ResamplePlan, producer_component_id=found.id),
     )
-    return found, known.with_id(ids.known(found.id))
+    return found, known.with_id(ids.known_node(found.id))

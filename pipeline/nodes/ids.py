@@ -16,17 +16,17 @@ EXCLUSIONS = (f"{SOURCE}-exclusions", f"{SOURCE}-embedding-exclusions")
 SOURCE_TRAIN_PREDICTIONS = f"{SOURCE}-train-{PREDICTIONS}"
 
 
-def of_side(side: str, kind: str) -> str:
+def side_node(side: str, kind: str) -> str:
     """Returns the id of a node of the source or of a target."""
     return f"{side}-{kind}"
 
 
-def of_arm(side: str, arm: str, kind: str) -> str:
+def arm_node(side: str, arm: str, kind: str) -> str:
     """Returns the id of an arm's node; the side is 'source' if the node serves all targets."""
     return f"{side}-{arm.replace('_', '-')}-{kind}"
 
 
-def known(exclusions: str) -> str:
+def known_node(exclusions: str) -> str:
     """Returns the id of the node that replaces what the node `exclusions` gives by earlier exclusions, if equal."""
     return f"{exclusions}-known"
 

@@ -19,7 +19,7 @@ from pipeline.nodes import ids
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
+class IngestNodes:
     """The nodes that bring one side's data in, and whether an image of it may have several labels."""
 
     example_gen: BaseNode
@@ -38,12 +38,12 @@ class Side:
 
 def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) -> None:
     """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
-    for data in config.sides().values():
+    for data in config.datasets().values():
         with waiting(f"preparing {data.location}"):
             data.reader().prepare()
 
 
-def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
+def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Config) -> IngestNodes:
     """Returns the nodes of `data`; `name` is 'source' or a target's.
 
     Raises:
@@ -56,24 +56,24 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
         max_pixels=data.max_pixels,
         max_rejected=data.max_rejected,
         perceptual_hashes=config.near_duplicates.enabled,
-    ).with_id(ids.of_side(name, ids.EXAMPLES))
+    ).with_id(ids.side_node(name, ids.EXAMPLES))
     statistics = StatisticsGen(
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
-    ).with_id(ids.of_side(name, ids.STATISTICS))
+    ).with_id(ids.side_node(name, ids.STATISTICS))
     folder = schemas.folder("source" if name == ids.SOURCE else "target")
     schema = importer.Importer(
         source_uri=str(folder),
         artifact_type=standard_artifacts.Schema,
         # An Importer reuses what it finds under the same address: the content has to be part of the question.
         custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
-    ).with_id(ids.of_side(name, ids.SCHEMA))
+    ).with_id(ids.side_node(name, ids.SCHEMA))
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["result"],
         vocabulary=example_gen.outputs["vocabulary"],
         on_anomalies=config.on_anomalies,
-    ).with_id(ids.of_side(name, ids.VALIDATION))
-    return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
+    ).with_id(ids.side_node(name, ids.VALIDATION))
+    return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
 
 
 def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
@@ -95,7 +95,7 @@ def check_labels(config: Config) -> None:
     }
     if not asked:
         return
-    labels = hierarchy_file.over(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
     for (target, _), matcher in asked.items():
         try:
             matcher.check_labels(labels)

@@ -13,7 +13,9 @@ from pipeline.terminal import logs
 from trainer.loop import throughput
 
 
-def run(config: Config, console: rich.console.Console, *, images: int, thumbnails_folder: str, timing: bool) -> None:
+def preview_config(
+    config: Config, console: rich.console.Console, *, images: int, thumbnails_folder: str, timing: bool
+) -> None:
     """Shows what the data of `config` are, and what a run will take.
 
     Args:
@@ -27,13 +29,13 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
       ValueError: the data are not there, or not as the configuration says.
     """
     thumbnails.check(thumbnails_folder)
-    prepare(config, functools.partial(logs.waiting, console))
-    with logs.waiting(console, "looking at the configuration"):
+    prepare(config, functools.partial(logs.show_waiting, console))
+    with logs.show_waiting(console, "looking at the configuration"):
         nodes = [node.id for node in create_pipeline(config, "workspace").components]
     found = {}
-    for name, data in config.sides().items():
-        with logs.waiting(console, f"reading {data.location}"), logs.warnings_of_ours() as warnings:
-            found[name] = sample.look(data, images, config.near_duplicates.enabled)
+    for name, data in config.datasets().items():
+        with logs.show_waiting(console, f"reading {data.location}"), logs.capture_warnings() as warnings:
+            found[name] = sample.preview_data(data, images, config.near_duplicates.enabled)
         display.show_side(console, name, data.location, found[name], data.max_rejected)
         for warning in warnings:
             console.print(f"  {warning}", style="yellow", markup=False, highlight=False)
@@ -45,9 +47,11 @@ def run(config: Config, console: rich.console.Console, *, images: int, thumbnail
     console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
     network, measured = None, "what the network takes is not known with --no-timing"
     if timing:
-        with logs.waiting(console, f"timing {config.backbone.name} (--no-timing leaves this out)"):
+        with logs.show_waiting(console, f"timing {config.backbone.name} (--no-timing leaves this out)"):
             labels = len(found["source"].labels)
-            network = throughput.measure(config.backbone, config.image, config.pretrain, config.compute, labels)
+            network = throughput.measure_throughput(
+                config.backbone, config.image, config.pretrain, config.compute, labels
+            )
         measured = (
             f"{config.backbone.name} has {network.parameters:,} parameters; {_figure(network.trained)} images/s are "
             f"trained and {_figure(network.predicted)} predicted, in batches of {network.batch_size}; one Beam worker"

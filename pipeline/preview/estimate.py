@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from pipeline.config.run import ENTIRE_SOURCE, Config
 from pipeline.nodes import ids
-from trainer.loop.throughput import Speed
+from trainer.loop.throughput import Throughput
 from trainer.recipes import Recipe
 
 _FLOAT = 4  # bytes of a parameter
@@ -14,7 +14,7 @@ _HALF = 2  # bytes of a logit, and of an element of an embedding
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
+class MeasuredData:
     """What was measured of the source or a target.
 
     Attributes:
@@ -58,7 +58,11 @@ class Cost:
 
 
 def costs(
-    config: Config, nodes: Iterable[str], source: Side, targets: Mapping[str, Side], network: Speed | None
+    config: Config,
+    nodes: Iterable[str],
+    source: MeasuredData,
+    targets: Mapping[str, MeasuredData],
+    network: Throughput | None,
 ) -> list[Cost]:
     """Returns the costs of a run from nothing, in its order.
 
@@ -82,7 +86,7 @@ def costs(
         return Cost(what, times, seconds, 2 * times * network.parameters * _FLOAT)
 
     found.append(training("classifier", 1, config.classifier, source.evaluated))
-    predicted = _predicted(config, source, targets)
+    predicted = _count_predicted(config, source, targets)
     seconds = predicted / network.predicted if network else None
     size = predicted * (source.labels + network.features) * _HALF if network else None
     found.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
@@ -103,14 +107,14 @@ def costs(
     return found
 
 
-def checkpoint_bytes(config: Config, network: Speed) -> float:
+def checkpoint_bytes(config: Config, network: Throughput) -> float:
     """Returns what the checkpoints of one training hold while it goes on: weights, momentum, and the average if any."""
     recipes = (config.classifier, config.pretrain, config.finetune)
     copies = 3 if any(recipe.ema for recipe in recipes) else 2
     return config.checkpoint.keep * copies * network.parameters * _FLOAT
 
 
-def _predicted(config: Config, source: Side, targets: Mapping[str, Side]) -> int:
+def _count_predicted(config: Config, source: MeasuredData, targets: Mapping[str, MeasuredData]) -> int:
     of_source = min(config.prior.source_images, source.examples["eval"])
     if config.near_duplicates.embeddings is None:
         return of_source + sum(side.examples["train"] for side in targets.values())

@@ -14,7 +14,7 @@ from components import sharding, storage
 from components.artifacts import data_report, index, rejected
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import hierarchy_file, sample
-from components.example_gen.examples import Check
+from components.example_gen.examples import ImageChecker
 from components.example_gen.readers.reader import Contents
 from pipeline.config.data import Data
 from pipeline.nodes.ingest import hierarchy_of
@@ -23,7 +23,7 @@ from pipeline.preview import estimate
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
+class DataPreview:
     """What was found on one side, the source or a target.
 
     Attributes:
@@ -42,10 +42,10 @@ class Side:
     is_counted: bool
     rejected: float
     warnings: list[str]
-    measured: estimate.Side
+    measured: estimate.MeasuredData
 
 
-def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
+def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPreview:
     """Returns what is found in a sample of `data`.
 
     Args:
@@ -59,29 +59,31 @@ def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
     reader = data.reader()
     with tempfile.TemporaryDirectory() as folder:
         contents = reader.open(os.path.join(folder, "work"))
-        labels = hierarchy_file.over(contents.vocabulary, hierarchy_of(data))
-        drawn = sample.draw(reader, contents, Check(labels.names, data.max_pixels, perceptual_hashes), images)
+        labels = hierarchy_file.apply_hierarchy(contents.vocabulary, hierarchy_of(data))
+        drawn = sample.draw_sample(
+            reader, contents, ImageChecker(labels.names, data.max_pixels, perceptual_hashes), images
+        )
         if not drawn.examples:
             reasons = sorted({row["reason"] for row in drawn.all_rejections})
             raise ValueError(f"{data.location}: no image of the sample can be taken: {', '.join(reasons)}")
         there = _images(contents, drawn)
         examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in there.items()}
-        measured = _measured(drawn, examples, len(labels), folder)
+        measured = _measure(drawn, examples, len(labels), folder)
     faults = {
         split: [row for row in rows if row["reason"] != rejected.DUPLICATE_IMAGE]
         for split, rows in drawn.rejections.items()
     }
-    counted = {split: data_report.split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
+    counted = {split: data_report.report_split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
     label_counts, is_counted = counted["train"].label_counts, "train" in drawn.whole
     if contents.label_counts is not None and not is_counted:
         label_counts, is_counted = contents.label_counts["train"], True
-    return Side(
+    return DataPreview(
         labels,
         drawn,
         label_counts,
         is_counted,
         sum(count * _share(faults, drawn, split) for split, count in there.items()) / sum(there.values()),
-        data_report.warnings(data_report.summary(counted, {}, labels.names)),
+        data_report.list_warnings(data_report.summarise(counted, {}, labels.names)),
         measured,
     )
 
@@ -105,23 +107,23 @@ def _share(rows: Mapping[str, Sequence], drawn: sample.Sample, split: str) -> fl
     return len(rows[split]) / drawn.read[split] if drawn.read[split] else 0.0
 
 
-def _measured(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.Side:
+def _measure(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.MeasuredData:
     """Writes some of the sample as a run does, by Beam on this machine, and returns what an example costs."""
     records, table = os.path.join(folder, "records"), os.path.join(folder, "index.parquet")
     idle = min(_beam_seconds([], folder) for _ in range(2))  # the first time, Beam imports more of itself
     seconds = max(0.0, _beam_seconds(drawn.examples, folder) - idle)
     storage.write_table(table, index.table(item.row for item in drawn.examples))
     written = len(drawn.examples)
-    return estimate.Side(
+    return estimate.MeasuredData(
         examples,
         drawn.seconds / sum(drawn.read.values()) + seconds / written,
-        sum(map(os.path.getsize, storage.files(records))) / written,
+        sum(map(os.path.getsize, storage.list_files(records))) / written,
         os.path.getsize(table) / written,
         labels,
     )
 
 
-def _beam_seconds(items: Sequence[sharding.Keyed], folder: str) -> float:
+def _beam_seconds(items: Sequence[sharding.KeyedRecord], folder: str) -> float:
     sample_file = os.path.join(folder, "sample.pickle")  # what stands in the pipeline itself is slow to get to a worker
     os.makedirs(folder, exist_ok=True)
     with open(sample_file, "wb") as file:
@@ -133,6 +135,6 @@ def _beam_seconds(items: Sequence[sharding.Keyed], folder: str) -> float:
     return time.perf_counter() - start
 
 
-def _chunks(sample_file: str) -> Iterator[tuple[int, list[sharding.Keyed]]]:
+def _chunks(sample_file: str) -> Iterator[tuple[int, list[sharding.KeyedRecord]]]:
     with open(sample_file, "rb") as file:
-        return sharding.into_chunks(pickle.load(file), 1)
+        return sharding.chunk_records(pickle.load(file), 1)

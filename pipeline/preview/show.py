@@ -9,14 +9,14 @@ import rich.filesize
 import rich.table
 
 from pipeline.preview.estimate import Cost
-from pipeline.preview.sample import Side
-from pipeline.terminal.text import cell, isolated
+from pipeline.preview.sample import DataPreview
+from pipeline.terminal.text import isolate, make_cell
 
 _LABELS = 8  # that are named
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
 
 
-def show_side(console: rich.console.Console, name: str, location: str, side: Side, max_rejected: float) -> None:
+def show_side(console: rich.console.Console, name: str, location: str, side: DataPreview, max_rejected: float) -> None:
     """Prints what was found on a side.
 
     Args:
@@ -76,7 +76,7 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return sum(known) if len(known) == len(values) else None
 
 
-def _splits(console: rich.console.Console, side: Side) -> None:
+def _splits(console: rich.console.Console, side: DataPreview) -> None:
     table = _table(None, ["split", "examples", "read", "set aside"])
     for split, count in side.measured.examples.items():
         about = "" if split in side.sample.whole else "~"
@@ -90,7 +90,7 @@ def _splits(console: rich.console.Console, side: Side) -> None:
             _print(console, f"  splits.{split}: {told}", style="red" if sure else "yellow")
 
 
-def _labels(console: rich.console.Console, side: Side) -> None:
+def _labels(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rows
     numbers = np.array([len(row["labels"]) for row in rows])
     several = f", {numbers.mean():.2f} an image (at most {numbers.max()})" if numbers.max() > 1 else ""
@@ -109,20 +109,20 @@ def _labels(console: rich.console.Console, side: Side) -> None:
         _print(console, f"  fewest    {_named(side, present[::-1][:_LABELS])}")
     empty = order[counts[order] == 0]
     if len(empty):
-        names = ", ".join(isolated(side.labels.names[label]) for label in empty[:_LABELS])
+        names = ", ".join(isolate(side.labels.names[label]) for label in empty[:_LABELS])
         more = ", …" if len(empty) > _LABELS else ""
         style = "yellow" if side.is_counted else None
         _print(console, f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style)
 
 
-def _named(side: Side, labels: np.ndarray) -> str:
+def _named(side: DataPreview, labels: np.ndarray) -> str:
     counts = (side.label_counts[label] for label in labels)
     shown = (f"{round(count):,}" if count >= 0.5 else "<1" for count in counts)
-    names = (isolated(side.labels.names[label]) for label in labels)
+    names = (isolate(side.labels.names[label]) for label in labels)
     return ", ".join(f"{name} {count}" for name, count in zip(names, shown, strict=True))
 
 
-def _images(console: rich.console.Console, side: Side) -> None:
+def _images(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rows
     formats = collections.Counter(row["original_format"] for row in rows)
     count = sum(row["converted"] for row in rows)
@@ -138,14 +138,14 @@ def _images(console: rich.console.Console, side: Side) -> None:
     console.print(table)
 
 
-def _rejected(console: rich.console.Console, side: Side, max_rejected: float) -> None:
+def _rejected(console: rich.console.Console, side: DataPreview, max_rejected: float) -> None:
     rows = side.sample.all_rejections
     if not rows:
         return
     table = _table(f"  set aside: {len(rows):,} of those read", ["reason", "images", "for example"])
     for reason, count in collections.Counter(row["reason"] for row in rows).most_common():
         first = next(row for row in rows if row["reason"] == reason)
-        table.add_row(reason, f"{count:,}", cell(f"{first['source_id']}: {first['detail']}"))
+        table.add_row(reason, f"{count:,}", make_cell(f"{first['source_id']}: {first['detail']}"))
     console.print(table)
     if side.rejected > max_rejected:
         _print(

@@ -23,7 +23,7 @@ from components.importance_resampler.matchers.explanation import Explanation
 from components.importance_resampler.pairs import Pairs
 from pipeline.nodes import ids
 from pipeline.results.record import MissingError, Record
-from pipeline.terminal.text import cell
+from pipeline.terminal.text import make_cell
 
 
 def target_of(record: Record, target: str | None) -> str:
@@ -46,19 +46,21 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
     arms = [
         name
         for name in record.config["targets"][target]["arms"]
-        if ids.of_arm(target, name, ids.RESAMPLE) in record.nodes
+        if ids.arm_node(target, name, ids.RESAMPLE) in record.nodes
     ]
     return _one_of("--arm", arm, arms)
 
 
 def prior(record: Record, target: str) -> pa.Table:
     """Returns the label prior of a target as a table."""
-    return pq.read_table(os.path.join(record.uri(ids.of_side(target, ids.PRIOR), "label_prior"), label_prior.FILE_NAME))
+    return pq.read_table(
+        os.path.join(record.uri(ids.side_node(target, ids.PRIOR), "label_prior"), label_prior.FILE_NAME)
+    )
 
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     """Returns the table of the labels of an arm's plan."""
-    return pq.read_table(os.path.join(record.uri(ids.of_arm(target, arm, ids.RESAMPLE), "plan"), plan.LABELS_FILE))
+    return pq.read_table(os.path.join(record.uri(ids.arm_node(target, arm, ids.RESAMPLE), "plan"), plan.LABELS_FILE))
 
 
 def explain(record: Record, target: str, arm: str, source_id: str) -> Explanation:
@@ -67,7 +69,7 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> Explanatio
     Raises:
       ValueError: the source's train split has no such example.
     """
-    folder = pathlib.Path(record.uri(ids.of_side(ids.SOURCE, ids.EXAMPLES), "index"), "Split-train")
+    folder = pathlib.Path(record.uri(ids.side_node(ids.SOURCE, ids.EXAMPLES), "index"), "Split-train")
     paths = sorted(folder.glob(index.FILE_PATTERN))
     rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
     if index.id_key(source_id) not in rows["key"].to_numpy():
@@ -78,11 +80,11 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> Explanatio
         )
     labels = plan_labels(record, target, arm)
     excluded = _exclusions(record)
-    if reasons := exclusions.of_image(excluded, source_id):
+    if reasons := exclusions.describe_matches(excluded, source_id):
         row = rows.filter(pc.equal(rows["key"], pa.scalar(index.id_key(source_id), pa.uint64())))
         names = tuple(labels["name"].take(pc.list_flatten(row["labels"])).to_pylist())
         return Explanation(labels=names, draws=(), excluded=tuple(reasons))
-    rows = rows.filter(exclusions.kept(rows["key"], exclusions.excluded_keys(excluded)))
+    rows = rows.filter(exclusions.mask_kept(rows["key"], exclusions.excluded_keys(excluded)))
     return explain_example(labels, Pairs.of_index(rows, len(labels)), source_id)
 
 
@@ -179,7 +181,7 @@ def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]
             title, justify="left" if title == "label" else "right", no_wrap=title != "label", overflow="fold"
         )
     for row in rows.select(list(shown.values())).to_pylist():
-        table.add_row(*(cell(_figure(row[name])) for name in shown.values()))
+        table.add_row(*(make_cell(_figure(row[name])) for name in shown.values()))
     console.print(table)
 
 

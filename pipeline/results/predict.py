@@ -31,7 +31,7 @@ def predict(model: str, files: list[str]) -> list[Prediction]:
     contents = [_read(file) for file in files]
     import tensorflow as tf  # only now: mistakes in the arguments are told at once
 
-    images = [_as_in_training(file, content) for file, content in zip(files, contents, strict=True)]
+    images = [_convert_as_in_training(file, content) for file, content in zip(files, contents, strict=True)]
     try:
         signatures = tf.saved_model.load(folder).signatures
     except Exception as error:  # ValueError, OSError, IndexError, OpError: it depends on which of its files is broken
@@ -64,10 +64,10 @@ def _read(file: str) -> bytes:
     return path.read_bytes()
 
 
-def _as_in_training(file: str, content: bytes) -> bytes:
+def _convert_as_in_training(file: str, content: bytes) -> bytes:
     from components.example_gen.images import check as image_check
 
     try:
-        return image_check.checked(content, image_check.MOST_PIXELS).encoded
+        return image_check.check_image(content, image_check.MOST_PIXELS).encoded
     except image_check.RefusedError as error:
         raise ValueError(f"IMAGE: {file!r} is not an image that can be read ({error})") from error

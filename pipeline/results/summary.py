@@ -15,7 +15,7 @@ from components.example_validator import anomalies as example_anomalies
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult, State
-from pipeline.terminal.text import cell, isolated
+from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
 from trainer.run import METRICS_FILE
 
@@ -63,11 +63,11 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
-    sides = config.sides()
+    sides = config.datasets()
     anomalies = [
         line
         for side in sides
-        if (side_anomalies := uris.get((ids.of_side(side, ids.VALIDATION), "anomalies")))
+        if (side_anomalies := uris.get((ids.side_node(side, ids.VALIDATION), "anomalies")))
         for line in (f"{side}, {anomaly}" for anomaly in example_anomalies.read(side_anomalies.uri))
     ]
 
@@ -78,28 +78,28 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     notes = [
         line
         for side in sides
-        if (report_path := path(ids.of_side(side, ids.EXAMPLES), "index", data_report.SUMMARY_FILE))
+        if (report_path := path(ids.side_node(side, ids.EXAMPLES), "index", data_report.SUMMARY_FILE))
         for line in _notes(
             side,
             json.loads(storage.read_text(report_path)),
-            uris[ids.of_side(side, ids.EXAMPLES), "rejected"].uri,
+            uris[ids.side_node(side, ids.EXAMPLES), "rejected"].uri,
         )
     ]
     found = {}
     for name, target in config.targets.items():
-        prior_path = path(ids.of_side(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
+        prior_path = path(ids.side_node(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
         arms, plans = {}, {}
         for arm in target.arms:
-            plan_path = path(ids.of_arm(name, arm, ids.RESAMPLE), "plan", plan.LABELS_FILE)
+            plan_path = path(ids.arm_node(name, arm, ids.RESAMPLE), "plan", plan.LABELS_FILE)
             if plan_path:
                 plans[arm] = plan.header_of(storage.read_table(plan_path))
-            metrics_path = path(ids.of_arm(name, arm, ids.FINETUNE), "model_run", METRICS_FILE)
+            metrics_path = path(ids.arm_node(name, arm, ids.FINETUNE), "model_run", METRICS_FILE)
             if metrics_path:
                 metrics = json.loads(storage.read_text(metrics_path))
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
-        blessing = uris.get((ids.of_side(name, ids.EVALUATOR), "blessing"))
-        pushed = uris.get((ids.of_side(name, ids.PUSHER), "pushed_model"))
+        blessing = uris.get((ids.side_node(name, ids.EVALUATOR), "blessing"))
+        pushed = uris.get((ids.side_node(name, ids.PUSHER), "pushed_model"))
         found[name] = TargetSummary(
             prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
             plans=plans,
@@ -117,8 +117,8 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
 
 def _notes(side: str, found: dict, rejected_uri: str) -> list[str]:
     """Returns what to know of a side, by its ExampleGen's report."""
-    notes = [f"{side}, {line}" for line in data_report.warnings(found)]
-    if reasons := data_report.rejected(found):
+    notes = [f"{side}, {line}" for line in data_report.list_warnings(found)]
+    if reasons := data_report.count_rejected(found):
         parts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
         notes.append(f"{side}: {sum(reasons.values()):,} images set aside ({parts}): {rejected_uri}")
     return notes
@@ -158,7 +158,7 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
     for i in prior.target_prior.argsort()[::-1][:_TOP]:
         interval = [f"{prior.interval[0][i]:.4f} – {prior.interval[1][i]:.4f}"] if prior.interval else []
         table.add_row(
-            cell(prior.names[i]),
+            make_cell(prior.names[i]),
             f"{prior.source_prior[i]:.5f}",
             f"{prior.target_prior[i]:.5f}",
             *interval,
@@ -166,7 +166,7 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
         )
     console.print(table)
     if prior.assumption is not None and prior.assumption.flagged.any():
-        names = [isolated(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
+        names = [isolate(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
         console.print(
             f"the target's images of {len(names)} label(s) are unlike the source's ({' '.join(names[:_TOP])}): "
             "`specialist prior` has the figures",

@@ -86,7 +86,7 @@ def run(
                     executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
                     custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
                 ).launch()
-                state, outputs = _ended(connection, info)
+                state, outputs = _read_outcome(connection, info)
                 result = NodeResult(node_id, state, time.perf_counter() - start, outputs)
             except Exception as error:  # the other arms go on; the caller hears of it
                 logging.getLogger(__name__).exception("node %s failed", node_id)
@@ -96,7 +96,7 @@ def run(
     return list(results.values())
 
 
-def _ended(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
+def _read_outcome(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
     if info is None or not info.execution_id:
         return State.BLOCKED, {}
     with metadata.Metadata(connection) as handle:

@@ -24,7 +24,7 @@ LIVE: _Live = {"transient": True, "redirect_stdout": False, "redirect_stderr": F
 
 
 @contextlib.contextmanager
-def output_to(log_path: str) -> Iterator[rich.console.Console]:
+def redirect_output(log_path: str) -> Iterator[rich.console.Console]:
     """Sends what this process and its libraries print, C++ included, to `log_path`; yields the console that is left."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -43,7 +43,7 @@ def output_to(log_path: str) -> Iterator[rich.console.Console]:
             os.close(saved[1])
 
 
-def waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
+def show_waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
     """Says on a terminal, for the time of the block, what is waited for."""
     return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(for_what)), console=console, **LIVE)
 
@@ -59,7 +59,7 @@ class _Warnings(logging.Handler):
 
 
 @contextlib.contextmanager
-def warnings_of_ours() -> Iterator[list[str]]:
+def capture_warnings() -> Iterator[list[str]]:
     """Yields a list that gets what this project warns of in the block; libraries have loggers of their own."""
     handler = _Warnings(logging.WARNING)
     logging.getLogger().addHandler(handler)

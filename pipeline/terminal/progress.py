@@ -66,7 +66,7 @@ class Display:
         now = self._clock()
         begins = self._first is None
         self._first = self._first or (now, progress.step)
-        done, speed, left = _told(progress, now, *self._first)
+        done, speed, left = _describe(progress, now, *self._first)
         if self._bar is not None:
             detail = f"{done}{speed if self._wide() else ''}{left}"
             bar, task = self._bar
@@ -99,7 +99,7 @@ class Display:
         return self._console.width >= _WIDE
 
 
-def _told(progress: Progress, now: float, first_time: float, first_step: int) -> tuple[str, str, str]:
+def _describe(progress: Progress, now: float, first_time: float, first_step: int) -> tuple[str, str, str]:
     """Returns what is done, how fast, and the time left."""
     done = f"step {progress.step}/{progress.steps}  loss {progress.loss:.3f}"
     if progress.step == first_step:

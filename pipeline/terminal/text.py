@@ -7,12 +7,12 @@ import rich.text
 _FIRST_STRONG_ISOLATE, _POP_DIRECTIONAL_ISOLATE = "\u2068", "\u2069"
 
 
-def cell(label: str) -> rich.text.Text:
+def make_cell(label: str) -> rich.text.Text:
     """Returns `label` as the cell of a table, in which no character of it means anything but itself."""
-    return rich.text.Text(isolated(label))
+    return rich.text.Text(isolate(label))
 
 
-def isolated(label: str) -> str:
+def isolate(label: str) -> str:
     """Returns `label` so that it stays in its line, and does nothing to the terminal or to what stands beside it.
 
     Control characters are shown as Python writes them. Around a script from right to left, which would turn the rest of

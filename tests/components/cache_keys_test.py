@@ -53,7 +53,7 @@ def test_the_prior_estimator():
 
 
 def test_the_importance_resampler():
-    own = ("executor", "hashing", "labels_table", "pairs", "placement", "quotas", "matchers.matcher")
+    own = ("executor", "hashing", "labels_table", "pairs", "spacing", "quotas", "matchers.matcher")
     shared = [
         *CONTRACTS,
         *artifacts("examples", "exclusions", "index", "label_prior", "plan", "predictions"),

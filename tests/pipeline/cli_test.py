@@ -64,7 +64,7 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         (["run", "broken.yaml"], "error: CONFIG: broken.yaml is not YAML"),
         (["run", DEMO, "--set", "colour=red"], "unknown key 'colour'; allowed are name, seed"),
         (["run", DEMO, "--set", "backbone.name=resnet"], "backbone.name: 'resnet': must be one of compact_cnn"),
-        (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': input should be"),
+        (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': must be one of"),
         (["run", DEMO, "--set", "image.size=8"], "image.size: 8; compact_cnn needs at least 16"),
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
@@ -123,7 +123,7 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
 
 
 def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
-    with workspace.locked(str(tmp_path / "here")):
+    with workspace.lock_workspace(str(tmp_path / "here")):
         done = specialist("run", DEMO, "--workspace", "here")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"error: --workspace: another run is using {tmp_path}/here; wait for it, or name another\n"
@@ -184,7 +184,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
         raise KeyboardInterrupt
 
     assert run_in(runner) == (130, "stopped: interrupted; the same command goes on from there\n", "")
-    with workspace.locked(str(tmp_path / "here")):  # free again
+    with workspace.lock_workspace(str(tmp_path / "here")):  # free again
         pass
 
 

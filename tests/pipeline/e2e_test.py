@@ -28,7 +28,7 @@ SMALL = [
     *(f"{training}.batch_size=32" for training in ("classifier", "pretrain", "finetune")),
     "resample.n=300",
     "targets.digits.evaluation.minimum=0",
-    "targets.digits.evaluation.max_loss=1",
+    "targets.digits.evaluation.max_regression=1",
 ]
 
 
@@ -181,7 +181,7 @@ def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
     assert list(tmp_path.glob(f"checkpoints/source-classifier/*/ckpt-{done}.index"))
 
     heard = []
-    with progress.listening(heard.append):
+    with progress.listen(heard.append):
         results = run(tmp_path, *long)
     assert heard[0].step == done + 1
     assert results["source-examples"].state is State.REUSED

@@ -9,7 +9,7 @@ import tensorflow as tf
 from components import storage
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 
@@ -22,7 +22,7 @@ def recipe(**changes) -> Recipe:
 
 
 class LabelsTest(tf.test.TestCase):
-    image = Image(size=16, channels=1)
+    image = ImageConfig(size=16, channels=1)
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path):
@@ -34,7 +34,7 @@ class LabelsTest(tf.test.TestCase):
         records = []
         for i, of_image in enumerate(labels):
             image = png(np.full((16, 16, 1), 10 * i))
-            item = testing.keyed(image, of_image or (0,), f"id-{i}", split="train", names=names)
+            item = testing.make_record(image, of_image or (0,), f"id-{i}", split="train", names=names)
             record = tf.train.Example.FromString(item.record)
             if not of_image:
                 record.features.feature["image/class/label"].Clear()
@@ -83,7 +83,7 @@ class LabelsTest(tf.test.TestCase):
 class ShardsTest(tf.test.TestCase):
     """23 examples in steps of 12: passes end inside of steps."""
 
-    image = Image(size=16, channels=1)
+    image = ImageConfig(size=16, channels=1)
     augmentation = {"crop": 0.3, "shift": 2, "flip": True}
 
     @pytest.fixture(autouse=True)

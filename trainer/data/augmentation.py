@@ -25,7 +25,7 @@ class _Seeds(keras.random.SeedGenerator):
         return tf.cast(tf.random.fold_in(self._seed, self._count), tf.int64)
 
 
-def augmenter(recipe: Recipe) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def make_augmenter(recipe: Recipe) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """Returns the function from (image uint8 [size, size, channels], seed int64 [2]) to the image augmented.
 
     It shifts, flips and applies RandAugment, as far as the recipe says; mixing is for batches.
@@ -75,7 +75,7 @@ def _rand_augment(strength: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor
     return randomly_augmented
 
 
-def mixed(
+def mix(
     images: tf.Tensor, labels: tf.Tensor, presence: tf.Tensor, weights: tf.Tensor, recipe: Recipe, seed: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns a batch in which every image is mixed with the next one, the last with the first.

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
 # A chroma sample of a JPEG is up to two columns wide, and upsampling looks at its neighbours: with one more of them on
@@ -15,7 +15,7 @@ _MARGIN = 2
 _PLAIN_UP_TO = 2.0
 
 
-def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
+def decode(encoded: tf.Tensor, image: ImageConfig) -> tf.Tensor:
     """Returns an encoded JPEG or PNG as uint8 [size, size, channels]: what evaluation and serving see of it.
 
     That is its central square, or the `central_crop` of it, resized if it has to be. A large JPEG is shrunk by its
@@ -30,10 +30,10 @@ def decode(encoded: tf.Tensor, image: Image) -> tf.Tensor:
         side = tf.maximum(tf.cast(tf.round(image.central_crop * square), tf.int32), 1)
         return (shape - side) // 2, tf.stack([side, side])
 
-    return _decoded_window(encoded, image, central)
+    return _decode_window(encoded, image, central)
 
 
-def decode_random_crop(encoded: tf.Tensor, image: Image, least_area: float, seed: tf.Tensor) -> tf.Tensor:
+def decode_random_crop(encoded: tf.Tensor, image: ImageConfig, least_area: float, seed: tf.Tensor) -> tf.Tensor:
     """Returns a random part of an encoded JPEG or PNG, resized to uint8 [size, size, channels]: Inception's training.
 
     The part has an aspect ratio in [3/4, 4/3] and `least_area` to all of the image's area (Szegedy et al. 2015, section
@@ -59,7 +59,7 @@ def decode_random_crop(encoded: tf.Tensor, image: Image, least_area: float, seed
         )
         return begin[:2], extent[:2]
 
-    return _decoded_window(encoded, image, drawn)
+    return _decode_window(encoded, image, drawn)
 
 
 def jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, channels: int, ratio: int = 1) -> tf.Tensor:
@@ -81,7 +81,7 @@ def jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, channel
     return wider[:, begin[1] - left : begin[1] - left + extent[1]]
 
 
-def resized(pixels: tf.Tensor, image: Image) -> tf.Tensor:
+def resize(pixels: tf.Tensor, image: ImageConfig) -> tf.Tensor:
     """Returns uint8 [height, width, channels] as uint8 [size, size, channels]; what has that size is not touched."""
     size = (image.size, image.size)
     shape = tf.shape(pixels)[:2]
@@ -99,25 +99,25 @@ def resized(pixels: tf.Tensor, image: Image) -> tf.Tensor:
     return tf.ensure_shape(tf.cond(fits, lambda: pixels, other), [*size, image.channels])
 
 
-def _decoded_window(
-    encoded: tf.Tensor, image: Image, place: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+def _decode_window(
+    encoded: tf.Tensor, image: ImageConfig, place: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 ) -> tf.Tensor:
     """Returns the window that `place` gives, as (begin, extent), for an image's (height, width); resized."""
 
     def jpeg() -> tf.Tensor:
         begin, extent = place(tf.io.extract_jpeg_shape(encoded)[:2])
-        return resized(_shrunk_jpeg_window(encoded, begin, extent, image), image)
+        return resize(_decode_shrunk_window(encoded, begin, extent, image), image)
 
     def other() -> tf.Tensor:
         pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)
         pixels = tf.ensure_shape(pixels, [None, None, image.channels])
         begin, extent = place(tf.shape(pixels)[:2])
-        return resized(pixels[begin[0] : begin[0] + extent[0], begin[1] : begin[1] + extent[1]], image)
+        return resize(pixels[begin[0] : begin[0] + extent[0], begin[1] : begin[1] + extent[1]], image)
 
     return tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
 
 
-def _shrunk_jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, image: Image) -> tf.Tensor:
+def _decode_shrunk_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, image: ImageConfig) -> tf.Tensor:
     """Returns a window, shrunk by the decoder as far as it stays at least as large as it is wanted.
 
     `begin` and `extent` are in pixels of the image; what is returned begins and ends at most half of its pixels off.

@@ -9,7 +9,7 @@ import tensorflow as tf
 from components import storage
 from components.artifacts import examples, plan
 from trainer.data import augmentation, images
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 _SHUFFLE_BYTES = 128 << 20
@@ -19,7 +19,7 @@ _SOURCE_ID = {examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string)}
 
 def training_batches(
     patterns: list[str],
-    image: Image,
+    image: ImageConfig,
     recipe: Recipe,
     *,
     seed: int,
@@ -61,7 +61,7 @@ def training_batches(
     """
     batch_size = _batch_size(recipe.batch_size, shards, shard, batch_size)
     start = start_step * recipe.batch_size
-    augmented = augmentation.augmenter(recipe)
+    augmented = augmentation.make_augmenter(recipe)
 
     def seed_at(position: tf.Tensor) -> tf.Tensor:
         return tf.stack([tf.cast(seed, tf.int64), position])
@@ -69,7 +69,7 @@ def training_batches(
     def example(drawn: tuple[tf.Tensor, tf.Tensor], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         record, weight = drawn
         own_seed = seed_at(position)
-        encoded, labels, presence = _parsed(record, several_labels)
+        encoded, labels, presence = _parse(record, several_labels)
         if recipe.crop is None:
             pixels = images.decode(encoded, image)
         else:
@@ -79,16 +79,16 @@ def training_batches(
 
     def mixed(batch: tuple[tf.Tensor, ...], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         pixels, labels, presence, weights = batch
-        return augmentation.mixed(
+        return augmentation.mix(
             pixels, labels, presence, weights, recipe, tf.random.fold_in(seed_at(position), augmentation.MIX)
         )
 
     # A step has a whole number of turns around the shards: what is counted from its start is counted from 0.
-    drawn = tf.data.Dataset.zip((_drawn(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))
+    drawn = tf.data.Dataset.zip((_order_draws(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))
     batches = (
         drawn.shard(shards, shard)
         .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .apply(_batched(batch_size, several_labels, drop_remainder=True))
+        .apply(_batch(batch_size, several_labels, drop_remainder=True))
     )
     if recipe.mixup or recipe.cutmix:
         firsts = tf.data.Dataset.counter(start + shard, shards * batch_size)
@@ -99,18 +99,18 @@ def training_batches(
 
 
 def evaluation_batches(
-    patterns: list[str], image: Image, batch_size: int, *, several_labels: bool = False
+    patterns: list[str], image: ImageConfig, batch_size: int, *, several_labels: bool = False
 ) -> tf.data.Dataset:
     """Returns all examples once: (images, labels, presence) as in `training_batches`; the last batch may be smaller."""
 
     def example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        encoded, labels, presence = _parsed(record, several_labels)
+        encoded, labels, presence = _parse(record, several_labels)
         return images.decode(encoded, image), labels, presence
 
     return (
         tf.data.TFRecordDataset(_files(patterns), compression_type="GZIP")
         .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .apply(_batched(batch_size, several_labels, drop_remainder=False))
+        .apply(_batch(batch_size, several_labels, drop_remainder=False))
         .prefetch(tf.data.AUTOTUNE)
     )
 
@@ -144,11 +144,11 @@ def example_ids(
         del weight
         return tf.io.parse_single_example(record, _SOURCE_ID)[examples.SOURCE_ID]
 
-    drawn = _drawn(patterns, seed, plan_pattern, step * recipe.batch_size).take(recipe.batch_size)
+    drawn = _order_draws(patterns, seed, plan_pattern, step * recipe.batch_size).take(recipe.batch_size)
     return [value.decode() for value in drawn.map(source_id).as_numpy_iterator()]
 
 
-def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int) -> tf.data.Dataset:
+def _order_draws(patterns: list[str], seed: int, plan_pattern: str | None, start: int) -> tf.data.Dataset:
     """Returns endless (record, weight) pairs in the order of training, from position `start` on.
 
     The order of a pass is a function of the seed and the number of the pass alone: a pass can be begun at once, without
@@ -161,7 +161,7 @@ def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int)
 
     def records(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
         if plan_pattern:
-            return storage.repeated_records(file, *_planned(plan_file))
+            return storage.read_repeated_records(file, *_read_plan(plan_file))
         return tf.data.TFRecordDataset(file, compression_type="GZIP").map(lambda record: (record, 1.0))
 
     shards = tf.data.Dataset.from_tensor_slices((files, plans))
@@ -185,7 +185,7 @@ def _drawn(patterns: list[str], seed: int, plan_pattern: str | None, start: int)
     return tf.data.Dataset.counter(number).flat_map(one_pass).skip(offset)
 
 
-def _parsed(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+def _parse(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
     """Returns the encoded image, labels int64 and presence float32 of an Example, the last two of the same length."""
     labels = tf.io.RaggedFeature(tf.int64) if several_labels else tf.io.FixedLenFeature([1], tf.int64)
     features = {examples.IMAGE: tf.io.FixedLenFeature([], tf.string), examples.LABELS: labels}
@@ -198,7 +198,7 @@ def _parsed(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tens
     return row[examples.IMAGE], labels, presence
 
 
-def _batched(batch_size: int, several_labels: bool, drop_remainder: bool) -> Callable[..., tf.data.Dataset]:
+def _batch(batch_size: int, several_labels: bool, drop_remainder: bool) -> Callable[..., tf.data.Dataset]:
     # Both pad by 0. What is padded to the longest of multiples is padded to a multiple.
     name = "padded_batch" if several_labels else "batch"
     return lambda dataset: getattr(dataset, name)(batch_size, drop_remainder=drop_remainder)
@@ -222,7 +222,7 @@ def _batch_size(of_step: int, shards: int, shard: int, batch_size: int | None) -
     return of_shard if batch_size is None else batch_size
 
 
-def _planned(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+def _read_plan(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns copies int32 and weights float32 of a shard. They are read when the shard is, not all at the start."""
 
     def read(path: bytes) -> tuple[np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from trainer.loop import losses, optimizer, precision, preemption, progress
 from trainer.loop.average import Average
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.distribution import Workers
-from trainer.loop.history import Progress, merged
+from trainer.loop.history import Progress, merge
 from trainer.loop.schedules import RampThenCosine
 from trainer.models import classifier
 from trainer.recipes import Compute, Recipe
@@ -95,7 +95,7 @@ def fit(
     iterator = run = None
     if done < recipe.steps:
         iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches(done, context)))
-    with preemption.noticed() as preempted:
+    with preemption.watch_sigterm() as preempted:
         while done < recipe.steps:
             if run is None or done == frozen_steps:
                 if frozen_steps:
@@ -129,7 +129,7 @@ def fit(
             since = history[-1].step if history else 0
             save = stop or due or done == recipe.steps
             if save or done - since >= recipe.steps / _HISTORY_ENTRIES:
-                history.append(merged(reports, since))
+                history.append(merge(reports, since))
                 reports.clear()
                 on_progress(history[-1])
             if save and not checkpoints.save(done):
@@ -237,10 +237,10 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
             if recipe.l2:
                 # Once, not once a replica: the replicas' gradients are summed.
                 loss += recipe.l2 / replicas * tf.add_n([2 * tf.nn.l2_loss(kernel.value) for kernel in decayed])
-            scaled = optimizer.scaled(state.optimizer, [loss])[0]
+            scaled = optimizer.scale(state.optimizer, [loss])[0]
         gradients = tape.gradient(scaled, [variable.value for variable in trained])
         accuracy = tf.reduce_sum(losses.hits(labels, presence, outputs["logits"])) / recipe.batch_size
-        return loss, accuracy, optimizer.unscaled(state.optimizer, gradients)
+        return loss, accuracy, optimizer.unscale(state.optimizer, gradients)
 
     if compute.xla:
         forward_and_backward = tf.function(forward_and_backward, jit_compile=True)
@@ -252,7 +252,7 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
         norm = tf.linalg.global_norm(gradients)
         if recipe.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, recipe.clip_norm, use_norm=norm)
-        state.optimizer.apply(optimizer.scaled(state.optimizer, gradients), trained)
+        state.optimizer.apply(optimizer.scale(state.optimizer, gradients), trained)
         if replicas > 1 and state.moving and not compute.synchronized_batch_norm:
             # Each replica's statistics are of its own part of the batch. The mean of all is what a model ends with, and
             # what a checkpoint, which knows one value a variable, can give back.

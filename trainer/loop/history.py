@@ -28,7 +28,7 @@ class Progress:
     input_wait: float
 
 
-def merged(entries: Sequence[Progress], since: int) -> Progress:
+def merge(entries: Sequence[Progress], since: int) -> Progress:
     """Returns successive reports as one.
 
     Args:

@@ -21,14 +21,14 @@ class _SGD(keras.optimizers.SGD):
         return list(grads_and_vars)
 
 
-def scaled(optimizer: keras.Optimizer, values: list[tf.Tensor]) -> list[tf.Tensor]:
+def scale(optimizer: keras.Optimizer, values: list[tf.Tensor]) -> list[tf.Tensor]:
     """Returns `values`, a loss or gradients, times the present scale where the optimiser scales losses."""
     scale = _scale(optimizer)
     return values if scale is None else [value * scale for value in values]
 
 
-def unscaled(optimizer: keras.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns what `scaled` made of gradients as it was; exactly, for a scale is a power of two."""
+def unscale(optimizer: keras.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Returns what `scale` made of gradients as it was; exactly, for a scale is a power of two."""
     scale = _scale(optimizer)
     return gradients if scale is None else [gradient / scale for gradient in gradients]
 

@@ -25,7 +25,7 @@ class Preempted(SystemExit):
 
 
 @contextlib.contextmanager
-def noticed() -> Iterator[Callable[[], bool]]:
+def watch_sigterm() -> Iterator[Callable[[], bool]]:
     """Yields a function that says whether SIGTERM has come; until the end of the block it does nothing else.
 
     Outside the main thread, where Python hears no signals, the answer is always no.

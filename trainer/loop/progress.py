@@ -32,7 +32,7 @@ def report(progress: Progress) -> None:
 
 
 @contextlib.contextmanager
-def listening(listener: Callable[[Progress], None]) -> Iterator[None]:
+def listen(listener: Callable[[Progress], None]) -> Iterator[None]:
     """Sends the reports made inside to `listener`."""
     token = _listener.set(listener)
     try:

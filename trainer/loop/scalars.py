@@ -10,7 +10,7 @@ from trainer.loop.history import Progress
 
 
 @contextlib.contextmanager
-def written_to(folder: str | None) -> Iterator[Callable[[Progress], None]]:
+def open_scalars(folder: str | None) -> Iterator[Callable[[Progress], None]]:
     """Yields a function that writes an entry of the history to an event file in `folder`; None: to none."""
     if folder is None:
         yield lambda entry: None

@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from trainer.loop import fit
 from trainer.loop.distribution import make_strategy
-from trainer.loop.history import merged
+from trainer.loop.history import merge
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Compute, Recipe
 
 _STEPS = 6  # the first of them traces the network, and does not count
@@ -20,7 +20,7 @@ _PIXELS = {"CPU": 1 << 18, "GPU": 1 << 22}
 
 
 @dataclasses.dataclass(frozen=True)
-class Speed:
+class Throughput:
     """What was measured.
 
     Attributes:
@@ -39,7 +39,9 @@ class Speed:
     replicas: int
 
 
-def measure(backbone: Backbone, image: Image, recipe: Recipe, compute: Compute, num_labels: int) -> Speed:
+def measure_throughput(
+    backbone: Backbone, image: ImageConfig, recipe: Recipe, compute: Compute, num_labels: int
+) -> Throughput:
     """Trains for some steps by `recipe`, with smaller batches, and predicts; input costs nothing here.
 
     Raises:
@@ -60,8 +62,8 @@ def measure(backbone: Backbone, image: Image, recipe: Recipe, compute: Compute, 
         strategy,
         compute=compute,
     )
-    return Speed(
-        trained=merged(history[1:], history[0].step).images_per_second,
+    return Throughput(
+        trained=merge(history[1:], history[0].step).images_per_second,
         predicted=each / _prediction_seconds(model, images),
         parameters=model.count_params(),
         features=model.output["features"].shape[-1],

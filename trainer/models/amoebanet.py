@@ -13,13 +13,13 @@ from collections.abc import Callable
 import keras
 from keras import layers, ops
 
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 _STEM_CHANNELS = 32
 
 
 def build(
-    image: Image, *, normal_cells: int = 18, filters: int = 512, drop_path: float = 0.0, auxiliary: bool = False
+    image: ImageConfig, *, normal_cells: int = 18, filters: int = 512, drop_path: float = 0.0, auxiliary: bool = False
 ) -> keras.Model:
     """Returns the backbone, [batch, 16·filters]; 549 million parameters at the published size. Native: 299 pixels.
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from trainer.models.registry import SPECS
 
 if TYPE_CHECKING:
     import keras
 
 
-class Image(Strict):
+class ImageConfig(StrictModel):
     """What a network sees: square images with values 0..255.
 
     Attributes:
@@ -34,7 +34,7 @@ class Image(Strict):
         return value
 
 
-class Backbone(Strict):
+class Backbone(StrictModel):
     """A backbone by name, with its options."""
 
     name: str
@@ -55,12 +55,12 @@ class Backbone(Strict):
             return value
         return SPECS[info.data["name"]].options(**value).model_dump()
 
-    def check(self, image: Image) -> None:
+    def check(self, image: ImageConfig) -> None:
         """Raises a ValueError if the backbone cannot take such images."""
         if image.size < SPECS[self.name].min_size:
             raise ValueError(f"image.size: {image.size}; {self.name} needs at least {SPECS[self.name].min_size}")
 
-    def build(self, image: Image) -> "keras.Model":
+    def build(self, image: ImageConfig) -> "keras.Model":
         """Returns the model, randomly initialised, from images with values 0..255 to features."""
         self.check(image)
         return importlib.import_module(SPECS[self.name].module).build(image, **self.options)

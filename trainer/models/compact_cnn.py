@@ -2,12 +2,12 @@
 
 import keras
 
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 _FILTERS = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2))
 
 
-def build(image: Image) -> keras.Model:
+def build(image: ImageConfig) -> keras.Model:
     """Returns the backbone: six 3×3 convolutions with batch normalisation, then the global average, [batch, 128].
 
     Preprocessing: 0..255 to -1..1. Feature layer: the global average. From 16 pixels on; made for 32.

@@ -2,10 +2,10 @@
 
 import keras
 
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 
-def build(image: Image, *, width: float = 1.0) -> keras.Model:
+def build(image: ImageConfig, *, width: float = 1.0) -> keras.Model:
     """Returns the backbone, [batch, 2048]; 21.8 million parameters. Its native size is 299 pixels.
 
     Preprocessing: 0..255 to -1..1. Feature layer: the global average. From 75 pixels on, as keras.applications demands.

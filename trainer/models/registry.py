@@ -7,22 +7,22 @@ import dataclasses
 
 import pydantic
 
-from components.settings import Strict
+from components.settings import StrictModel
 
 _NOT_IN_CACHE_KEYS = "a registry: a Trainer's key holds the backbone that it builds, and its options"
 
 
-class NoOptions(Strict):
+class NoOptions(StrictModel):
     """Of a backbone that has none."""
 
 
-class InceptionV3Options(Strict):
+class InceptionV3Options(StrictModel):
     """`width` multiplies the filters of every convolution; 1 is the published network."""
 
     width: float = pydantic.Field(1.0, gt=0, le=1)
 
 
-class AmoebaNetOptions(Strict):
+class AmoebaNetOptions(StrictModel):
     """The size of the network, and how it is regularised; what they mean is said at `trainer.models.amoebanet.build`.
 
     The published AmoebaNet-B has 18 cells of 512 filters. Below 16 filters the bottlenecks of the first cell would have
@@ -48,7 +48,7 @@ class Spec:
 
     module: str
     min_size: int
-    options: type[Strict] = NoOptions
+    options: type[StrictModel] = NoOptions
 
 
 SPECS = {

@@ -42,7 +42,7 @@ class EmdSubset(Matcher):
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
-        return whole_labels.explain(drawn, row)
+        return whole_labels.explain_draw(drawn, row)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,7 +92,7 @@ def emd_subset(pairs: Pairs, source: ClassMeans, target: ClassMeans, *, n: int, 
         raise ValueError("source: no label with examples in the train split has a mean embedding")
     between = distances(source, target)
     order = known[greedy_order(between[np.ix_(target.counts > 0, known)])]
-    sample = whole_labels.take(pairs, order, n, seed)
+    sample = whole_labels.take_labels(pairs, order, n, seed)
     figures: dict[str, float | int] = {
         "labels_without_embedding": int(np.count_nonzero((pairs.counts > 0) & (source.counts == 0)))
     }

@@ -100,7 +100,7 @@ class Generated:
 
     def shards(self, split: str) -> list[list[dict[str, list]]]:
         """Shard → record → feature → values, read as the names of the files say."""
-        paths = storage.files(self.examples.path(split=split))
+        paths = storage.list_files(self.examples.path(split=split))
         pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
         numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
         assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
@@ -109,7 +109,7 @@ class Generated:
     def index_shards(self, split: str) -> list[list[dict]]:
         return [
             storage.read_table(path).to_pylist()
-            for path in storage.files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
+            for path in storage.list_files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
         ]
 
     def records(self, split: str) -> dict[str, dict[str, list]]:

@@ -55,14 +55,15 @@ class Source:
         for key, artifact in self.artifacts.items():
             artifact.uri = str(root / key)
         self.artifacts["examples"].splits = ["train", "eval"]
-        items = [testing.keyed(image(i), LABELS[i], f"id {i}", split="train", names=NAMES) for i in order]
+        items = [testing.make_record(image(i), LABELS[i], f"id {i}", split="train", names=NAMES) for i in order]
         for shard, rows in enumerate(np.array_split(np.arange(len(items)), shards)):
             self.write("examples", "train", shard, shards, [items[row] for row in rows])
         self.items = items
         counts = np.bincount([label for own in LABELS for label in own], minlength=4)
         self.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
         storage.write_text(
-            str(root / "vocabulary" / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.make(NAMES, PARENTS))
+            str(root / "vocabulary" / vocabulary.FILE_NAME),
+            vocabulary.dumps(vocabulary.make_vocabulary(NAMES, PARENTS)),
         )
 
     def write(self, key: str, split: str, shard: int, shards: int, items) -> None:
@@ -85,7 +86,7 @@ class Source:
             ("target_index", "train", [1, 0, 0], [[8.0, 0.0], [4.0, 1.0], [4.0, -1.0]]),
         ):
             rows = [
-                testing.keyed(image(i), (label,), f"{key} {i}", split=split, names=NAMES).row
+                testing.make_record(image(i), (label,), f"{key} {i}", split=split, names=NAMES).row
                 for i, label in enumerate(labels)
             ]
             folder = f"Split-{split}"
@@ -139,7 +140,7 @@ class Result:
 
     def __init__(self, source: Source, outputs: dict[str, types.Artifact]):
         self.plan = pathlib.Path(outputs["plan"].uri)
-        paths = storage.files(str(self.plan / "Split-train"), plan.COPIES_PATTERN)
+        paths = storage.list_files(str(self.plan / "Split-train"), plan.COPIES_PATTERN)
         self.tables = [storage.read_table(path) for path in paths]
         self.copies = {
             item.row["source_id"]: int(copies)
@@ -152,7 +153,7 @@ class Result:
         self.records: list[bytes] = []
         if "resampled_examples" in outputs:
             assert outputs["resampled_examples"].splits == ["train"]
-            for path in storage.files(outputs["resampled_examples"].path(split="train")):
+            for path in storage.list_files(outputs["resampled_examples"].path(split="train")):
                 records = list(storage.read_records(path))
                 self.records += records
                 self.shards.append([source_id(record) for record in records])
@@ -397,7 +398,7 @@ def test_predictions_without_embeddings(source):
 @pytest.mark.parametrize("materialise", [True, False])
 def test_an_index_in_another_order_than_its_shards_is_refused(tmp_path, materialise):
     source = Source(tmp_path, shards=1)
-    (path,) = storage.files(f"{source.artifacts['index'].uri}/Split-train")
+    (path,) = storage.list_files(f"{source.artifacts['index'].uri}/Split-train")
     rows = storage.read_table(path)
     storage.write_table(path, rows.take(list(range(len(rows)))[::-1]))
     with pytest.raises(ValueError, match="index: its first row is not the first record of"):

@@ -106,6 +106,10 @@ def test_a_target_is_left_out_by_null(write):
             r"targets\.digits\.arms\.0: 'entire': must be one of entire_source",
         ),
         (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
+        (
+            ["targets.digits.evaluation.max_loss=1"],
+            r"targets\.digits\.evaluation: unknown key 'max_loss'; it is called 'max_regression' now",
+        ),
         (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': must be one of entire_source, "),
         (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of its arms, entire_source"),
         (["targets.digits.arms=[entire_source, entire_source]"], r"names one twice"),
@@ -194,7 +198,7 @@ def test_reading_all_and_making_their_readers_imports_nothing_heavy():
 import pathlib, sys
 from pipeline.config.load import load
 for path in pathlib.Path({str(DEMO.parent)!r}).glob("*.yaml"):
-    for data in load(str(path)).sides().values():
+    for data in load(str(path)).datasets().values():
         data.reader()
 heavy = ("tensorflow", "tensorflow_datasets", "keras", "tfx", "apache_beam")
 print([name for name in heavy if name in sys.modules])

@@ -79,7 +79,7 @@ def settings(folder, tmp_path_factory) -> str:
 
 
 def test_all_of_a_folder(folder):
-    found = preview_sample.look(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
+    found = preview_sample.preview_data(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
     assert found.sample.whole == {"train", "eval"} and found.is_counted
     assert sum(found.measured.examples.values()) == 76
     assert found.measured.examples == {split: len(rows) for split, rows in found.sample.rows.items()}
@@ -92,7 +92,7 @@ def test_all_of_a_folder(folder):
 
 
 def test_of_a_sample_the_listing_tells_the_labels(folder):
-    found = preview_sample.look(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
+    found = preview_sample.preview_data(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
     assert sum(found.sample.read.values()) == 16 and found.is_counted and not found.sample.whole
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([0.75 * BIRDS, 0.75 * FISH], np.float64)
     for split, share in (("train", 0.75), ("eval", 0.25)):
@@ -123,7 +123,7 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
         names=str(tmp_path / "names.txt"),
         compression="none",
     )
-    found = preview_sample.look(data, 50, False)
+    found = preview_sample.preview_data(data, 50, False)
     assert found.sample.read == {"train": 50, "eval": 40} and found.sample.whole == {"eval"}
     assert found.measured.examples["eval"] == 40
     assert found.measured.examples["train"] == pytest.approx(300, rel=0.1)
@@ -133,7 +133,7 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
 
 def test_of_a_whole_split_the_listing_is_exact(folder):
     own = data_of(folder=str(folder.parent), splits={"train": folder.name, "eval": folder.name})
-    found = preview_sample.look(own, 16, False)
+    found = preview_sample.preview_data(own, 16, False)
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([BIRDS, FISH], np.int64)
 
 
@@ -143,7 +143,7 @@ def test_shares_are_of_all_images_whatever_the_splits_sizes(tmp_path):
         for i in range(good + bad):
             (tmp_path / split / "x" / f"{i}.png").write_bytes(picture(i) if i < good else b"")
     splits = {"train": "train[1%:]", "eval": "train[:1%]", "test": "test"}
-    found = preview_sample.look(data_of(folder=str(tmp_path), splits=splits), 20, False)
+    found = preview_sample.preview_data(data_of(folder=str(tmp_path), splits=splits), 20, False)
     assert len(found.sample.rejections["test"]) == 2 and found.sample.read["train"] == 20
     assert found.rejected == pytest.approx(2 / 210)  # and not 2 of the 30 that were read
     assert not found.sample.rows["eval"]  # of about two images none is among the twenty
@@ -162,7 +162,7 @@ def test_an_empty_split_and_repeated_images(tmp_path):
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     splits = {"train": 0.999, "eval": 0.001}
     data = data_of(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
-    found = preview_sample.look(data, 20, False)
+    found = preview_sample.preview_data(data, 20, False)
     assert found.measured.examples == {"train": 3, "eval": 0}
     assert [row["reason"] for row in found.sample.rejections["train"]] == ["duplicate_image"] * 2
     assert found.rejected == 0
@@ -177,7 +177,7 @@ def test_data_without_a_single_good_image(tmp_path):
         (tmp_path / name / "x" / "1.png").write_bytes(b"")
     data = data_of(folder=str(tmp_path), splits={"train": "train", "eval": "eval"})
     with pytest.raises(ValueError, match="no image of the sample can be taken: empty"):
-        preview_sample.look(data, 5, False)
+        preview_sample.preview_data(data, 5, False)
 
 
 def lines_of(show, *arguments) -> list[str]:
@@ -191,15 +191,15 @@ def row(labels: list[int], height: int = 30, width: int = 60, original_format: s
     return {"labels": labels, "height": height, "width": width, "bytes": 1000 * height, **found}
 
 
-def side(**changes) -> preview_sample.Side:
+def side(**changes) -> preview_sample.DataPreview:
     rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "gif")], "eval": [row([2])]}
     rejections = {"train": [{"source_id": "[x].jpg\n", "reason": "empty", "detail": "0 bytes"}], "eval": []}
     drawn = sample.Sample(rows, [Indexed(1, b"", {})], rejections, 0.5, frozenset({"eval"}))
-    labels = vocabulary.make([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
+    labels = vocabulary.make_vocabulary([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
     counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)
-    measured = estimate.Side({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
-    return preview_sample.Side(**{
+    measured = estimate.MeasuredData({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
+    return preview_sample.DataPreview(**{
         "labels": labels,
         "sample": drawn,
         "label_counts": counts,
@@ -295,7 +295,7 @@ def test_the_whole_command(settings, tmp_path):
     text = io.StringIO()
     console = rich.console.Console(file=text, width=120)
     folder = tmp_path / "small"
-    command.run(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
+    command.preview_config(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
     shown = text.getvalue()
     assert shown.index("\nsource  ") < shown.index("\nletters  ") < shown.index("\nthumbnails: ")
     assert "folder: 1 files of " in shown and "not looked at" in shown  # what the log would have told
@@ -308,7 +308,9 @@ def test_the_whole_command(settings, tmp_path):
 
 
 def test_a_folder_of_others_is_refused_before_anything_is_read(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(preview_sample, "look", lambda *arguments: pytest.fail("read"))
+    monkeypatch.setattr(preview_sample, "preview_data", lambda *arguments: pytest.fail("read"))
     (tmp_path / "mine.txt").touch()
     with pytest.raises(ValueError, match="--thumbnails"):
-        command.run(load(settings), rich.console.Console(), images=1, thumbnails_folder=str(tmp_path), timing=False)
+        command.preview_config(
+            load(settings), rich.console.Console(), images=1, thumbnails_folder=str(tmp_path), timing=False
+        )

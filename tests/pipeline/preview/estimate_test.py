@@ -7,13 +7,13 @@ import pytest
 import pipeline as pipeline_package
 from pipeline.config.load import load
 from pipeline.preview import estimate
-from trainer.loop.throughput import Speed
+from trainer.loop.throughput import Throughput
 
 DEMO = str(pathlib.Path(pipeline_package.__file__).parent / "configs" / "demo.yaml")
 ARMS = "targets.digits.arms=[entire_source, same_distribution, weighted_loss, emd_subset]"
-SOURCE = estimate.Side({"train": 70_000, "eval": 10_000}, 0.5, 900.0, 100.0, labels=770)
-DIGITS = estimate.Side({"train": 100, "eval": 400, "test": 1300}, 0.25, 500.0, 60.0, labels=10)
-SPEED = Speed(trained=100.0, predicted=1000.0, parameters=1_000_000, features=128, batch_size=64, replicas=1)
+SOURCE = estimate.MeasuredData({"train": 70_000, "eval": 10_000}, 0.5, 900.0, 100.0, labels=770)
+DIGITS = estimate.MeasuredData({"train": 100, "eval": 400, "test": 1300}, 0.25, 500.0, 60.0, labels=10)
+SPEED = Throughput(trained=100.0, predicted=1000.0, parameters=1_000_000, features=128, batch_size=64, replicas=1)
 NODES = [
     "source-examples",
     "source-classifier",
@@ -25,7 +25,7 @@ NODES = [
 ]
 
 
-def costs(*overrides: str, network: Speed | None = SPEED) -> dict[str, tuple]:
+def costs(*overrides: str, network: Throughput | None = SPEED) -> dict[str, tuple]:
     settings = load(DEMO, [ARMS, *overrides])
     found = estimate.costs(settings, NODES, SOURCE, {"digits": DIGITS}, network)
     return {cost.what: (cost.times, cost.seconds, cost.bytes) for cost in found}

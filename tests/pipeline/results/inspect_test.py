@@ -61,7 +61,7 @@ def workspace(tmp_path) -> str:
     write("source-examples", "index", "Split-train/index-00002-of-00003.parquet", rows.slice(4))
     pairs = Pairs.of_index(rows, 4)
     for arm in ("same_distribution", "uniform_subsample"):
-        sample = matchers.of(arm).draw(Inputs(pairs, PRIOR), n=5, seed=0)
+        sample = matchers.make_matcher(arm).draw(Inputs(pairs, PRIOR), n=5, seed=0)
         labels = labels_table(sample, pairs, PRIOR, {"matcher": arm, "n": 5, "seed": 0})
         write(f"pets-{arm.replace('_', '-')}-resample", "plan", plan.LABELS_FILE, labels)
         (tmp_path / f"{arm}.json").write_text(json.dumps(sample.copies.tolist()))
@@ -209,7 +209,7 @@ def test_plan_says_that_an_example_is_excluded_and_by_which_image(specialist, wo
     rows = rows.append_column("labels", pa.array([LABELS[i] for i in (0, 1, 2, 4)], pa.list_(pa.int32())))
     pairs = Pairs.of_index(rows, 4)
     prior = dataclasses.replace(PRIOR, counts=pairs.counts, assumption=None)
-    sample = matchers.of("same_distribution").draw(Inputs(pairs, prior), n=5, seed=0)
+    sample = matchers.make_matcher("same_distribution").draw(Inputs(pairs, prior), n=5, seed=0)
     labels = labels_table(sample, pairs, prior, {"matcher": "same_distribution", "n": 5, "seed": 0})
     pq.write_table(labels, pathlib.Path(workspace, "pets-same-distribution-resample", plan.LABELS_FILE))
     path.write_text(json.dumps(content))

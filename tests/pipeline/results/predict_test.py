@@ -120,7 +120,7 @@ def test_a_file_is_seen_as_a_training_image_is(model, tmp_path, content, brightn
     path = tmp_path / "photo"
     path.write_bytes(content)
     (prediction,) = predict.predict(str(model), [str(path)])
-    record = testing.keyed(content, (0,), "a", split="train", names=("x",)).record
+    record = testing.make_record(content, (0,), "a", split="train", names=("x",)).record
     written = examples.image_of(tf.train.Example.FromString(record))
     signature = tf.saved_model.load(str(model / "10")).signatures["image_bytes"]
     (expected,) = signature(image_bytes=tf.constant([written]))["top_probabilities"].numpy()

@@ -20,11 +20,11 @@ from trainer.data import input_pipeline
 from trainer.loop import checkpoints, distribution, fit, preemption, progress
 from trainer.loop.history import Progress
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Recipe
 
 CLASSES = 3
-IMAGE = Image(size=16, channels=1)
+IMAGE = ImageConfig(size=16, channels=1)
 # Dropout, momentum, average, augmentation: whatever has a state of its own.
 RECIPE = Recipe(
     steps=240,
@@ -90,7 +90,7 @@ def preempt_after(step: int):
         if progress.step >= step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    return progress.listening(listen), heard
+    return progress.listen(listen), heard
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(4, marks=pytest.mark.slow)])

@@ -3,15 +3,15 @@
 import pytest
 
 from trainer.loop import throughput
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Compute, Recipe
 
-BACKBONE, IMAGE = Backbone(name="compact_cnn"), Image(size=32, channels=1)
+BACKBONE, IMAGE = Backbone(name="compact_cnn"), ImageConfig(size=32, channels=1)
 
 
-def measure(batch_size: int, **recipe) -> throughput.Speed:
+def measure(batch_size: int, **recipe) -> throughput.Throughput:
     recipe = Recipe(steps=1_000_000, batch_size=batch_size, learning_rate=0.1, **recipe)
-    return throughput.measure(BACKBONE, IMAGE, recipe, Compute(), num_labels=1001)
+    return throughput.measure_throughput(BACKBONE, IMAGE, recipe, Compute(), num_labels=1001)
 
 
 def test_a_network_with_its_head():
