@@ -33,7 +33,7 @@ class LabelSubset(Matcher):
         chosen = np.array(vocabularies.descendants(vocabulary, self.label_subset))
         return label_subset(inputs.pairs, chosen, n=n, seed=seed)
 
-    def explain_draw(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
+    def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
         return explain_draw(drawn, row)
 
