@@ -150,8 +150,7 @@ def show(console: rich.console.Console, summary: Summary, results: list[NodeResu
 def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) -> None:
     header = prior.header()
     table = rich.table.Table(
-        title=f"source labels with the highest P_t (of {len(prior.names):,}; effectively "
-        f"{header['effective_labels']:.0f})",
+        title=f"source labels that matter most (of {len(prior.names):,}; effectively {header['effective_labels']:.0f})",
         title_justify="left",
     )
     for column in ("label", "P_s", "P_t", *(["interval"] if prior.interval else []), "w"):

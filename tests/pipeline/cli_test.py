@@ -184,7 +184,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
         on_start("one")
         raise KeyboardInterrupt
 
-    assert run_in(runner) == (130, "stopped: interrupted; the same command goes on from there\n", "")
+    assert run_in(runner) == (130, "stopped: interrupted; run the same command to resume\n", "")
     with workspace.lock_workspace(str(tmp_path / "here")):  # free again
         pass
 
@@ -195,4 +195,4 @@ def test_a_preempted_run_says_where_it_was(run_in):
     def runner(nodes, *, on_start, on_end):
         raise preemption.Preempted("SIGTERM after step 7 of 30")
 
-    assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; the same command goes on from there\n", "")
+    assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; run the same command to resume\n", "")
