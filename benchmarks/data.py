@@ -11,7 +11,7 @@ import PIL.Image
 from components.artifacts import index
 
 if TYPE_CHECKING:
-    from components.sharding import Keyed
+    from components.sharding import KeyedRecord
 
 
 def photographs() -> list[np.ndarray]:
@@ -68,7 +68,7 @@ def write_records(folder: str, records: list[bytes], shards: int) -> str:
     return os.path.join(folder, "*")
 
 
-def write_examples(root: str, items: list["Keyed"], shards: int) -> None:
+def write_examples(root: str, items: list["KeyedRecord"], shards: int) -> None:
     """Writes Examples and their index as an ExampleGen does: `examples` and `index` in `root`, of the split train."""
     from components import storage
 

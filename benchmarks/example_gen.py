@@ -86,7 +86,7 @@ def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], example
             for file in sorted(os.listdir(os.path.join(files, name))):
                 with open(os.path.join(files, name, file), "rb") as opened:
                     image = examples.LabelledImage(opened.read(), (label,), f"{name}/{file}")
-                yield examples.keyed(taken(image), split="train", names=names).record
+                yield examples.make_record(taken(image), split="train", names=names).record
 
     storage.write_records(os.path.join(to, "data.gz"), records())
 
@@ -94,12 +94,12 @@ def _loop(files: str, to: str, taken: Callable[[examples.LabelledImage], example
 def _copied(image: examples.LabelledImage) -> examples.Example:
     with PIL.Image.open(io.BytesIO(image.image)) as header:
         content_hash = index.content_hash(image.image)
-        found = image_check.Image(image.image, "jpeg", header.height, header.width, "jpeg")
+        found = image_check.CheckedImage(image.image, "jpeg", header.height, header.width, "jpeg")
         return examples.Example(image.source_id, image.labels, found, content_hash, False)
 
 
 def _checked(image: examples.LabelledImage) -> examples.Example:
-    return examples.taken(image, index.content_hash(image.image), _CLASSES, image_check.MOST_PIXELS)
+    return examples.check_example(image, index.content_hash(image.image), _CLASSES, image_check.MOST_PIXELS)
 
 
 def _example_gen(properties: dict, to: str) -> None:

@@ -31,7 +31,7 @@ from benchmarks import data
 from benchmarks.turns import in_turns
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 _CLASSES = 10
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--passes", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
     args = parser.parse_args(arguments)
-    image = Image(size=args.size, channels=3)
+    image = ImageConfig(size=args.size, channels=3)
     recipe = Recipe(steps=1, batch_size=args.batch_size, learning_rate=0.1)
     with tempfile.TemporaryDirectory() as folder:
         jpegs = _jpegs(args.images, args.width, args.height)
@@ -104,7 +104,8 @@ def _jpegs(count: int, width: int, height: int) -> list[bytes]:
 def _records(jpegs: list[bytes]) -> list[bytes]:
     names = tuple(f"class-{i}" for i in range(_CLASSES))
     return [
-        testing.keyed(jpeg, (i % _CLASSES,), str(i), split="train", names=names).record for i, jpeg in enumerate(jpegs)
+        testing.make_record(jpeg, (i % _CLASSES,), str(i), split="train", names=names).record
+        for i, jpeg in enumerate(jpegs)
     ]
 
 

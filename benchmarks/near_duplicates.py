@@ -113,13 +113,13 @@ def variants(rng: np.random.Generator) -> dict[str, Callable[[PIL.Image.Image], 
 
 def quality(title: str, images: list[PIL.Image.Image]) -> None:
     """Prints recall by variant, precision and false alarms, for each distance."""
-    known = [image for image in images if perceptual_hash.of_image(image)[0] is not None]
-    originals = np.array([perceptual_hash.of_image(image) for image in known], np.uint64)
+    known = [image for image in images if perceptual_hash.hash_image(image)[0] is not None]
+    originals = np.array([perceptual_hash.hash_image(image) for image in known], np.uint64)
     print(f"\n{title}: {len(images):,}, of which {len(images) - len(known)} are flat and have no hash")
     _print("recall within d bits", _DISTANCES, "d")
     recalls, pairs, right = [], 0, 0
     for name, make in variants(np.random.default_rng(0)).items():
-        made = [perceptual_hash.of_image(make(image))[0] for image in known]
+        made = [perceptual_hash.hash_image(make(image))[0] for image in known]
         rows, own, distances = _pairs(np.array([h for h in made if h is not None], np.uint64), originals)
         own = np.flatnonzero([h is not None for h in made])[rows] == own
         pairs, right = pairs + _up_to(distances), right + _up_to(distances[own])
@@ -142,7 +142,7 @@ def embedded(model: str, images: list[PIL.Image.Image]) -> None:
     def unit(images: list[PIL.Image.Image]) -> np.ndarray:
         files = [data.encode(image, "PNG") for image in images]
         pixels = [loaded.signatures["decode"](encoded=tf.constant(file))["pixels"] for file in files]
-        return embeddings.unit(loaded.signatures["features"](pixels=tf.stack(pixels))["features"].numpy())
+        return embeddings.normalise(loaded.signatures["features"](pixels=tf.stack(pixels))["features"].numpy())
 
     originals = unit(images)
     print()

@@ -24,7 +24,7 @@ from components import storage
 from components.artifacts import plan
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 _EPOCHS = 3
@@ -40,12 +40,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shards", type=int, default=4)
     parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
     args = parser.parse_args(arguments)
-    image = Image(size=args.size, channels=3)
+    image = ImageConfig(size=args.size, channels=3)
     rng = np.random.default_rng(0)
     copies = np.bincount(rng.choice(args.examples // 2, args.n), minlength=args.examples).astype(np.int32)
     with tempfile.TemporaryDirectory() as folder:
         records = [
-            testing.keyed(jpeg, (0,), str(i), split="train", names=("x",)).record
+            testing.make_record(jpeg, (0,), str(i), split="train", names=("x",)).record
             for i, jpeg in enumerate(data.cut_jpegs(args.examples, (args.size, args.size), quality=75))
         ]
         source = data.write_records(os.path.join(folder, "source"), records, args.shards)
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"from the plan / materialised: {medians['plan of the sample'] / medians['materialised']:.3f}")
 
 
-def _rate(image: Image, batch_size: int, records: str, plans: str | None, count: int) -> float:
+def _rate(image: ImageConfig, batch_size: int, records: str, plans: str | None, count: int) -> float:
     recipe = Recipe(steps=1, batch_size=batch_size, learning_rate=0.1)
     batches = input_pipeline.training_batches([records], image, recipe, seed=0, plan_pattern=plans)
     start = time.perf_counter()  # before the shuffle buffer is filled, which reads most of the shards

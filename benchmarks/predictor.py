@@ -30,7 +30,7 @@ from components.predictor import executor as predictor
 from trainer import serving
 from trainer.data.images import decode
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3, help="turns, of which the median is given")
     args = parser.parse_args(arguments)
-    image = Image(size=args.size, channels=3)
+    image = ImageConfig(size=args.size, channels=3)
     jpegs = list(data.cut_jpegs(args.images, (args.size, round(1.4 * args.size))))
     model = classifier.build(Backbone(name=args.backbone).build(image), args.classes)
     decoded = np.stack([decode(tf.constant(jpeg), image).numpy() for jpeg in jpegs])
@@ -62,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{name:<22}{rate:7.2f} images/s   Predictor / {name}: {rates['Predictor'] / rate:.3f}")
 
 
-def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model, image: Image) -> dict[str, list]:
-    items = [testing.keyed(jpeg, (0,), str(i), split="train", names=("x",)) for i, jpeg in enumerate(jpegs)]
+def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model, image: ImageConfig) -> dict[str, list]:
+    items = [testing.make_record(jpeg, (0,), str(i), split="train", names=("x",)) for i, jpeg in enumerate(jpegs)]
     data.write_examples(folder, items, shards)
     serving.export(
         model,

@@ -106,7 +106,7 @@ def _write_source(folder: str, records: int, record_bytes: int, num_labels: int 
     names = tuple(f"label {y}" for y in range(num_labels))
     labels = rng.choice(num_labels, records, p=skewed(num_labels, rng))
     items = [
-        testing.keyed(_image(record_bytes, rng), (int(label),), f"example {row}", split="train", names=names)
+        testing.make_record(_image(record_bytes, rng), (int(label),), f"example {row}", split="train", names=names)
         for row, label in enumerate(labels)
     ]
     data.write_examples(folder, items, shards=4)
@@ -262,7 +262,7 @@ def _plan(path: str, num_labels: int, matcher: str) -> tuple[float, float, int]:
     pairs = Pairs.of_index(table, num_labels)
     prior = LabelPrior(tuple(map(str, range(num_labels))), pairs.counts, target_prior, "mean_prediction", 2.0, 1)
     n = len(pairs) // 2
-    sample = matchers.of(matcher).draw(Inputs(pairs, prior), n=n, seed=0)
+    sample = matchers.make_matcher(matcher).draw(Inputs(pairs, prior), n=n, seed=0)
     labels_table(sample, pairs, prior, {"matcher": matcher, "n": n, "seed": 0})
     plan.copies_table(sample.copies)
     return read - start, time.perf_counter() - read, _peak_bytes() - baseline

@@ -21,12 +21,12 @@ import tensorflow as tf
 from benchmarks.turns import in_turns
 from trainer.loop import fit
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
 
 _NETWORKS = {
-    "compact_cnn": (Image(size=32, channels=1), 770, 128, 120),
-    "inception_v3": (Image(size=75, channels=3), 1000, 32, 8),
+    "compact_cnn": (ImageConfig(size=32, channels=1), 770, 128, 120),
+    "inception_v3": (ImageConfig(size=75, channels=3), 1000, 32, 8),
 }
 _EXTRAS = {"l2": 4e-5, "clip_norm": 5.0, "label_smoothing": 0.1, "ema": 0.999}
 _LEARNING_RATE = 0.01
@@ -68,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
 
 
-def _tensors(image: Image, classes: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+def _tensors(image: ImageConfig, classes: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     shape = (8 * batch_size, image.size, image.size, image.channels)
     return random.integers(0, 256, shape, np.uint8), random.integers(0, classes, (8 * batch_size, 1))

@@ -1,8 +1,8 @@
 """The base of everything typed that a user writes: no unknown keys, no silent conversions."""
 
 import difflib
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
 
 import pydantic
 
@@ -13,8 +13,14 @@ def did_you_mean(value: str, known: Iterable[str], shown: Callable[[str], str] =
     return f" (did you mean {shown(near[0])}?)" if near else ""
 
 
-class Strict(pydantic.BaseModel):
-    """A frozen model whose error for an unknown key names the known ones."""
+class StrictModel(pydantic.BaseModel):
+    """A frozen model whose error for an unknown key names the known ones.
+
+    Attributes:
+      renamed: earlier names of keys → what they are called now.
+    """
+
+    renamed: ClassVar[Mapping[str, str]] = {}
 
     model_config = pydantic.ConfigDict(strict=True, frozen=True, allow_inf_nan=False)
 
@@ -23,6 +29,8 @@ class Strict(pydantic.BaseModel):
     def _known_keys(cls, value: Any) -> Any:
         if isinstance(value, dict):
             for key in value:
+                if key in cls.renamed:
+                    raise ValueError(f"unknown key {key!r}; it is called {cls.renamed[key]!r} now")
                 if key not in cls.model_fields:
                     hint = did_you_mean(str(key), cls.model_fields, repr)
                     allowed = ", ".join(cls.model_fields) or "none"

@@ -19,14 +19,14 @@ Place = TypeVar("Place", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
-class Keyed:
+class KeyedRecord:
     """A record on its way into a shard: `key` decides where it stands."""
 
     key: int
     record: bytes
 
 
-Item = TypeVar("Item", bound=Keyed)
+Item = TypeVar("Item", bound=KeyedRecord)
 
 
 def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
@@ -34,12 +34,12 @@ def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
     return max(1, -(-total_bytes // shard_bytes))
 
 
-def into_chunks(records: Iterable[Item], shards: int) -> Iterator[tuple[int, list[Item]]]:
+def chunk_records(records: Iterable[Item], shards: int) -> Iterator[tuple[int, list[Item]]]:
     """Yields `records` as (shard, chunk) elements of a few megabytes each."""
-    return placed_into_chunks((item.key % shards, item) for item in records)
+    return chunk_placed_records((item.key % shards, item) for item in records)
 
 
-def placed_into_chunks(records: Iterable[tuple[Place, Item]]) -> Iterator[tuple[Place, list[Item]]]:
+def chunk_placed_records(records: Iterable[tuple[Place, Item]]) -> Iterator[tuple[Place, list[Item]]]:
     """Yields (place, record) pairs, of any kind of place, as (place, chunk) elements of a few megabytes each."""
     chunks: dict[Place, list[Item]] = {}
     sizes: dict[Place, int] = {}

@@ -27,7 +27,7 @@ def shard_name(stem: str, shard: int, shards: int, suffix: str) -> str:
     return f"{stem}-{shard:05d}-of-{shards:05d}{suffix}"
 
 
-def files(folder: str, pattern: str = "*") -> list[str]:
+def list_files(folder: str, pattern: str = "*") -> list[str]:
     """Returns the paths of the files in `folder` that match `pattern`, in shard order.
 
     Raises:
@@ -45,7 +45,7 @@ def write_text(path: str, text: str) -> None:
     """Writes `text` as UTF-8 to `path`."""
     import tensorflow as tf
 
-    with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
+    with _atomic_path(path) as temporary, tf.io.gfile.GFile(temporary, "w") as file:
         file.write(text)
 
 
@@ -57,9 +57,9 @@ def read_text(path: str) -> str:
         return file.read().removeprefix("\ufeff")
 
 
-def splits(uri: str) -> list[str]:
+def list_splits(uri: str) -> list[str]:
     """Returns the names of the splits that an artifact has folders of, sorted."""
-    return [os.path.basename(folder.rstrip("/")).removeprefix("Split-") for folder in files(uri, "Split-*")]
+    return [os.path.basename(folder.rstrip("/")).removeprefix("Split-") for folder in list_files(uri, "Split-*")]
 
 
 def split_of(path: str) -> str:
@@ -73,7 +73,7 @@ def write_table(path: str, table: pa.Table) -> None:
 
     content = pa.BufferOutputStream()
     pq.write_table(table, content)
-    with _whole(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
+    with _atomic_path(path) as temporary, tf.io.gfile.GFile(temporary, "wb") as file:
         file.write(content.getvalue().to_pybytes())
 
 
@@ -97,7 +97,7 @@ def write_records(path: str, records: Iterable[bytes]) -> None:
     first = list(itertools.islice(records, 1))
     level = 0 if first and len(first[0]) > _PHOTOGRAPH_BYTES else 1
     options = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=level)
-    with _whole(path) as temporary, tf.io.TFRecordWriter(temporary, options) as writer:
+    with _atomic_path(path) as temporary, tf.io.TFRecordWriter(temporary, options) as writer:
         for record in itertools.chain(first, records):
             writer.write(record)
 
@@ -111,7 +111,7 @@ def read_records(path: str) -> Iterator[bytes]:
         yield from batch
 
 
-def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.Dataset":
+def read_repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.Dataset":
     """Returns the records of the gzip TFRecord file at `path`, each as often as `copies` says, in its order.
 
     Args:
@@ -145,7 +145,7 @@ def repeated_records(path: str, copies, *columns, block: int = 128) -> "tf.data.
 
 
 @contextlib.contextmanager
-def _whole(path: str) -> Iterator[str]:
+def _atomic_path(path: str) -> Iterator[str]:
     """Gives a path to write to, which takes the place of `path` in the end; an error leaves nothing of it behind."""
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Fine-tuning on a target: a pre-trained backbone with a fresh head, all of it trained."""
+"""Fine-tuning on a target: trains a pre-trained backbone together with a new head."""
 
 import os
 
@@ -12,7 +12,7 @@ from trainer.models import classifier
 def run_fn(fn_args: FnArgs) -> None:
     """Trains the backbone of `fn_args.base_model_dir` with a new head over the target's labels."""
 
-    def make_model(settings: run.Settings, num_classes: int) -> keras.Model:
+    def make_model(settings: run.TrainingSettings, num_classes: int) -> keras.Model:
         if fn_args.base_model_dir is None:
             raise ValueError("base_model: fine-tuning needs one; give the Trainer the model to start from")
         pretrained = keras.saving.load_model(os.path.join(fn_args.base_model_dir, serving.KERAS_FILE), compile=False)

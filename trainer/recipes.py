@@ -1,21 +1,20 @@
-"""Recipes: the hyper-parameters of a training, typed and checked. This module is pure."""
+"""Recipes: the hyper-parameters of a training, typed and validated. Pure."""
 
 from typing import Any, Literal
 
 import pydantic
 
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from trainer.presets import PRESETS
 
-Distribution = Literal[
-    "auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu"
-]  # trainer.loop.distribution has them
+# Implemented in trainer.loop.distribution, which imports TensorFlow.
+Distribution = Literal["auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu"]
 
 
-class Recipe(Strict):
-    """How a model is trained, by SGD with momentum.
+class Recipe(StrictModel):
+    """The hyper-parameters of a training by SGD with momentum.
 
-    The learning rate ramps up linearly over the first `warmup` share of the steps, then decays by a cosine to 0
+    The learning rate rises linearly over the first `warmup` share of the steps, then decays by a cosine to 0
     (Ngiam et al. 2018, section 4.1 and appendix).
 
     Attributes:
@@ -74,17 +73,17 @@ class Recipe(Strict):
 
     @property
     def peak_learning_rate(self) -> float:
-        """The learning rate at the end of the ramp."""
+        """The learning rate at the end of the warm-up."""
         return self.learning_rate * (self.batch_size / self.base_batch_size if self.base_batch_size else 1.0)
 
     @property
     def ramp_steps(self) -> int:
-        """How many steps ramp up. A share below 1 of a few steps may round up to all of them: one is left to decay."""
+        """The number of warm-up steps. At least one step is left to decay, even if the share rounds up to all."""
         return min(round(self.warmup * self.steps), self.steps - 1)
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _from_preset(cls, value: Any) -> Any:
+    def _apply_preset(cls, value: Any) -> Any:
         if not isinstance(value, dict) or value.get("preset") is None:
             return value
         preset = value["preset"]
@@ -97,16 +96,16 @@ class Recipe(Strict):
         return merged
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "Recipe":
+    def _check_consistency(self) -> "Recipe":
         if self.label_smoothing and self.loss == "sigmoid":
             raise ValueError(
-                f"label_smoothing: {self.label_smoothing} spreads a distribution over labels, which loss 'sigmoid' "
-                "does not have; set it to 0, or loss to 'softmax'"
+                f"label_smoothing: {self.label_smoothing} needs a distribution over labels, which loss 'sigmoid' does "
+                "not have; set it to 0, or loss to 'softmax'"
             )
         return self
 
 
-class Compute(Strict):
+class Compute(StrictModel):
     """What a training runs on. It is no part of a recipe: the global batch is the same on all hardware.
 
     Attributes:
@@ -126,7 +125,7 @@ class Compute(Strict):
     deterministic: bool = False
 
 
-class Checkpoint(Strict):
+class Checkpoint(StrictModel):
     """When a training is saved, so that it can go on after an interruption. The result does not depend on it.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What the run_fns share: their typed settings, and everything between a model to be made and its artifacts."""
+"""Training and export, shared by the run_fns, and their typed settings."""
 
 import csv
 import dataclasses
@@ -13,48 +13,48 @@ import tensorflow as tf
 
 from components import storage
 from components.artifacts import vocabulary
-from components.settings import Strict
+from components.settings import StrictModel
 from trainer import serving
 from trainer.data import input_pipeline
 from trainer.fn_args import FnArgs
 from trainer.loop import evaluation, fit, scalars
 from trainer.loop.distribution import Workers, make_strategy
 from trainer.loop.history import Progress
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Compute, Recipe
 
 METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
 
 
-class Settings(Strict):
+class TrainingSettings(StrictModel):
     """The `custom_config` of a Trainer node.
 
     Attributes:
-      recipe, image, compute: how, on what pixels and on what hardware to train.
-      seed: of weights, order and augmentation.
+      recipe, image, compute: the hyper-parameters, the input images and the hardware.
+      seed: seed of weights, order and augmentation.
       several_labels: whether an example may have more than one label.
-      backbone: to start from at random; None: that of the base model.
+      backbone: backbone to initialise at random. None: the base model's backbone.
     """
 
     recipe: Recipe
-    image: Image
+    image: ImageConfig
     seed: int
     compute: Compute = Compute()
     several_labels: bool = False
     backbone: Backbone | None = None
 
 
-def train_and_export(fn_args: FnArgs, make_model: Callable[[Settings, int], keras.Model]) -> None:
-    """Trains the model that `make_model` returns for (settings, number of classes) and writes all that a Trainer gives.
+def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, int], keras.Model]) -> None:
+    """Trains the model that `make_model` returns, and writes all outputs of a Trainer.
 
-    Where several processes train together, each calls this, and the chief writes.
+    Where several processes train together, each calls this function, and the chief writes.
 
     Args:
-      fn_args: what the run_fn got.
-      make_model: called in the scope of the distribution strategy.
+      fn_args: the arguments of the run_fn.
+      make_model: (settings, number of classes) → model; called in the scope of the distribution strategy.
     """
-    settings = Settings.model_validate(fn_args.custom_config)
+    settings = TrainingSettings.model_validate(fn_args.custom_config)
     recipe = settings.recipe
     strategy = make_strategy(settings.compute.distribution)
     workers = Workers(strategy)
@@ -63,7 +63,7 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[Settings, int], kera
     keras.utils.set_random_seed(settings.seed)
     labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
     patterns, plan_pattern = fn_args.split_patterns["train"], fn_args.plan_pattern
-    with scalars.written_to(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
+    with scalars.open_scalars(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
         model, history = fit.fit(
             lambda: make_model(settings, len(labels)),
             lambda step, context: input_pipeline.training_batches(
@@ -104,7 +104,7 @@ def _frozen_steps(recipe: Recipe, fn_args: FnArgs) -> int:
 
 def _write(
     fn_args: FnArgs,
-    settings: Settings,
+    settings: TrainingSettings,
     names: tuple[str, ...],
     model: keras.Model,
     history: list[Progress],

@@ -25,7 +25,7 @@ COLUMNS = ("key", "labels", "converted", "content_hash")  # of the index, that a
 
 
 @dataclasses.dataclass(frozen=True)
-class Split:
+class SplitReport:
     """What is counted of a split.
 
     Attributes:
@@ -41,7 +41,7 @@ class Split:
     converted: int
 
 
-def split(tables: Iterable[pa.Table], num_labels: int) -> Split:
+def report_split(tables: Iterable[pa.Table], num_labels: int) -> SplitReport:
     """Returns what is counted of a split's index, given as tables (one a shard, say) with COLUMNS."""
     counts, converted = np.zeros(num_labels, np.int64), 0
     keys, contents = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
@@ -52,10 +52,10 @@ def split(tables: Iterable[pa.Table], num_labels: int) -> Split:
         # 32 hex digits are two numbers of 64 bits, of which one is enough to tell contents apart.
         digits = "".join(table["content_hash"].to_pylist())
         contents.append(np.frombuffer(bytes.fromhex(digits), ">u8")[::2].astype(np.uint64))
-    return Split(counts, np.sort(np.concatenate(keys)), np.sort(np.concatenate(contents)), converted)
+    return SplitReport(counts, np.sort(np.concatenate(keys)), np.sort(np.concatenate(contents)), converted)
 
 
-def counts_csv(splits: Mapping[str, Split], names: tuple[str, ...]) -> str:
+def counts_csv(splits: Mapping[str, SplitReport], names: tuple[str, ...]) -> str:
     """Returns the content of COUNTS_FILE."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)  # a name may hold a carriage return
@@ -65,7 +65,9 @@ def counts_csv(splits: Mapping[str, Split], names: tuple[str, ...]) -> str:
     return text.getvalue()
 
 
-def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int]], names: Iterable[str]) -> dict:
+def summarise(
+    splits: Mapping[str, SplitReport], count_rejected: Mapping[str, Mapping[str, int]], names: Iterable[str]
+) -> dict:
     """Returns the content of SUMMARY_FILE.
 
     Args:
@@ -77,14 +79,14 @@ def summary(splits: Mapping[str, Split], rejected: Mapping[str, Mapping[str, int
     return {
         "examples": {name: len(found.keys) for name, found in splits.items()},
         "converted": {name: found.converted for name, found in splits.items()},
-        "rejected": {name: dict(reasons) for name, reasons in rejected.items()},
+        "rejected": {name: dict(reasons) for name, reasons in count_rejected.items()},
         "same_image": {f"{a}, {b}": _common(splits[a].contents, splits[b].contents) for a, b in pairs},
         "same_id": {f"{a}, {b}": _common(splits[a].keys, splits[b].keys) for a, b in pairs},
         "alike": _alike(names),
     }
 
 
-def warnings(found: Mapping) -> list[str]:
+def list_warnings(found: Mapping) -> list[str]:
     """Returns what a summary says that a user should know, a line each."""
     words = {"same_image": "images are in both splits, byte for byte", "same_id": "ids are in both splits"}
     repeated = [f"{pair}: {count} {words[kind]}" for kind in words for pair, count in found[kind].items() if count]
@@ -92,7 +94,7 @@ def warnings(found: Mapping) -> list[str]:
     return [*repeated, *(f"the labels {names} differ in what nobody sees; are they one?" for names in alike)]
 
 
-def rejected(found: Mapping) -> dict[str, int]:
+def count_rejected(found: Mapping) -> dict[str, int]:
     """Returns reason → number of rejected images of all splits in a summary, the most frequent first."""
     total: collections.Counter[str] = collections.Counter()
     for reasons in found["rejected"].values():

@@ -59,7 +59,7 @@ def excluded_keys(pairs: pa.Table) -> np.ndarray:
     return np.array([index.id_key(source_id) for source_id in excluded_ids(pairs).to_pylist()], np.uint64)
 
 
-def kept(keys: pa.ChunkedArray, excluded: np.ndarray) -> np.ndarray:
+def mask_kept(keys: pa.ChunkedArray, excluded: np.ndarray) -> np.ndarray:
     """Returns bool [images]: which are not excluded.
 
     Args:
@@ -69,12 +69,12 @@ def kept(keys: pa.ChunkedArray, excluded: np.ndarray) -> np.ndarray:
     return ~np.isin(keys.to_numpy(), excluded)
 
 
-def left(table: pa.Table, pairs: pa.Table) -> pa.Table:
+def drop_excluded(table: pa.Table, pairs: pa.Table) -> pa.Table:
     """Returns the rows of `table`, with a column source_id, whose images are not excluded."""
     return table.filter(pc.invert(pc.is_in(table["source_id"], value_set=excluded_ids(pairs))))
 
 
-def of_image(pairs: pa.Table, source_id: str) -> list[str]:
+def describe_matches(pairs: pa.Table, source_id: str) -> list[str]:
     """Returns in words what a source image resembles, a line a target image; none if it is not excluded."""
     rows = pairs.filter(pc.equal(pairs["source_id"], source_id)).to_pylist()
     return [f"{_how(row)} {row['target_id']} of {row['target']} ({row['target_split']})" for row in rows]

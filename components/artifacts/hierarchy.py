@@ -1,6 +1,6 @@
 """Hierarchies: which node lies above which, read from the formats in which data sets publish them. Pure.
 
-A hierarchy speaks of nodes; `components.artifacts.vocabulary.under` puts a data set's labels under it.
+A hierarchy speaks of nodes; `components.artifacts.vocabulary.apply_hierarchy` puts a data set's labels under it.
 """
 
 import collections
@@ -77,7 +77,7 @@ def parse(text: str, titles: str | None = None) -> Hierarchy:
         parents, words = _wordnet(lines)
         return Hierarchy(parents, {**words, **named})
     if lines and all(re.fullmatch(r"n\d{8} n\d{8}", line.strip()) for line in lines):
-        return Hierarchy(_grouped(reversed(line.split()) for line in lines), named)
+        return Hierarchy(_group(reversed(line.split()) for line in lines), named)
     return Hierarchy(_table(text), named)
 
 
@@ -90,13 +90,13 @@ def _table(text: str) -> dict[str, list[str]]:
         )
     # A row without a parent says that the name is on top.
     pairs = ((row["name"].strip(), (row["parent"] or "").strip()) for row in rows)
-    return _grouped((name, parent) for name, parent in pairs if parent)
+    return _group((name, parent) for name, parent in pairs if parent)
 
 
 def _open_images(text: str) -> dict[str, list[str]]:
     try:
         root = json.loads(text)
-        return _grouped(_kinds(root))
+        return _group(_kinds(root))
     except json.JSONDecodeError as error:
         raise ValueError(f"hierarchy: begins as JSON and is none: {error}") from error
     except RecursionError as error:
@@ -132,7 +132,7 @@ def _wordnet(lines: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, str]
                     pairs.append((name, f"n{offset}"))
         except (IndexError, ValueError) as error:
             raise ValueError(f"hierarchy: {line[:60]!r} is no line of WordNet's data.noun") from error
-    return _grouped(pairs), words
+    return _group(pairs), words
 
 
 def _titles(text: str) -> dict[str, str]:
@@ -146,7 +146,7 @@ def _titles(text: str) -> dict[str, str]:
     return dict(rows)
 
 
-def _grouped(pairs: Iterable[Iterable[str]]) -> dict[str, list[str]]:
+def _group(pairs: Iterable[Iterable[str]]) -> dict[str, list[str]]:
     """Returns name → its parents, each once, in their order."""
     parents: dict[str, dict[str, None]] = collections.defaultdict(dict)
     for name, parent in pairs:

@@ -14,7 +14,7 @@ from components.artifacts import vocabulary
 
 def write(saved_model: str, names: Sequence[str]) -> None:
     """Puts `names` into the SavedModel in the folder `saved_model`."""
-    storage.write_text(_path(saved_model), vocabulary.dumps(vocabulary.make(names)))
+    storage.write_text(_path(saved_model), vocabulary.dumps(vocabulary.make_vocabulary(names)))
 
 
 def read(saved_model: str) -> tuple[str, ...] | None:

@@ -47,7 +47,7 @@ def embeddings_of(predictions: pa.Table) -> np.ndarray:
     return _halves(predictions, "embedding")
 
 
-def ordered(predictions: pa.Table, positions: np.ndarray) -> pa.Table:
+def reorder_logits(predictions: pa.Table, positions: np.ndarray) -> pa.Table:
     """Returns the table with those logits of each example that stand at `positions`, in their order.
 
     Args:

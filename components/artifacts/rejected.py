@@ -44,7 +44,7 @@ def table(rows: Iterable[dict]) -> pa.Table:
     return pa.Table.from_pylist(list(rows), schema=SCHEMA)
 
 
-def counts(tables: Iterable[pa.Table]) -> dict[str, int]:
+def count_reasons(tables: Iterable[pa.Table]) -> dict[str, int]:
     """Returns reason → number of images, the most frequent first."""
     found: collections.Counter[str] = collections.Counter()
     for part in tables:
@@ -52,7 +52,7 @@ def counts(tables: Iterable[pa.Table]) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def check(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
+def check_share(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
     """Refuses a share of rejected images above `max_rejected`, in which duplicates of an image do not count.
 
     Args:
@@ -63,7 +63,7 @@ def check(tables: Sequence[pa.Table], kept: int, max_rejected: float) -> None:
     Raises:
       ValueError: there are more; it says how many for which reason, with examples.
     """
-    by_reason = {reason: count for reason, count in counts(tables).items() if reason != DUPLICATE_IMAGE}
+    by_reason = {reason: count for reason, count in count_reasons(tables).items() if reason != DUPLICATE_IMAGE}
     rejected = sum(by_reason.values())
     if rejected <= max_rejected * (kept + rejected):
         return

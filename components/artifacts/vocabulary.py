@@ -54,7 +54,7 @@ class Vocabulary:
         return {**dict(zip(self.names, self.parents, strict=True)), **self.above}
 
 
-def make(names: Sequence[str], parents: Mapping[str, Sequence[str]] | None = None) -> Vocabulary:
+def make_vocabulary(names: Sequence[str], parents: Mapping[str, Sequence[str]] | None = None) -> Vocabulary:
     """Returns the vocabulary of `names` with the `parents` of those, and of nodes above them, that have any."""
     parents = parents or {}
     above, waiting = {}, [parent for name in names for parent in parents.get(name, ())]
@@ -69,7 +69,7 @@ def make(names: Sequence[str], parents: Mapping[str, Sequence[str]] | None = Non
     return Vocabulary(tuple(names), tuple(tuple(parents.get(name, ())) for name in names), above)
 
 
-def under(labels: Vocabulary, hierarchy: hierarchies.Hierarchy) -> Vocabulary:
+def apply_hierarchy(labels: Vocabulary, hierarchy: hierarchies.Hierarchy) -> Vocabulary:
     """Returns `labels` in their order under `hierarchy`, in place of the parents that they had.
 
     Where the hierarchy has titles, labels and nodes go by them; of nodes that share one, each keeps its name behind it
@@ -84,13 +84,13 @@ def under(labels: Vocabulary, hierarchy: hierarchies.Hierarchy) -> Vocabulary:
             f"hierarchy: none of the {len(labels)} labels ({', '.join(labels.names[:3])}, …) is a node of it "
             f"({', '.join(shown)}, …); name a file of this data set's labels"
         )
-    plain = make(labels.names, hierarchy.parents)
+    plain = make_vocabulary(labels.names, hierarchy.parents)
     nodes = {*plain.names, *(parent for parents in plain.edges().values() for parent in parents)}
     titles = {node: hierarchy.titles.get(node, node) for node in nodes}
     times = collections.Counter(titles.values())
     called = {node: title if times[title] == 1 else f"{title} ({node})" for node, title in titles.items()}
     edges = {called[node]: [called[parent] for parent in parents] for node, parents in plain.edges().items()}
-    return make([called[name] for name in labels.names], edges)
+    return make_vocabulary([called[name] for name in labels.names], edges)
 
 
 def descendants(vocabulary: Vocabulary, nodes: Iterable[str]) -> tuple[int, ...]:
@@ -106,7 +106,7 @@ def descendants(vocabulary: Vocabulary, nodes: Iterable[str]) -> tuple[int, ...]
     edges = vocabulary.edges()
     known = {*edges, *(parent for parents in edges.values() for parent in parents)}
     for name in sorted(found - known):
-        shared = sorted(node for node in known if node.startswith(f"{name} ("))  # see `under`
+        shared = sorted(node for node in known if node.startswith(f"{name} ("))  # see `apply_hierarchy`
         near = shared or difflib.get_close_matches(name, known)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {sorted(known)[:10]} and others"
         raise ValueError(f"label_subset: no label and no node above one is named {name!r}; {hint}")
@@ -170,7 +170,7 @@ def loads(text: str) -> Vocabulary:
     labels = [row for row in rows if row["index"]]
     if [row["index"] for row in rows] != [*map(str, range(len(labels))), *[""] * (len(rows) - len(labels))]:
         raise ValueError(f"{FILE_NAME}: the column `index` must count 0, 1, 2, …")
-    return make(
+    return make_vocabulary(
         [row["name"] for row in labels],
         {row["name"]: row["parents"].split(_SEPARATOR) for row in rows if row["parents"]},
     )

@@ -15,20 +15,20 @@ from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
 from components.example_gen.parallel_map import parallel_map
 from components.example_gen.readers.reader import LabelledImage, Part
-from components.sharding import Keyed
+from components.sharding import KeyedRecord
 
 _THREADS = 2  # decoding leaves the interpreter, and each may hold a large image
 
 
 @dataclasses.dataclass(frozen=True)
-class Indexed(Keyed):
+class Indexed(KeyedRecord):
     """A record and its row of the index; of a rejection no record, and its row of the table of rejections."""
 
     row: dict[str, Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class Check:
+class ImageChecker:
     """How the images of a data set are checked.
 
     Attributes:
@@ -51,18 +51,20 @@ class Check:
         if not splits:
             return
         found: Example | Rejection
-        found = item if isinstance(item, Rejection) else taken(item, content_hash, len(self.names), self.max_pixels)
+        found = (
+            item if isinstance(item, Rejection) else check_example(item, content_hash, len(self.names), self.max_pixels)
+        )
         for split in splits:
             if isinstance(found, Rejection):
-                yield split, _set_aside(found, split)
+                yield split, _reject(found, split)
             else:
                 yield (
                     split,
-                    keyed(found, split=split, names=self.names, perceptual_hashes=self.perceptual_hashes),
+                    make_record(found, split=split, names=self.names, perceptual_hashes=self.perceptual_hashes),
                 )
 
 
-def repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
+def reject_repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the rejection of an example whose id `first` of its split has, too; all three are rows of tables.
 
     The same image again, as where the content is the id, is left out without being a fault of the data.
@@ -73,7 +75,7 @@ def repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]
     return Rejection(row["source_id"], None, reason, detail).row(row["split"])
 
 
-def _set_aside(rejection: Rejection, split: str) -> Indexed:
+def _reject(rejection: Rejection, split: str) -> Indexed:
     """Returns `rejection` as it travels among the records: without one."""
     return Indexed(index.id_key(rejection.source_id), b"", rejection.row(split))
 
@@ -92,12 +94,12 @@ class Example:
 
     source_id: str
     labels: tuple[int, ...]
-    image: image_check.Image
+    image: image_check.CheckedImage
     content_hash: str
     converted: bool
 
 
-def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int) -> Example | Rejection:
+def check_example(example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int) -> Example | Rejection:
     """Returns `example` as it is written, or why it is set aside.
 
     Args:
@@ -114,7 +116,7 @@ def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels
         detail = f"labels {example.labels} outside the vocabulary of {num_labels} names"
         return Rejection(source_id, example.uri, "unknown_label", detail)
     try:
-        image = image_check.checked(example.image, max_pixels)
+        image = image_check.check_image(example.image, max_pixels)
     except image_check.RefusedError as error:
         return Rejection(source_id, example.uri, error.reason, error.detail)
     converted = image.encoded is not example.image
@@ -124,11 +126,11 @@ def taken(example: LabelledImage, content_hash: str, num_labels: int, max_pixels
     return Example(source_id, labels, image, content_hash, converted)
 
 
-def keyed(example: Example, *, split: str, names: tuple[str, ...], perceptual_hashes: bool = False) -> Indexed:
+def make_record(example: Example, *, split: str, names: tuple[str, ...], perceptual_hashes: bool = False) -> Indexed:
     """Returns the record and the index row of `example`, with its perceptual hashes where they are asked for.
 
     Args:
-      example: as `taken` returns it.
+      example: as `check_example` returns it.
       split: of ours.
       names: of all labels.
       perceptual_hashes: whether they are.
@@ -158,7 +160,7 @@ def keyed(example: Example, *, split: str, names: tuple[str, ...], perceptual_ha
         "content_hash": example.content_hash,
     }
     if perceptual_hashes:
-        row["perceptual_hash"], row["perceptual_hash_flipped"] = perceptual_hash.of_encoded(image.encoded)
+        row["perceptual_hash"], row["perceptual_hash_flipped"] = perceptual_hash.hash_encoded_image(image.encoded)
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Indexed(key, record.SerializeToString(deterministic=True), row)

@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 from components import sharding, storage
 from components.artifacts import data_report, index, rejected, vocabulary
 from components.example_gen import hierarchy_file, readers
-from components.example_gen.examples import Check, Indexed, repeated
+from components.example_gen.examples import ImageChecker, Indexed, reject_repeated
 from components.example_gen.readers.reader import Part, Reader
 
 
@@ -27,7 +27,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        reader = readers.loads(exec_properties["dataset"])
+        reader = self._reader(input_dict, exec_properties)
         reader.prepare()
         hierarchy = json_utils.loads(exec_properties["hierarchy"])
         files = hierarchy_file.HierarchyFile(**hierarchy) if hierarchy else None
@@ -38,13 +38,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         work = os.path.join(index_uri, "work")
         contents = reader.open(work)
-        labels = hierarchy_file.over(contents.vocabulary, files)
+        labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
         shards = {
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
             for split, size in contents.sizes.items()
         }
-        check = Check(labels.names, int(exec_properties["max_pixels"]), bool(int(exec_properties["perceptual_hashes"])))
+        check = ImageChecker(
+            labels.names, int(exec_properties["max_pixels"]), bool(int(exec_properties["perceptual_hashes"]))
+        )
         with self._make_beam_pipeline() as pipeline:
             read = (
                 pipeline
@@ -62,17 +64,22 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             tf.io.gfile.rmtree(work)
         _report(index_uri, rejected_uri, labels.names, shards, float(exec_properties["max_rejected"]))
 
+    def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
+        """Returns the reader of the images."""
+        del input_dict  # for subclasses
+        return readers.loads(exec_properties["dataset"])
+
 
 class _Read(beam.DoFn):
     """A part → its images and rejections, as (shard, chunk) elements of an output a split."""
 
-    def __init__(self, reader: Reader, shards: dict[str, int], check: Check):
+    def __init__(self, reader: Reader, shards: dict[str, int], check: ImageChecker):
         self._reader, self._shards, self._check = reader, shards, check
 
     def process(self, part: Part):
         items = self._check.all(part, self._reader.read(part))
         placed = (((split, item.key % self._shards[split]), item) for split, item in items)
-        for (split, shard), chunk in sharding.placed_into_chunks(placed):
+        for (split, shard), chunk in sharding.chunk_placed_records(placed):
             yield beam.pvalue.TaggedOutput(split, (shard, chunk))
 
 
@@ -92,7 +99,7 @@ class _WriteTables:
             if not item.record:
                 rejections.append(item.row)
             elif (first := kept.setdefault(item.row["source_id"], item)) is not item:
-                rejections.append(repeated(item.row, first.row))
+                rejections.append(reject_repeated(item.row, first.row))
         rows = [item.row for item in kept.values()]
         self._write(self._index_folder, "index", shard, index.table(rows))
         self._write(self._rejected_folder, "rejected", shard, rejected.table(rejections))
@@ -106,22 +113,22 @@ def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, m
     """Writes the report beside the index, and refuses too many rejections and an empty split."""
 
     def tables(uri: str, split: str, pattern: str, columns=None):
-        for path in storage.files(os.path.join(uri, f"Split-{split}"), pattern):
+        for path in storage.list_files(os.path.join(uri, f"Split-{split}"), pattern):
             yield storage.read_table(path, columns)
 
     found = {
-        split: data_report.split(tables(index_uri, split, index.FILE_PATTERN, data_report.COLUMNS), len(names))
+        split: data_report.report_split(tables(index_uri, split, index.FILE_PATTERN, data_report.COLUMNS), len(names))
         for split in splits
     }
     refused = {split: list(tables(rejected_uri, split, rejected.FILE_PATTERN)) for split in splits}
     kept = sum(len(split.keys) for split in found.values())
-    rejected.check([table for of_split in refused.values() for table in of_split], kept, max_rejected)
+    rejected.check_share([table for of_split in refused.values() for table in of_split], kept, max_rejected)
     for split, counted in found.items():
         if not len(counted.keys):
             raise ValueError(f"splits.{split}: no image of the data belongs to it")
-    reasons = {split: rejected.counts(of_split) for split, of_split in refused.items()}
-    summary = data_report.summary(found, reasons, names)
-    for line in data_report.warnings(summary):
+    reasons = {split: rejected.count_reasons(of_split) for split, of_split in refused.items()}
+    summary = data_report.summarise(found, reasons, names)
+    for line in data_report.list_warnings(summary):
         logging.warning("%s", line)
     storage.write_text(os.path.join(index_uri, data_report.COUNTS_FILE), data_report.counts_csv(found, names))
     storage.write_text(os.path.join(index_uri, data_report.SUMMARY_FILE), data_report.dumps(summary))

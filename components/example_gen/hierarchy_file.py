@@ -22,7 +22,7 @@ class HierarchyFile:
     titles: str | None = None
 
 
-def read(files: HierarchyFile) -> hierarchy.Hierarchy:
+def read_hierarchy(files: HierarchyFile) -> hierarchy.Hierarchy:
     """Reads the hierarchy.
 
     Raises:
@@ -38,13 +38,13 @@ def read(files: HierarchyFile) -> hierarchy.Hierarchy:
         raise ValueError(f"hierarchy of {files.file}{str(error).removeprefix('hierarchy')}") from error
 
 
-def over(labels: vocabulary.Vocabulary, files: HierarchyFile | None) -> vocabulary.Vocabulary:
-    """Returns `labels` under the hierarchy of `files`, or as they are without one; see `vocabulary.under`."""
-    return vocabulary.under(labels, read(files)) if files else labels
+def apply_hierarchy(labels: vocabulary.Vocabulary, files: HierarchyFile | None) -> vocabulary.Vocabulary:
+    """Returns `labels` under the hierarchy of `files`, or as they are without one; see `vocabulary.apply_hierarchy`."""
+    return vocabulary.apply_hierarchy(labels, read_hierarchy(files)) if files else labels
 
 
 def fingerprint(files: HierarchyFile) -> str:
-    """Returns 16 hex digits that change with what `read` returns."""
-    found = read(files)
+    """Returns 16 hex digits that change with what `read_hierarchy` returns."""
+    found = read_hierarchy(files)
     content = repr((sorted(found.parents.items()), sorted(found.titles.items())))
     return hashlib.sha256(content.encode()).hexdigest()[:16]

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from components.example_gen.examples import Check, Indexed, repeated
-from components.example_gen.readers.reader import Contents, Part, Reader, spread
+from components.example_gen.examples import ImageChecker, Indexed, reject_repeated
+from components.example_gen.readers.reader import Contents, Part, Reader, spread_evenly
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file
 _HELD = 256 << 20  # bytes of examples that are kept
@@ -49,7 +49,7 @@ class Sample:
         return {split: len(self.rows[split]) + len(self.rejections[split]) for split in self.rows}
 
 
-def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sample:
+def draw_sample(reader: Reader, contents: Contents, check: ImageChecker, images: int) -> Sample:
     """Reads and checks `images` images of each of the data's own splits, or all if there are fewer.
 
     They come from all over the data: from parts, and of single files from places in them, that are evenly spaced.
@@ -62,7 +62,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
     """
     groups: dict[tuple[str, ...], list[Part]] = collections.defaultdict(list)
     for part in contents.parts:
-        groups[part.ours].append(part)
+        groups[part.splits].append(part)
     chosen = [(part, count) for parts in groups.values() for part, count in _shared(parts, images)]
     rows: dict[str, list[dict]] = {split: [] for split in contents.sizes}
     rejections: dict[str, list[dict]] = {split: [] for split in contents.sizes}
@@ -75,13 +75,13 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
         items = list(itertools.islice(images_of_part, 1))
         start = time.perf_counter()  # of a whole part, what it costs to open it is nothing
         items += images_of_part
-        exhausted[part.ours] += len(items) < count
+        exhausted[part.splits] += len(items) < count
         for split, item in check.all(part, items):
             if not item.record:
                 rejections[split].append(item.row)
                 continue
             if (first := firsts.setdefault((split, item.key), item.row)) is not item.row:
-                rejections[split].append(repeated(item.row, first))
+                rejections[split].append(reject_repeated(item.row, first))
                 continue
             rows[split].append(item.row)
             if held < number * _HELD // len(chosen):
@@ -94,7 +94,7 @@ def draw(reader: Reader, contents: Contents, check: Check, images: int) -> Sampl
 
 def _shared(parts: Sequence[Part], images: int) -> list[tuple[Part, int]]:
     """Returns some of `parts`, and how many images are read of each."""
-    chosen = spread(parts, min(_PARTS, images))
+    chosen = spread_evenly(parts, min(_PARTS, images))
     shares = np.cumsum([max(part.weight, 1) for part in chosen])
     counts = np.diff(np.round(images * shares / shares[-1]).astype(int), prepend=0).tolist()
     return list(zip(chosen, counts, strict=True))

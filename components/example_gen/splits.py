@@ -36,7 +36,7 @@ class Rule:
         return self.begin <= int(content_hash[:13], 16) / 16**13 < self.end
 
 
-def rules(splits: Mapping[Split, str | float]) -> dict[str, Rule]:
+def parse_rules(splits: Mapping[Split, str | float]) -> dict[str, Rule]:
     """Returns our split → its rule.
 
     Args:
@@ -49,7 +49,7 @@ def rules(splits: Mapping[Split, str | float]) -> dict[str, Rule]:
     names = {split: value for split, value in splits.items() if isinstance(value, str)}
     shares = {split: value for split, value in splits.items() if not isinstance(value, str)}
     if not shares:
-        return {split: _named(split, expression) for split, expression in names.items()}
+        return {split: _parse_expression(split, expression) for split, expression in names.items()}
     if names:
         raise ValueError(f"splits: {dict(splits)} mixes shares with names; give a share for each split, or a name")
     if abs(sum(shares.values()) - 1) > 1e-6 or min(shares.values()) <= 0:
@@ -66,18 +66,18 @@ def rules(splits: Mapping[Split, str | float]) -> dict[str, Rule]:
     return found
 
 
-def ours(found: Mapping[str, Rule], own: str | None, content_hash: str) -> list[str]:
+def matching_splits(found: Mapping[str, Rule], own: str | None, content_hash: str) -> list[str]:
     """Returns which of our splits take an image of the data's split `own` whose content has this hash."""
     return [split for split, rule in found.items() if rule.own == own and rule.takes(content_hash)]
 
 
-def own_in(key: str, pattern: str, splits: Mapping[Split, str | float]) -> list[str | None]:
+def own_splits(key: str, pattern: str, splits: Mapping[Split, str | float]) -> list[str | None]:
     """Returns the data's own splits whose names take the place of {split} in `pattern`; [None] if it has no such place.
 
     Raises:
       ValueError: splits are named and there is no place, or the other way round.
     """
-    own = sorted({rule.own for rule in rules(splits).values()}, key=str)
+    own = sorted({rule.own for rule in parse_rules(splits).values()}, key=str)
     if (own == [None]) == (PLACE in pattern):
         raise ValueError(
             f"{key}: {pattern!r} with splits {dict(splits)}; names of splits need {PLACE} in the path, where they "
@@ -86,7 +86,7 @@ def own_in(key: str, pattern: str, splits: Mapping[Split, str | float]) -> list[
     return own
 
 
-def _named(split: str, expression: str) -> Rule:
+def _parse_expression(split: str, expression: str) -> Rule:
     if "[" not in expression:
         return Rule(expression)
     sliced = _SLICE.fullmatch(expression)

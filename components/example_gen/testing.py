@@ -6,7 +6,7 @@ from components.example_gen import examples
 from components.example_gen.images import check as image_check
 
 
-def keyed(
+def make_record(
     image: bytes,
     labels: tuple[int, ...],
     source_id: str,
@@ -15,13 +15,13 @@ def keyed(
     names: tuple[str, ...],
     perceptual_hashes: bool = False,
 ) -> examples.Indexed:
-    """Returns the record and the index row of an encoded image, checked and converted; see `examples.keyed`.
+    """Returns the record and the index row of an encoded image, checked and converted; see `examples.make_record`.
 
     Raises:
       ValueError: the image or a label cannot be taken.
     """
     read = examples.LabelledImage(image, labels, source_id)
-    found = examples.taken(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
+    found = examples.check_example(read, index.content_hash(image), len(names), image_check.MOST_PIXELS)
     if isinstance(found, Rejection):
         raise ValueError(f"{source_id}: {found.reason}: {found.detail}")
-    return examples.keyed(found, split=split, names=names, perceptual_hashes=perceptual_hashes)
+    return examples.make_record(found, split=split, names=names, perceptual_hashes=perceptual_hashes)

@@ -16,7 +16,7 @@ from tfx.types import artifact_utils
 
 from components import sharding, storage
 from components.artifacts import examples, exclusions, index, label_prior, plan, predictions, vocabulary
-from components.importance_resampler import matchers, placement
+from components.importance_resampler import matchers, spacing
 from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.matchers.matcher import Inputs, Predicted
 from components.importance_resampler.pairs import Pairs
@@ -34,17 +34,17 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         def folder(key: str, *parts: str) -> str:
             return os.path.join(artifact_utils.get_single_uri(input_dict[key]), *parts)
 
-        matcher = matchers.of(exec_properties["matcher"], **json.loads(exec_properties["settings"]))
+        matcher = matchers.make_matcher(exec_properties["matcher"], **json.loads(exec_properties["settings"]))
         size = {"n": int(exec_properties["n"]), "seed": int(exec_properties["seed"])}
         prior = label_prior.from_table(storage.read_table(folder("label_prior", label_prior.FILE_NAME)))
-        index_paths = storage.files(folder("index", "Split-train"), index.FILE_PATTERN)
+        index_paths = storage.list_files(folder("index", "Split-train"), index.FILE_PATTERN)
         index_tables = [storage.read_table(path, ["key", "labels", "bytes"]) for path in index_paths]
         labels = None
         if input_dict.get("vocabulary"):
             labels = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
-            prior = label_prior.ordered(prior, labels.names)
+            prior = label_prior.reorder(prior, labels.names)
         source = artifact_utils.get_single_instance(input_dict["examples"])
-        shard_paths = storage.files(source.path(split="train"))
+        shard_paths = storage.list_files(source.path(split="train"))
         if len(shard_paths) != len(index_paths):
             raise ValueError(f"index: has {len(index_paths)} shards, but the examples have {len(shard_paths)}")
         for path, table in zip(shard_paths, index_tables, strict=True):
@@ -53,16 +53,18 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         excluded, kept = {}, None
         if input_dict.get("exclusions"):
             for split in ("train", "eval"):
-                paths = storage.files(folder("exclusions", f"Split-{split}"), exclusions.FILE_PATTERN)
+                paths = storage.list_files(folder("exclusions", f"Split-{split}"), exclusions.FILE_PATTERN)
                 excluded[split] = storage.read_table(paths)
             keys = exclusions.excluded_keys(excluded["train"])
-            kept = np.concatenate([exclusions.kept(table["key"], keys) for table in index_tables])
+            kept = np.concatenate([exclusions.mask_kept(table["key"], keys) for table in index_tables])
         pairs = Pairs.of_index(rows if kept is None else rows.filter(kept), len(prior.names))
         source_predicted = target_predicted = None
         if "source_predictions" in matcher.needs:
-            source_predicted = _predicted(folder("source_predictions"), folder("index"), "eval", excluded.get("eval"))
+            source_predicted = _read_predicted(
+                folder("source_predictions"), folder("index"), "eval", excluded.get("eval")
+            )
         if "target_predictions" in matcher.needs:
-            target_predicted = _predicted(folder("target_predictions"), folder("target_index"), "train")
+            target_predicted = _read_predicted(folder("target_predictions"), folder("target_index"), "train")
         sample = matcher.draw(Inputs(pairs, prior, labels, source_predicted, target_predicted), **size)
         if kept is not None:
             figures = {**sample.figures, "excluded_examples": int(np.count_nonzero(~kept))}
@@ -72,7 +74,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         asked_for = {"matcher": exec_properties["matcher"], **size, **matcher.model_dump()}
         storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels_table(sample, pairs, prior, asked_for))
         if kept is not None:
-            sample = sample.among(kept)
+            sample = sample.expand(kept)
         plan_paths = []
         start = 0
         for i, table in enumerate(index_tables):
@@ -123,36 +125,36 @@ def _check_first(shard: str, keys: pa.ChunkedArray) -> None:
         )
 
 
-def _predicted(predictions_uri: str, index_uri: str, split: str, excluded: pa.Table | None = None) -> Predicted:
+def _read_predicted(predictions_uri: str, index_uri: str, split: str, excluded: pa.Table | None = None) -> Predicted:
     """Reads what the classifier says of a split, without its excluded examples, and the labels that its index has."""
     folder = f"Split-{split}"
-    table = storage.read_table(storage.files(os.path.join(predictions_uri, folder), predictions.FILE_PATTERN))
+    table = storage.read_table(storage.list_files(os.path.join(predictions_uri, folder), predictions.FILE_PATTERN))
     if excluded is not None:
-        table = exclusions.left(table, excluded)
-    paths = storage.files(os.path.join(index_uri, folder), index.FILE_PATTERN)
+        table = exclusions.drop_excluded(table, excluded)
+    paths = storage.list_files(os.path.join(index_uri, folder), index.FILE_PATTERN)
     return Predicted(table, storage.read_table(paths, ["source_id", "labels"]))
 
 
-def _copy(element: tuple[str, str, str], shards: int) -> Iterator[tuple[int, list[sharding.Keyed]]]:
+def _copy(element: tuple[str, str, str], shards: int) -> Iterator[tuple[int, list[sharding.KeyedRecord]]]:
     """Yields the records of one input shard as often as the plan says, on their way to the output shards."""
     shard, index_path, plan_path = element
     keys = storage.read_table(index_path, ["key"])["key"].to_numpy()
     copies = plan.copies_of(storage.read_table(plan_path, ["copies"]))
-    yield from sharding.into_chunks(_repeated(shard, keys, copies, shards), shards)
+    yield from sharding.chunk_records(_repeat_records(shard, keys, copies, shards), shards)
 
 
-def _repeated(shard: str, keys: np.ndarray, copies: np.ndarray, shards: int) -> Iterator[sharding.Keyed]:
-    copy_keys = placement.spread(keys, copies, shards)
+def _repeat_records(shard: str, keys: np.ndarray, copies: np.ndarray, shards: int) -> Iterator[sharding.KeyedRecord]:
+    copy_keys = spacing.spread_copies(keys, copies, shards)
     start = count = 0
     for count, record in enumerate(storage.read_records(shard), 1):
         if count > len(copies):
             break
         for key in copy_keys[start : start + copies[count - 1]]:
-            yield sharding.Keyed(int(key), record)
+            yield sharding.KeyedRecord(int(key), record)
         start += copies[count - 1]
     if count != len(copies):
         raise ValueError(f"{shard}: its index has {len(copies)} rows, but the shard has another number of records")
 
 
-def _separate(_: int, items: list[sharding.Keyed]) -> list[sharding.Keyed]:
-    return placement.separate(items, lambda item: item.record)  # a record holds its example's id
+def _separate(_: int, items: list[sharding.KeyedRecord]) -> list[sharding.KeyedRecord]:
+    return spacing.separate_copies(items, lambda item: item.record)  # a record holds its example's id

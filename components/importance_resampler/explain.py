@@ -28,7 +28,7 @@ def explain_example(labels: pa.Table, pairs: Pairs, source_id: str) -> Explanati
     header = plan.header_of(labels)
     drawn = Drawn(labels, pairs, header["seed"], header["examples"])
     settings = {key: header[key] for key in matchers.class_of(header["matcher"]).model_fields if key in header}
-    matcher = matchers.of(header["matcher"], **settings)
+    matcher = matchers.make_matcher(header["matcher"], **settings)
     return Explanation(
         labels=tuple(labels["name"][label].as_py() for label in drawn.own_labels(row)),
         draws=matcher.explain(drawn, row),

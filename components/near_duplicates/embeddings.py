@@ -11,18 +11,18 @@ from components.near_duplicates.neighbours import Matches
 _SOURCE_BLOCK, _TARGET_BLOCK = 1 << 10, 1 << 12
 
 
-def unit(embeddings: np.ndarray) -> np.ndarray:
+def normalise(embeddings: np.ndarray) -> np.ndarray:
     """Returns float32 [images, dimensions] of length 1; an embedding of zeros stays so, and resembles nothing."""
     values = embeddings.astype(np.float32)
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     return np.divide(values, lengths, out=np.zeros_like(values), where=lengths > 0)
 
 
-def near(source: np.ndarray, target: np.ndarray, threshold: float) -> Matches:
+def find_near(source: np.ndarray, target: np.ndarray, threshold: float) -> Matches:
     """Returns the pairs with a cosine of at least `threshold`; of a source image's the nearest.
 
     Args:
-      source, target: float32 [images, dimensions], from `unit`.
+      source, target: float32 [images, dimensions], from `normalise`.
       threshold: above 0, at most 1.
 
     Raises:

@@ -121,10 +121,12 @@ class _HashStage:
 
     def __call__(self) -> "_Neighbours":
         tables = [
-            _named(storage.read_table(of_target, neighbours.TARGET_COLUMNS), name)
+            _with_target(storage.read_table(of_target, neighbours.TARGET_COLUMNS), name)
             for name, of_target in self.paths.items()
         ]
-        found = neighbours.HashNeighbours(_sorted(pa.concat_tables(tables)), distance=self.distance, flips=self.flips)
+        found = neighbours.HashNeighbours(
+            _sort_targets(pa.concat_tables(tables)), distance=self.distance, flips=self.flips
+        )
         return _Neighbours(lambda shard, rows: found(rows))
 
 
@@ -141,17 +143,19 @@ class _EmbeddingStage:
             for path in of_target:
                 split = storage.split_of(path)
                 table = storage.read_table(path, ["source_id", "embedding"])
-                tables.append(_named(table.append_column("split", pa.array([split] * len(table), pa.string())), name))
-        targets = _sorted(pa.concat_tables(tables))
-        known = embeddings.unit(predictions.embeddings_of(targets))
+                tables.append(
+                    _with_target(table.append_column("split", pa.array([split] * len(table), pa.string())), name)
+                )
+        targets = _sort_targets(pa.concat_tables(tables))
+        known = embeddings.normalise(predictions.embeddings_of(targets))
 
         def find(shard: Shard, rows: pa.Table) -> pa.Table:
             if shard.predictions is None:
                 return exclusions.SCHEMA.empty_table()
             own = storage.read_table(shard.predictions, ["source_id", "embedding"])
             own = own.append_column("split", pa.array([shard.split] * len(own), pa.string()))
-            matches = embeddings.near(embeddings.unit(predictions.embeddings_of(own)), known, self.threshold)
-            return neighbours.table(own, targets, matches)
+            matches = embeddings.find_near(embeddings.normalise(predictions.embeddings_of(own)), known, self.threshold)
+            return neighbours.exclusions_table(own, targets, matches)
 
         return _Neighbours(find)
 
@@ -178,10 +182,10 @@ class _Match(beam.DoFn):
         rows = storage.read_table(shard.index, ["key", *neighbours.SOURCE_COLUMNS])
         pairs = self._neighbours.find(shard, rows)
         if shard.earlier is not None:
-            pairs = _joined(storage.read_table(shard.earlier), pairs)
+            pairs = _join_pairs(storage.read_table(shard.earlier), pairs)
         storage.write_table(shard.pairs, pairs)
         if shard.plan is not None:
-            kept = exclusions.kept(rows["key"], exclusions.excluded_keys(pairs))
+            kept = exclusions.mask_kept(rows["key"], exclusions.excluded_keys(pairs))
             storage.write_table(shard.plan, plan.copies_table(kept.astype(np.int32)))
         yield shard.split, exclusions.counts(pairs, rows)
 
@@ -190,11 +194,11 @@ def _shards(
     index_uri: str, exclusions_uri: str, plan_uri: str, earlier_uri: str | None, predictions_uri: str | None
 ) -> list[Shard]:
     shards = []
-    for split in storage.splits(index_uri):
+    for split in storage.list_splits(index_uri):
         folder, train = f"Split-{split}", split == "train"
-        paths = storage.files(os.path.join(index_uri, folder), index.FILE_PATTERN)
-        predicted = _aligned(predictions_uri if train else None, folder, predictions.FILE_PATTERN, len(paths))
-        earlier = _aligned(earlier_uri, folder, exclusions.FILE_PATTERN, len(paths))
+        paths = storage.list_files(os.path.join(index_uri, folder), index.FILE_PATTERN)
+        predicted = _aligned_files(predictions_uri if train else None, folder, predictions.FILE_PATTERN, len(paths))
+        earlier = _aligned_files(earlier_uri, folder, exclusions.FILE_PATTERN, len(paths))
         for i, path in enumerate(paths):
             pairs, copies = (storage.shard_name(stem, i, len(paths), ".parquet") for stem in ("pairs", "copies"))
             shards.append(
@@ -210,11 +214,11 @@ def _shards(
     return shards
 
 
-def _aligned(uri: str | None, folder: str, pattern: str, shards: int) -> list[str] | list[None]:
+def _aligned_files(uri: str | None, folder: str, pattern: str, shards: int) -> list[str] | list[None]:
     """Returns the files of a split that stand beside the index's, or None for each."""
     if uri is None:
         return [None] * shards
-    paths = storage.files(os.path.join(uri, folder), pattern)
+    paths = storage.list_files(os.path.join(uri, folder), pattern)
     if len(paths) != shards:
         raise ValueError(f"{uri}: {len(paths)} files for the {shards} of the index; both must be of the same source")
     return paths
@@ -225,8 +229,8 @@ def _target_files(input_dict, exec_properties: dict, key: str, pattern: str) -> 
     files = {}
     for i, name in enumerate(json_utils.loads(exec_properties["targets"])):
         uri = artifact_utils.get_single_uri(input_dict[f"{key}_{i}"])
-        folders = (os.path.join(uri, f"Split-{split}") for split in storage.splits(uri))
-        files[name] = [path for folder in folders for path in storage.files(folder, pattern)]
+        folders = (os.path.join(uri, f"Split-{split}") for split in storage.list_splits(uri))
+        files[name] = [path for folder in folders for path in storage.list_files(folder, pattern)]
     return files
 
 
@@ -234,16 +238,16 @@ def _uri(input_dict, key: str) -> str | None:
     return artifact_utils.get_single_uri(input_dict[key]) if input_dict.get(key) else None
 
 
-def _named(table: pa.Table, target: str) -> pa.Table:
+def _with_target(table: pa.Table, target: str) -> pa.Table:
     return table.append_column("target", pa.array([target] * len(table), pa.string()))
 
 
-def _sorted(targets: pa.Table) -> pa.Table:
+def _sort_targets(targets: pa.Table) -> pa.Table:
     """Returns the images in an order that their sharding does not change: which of equally near ones is listed."""
     return targets.sort_by([("target", "ascending"), ("split", "ascending"), ("source_id", "ascending")])
 
 
-def _joined(earlier: pa.Table, pairs: pa.Table) -> pa.Table:
+def _join_pairs(earlier: pa.Table, pairs: pa.Table) -> pa.Table:
     """Returns both, the pairs of an image together, the earlier first."""
     table = pa.concat_tables([earlier, pairs])
     first: dict[str, int] = {}

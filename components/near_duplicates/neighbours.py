@@ -103,7 +103,7 @@ class HashNeighbours:
     def __call__(self, source: pa.Table) -> pa.Table:
         """Returns the exclusions among the images of `source`, an index with the columns SOURCE_COLUMNS."""
         matches = Matches.concatenate([self._identical(source), self._near(source)])
-        return table(source, self._targets, matches.nearest())
+        return exclusions_table(source, self._targets, matches.nearest())
 
     def _identical(self, source: pa.Table) -> Matches:
         found = pc.index_in(source["content_hash"], value_set=self._bytes)
@@ -127,7 +127,7 @@ class HashNeighbours:
         return dataclasses.replace(matches.take(which), source=rows[image])
 
 
-def table(source: pa.Table, targets: pa.Table, matches: Matches) -> pa.Table:
+def exclusions_table(source: pa.Table, targets: pa.Table, matches: Matches) -> pa.Table:
     """Returns `matches` as exclusions.
 
     Args:

@@ -32,14 +32,14 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_uri = artifact_utils.get_single_uri(output_dict["predictions"])
         limit = int(exec_properties["max_examples"])
         if names := model_labels.read(model):  # whose the logits are
-            labels = vocabulary.dumps(vocabulary.make(names))
+            labels = vocabulary.dumps(vocabulary.make_vocabulary(names))
             storage.write_text(os.path.join(output_uri, vocabulary.FILE_NAME), labels)
         # One handle for all shards: the workers of a process then hold the model once.
         predict = _Predict(model, int(exec_properties["batch_size"]), shared.Shared())
         with self._make_beam_pipeline() as pipeline:
             for split in json_utils.loads(exec_properties["splits"]):
-                shards = storage.files(examples.path(split=split))
-                indices = storage.files(os.path.join(index_uri, f"Split-{split}"), index.FILE_PATTERN)
+                shards = storage.list_files(examples.path(split=split))
+                indices = storage.list_files(os.path.join(index_uri, f"Split-{split}"), index.FILE_PATTERN)
                 last_key = _last_key(indices, limit)
                 folder = os.path.join(output_uri, f"Split-{split}")
                 paths = [
@@ -100,7 +100,7 @@ class _Predict(beam.DoFn):
 
         # A batch of any size runs through the same graph: the last one of a shard compiles nothing.
         return (
-            storage.repeated_records(shard, wanted.astype(np.int32))
+            storage.read_repeated_records(shard, wanted.astype(np.int32))
             .map(pixels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(self._batch_size)
             .prefetch(tf.data.AUTOTUNE)

@@ -9,7 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
 from components.code_version import code_version
 from components.prior_estimator import executor
-from components.prior_estimator.settings import Settings
+from components.prior_estimator.settings import EstimatorSettings
 
 
 class PriorEstimatorSpec(ComponentSpec):
@@ -39,6 +39,15 @@ class PriorEstimatorSpec(ComponentSpec):
 
 class PriorEstimator(base_component.BaseComponent):
     """Estimates P_t from the predictions for the target's train images, and w = P_t / P_s.
+
+    Example:
+      prior = PriorEstimator(
+          predictions=predictor.outputs["predictions"],
+          index=source.outputs["index"],
+          vocabulary=source.outputs["vocabulary"],
+          temperature=2.0,
+          bootstrap=1000,
+      )
 
     Args:
       predictions: the source classifier's, for the target's train split.
@@ -86,7 +95,7 @@ class PriorEstimator(base_component.BaseComponent):
         assumption_threshold: float = 1.5,
         seed: int = 0,
     ):
-        settings = Settings(
+        settings = EstimatorSettings(
             estimator=estimator,
             temperature=temperature,
             activation=activation,

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from components.artifacts import index, label_prior, predictions
 from components.prior_estimator import assumption, calibration, intervals, priors
-from components.prior_estimator.settings import FITTED, Settings
+from components.prior_estimator.settings import FITTED, EstimatorSettings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,7 +64,7 @@ def labelled_images(table: pa.Table, index_table: pa.Table, num_labels: int) -> 
 
 
 def estimate(
-    settings: Settings,
+    settings: EstimatorSettings,
     names: Sequence[str],
     counts: np.ndarray,
     target: Images,
@@ -94,7 +94,7 @@ def estimate(
     result, replicates = _estimators(settings, float(temperature), names, source_prior, target, source)
 
     def adjusted(prior: np.ndarray) -> np.ndarray:
-        return priors.adjusted(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
+        return priors.adjust(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
 
     interval = None
     if settings.bootstrap:
@@ -140,7 +140,7 @@ def estimate(
 
 
 def _check(
-    settings: Settings, names: Sequence[str], counts: np.ndarray, target: Images, source: LabelledImages | None
+    settings: EstimatorSettings, names: Sequence[str], counts: np.ndarray, target: Images, source: LabelledImages | None
 ) -> None:
     if source is None:
         settings.check_without_source()
@@ -156,7 +156,7 @@ def _check(
 
 
 def _estimators(
-    settings: Settings,
+    settings: EstimatorSettings,
     temperature: float,
     names: Sequence[str],
     source_prior: np.ndarray,

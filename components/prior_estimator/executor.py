@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 from components import storage
 from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
 from components.prior_estimator import estimate
-from components.prior_estimator.settings import Settings
+from components.prior_estimator.settings import EstimatorSettings
 
 
 class Executor(base_executor.BaseExecutor):
@@ -28,7 +28,7 @@ class Executor(base_executor.BaseExecutor):
     ) -> None:
         def read(key: str, split: str, pattern: str, columns: list[str] | None = None):
             folder = os.path.join(artifact_utils.get_single_uri(input_dict[key]), f"Split-{split}")
-            return storage.read_table(storage.files(folder, pattern), columns)
+            return storage.read_table(storage.list_files(folder, pattern), columns)
 
         vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
         labels = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME)))
@@ -36,7 +36,7 @@ class Executor(base_executor.BaseExecutor):
         excluded = {}
         if input_dict.get("exclusions"):
             excluded = {split: read("exclusions", split, exclusions.FILE_PATTERN) for split in ("train", "eval")}
-            train = train.filter(exclusions.kept(train["key"], exclusions.excluded_keys(excluded["train"])))
+            train = train.filter(exclusions.mask_kept(train["key"], exclusions.excluded_keys(excluded["train"])))
 
         def read_predictions(key: str, split: str):
             """Returns the Predictions with the logits in the order of the vocabulary."""
@@ -45,13 +45,13 @@ class Executor(base_executor.BaseExecutor):
             if not tf.io.gfile.exists(path):
                 return table
             names = vocabulary.loads(storage.read_text(path)).names
-            return predictions.ordered(table, vocabulary.positions(labels.names, names, key))
+            return predictions.reorder_logits(table, vocabulary.positions(labels.names, names, key))
 
         source = None
         if input_dict.get("source_predictions"):
             predicted = read_predictions("source_predictions", "eval")
             source = estimate.labelled_images(
-                exclusions.left(predicted, excluded["eval"]) if excluded else predicted,
+                exclusions.drop_excluded(predicted, excluded["eval"]) if excluded else predicted,
                 read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
                 len(labels),
             )
@@ -68,13 +68,13 @@ class Executor(base_executor.BaseExecutor):
         storage.write_table(os.path.join(output_uri, label_prior.FILE_NAME), label_prior.to_table(prior))
 
 
-def to_properties(settings: Settings) -> dict[str, Any]:
+def to_properties(settings: EstimatorSettings) -> dict[str, Any]:
     """Returns `settings` as execution properties."""
     return {**dataclasses.asdict(settings), "temperature": json_utils.dumps(settings.temperature)}
 
 
-def settings_of(exec_properties: dict[str, Any]) -> Settings:
+def settings_of(exec_properties: dict[str, Any]) -> EstimatorSettings:
     """Returns the settings that `to_properties` was given. Some runners turn whole numbers into floats."""
-    values = {field.name: exec_properties[field.name] for field in dataclasses.fields(Settings)}
+    values = {field.name: exec_properties[field.name] for field in dataclasses.fields(EstimatorSettings)}
     whole = {name: int(values[name]) for name in ("bootstrap", "seed")}
-    return Settings(**{**values, **whole, "temperature": json_utils.loads(values["temperature"])})
+    return EstimatorSettings(**{**values, **whole, "temperature": json_utils.loads(values["temperature"])})

@@ -208,7 +208,7 @@ def bbse(
     return Estimate(prior, iterations, converged, regularisation)
 
 
-def adjusted(
+def adjust(
     target_prior: np.ndarray, source_prior: np.ndarray, *, smoothing: float = 0.0, floor: float = 0.0
 ) -> np.ndarray:
     """Returns P_t smoothed towards P_s, and with a floor under it; over the labels that the source can give.

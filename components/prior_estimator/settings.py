@@ -12,7 +12,7 @@ FITTED: Final = "fitted"
 
 
 @dataclasses.dataclass(frozen=True)
-class Settings:
+class EstimatorSettings:
     """How to estimate P_t.
 
     Attributes:
@@ -22,7 +22,7 @@ class Settings:
       activation: 'softmax'; or 'sigmoid' if the classifier's labels do not exclude each other, with 'mean_prediction'.
       bootstrap: replicates for the interval of P_t; 0: no interval.
       level: the share of the replicates that the interval holds.
-      smoothing, floor: what to do to P_t afterwards; see `priors.adjusted`. 0: nothing.
+      smoothing, floor: what to do to P_t afterwards; see `priors.adjust`. 0: nothing.
       assumption_threshold: the ratio above which the check of the assumption flags a label; see `assumption.check`.
       seed: of the bootstrap.
 

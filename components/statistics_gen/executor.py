@@ -28,12 +28,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         index_uri = artifact_utils.get_single_uri(input_dict["index"])
         vocabulary_uri = artifact_utils.get_single_uri(input_dict["vocabulary"])
         names = vocabulary.loads(storage.read_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME))).names
-        splits = storage.splits(index_uri)
+        splits = storage.list_splits(index_uri)
         statistics = artifact_utils.get_single_instance(output_dict["statistics"])
         statistics.split_names = artifact_utils.encode_split_names(splits)
         with self._make_beam_pipeline() as pipeline:
             for split in splits:
-                paths = storage.files(os.path.join(index_uri, f"Split-{split}"), index.FILE_PATTERN)
+                paths = storage.list_files(os.path.join(index_uri, f"Split-{split}"), index.FILE_PATTERN)
                 output = artifact_utils.get_split_uri([statistics], split)
                 _ = (
                     pipeline

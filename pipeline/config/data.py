@@ -1,4 +1,4 @@
-"""The data sets of a configuration: the keys of a reader, and those that every kind of data has beside them."""
+"""The data sets of a configuration: the keys of a reader, and the keys that all kinds of data share."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
@@ -6,10 +6,10 @@ import pydantic
 
 from components.example_gen import readers
 from components.example_gen.readers.reader import Reader
-from components.settings import Strict
+from components.settings import StrictModel
 
 
-class Hierarchy(Strict):
+class Hierarchy(StrictModel):
     """The nodes above the labels. A string is short for its `file`.
 
     Attributes:
@@ -28,7 +28,7 @@ class Hierarchy(Strict):
         return {"file": value} if isinstance(value, str) else value
 
 
-class _Data(Strict):
+class _Data(StrictModel):
     """The keys that every kind of data has beside those of its reader.
 
     Attributes:
@@ -43,27 +43,27 @@ class _Data(Strict):
 
     @property
     def location(self) -> str:
-        """What names the data: a TFDS name, a path, a pattern."""
+        """The name, path or pattern of the data."""
         return str(getattr(self, _kind_of(self)))
 
     def reader(self) -> Reader:
-        """Returns what reads the data."""
-        return readers.of(self.model_dump(exclude=set(_Data.model_fields)))
+        """Returns the reader of the data."""
+        return readers.make_reader(self.model_dump(exclude=set(_Data.model_fields)))
 
 
 def _kind_of(value: Any) -> str:
     return readers.kind_of(dict(value) if isinstance(value, _Data) else value)
 
 
-def _checked(value: Any) -> Any:
-    _kind_of(value)  # as a validator, because what a discriminator raises is not told as a mistake of the configuration
+def _check_kind(value: Any) -> Any:
+    _kind_of(value)  # a validator, because pydantic does not report the errors of a discriminator as validation errors
     return value
 
 
-def _model(kind: str) -> type[Strict]:
-    """Returns the model of the keys of a reader and of `_Data`."""
+def _create_model(kind: str) -> type[StrictModel]:
+    """Creates the model with the keys of a reader and of `_Data`."""
     reader = readers.class_of(kind)
-    bases: tuple[type[Strict], ...] = (reader, _Data)
+    bases: tuple[type[StrictModel], ...] = (reader, _Data)
     name = f"{reader.__name__.removesuffix('Reader')}Data"
     return pydantic.create_model(name, __base__=bases, __module__=__name__, __doc__=reader.__doc__)
 
@@ -71,12 +71,12 @@ def _model(kind: str) -> type[Strict]:
 if TYPE_CHECKING:
 
     class Data(Reader, _Data):
-        """What all kinds have."""
+        """What all kinds of data share."""
 
 else:
-    _MODELS = tuple(Annotated[_model(kind), pydantic.Tag(f"[{kind}]")] for kind in readers.KINDS)
+    _MODELS = tuple(Annotated[_create_model(kind), pydantic.Tag(f"[{kind}]")] for kind in readers.KINDS)
     Data = Annotated[
-        Union[_MODELS],  # noqa: UP007 - of as many as there are kinds
+        Union[_MODELS],  # noqa: UP007 - the number of kinds is not fixed
         pydantic.Discriminator(lambda value: f"[{_kind_of(value)}]"),
-        pydantic.BeforeValidator(_checked),
+        pydantic.BeforeValidator(_check_kind),
     ]

@@ -1,4 +1,4 @@
-"""The configuration of a run, typed; `pipeline.config.load` reads one from YAML."""
+"""The typed configuration of a run; `pipeline.config.load` reads one from YAML."""
 
 import math
 import re
@@ -8,41 +8,43 @@ import pydantic
 
 from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
-from components.settings import Strict, did_you_mean
+from components.settings import StrictModel, did_you_mean
 from pipeline.config.data import Data
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
-ENTIRE_SOURCE = "entire_source"  # the arm that draws nothing; the others are named as their matchers
+ENTIRE_SOURCE = "entire_source"  # the arm without a sample; the others bear their matchers' names
 ARMS = (ENTIRE_SOURCE, *matchers.CLASSES)
 
 
-def _known_arm(name: str) -> str:
+def _check_arm(name: str) -> str:
     if name not in ARMS:
         raise ValueError(f"must be one of {', '.join(ARMS)}{did_you_mean(name, ARMS)}")
     return name
 
 
 Arm = Annotated[
-    str, pydantic.AfterValidator(_known_arm), pydantic.WithJsonSchema({"type": "string", "enum": list(ARMS)})
+    str, pydantic.AfterValidator(_check_arm), pydantic.WithJsonSchema({"type": "string", "enum": list(ARMS)})
 ]
 
 
-class Evaluation(Strict):
+class Evaluation(StrictModel):
     """When a model is good enough to be pushed. All values are measured on the target's eval split.
 
     Attributes:
       metric: the metric that decides.
       minimum: the smallest value that may be pushed.
-      max_loss: how far the value may fall below that of the last pushed model.
+      max_regression: how far the value may fall below that of the last pushed model.
     """
+
+    renamed = {"max_loss": "max_regression"}
 
     metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
     minimum: float = pydantic.Field(0.0, ge=0, le=1)
-    max_loss: float = pydantic.Field(0.0, ge=0, le=1)
+    max_regression: float = pydantic.Field(0.0, ge=0, le=1)
 
 
-class _Target(Strict):
+class _Target(StrictModel):
     """A target task. Settings of matchers that differ from target to target stand here, too.
 
     Attributes:
@@ -58,22 +60,22 @@ class _Target(Strict):
     evaluation: Evaluation = Evaluation()
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "_Target":
+    def _check_consistency(self) -> "_Target":
         if len(set(self.arms)) != len(self.arms):
-            raise ValueError(f"arms: {self.arms} names one twice")
+            raise ValueError(f"arms: {self.arms} names an arm twice; remove one")
         if self.push and self.push not in self.arms:
-            raise ValueError(f"push: {self.push!r} is not one of its arms, {', '.join(self.arms)}")
+            raise ValueError(f"push: {self.push!r} is not one of the arms {', '.join(self.arms)}")
         for arm, matcher in _MATCHERS.items():
             for key in matcher.of_target:
                 if (arm in self.arms) != bool(getattr(self, key)):
                     raise ValueError(
-                        f"{key}: {getattr(self, key)} with the arms {', '.join(self.arms)}; the arm {arm} needs it, "
-                        "and only that arm"
+                        f"{key}: {getattr(self, key)} with the arms {', '.join(self.arms)}; set it if, and only if, "
+                        f"{arm} is one of the arms"
                     )
         return self
 
 
-class Prior(Strict):
+class Prior(StrictModel):
     """How P_t is estimated.
 
     Attributes:
@@ -101,15 +103,15 @@ class Prior(Strict):
 
     @pydantic.field_validator("temperature", mode="before")
     @classmethod
-    def _temperature(cls, value: Any) -> float | str:
-        # Before the union is tried, whose own errors name its members and not the key.
+    def _check_temperature(cls, value: Any) -> float | str:
+        # Before the union is validated, because its errors name its members instead of the key.
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if value != "fitted" and not (number and 0 < value < math.inf):
             raise ValueError("must be a positive number, or 'fitted'")
         return value
 
 
-class _Resample(Strict):
+class _Resample(StrictModel):
     """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
 
     Attributes:
@@ -133,8 +135,8 @@ def _optional(field: pydantic.fields.FieldInfo) -> Any:
     return kind | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None)
 
 
-def _with_settings(base: type[Strict], *, of_target: bool) -> type[Strict]:
-    """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
+def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
+    """Returns `base` with the matchers' settings that belong to it. All of them are optional."""
     fields = {
         key: _optional(field)
         for matcher in _MATCHERS.values()
@@ -151,7 +153,7 @@ else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
 
-class NearDuplicates(Strict):
+class NearDuplicates(StrictModel):
     """How near-duplicates of the targets' images are kept out of the source.
 
     Attributes:
@@ -168,14 +170,14 @@ class NearDuplicates(Strict):
     embeddings: float | None = pydantic.Field(None, gt=0, le=1)
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "NearDuplicates":
+    def _check_consistency(self) -> "NearDuplicates":
         if self.embeddings is not None and not self.enabled:
-            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true, too")
+            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true as well")
         return self
 
 
-class Config(Strict):
-    """Everything a run depends on.
+class Config(StrictModel):
+    """The configuration of a run.
 
     Attributes:
       name: name of the pipeline. Runs of the same name in a workspace reuse each other's results.
@@ -199,7 +201,7 @@ class Config(Strict):
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
-    image: Image
+    image: ImageConfig
     backbone: Backbone
     compute: Compute = Compute()
     source: Data
@@ -216,12 +218,12 @@ class Config(Strict):
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
-    def sides(self) -> dict[str, Data]:
-        """Returns the data by the name of their side: 'source', or a target's."""
+    def datasets(self) -> dict[str, Data]:
+        """Returns the data by name: 'source', or that of a target."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
 
     def matcher(self, target: str, arm: str) -> Matcher:
-        """Returns the matcher of a target's arm; not of `entire_source`, which has none."""
+        """Returns the matcher of a target's arm, which must not be `entire_source`: it has none."""
         kind = _MATCHERS[arm]
         settings = {
             key: getattr(self.targets[target] if key in kind.of_target else self.resample, key)
@@ -231,26 +233,24 @@ class Config(Strict):
 
     @pydantic.field_validator("targets")
     @classmethod
-    def _names(cls, value: dict[str, Target]) -> dict[str, Target]:
+    def _check_target_names(cls, value: dict[str, Target]) -> dict[str, Target]:
         for name in value:
             if not re.fullmatch(r"[a-z0-9-]+", name) or name == "source":
-                raise ValueError(f"{name!r} is no name for a target: use a-z, 0-9 and -, and not 'source'")
+                raise ValueError(f"{name!r} is not a valid name of a target: use a-z, 0-9 and -, and not 'source'")
         return value
 
     @pydantic.model_validator(mode="after")
-    def _fits(self) -> "Config":
+    def _check_combinations(self) -> "Config":
         self.backbone.check(self.image)
         for key in ("classifier", "pretrain", "finetune"):
             if (shift := getattr(self, key).shift) > self.image.size:
-                raise ValueError(
-                    f"{key}.shift: {shift}; an image of {self.image.size} pixels moves by that many at most"
-                )
+                raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
         for key in ("classifier", "pretrain"):
             if frozen := getattr(self, key).frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained, set it to 0")
+                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
         if self.classifier.loss == "sigmoid" and self.prior.estimator != "mean_prediction":
             raise ValueError(
-                f"prior.estimator: {self.prior.estimator!r} presumes one label an image, and classifier.loss 'sigmoid' "
-                "does not; use mean_prediction"
+                f"prior.estimator: {self.prior.estimator!r} assumes one label an image, but classifier.loss "
+                "'sigmoid' does not; use mean_prediction"
             )
         return self

@@ -1,4 +1,4 @@
-"""The nodes that bring in the data of a side: the source, or a target."""
+"""The nodes that ingest the data of a side: the source or a target."""
 
 import dataclasses
 import hashlib
@@ -19,8 +19,8 @@ from pipeline.nodes import ids
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
-    """The nodes that bring one side's data in, and whether an image of it may have several labels."""
+class IngestNodes:
+    """The nodes that ingest the data of one side, and whether its images may have several labels."""
 
     example_gen: BaseNode
     statistics: BaseNode
@@ -36,18 +36,18 @@ class Side:
         return self.example_gen.outputs[output]
 
 
-def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) -> None:
-    """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
-    for data in config.sides().values():
-        with waiting(f"preparing {data.location}"):
+def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
+    """Prepares the data of `config` for reading, such as TFDS data sets. `show_waiting` is called for each data set."""
+    for data in config.datasets().values():
+        with show_waiting(f"preparing {data.location}"):
             data.reader().prepare()
 
 
-def make_side(name: str, example_gen_class: type, data: Data, config: Config) -> Side:
-    """Returns the nodes of `data`; `name` is 'source' or a target's.
+def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Config) -> IngestNodes:
+    """Returns the nodes of `data`; `name` is 'source' or that of a target.
 
     Raises:
-      ValueError: the data are not there.
+      ValueError: the data are missing.
     """
     reader = data.reader()
     example_gen = example_gen_class(
@@ -56,47 +56,47 @@ def make_side(name: str, example_gen_class: type, data: Data, config: Config) ->
         max_pixels=data.max_pixels,
         max_rejected=data.max_rejected,
         perceptual_hashes=config.near_duplicates.enabled,
-    ).with_id(ids.of_side(name, ids.EXAMPLES))
+    ).with_id(ids.side_node(name, ids.EXAMPLES))
     statistics = StatisticsGen(
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
-    ).with_id(ids.of_side(name, ids.STATISTICS))
+    ).with_id(ids.side_node(name, ids.STATISTICS))
     folder = schemas.folder("source" if name == ids.SOURCE else "target")
     schema = importer.Importer(
         source_uri=str(folder),
         artifact_type=standard_artifacts.Schema,
-        # An Importer reuses what it finds under the same address: the content has to be part of the question.
+        # An Importer reuses an artifact with the same URI and properties, so a property has to identify the content.
         custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
-    ).with_id(ids.of_side(name, ids.SCHEMA))
+    ).with_id(ids.side_node(name, ids.SCHEMA))
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
         schema=schema.outputs["result"],
         vocabulary=example_gen.outputs["vocabulary"],
         on_anomalies=config.on_anomalies,
-    ).with_id(ids.of_side(name, ids.VALIDATION))
-    return Side(example_gen, statistics, schema, validator, reader.has_several_labels())
+    ).with_id(ids.side_node(name, ids.VALIDATION))
+    return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
 
 
 def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
-    """Returns where the hierarchy over the labels of `data` is, or None."""
+    """Returns the file of the hierarchy over the labels of `data`, or None."""
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
 def check_labels(config: Config) -> None:
-    """Refuses settings of matchers that name labels which the source does not have, before anything is trained.
+    """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
     Raises:
-      ValueError: there is such a name.
+      ValueError: the source has no label of a given name.
     """
-    asked = {
+    matchers_with_labels = {
         (target, arm): matcher
         for target, settings in config.targets.items()
         for arm in settings.arms
         if arm != ENTIRE_SOURCE and "vocabulary" in (matcher := config.matcher(target, arm)).needs
     }
-    if not asked:
+    if not matchers_with_labels:
         return
-    labels = hierarchy_file.over(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
-    for (target, _), matcher in asked.items():
+    labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""The nodes that push a target's model: if it passes its threshold, and is not worse than the last that did."""
+"""The nodes that push a target's model if it passes its threshold and is not worse than the last blessed model."""
 
 import os
 
@@ -16,20 +16,20 @@ from pipeline.nodes import ids
 
 
 def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, workspace: str) -> list[BaseNode]:
-    """Returns the nodes from a fine-tuned model to `<workspace>/serving/<name>`.
+    """Returns the nodes that evaluate a fine-tuned model and push it to `<workspace>/serving/<name>`.
 
     Args:
-      name: of the target.
-      examples: the target's.
+      name: name of the target.
+      examples: the target's Examples.
       finetune: the Trainer of the model.
     """
-    evaluator_id = ids.of_side(name, ids.EVALUATOR)
+    evaluator_id = ids.side_node(name, ids.EVALUATOR)
     baseline = resolver.Resolver(
         strategy_class=LastOtherBlessedModel,
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing, producer_component_id=evaluator_id),
         candidate=finetune.outputs["model"],
-    ).with_id(ids.of_side(name, ids.BASELINE))
+    ).with_id(ids.side_node(name, ids.BASELINE))
     evaluator = Evaluator(
         examples=examples,
         model=finetune.outputs["model"],
@@ -37,7 +37,7 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, w
         eval_config=eval_config(
             metric=target.evaluation.metric,
             min_accuracy=target.evaluation.minimum,
-            min_improvement=-target.evaluation.max_loss,
+            min_improvement=-target.evaluation.max_regression,
         ),
         splits=["eval"],
     ).with_id(evaluator_id)
@@ -47,5 +47,5 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, w
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=os.path.join(workspace, "serving", name))
         ),
-    ).with_id(ids.of_side(name, ids.PUSHER))
+    ).with_id(ids.side_node(name, ids.PUSHER))
     return [baseline, evaluator, pusher]

@@ -1,4 +1,4 @@
-"""A sample of a side's data, read, checked and written as a run does it, and what is found in it."""
+"""Previews the data of a side: reads, checks and writes a sample as a run does."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ from components import sharding, storage
 from components.artifacts import data_report, index, rejected
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import hierarchy_file, sample
-from components.example_gen.examples import Check
+from components.example_gen.examples import ImageChecker
 from components.example_gen.readers.reader import Contents
 from pipeline.config.data import Data
 from pipeline.nodes.ingest import hierarchy_of
@@ -23,17 +23,17 @@ from pipeline.preview import estimate
 
 
 @dataclasses.dataclass(frozen=True)
-class Side:
-    """What was found on one side, the source or a target.
+class DataPreview:
+    """The preview of the source or a target.
 
     Attributes:
-      labels: its vocabulary.
-      sample: what was read.
-      label_counts: images of each label in train, int64 [labels]; float64 where they are only to be expected.
-      is_counted: whether they are of all images, not of the sample alone.
-      rejected: share of all images that will be rejected, by the sample's of each split.
-      warnings: what stands in several splits, and labels that look the same, a line each.
-      measured: how many examples a run will write, and what that costs.
+      labels: the vocabulary.
+      sample: the sample that was read.
+      label_counts: images of each label in train, int64 [labels]; float64 if they are expected values.
+      is_counted: whether `label_counts` is of all images, not of the sample alone.
+      rejected: share of all images that will be rejected, extrapolated from the sample of each split.
+      warnings: images in several splits, and labels that look the same, a line for each.
+      costs: the number of examples that a run will write, and what an example costs.
     """
 
     labels: Vocabulary
@@ -42,97 +42,101 @@ class Side:
     is_counted: bool
     rejected: float
     warnings: list[str]
-    measured: estimate.Side
+    costs: estimate.DataCosts
 
 
-def look(data: Data, images: int, perceptual_hashes: bool) -> Side:
-    """Returns what is found in a sample of `data`.
+def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPreview:
+    """Reads a sample of `data` and returns its preview.
 
     Args:
-      data: of a side.
-      images: to read of each of the data's own splits.
-      perceptual_hashes: whether a run makes them.
+      data: the data of a side.
+      images: number of images to read from each of the data's own splits.
+      perceptual_hashes: whether a run computes perceptual hashes.
 
     Raises:
-      ValueError: the data are not there, or not as the configuration says.
+      ValueError: the data are missing, differ from the configuration, or no image of the sample can be used.
     """
     reader = data.reader()
     with tempfile.TemporaryDirectory() as folder:
         contents = reader.open(os.path.join(folder, "work"))
-        labels = hierarchy_file.over(contents.vocabulary, hierarchy_of(data))
-        drawn = sample.draw(reader, contents, Check(labels.names, data.max_pixels, perceptual_hashes), images)
+        labels = hierarchy_file.apply_hierarchy(contents.vocabulary, hierarchy_of(data))
+        drawn = sample.draw_sample(
+            reader, contents, ImageChecker(labels.names, data.max_pixels, perceptual_hashes), images
+        )
         if not drawn.examples:
             reasons = sorted({row["reason"] for row in drawn.all_rejections})
-            raise ValueError(f"{data.location}: no image of the sample can be taken: {', '.join(reasons)}")
-        there = _images(contents, drawn)
-        examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in there.items()}
-        measured = _measured(drawn, examples, len(labels), folder)
-    faults = {
+            raise ValueError(
+                f"{data.location}: all images of the sample are rejected: {', '.join(reasons)}; check the data"
+            )
+        totals = _count_images(contents, drawn)
+        examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in totals.items()}
+        costs = _measure(drawn, examples, len(labels), folder)
+    failures = {
         split: [row for row in rows if row["reason"] != rejected.DUPLICATE_IMAGE]
         for split, rows in drawn.rejections.items()
     }
-    counted = {split: data_report.split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
-    label_counts, is_counted = counted["train"].label_counts, "train" in drawn.whole
+    reports = {split: data_report.report_split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
+    label_counts, is_counted = reports["train"].label_counts, "train" in drawn.whole
     if contents.label_counts is not None and not is_counted:
         label_counts, is_counted = contents.label_counts["train"], True
-    return Side(
+    return DataPreview(
         labels,
         drawn,
         label_counts,
         is_counted,
-        sum(count * _share(faults, drawn, split) for split, count in there.items()) / sum(there.values()),
-        data_report.warnings(data_report.summary(counted, {}, labels.names)),
-        measured,
+        sum(count * _share(failures, drawn, split) for split, count in totals.items()) / sum(totals.values()),
+        data_report.list_warnings(data_report.summarise(reports, {}, labels.names)),
+        costs,
     )
 
 
-def _images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
-    """Returns how many images there are of each split, roughly."""
+def _count_images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
+    """Returns the number of images of each split, estimated where it is unknown."""
     sizes = [row["bytes"] for row in drawn.all_rows]
-    found: dict[str, float] = {}
+    counts: dict[str, float] = {}
     for split, read in drawn.read.items():
         if split in drawn.whole:
-            found[split] = read
+            counts[split] = read
         elif contents.examples is None:
-            found[split] = contents.sizes[split] * len(sizes) / sum(sizes)
+            counts[split] = contents.sizes[split] * len(sizes) / sum(sizes)
         else:
-            found[split] = contents.examples[split]
-    return found
+            counts[split] = contents.examples[split]
+    return counts
 
 
 def _share(rows: Mapping[str, Sequence], drawn: sample.Sample, split: str) -> float:
-    """Returns how many of the images of `split` that were read are in `rows`."""
+    """Returns the share of the images read from `split` that are in `rows`."""
     return len(rows[split]) / drawn.read[split] if drawn.read[split] else 0.0
 
 
-def _measured(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.Side:
-    """Writes some of the sample as a run does, by Beam on this machine, and returns what an example costs."""
+def _measure(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.DataCosts:
+    """Writes the sample as a run does, with Beam on this machine, and returns the costs of an example."""
     records, table = os.path.join(folder, "records"), os.path.join(folder, "index.parquet")
-    idle = min(_beam_seconds([], folder) for _ in range(2))  # the first time, Beam imports more of itself
+    idle = min(_beam_seconds([], folder) for _ in range(2))  # the first pipeline also imports parts of Beam
     seconds = max(0.0, _beam_seconds(drawn.examples, folder) - idle)
     storage.write_table(table, index.table(item.row for item in drawn.examples))
-    written = len(drawn.examples)
-    return estimate.Side(
+    examples_written = len(drawn.examples)
+    return estimate.DataCosts(
         examples,
-        drawn.seconds / sum(drawn.read.values()) + seconds / written,
-        sum(map(os.path.getsize, storage.files(records))) / written,
-        os.path.getsize(table) / written,
+        drawn.seconds / sum(drawn.read.values()) + seconds / examples_written,
+        sum(map(os.path.getsize, storage.list_files(records))) / examples_written,
+        os.path.getsize(table) / examples_written,
         labels,
     )
 
 
-def _beam_seconds(items: Sequence[sharding.Keyed], folder: str) -> float:
-    sample_file = os.path.join(folder, "sample.pickle")  # what stands in the pipeline itself is slow to get to a worker
+def _beam_seconds(items: Sequence[sharding.KeyedRecord], folder: str) -> float:
+    sample_file = os.path.join(folder, "sample.pickle")  # elements inside the pipeline are slow to reach a worker
     os.makedirs(folder, exist_ok=True)
     with open(sample_file, "wb") as file:
         pickle.dump(items, file)
     start = time.perf_counter()
     with beam.Pipeline(argv=local_beam_args()) as pipeline:
-        chunks = pipeline | beam.Create([sample_file]) | beam.FlatMap(_chunks)
+        chunks = pipeline | beam.Create([sample_file]) | beam.FlatMap(_read_chunks)
         _ = chunks | sharding.WriteShards(os.path.join(folder, "records"), 1)
     return time.perf_counter() - start
 
 
-def _chunks(sample_file: str) -> Iterator[tuple[int, list[sharding.Keyed]]]:
+def _read_chunks(sample_file: str) -> Iterator[tuple[int, list[sharding.KeyedRecord]]]:
     with open(sample_file, "rb") as file:
-        return sharding.into_chunks(pickle.load(file), 1)
+        return sharding.chunk_records(pickle.load(file), 1)

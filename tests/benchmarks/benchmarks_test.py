@@ -10,7 +10,7 @@ import benchmarks.turns
 from benchmarks import near_duplicates
 from trainer import serving
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 
 FOLDER = pathlib.Path(benchmarks.turns.__file__).parent
 NAMES = {path.stem for path in FOLDER.glob("*.py") if "argparse" in path.read_text(encoding="utf-8")}
@@ -58,7 +58,7 @@ def test_it_runs_and_prints_its_ratios(name, capsys):
 
 
 def test_near_duplicates_by_the_embeddings_of_a_model(tmp_path, capsys):
-    image = Image(size=32, channels=1)
+    image = ImageConfig(size=32, channels=1)
     model = classifier.build(Backbone(name="compact_cnn").build(image), 3)
     folder, keras_file = str(tmp_path / "Format-Serving"), str(tmp_path / "model.keras")
     serving.export(model, image, ("a", "b", "c"), saved_model=folder, keras_file=keras_file)

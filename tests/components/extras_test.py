@@ -32,7 +32,7 @@ def test_an_embedded_data_set_is_not_begun_without_its_extra(monkeypatch, tmp_pa
 
 
 def test_the_earth_movers_distance_is_of_an_extra(monkeypatch):
-    matcher = matchers.of("emd_subset")
+    matcher = matchers.make_matcher("emd_subset")
     matcher.check(7)
     monkeypatch.setitem(sys.modules, "ot", None)
     with pytest.raises(ModuleNotFoundError, match=re.escape("ot: not installed; pip install 'specialist[emd]'")):

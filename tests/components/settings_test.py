@@ -1,14 +1,14 @@
 import pydantic
 import pytest
 
-from components.settings import Strict
+from components.settings import StrictModel
 
 
-class Inner(Strict):
+class Inner(StrictModel):
     depth: int = 1
 
 
-class Outer(Strict):
+class Outer(StrictModel):
     learning_rate: float
     steps: int = 5
     inner: Inner = Inner()
@@ -33,7 +33,7 @@ def test_an_unknown_key_is_named_with_the_known_ones(values, message):
 
 
 def test_a_model_without_keys_says_so():
-    class Empty(Strict):
+    class Empty(StrictModel):
         pass
 
     with pytest.raises(pydantic.ValidationError, match="unknown key 'width'; allowed are none"):

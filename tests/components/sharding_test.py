@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from components import sharding, storage
-from components.sharding import Keyed
+from components.sharding import KeyedRecord
 
 # By its full name, which every Beam version knows.
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
-KEYED = st.lists(st.builds(Keyed, st.integers(0, 2**64 - 1), st.binary(max_size=40)), max_size=60)
+KEYED = st.lists(st.builds(KeyedRecord, st.integers(0, 2**64 - 1), st.binary(max_size=40)), max_size=60)
 
 
 @pytest.mark.parametrize(("total", "shards"), [(0, 1), (1, 1), (128 << 20, 1), ((128 << 20) + 1, 2), (1 << 40, 8192)])
@@ -38,7 +38,7 @@ class TestSmallChunks:
     @given(KEYED, st.integers(1, 20))
     def test_chunks_lose_and_double_nothing_and_keep_the_order(self, small_chunks, items, shards):
         by_shard = collections.defaultdict(list)
-        for shard, chunk in sharding.into_chunks(iter(items), shards):
+        for shard, chunk in sharding.chunk_records(iter(items), shards):
             assert chunk
             by_shard[shard] += chunk
         expected = {shard: [item for item in items if item.key % shards == shard] for shard in range(shards)}
@@ -52,10 +52,10 @@ class TestSmallChunks:
             nonlocal taken
             for key in range(100):
                 taken += 1
-                yield Keyed(key, b"x" * 30)
+                yield KeyedRecord(key, b"x" * 30)
 
         chunks, given_away = [], 0
-        for _, chunk in sharding.into_chunks(items(), shards):
+        for _, chunk in sharding.chunk_records(items(), shards):
             # Eight chunks of 50 bytes, and the record that was one too many.
             assert 30 * (taken - given_away) <= 8 * small_chunks + 30
             given_away += len(chunk)
@@ -65,12 +65,12 @@ class TestSmallChunks:
 
 
 def test_elements_are_few():
-    items = [Keyed(key, b"x" * 1000) for key in range(1000)]
-    assert len(list(sharding.into_chunks(items, 4))) == 4
+    items = [KeyedRecord(key, b"x" * 1000) for key in range(1000)]
+    assert len(list(sharding.chunk_records(items, 4))) == 4
 
 
 @dataclasses.dataclass(frozen=True)
-class Named(Keyed):
+class Named(KeyedRecord):
     name: str
 
 
@@ -98,10 +98,10 @@ def write(folder: pathlib.Path, chunks, shards: int, on_shard=None) -> dict[str,
 
 def test_records_stand_in_the_order_of_their_keys(tmp_path):
     chunks = [
-        (1, [Keyed(11, b"eleven"), Keyed(3, b"three, b")]),
-        (1, [Keyed(3, b"three, a"), Keyed(2**63 + 1, b"most")]),
-        (0, [Keyed(4, b"four")]),
-        (0, [Keyed(2, b"two")]),
+        (1, [KeyedRecord(11, b"eleven"), KeyedRecord(3, b"three, b")]),
+        (1, [KeyedRecord(3, b"three, a"), KeyedRecord(2**63 + 1, b"most")]),
+        (0, [KeyedRecord(4, b"four")]),
+        (0, [KeyedRecord(2, b"two")]),
     ]
     expected = {
         "data_tfrecord-00000-of-00002.gz": [b"two", b"four"],
@@ -112,7 +112,7 @@ def test_records_stand_in_the_order_of_their_keys(tmp_path):
 
 
 def test_shards_without_a_record_are_written_too(tmp_path):
-    assert write(tmp_path / "a", [(2, [Keyed(2, b"two")])], 3) == {
+    assert write(tmp_path / "a", [(2, [KeyedRecord(2, b"two")])], 3) == {
         "data_tfrecord-00000-of-00003.gz": [],
         "data_tfrecord-00001-of-00003.gz": [],
         "data_tfrecord-00002-of-00003.gz": [b"two"],
@@ -130,8 +130,8 @@ def test_what_is_made_of_a_shard_before_it_is_written(tmp_path):
 @settings(max_examples=5, deadline=None)
 @given(KEYED, st.integers(1, 5), st.randoms(use_true_random=False))
 def test_files_do_not_depend_on_the_order_of_what_comes(tmp_path_factory, items, shards, random):
-    def of(items: list[Keyed]) -> dict[str, list[bytes]]:
-        chunks = list(sharding.into_chunks(items, shards))
+    def of(items: list[KeyedRecord]) -> dict[str, list[bytes]]:
+        chunks = list(sharding.chunk_records(items, shards))
         random.shuffle(chunks)
         return write(tmp_path_factory.mktemp("shards"), chunks, shards)
 

@@ -132,29 +132,29 @@ def test_files_in_shard_order(folder):
     for shard in (2, 0, 10, 1):
         storage.write_text(str(folder / storage.shard_name("index", shard, 11, ".parquet")), "")
     storage.write_text(str(folder / "labels.parquet"), "")
-    names = [pathlib.Path(path).name for path in storage.files(str(folder), "index-*.parquet")]
+    names = [pathlib.Path(path).name for path in storage.list_files(str(folder), "index-*.parquet")]
     assert names == [f"index-{shard:05d}-of-00011.parquet" for shard in (0, 1, 2, 10)]
-    assert len(storage.files(str(folder))) == 5
+    assert len(storage.list_files(str(folder))) == 5
 
 
 def test_no_files(folder):
     storage.write_text(str(folder / "labels.csv"), "")
     with pytest.raises(ValueError) as error:
-        storage.files(str(folder), "index-*.parquet")
+        storage.list_files(str(folder), "index-*.parquet")
     assert str(error.value) == (
         f"{folder}: no file named 'index-*.parquet' in it; the artifact is incomplete or was deleted"
     )
     with pytest.raises(ValueError, match="no file named '\\*' in it"):
-        storage.files(str(folder / "not-there"))
+        storage.list_files(str(folder / "not-there"))
 
 
 @pytest.mark.parametrize("block", [1, 2, 3, 5, 6, 128])
 def test_repeated_records(tmp_path, block):
     path = str(tmp_path / "shard.gz")
     storage.write_records(path, [b"a", b"b", b"c", b"d", b"e"])
-    found = storage.repeated_records(path, np.array([0, 3, 1, 0, 2], np.int32), np.arange(5) / 2, block=block)
+    found = storage.read_repeated_records(path, np.array([0, 3, 1, 0, 2], np.int32), np.arange(5) / 2, block=block)
     assert list(found.as_numpy_iterator()) == [(b"b", 0.5)] * 3 + [(b"c", 1.0)] + [(b"e", 2.0)] * 2
-    (none,) = {len(list(storage.repeated_records(path, np.zeros(5, np.int32), block=block)))}
+    (none,) = {len(list(storage.read_repeated_records(path, np.zeros(5, np.int32), block=block)))}
     assert none == 0
 
 
@@ -164,4 +164,4 @@ def test_repeated_records_of_another_number_of_rows(tmp_path, rows, block):
     path = str(tmp_path / "shard.gz")
     storage.write_records(path, [b"a", b"b", b"c", b"d", b"e"])
     with pytest.raises(tf.errors.InvalidArgumentError, match="another number of rows"):
-        list(storage.repeated_records(path, np.ones(rows, np.int32), block=block))
+        list(storage.read_repeated_records(path, np.ones(rows, np.int32), block=block))

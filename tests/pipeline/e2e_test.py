@@ -28,7 +28,7 @@ SMALL = [
     *(f"{training}.batch_size=32" for training in ("classifier", "pretrain", "finetune")),
     "resample.n=300",
     "targets.digits.evaluation.minimum=0",
-    "targets.digits.evaluation.max_loss=1",
+    "targets.digits.evaluation.max_regression=1",
 ]
 
 
@@ -175,13 +175,13 @@ def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
         process.terminate()
         output = process.communicate(timeout=60)[0]
     assert process.returncode == 143
-    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 300; the same command goes on", output)
+    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 300; run the same command to resume", output)
     assert stopped and "failed" not in output
     done = int(stopped.group(1))
     assert list(tmp_path.glob(f"checkpoints/source-classifier/*/ckpt-{done}.index"))
 
     heard = []
-    with progress.listening(heard.append):
+    with progress.listen(heard.append):
         results = run(tmp_path, *long)
     assert heard[0].step == done + 1
     assert results["source-examples"].state is State.REUSED

@@ -7,27 +7,27 @@ from pipeline import workspace
 
 def test_a_relative_path_is_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert workspace.located("a b/ü") == str(tmp_path / "a b" / "ü")
+    assert workspace.resolve_workspace("a b/ü") == str(tmp_path / "a b" / "ü")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["run[1", "run1]", "all*", "why?", "back\\slash"])
 def test_what_tfx_takes_for_a_pattern_is_refused_in_every_part(tmp_path, monkeypatch, name):
     with pytest.raises(ValueError, match=r"--workspace: '.*' has a '.{1,2}', which TFX would take for a pattern"):
-        workspace.located(f"{name}/sub")
+        workspace.resolve_workspace(f"{name}/sub")
     (tmp_path / name).mkdir()
     monkeypatch.chdir(tmp_path / name)
     with pytest.raises(ValueError, match=r"name a folder without any of \[ \] \* \? \\$"):
-        workspace.located("plain")
+        workspace.resolve_workspace("plain")
 
 
 def test_one_run_a_workspace(tmp_path):
     folder = str(tmp_path / "a" / "workspace")
-    with workspace.locked(folder):
-        second = workspace.locked(folder)
+    with workspace.lock_workspace(folder):
+        second = workspace.lock_workspace(folder)
         with pytest.raises(RuntimeError, match=r"--workspace: another run is using .*workspace"):
             second.__enter__()
-    with workspace.locked(folder):  # free again
+    with workspace.lock_workspace(folder):  # free again
         pass
 
 
@@ -35,5 +35,5 @@ def test_one_run_a_workspace(tmp_path):
 def test_a_file_is_no_workspace(tmp_path, name):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(ValueError, match=r"--workspace: '.*' is a file, or in one; name a folder"):
-        workspace.locked(str(tmp_path / name)).__enter__()
+        workspace.lock_workspace(str(tmp_path / name)).__enter__()
     assert (tmp_path / "file").read_text() == "mine"

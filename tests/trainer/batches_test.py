@@ -9,7 +9,7 @@ import tensorflow as tf
 from components import storage
 from components.example_gen import testing
 from trainer.data import input_pipeline
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 
@@ -22,7 +22,7 @@ def recipe(**changes) -> Recipe:
 
 
 class LabelsTest(tf.test.TestCase):
-    image = Image(size=16, channels=1)
+    image = ImageConfig(size=16, channels=1)
 
     @pytest.fixture(autouse=True)
     def _folder(self, tmp_path):
@@ -34,7 +34,7 @@ class LabelsTest(tf.test.TestCase):
         records = []
         for i, of_image in enumerate(labels):
             image = png(np.full((16, 16, 1), 10 * i))
-            item = testing.keyed(image, of_image or (0,), f"id-{i}", split="train", names=names)
+            item = testing.make_record(image, of_image or (0,), f"id-{i}", split="train", names=names)
             record = tf.train.Example.FromString(item.record)
             if not of_image:
                 record.features.feature["image/class/label"].Clear()
@@ -83,7 +83,7 @@ class LabelsTest(tf.test.TestCase):
 class ShardsTest(tf.test.TestCase):
     """23 examples in steps of 12: passes end inside of steps."""
 
-    image = Image(size=16, channels=1)
+    image = ImageConfig(size=16, channels=1)
     augmentation = {"crop": 0.3, "shift": 2, "flip": True}
 
     @pytest.fixture(autouse=True)
@@ -156,9 +156,12 @@ class ShardsTest(tf.test.TestCase):
 
     def test_what_does_not_divide_is_refused(self):
         for settings, message in (
-            ({"shards": 5}, r"batch_size: 12 cannot be dealt to 5 replicas in equal parts; take 15"),
-            ({"shards": 2, "batch_size": 4}, r"batch_size: 12 over 2 shards is 6 for each, .* batches of 4"),
-            ({"shards": 2, "batch_size": 0}, r"batches of 0"),
+            ({"shards": 5}, r"batch_size: 12 cannot be split into 5 equal parts, one a replica; take 15"),
+            (
+                {"shards": 2, "batch_size": 4},
+                r"batch_size: 12 over 2 shards is 6 for each, which is not a multiple of 4",
+            ),
+            ({"shards": 2, "batch_size": 0}, r"not a multiple of 0"),
             ({"shards": 2, "shard": 2}, r"shard: 2 of 2 shards; it must be 0 to 1"),
             ({"shards": 2, "shard": -1}, r"shard: -1 of 2"),
         ):

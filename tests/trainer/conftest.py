@@ -27,7 +27,7 @@ def write_split() -> Callable[..., str]:
         records = []
         for i, (image, label) in enumerate(zip(images, labels, strict=True)):
             of_image = label if isinstance(label, tuple) else (label,)
-            records.append(testing.keyed(image, of_image, f"{split}-{i}", split=split, names=names).record)
+            records.append(testing.make_record(image, of_image, f"{split}-{i}", split=split, names=names).record)
         folder = os.path.join(uri, f"Split-{split}")
         for shard in range(shards):
             name = storage.shard_name("data_tfrecord", shard, shards, ".gz")

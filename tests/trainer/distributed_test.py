@@ -24,7 +24,7 @@ from trainer.loop import progress
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
 from trainer.models import classifier, compact_cnn
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint
 
 STEPS = 12
@@ -45,9 +45,9 @@ IMAGE = {"size": 16, "channels": 1}
 TOLERANCE = {"rtol": 1e-3, "atol": 2e-5}
 
 
-def make_model(settings: run.Settings, num_classes: int, *, normalised: bool) -> keras.Model:
+def make_model(settings: run.TrainingSettings, num_classes: int, *, normalised: bool) -> keras.Model:
     if normalised:
-        return classifier.build(compact_cnn.build(Image(**IMAGE)), num_classes)
+        return classifier.build(compact_cnn.build(ImageConfig(**IMAGE)), num_classes)
     images = keras.Input((16, 16, 1))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
     x = keras.layers.Conv2D(8, 3, 2, activation="relu", name="conv")(x)
@@ -85,7 +85,7 @@ def train(
         if preempt_at <= entry.step < STEPS:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    with progress.listening(preempt):
+    with progress.listen(preempt):
         run.train_and_export(fn_args, lambda *args: make_model(*args, normalised=normalised))
 
 
@@ -99,7 +99,7 @@ def examples(write_split, tmp_path_factory) -> str:
         write_split(
             str(uri), images, random.integers(0, 3, count).tolist(), split=split, shards=3, names=("a", "b", "c")
         )
-    storage.write_text(str(uri / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.make("abc")))
+    storage.write_text(str(uri / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.make_vocabulary("abc")))
     return str(uri)
 
 
@@ -191,8 +191,8 @@ def test_two_devices_by_xla(examples, on_one_device, tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "compute", "message"),
     [
-        ({"batch_size": 9}, {}, "batch_size: 9 is no multiple of the 2 replicas"),
-        ({}, {"xla": True, "synchronized_batch_norm": True}, "compute.xla: XLA cannot wait for other replicas"),
+        ({"batch_size": 9}, {}, "batch_size: 9 is not a multiple of the 2 replicas"),
+        ({}, {"xla": True, "synchronized_batch_norm": True}, "compute.xla: XLA cannot synchronise replicas"),
     ],
     ids=["batch", "xla"],
 )

@@ -17,10 +17,10 @@ from components.artifacts.types import ExampleIndex, LabelPrior, ResamplePlan
 from components.example_gen import testing
 from components.importance_resampler import executor
 from trainer.data import input_pipeline
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
-IMAGE = Image(size=4, channels=1)
+IMAGE = ImageConfig(size=4, channels=1)
 NAMES = ("a", "b", "c")
 LABELS = [0, 1, 1, 2, 0, 1, 1, 0, 2, 1, 1]
 
@@ -49,7 +49,8 @@ def source(tmp_path):
     def source(shards: int, copies, weights=None) -> tuple[str, str]:
         """Writes eleven examples and a plan; returns the patterns of both."""
         items = [
-            testing.keyed(png(i), (label,), f"id-{i}", split="train", names=NAMES) for i, label in enumerate(LABELS)
+            testing.make_record(png(i), (label,), f"id-{i}", split="train", names=NAMES)
+            for i, label in enumerate(LABELS)
         ]
         for shard in range(shards):
             of_shard = slice(shard, None, shards)
@@ -123,7 +124,7 @@ def test_a_pass_is_as_long_as_the_plan_says(source):
 
 def test_a_plan_that_takes_nothing_is_refused(source):
     records, plans = source(2, [0] * 11)
-    with pytest.raises(ValueError, match=r"hold, as the plan takes them, no example"):
+    with pytest.raises(ValueError, match=r"plan: .* takes no example of .*; make a plan with at least one"):
         epoch([records], 1, plans)
 
 

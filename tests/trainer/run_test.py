@@ -48,7 +48,7 @@ class Trainings:
             images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in labels]
             self.write_split(examples.uri, images, labels, names=names, split=split, shards=2)
         words = self.at(LabelVocabulary(), f"{side}-vocabulary")
-        table = vocabulary.dumps(vocabulary.make(names))
+        table = vocabulary.dumps(vocabulary.make_vocabulary(names))
         storage.write_text(os.path.join(words.uri, vocabulary.FILE_NAME), table)
         return {"examples": [examples], "vocabulary": [words]}
 
@@ -156,7 +156,7 @@ def test_the_metrics_are_those_of_the_model_that_is_served(tuned, target):
     assert {split: values["examples"] for split, values in metrics.items()} == {"eval": 4, "test": 3}
 
     served = tf.saved_model.load(str(tuned / "Format-Serving")).signatures["serving_default"]
-    shards = storage.files(target["examples"][0].path(split="test"))
+    shards = storage.list_files(target["examples"][0].path(split="test"))
     records = [record for shard in shards for record in storage.read_records(shard)]
     answer = served(examples=tf.constant(records))
     assert {label.decode() for label in answer["top_labels"].numpy().ravel()} == set(TARGET)
@@ -183,7 +183,7 @@ def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpo
             os.kill(os.getpid(), signal.SIGTERM)
 
     where = {"checkpoints": str(tmp_path / "node"), "backbone": BACKBONE}
-    with progress.listening(preempt):
+    with progress.listen(preempt):
         with pytest.raises(preemption.Preempted):
             trainings("pretrain", "preempted", source, **where)
         assert not (trainings.root / "preempted").exists()
@@ -223,7 +223,7 @@ def test_a_source_with_several_labels_is_trained_by_sigmoids(trainings):
     assert 1.5 < float(history[0]["loss"]) < 6  # about 4 log 2, before anything is learnt
 
     served = tf.saved_model.load(str(model / "Format-Serving")).signatures["serving_default"]
-    shards = storage.files(data["examples"][0].path(split="eval"))
+    shards = storage.list_files(data["examples"][0].path(split="eval"))
     answers = served(examples=tf.constant([record for shard in shards for record in storage.read_records(shard)]))
     p = answers["probabilities"].numpy()
     assert np.abs(p.sum(axis=1) - 1).min() > 0.1

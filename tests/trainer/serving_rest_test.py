@@ -15,9 +15,9 @@ import tensorflow as tf
 from trainer import serving
 from trainer.data.images import decode
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 
-IMAGE = Image(size=16, channels=1)
+IMAGE = ImageConfig(size=16, channels=1)
 NAMES = ("з", "ʒ", "7", "Ω, ω", "猫", '"')
 
 

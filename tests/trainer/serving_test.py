@@ -12,9 +12,9 @@ from trainer import serving
 from trainer.data import input_pipeline
 from trainer.data.images import decode
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 
-IMAGE = Image(size=16, channels=1)
+IMAGE = ImageConfig(size=16, channels=1)
 NAMES = ("з", "ʒ", "7", "ვ", "Ω, ω", "猫")  # more than five, most of them not ASCII, one with a comma
 
 

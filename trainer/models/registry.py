@@ -1,22 +1,22 @@
-"""The backbones, by name. Pure: what it says can be checked before Keras is imported.
+"""The registry of backbones. Pure: a configuration is validated before Keras is imported.
 
-A new one is a module in this folder and a line in SPECS.
+To add a backbone, write a module in this folder and add a line to SPECS.
 """
 
 import dataclasses
 
 import pydantic
 
-from components.settings import Strict
+from components.settings import StrictModel
 
-_NOT_IN_CACHE_KEYS = "a registry: a Trainer's key holds the backbone that it builds, and its options"
+_NOT_IN_CACHE_KEYS = "a registry: a Trainer's cache key contains its backbone and its options"
 
 
-class NoOptions(Strict):
+class NoOptions(StrictModel):
     """This backbone has no options."""
 
 
-class InceptionV3Options(Strict):
+class InceptionV3Options(StrictModel):
     """The size of Inception-v3.
 
     Attributes:
@@ -26,7 +26,7 @@ class InceptionV3Options(Strict):
     width: float = pydantic.Field(1.0, gt=0, le=1)
 
 
-class AmoebaNetOptions(Strict):
+class AmoebaNetOptions(StrictModel):
     """The size of AmoebaNet-B, and its regularisation. The published network has 18 cells of 512 filters.
 
     Attributes:
@@ -45,18 +45,18 @@ class AmoebaNetOptions(Strict):
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What is known of a backbone without building it.
+    """An entry of the registry.
 
     Attributes:
-      module: has `build(image, **options) -> keras.Model`, from images [batch, size, size, channels] with values 0..255
-        to features [batch, width], or to {'features', 'auxiliary'} if its training has an auxiliary head.
-      min_size: the smallest image it takes, in pixels.
-      options: the type of its options.
+      module: module with `build(image, **options) -> keras.Model`. The model maps images [batch, size, size, channels]
+        with values 0..255 to features [batch, width], or to {'features', 'auxiliary'} if it has an auxiliary head.
+      min_size: side of the smallest image, in pixels.
+      options: class of the options.
     """
 
     module: str
     min_size: int
-    options: type[Strict] = NoOptions
+    options: type[StrictModel] = NoOptions
 
 
 SPECS = {

@@ -60,7 +60,7 @@ class RefusedError(ValueError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Image:
+class CheckedImage:
     """A JPEG or PNG that can be written.
 
     Attributes:
@@ -78,7 +78,7 @@ class Image:
     original_format: str
 
 
-def checked(image: bytes, max_pixels: int) -> Image:
+def check_image(image: bytes, max_pixels: int) -> CheckedImage:
     """Returns `image` itself, or the JPEG or PNG that takes its place.
 
     Args:
@@ -91,11 +91,11 @@ def checked(image: bytes, max_pixels: int) -> Image:
     """
     if not image:
         raise RefusedError("empty", "0 bytes")
-    with _opened(image) as header:
+    with _open(image) as header:
         image_format, (width, height) = _format(header), header.size
         try:
             _check_cost(header, image, max_pixels)
-            converted = _converted(header, image)
+            converted = _convert(header, image)
         except RefusedError:
             raise
         except Exception as error:  # hostile files get all kinds of errors out of PIL
@@ -104,10 +104,10 @@ def checked(image: bytes, max_pixels: int) -> Image:
     if converted is not None:
         return converted
     _decode(image, image_format, (height, width))
-    return Image(image, image_format, height, width, image_format)
+    return CheckedImage(image, image_format, height, width, image_format)
 
 
-def _opened(image: bytes) -> PIL.ImageFile.ImageFile:
+def _open(image: bytes) -> PIL.ImageFile.ImageFile:
     try:
         return PIL.Image.open(io.BytesIO(image), formats=[name.upper() for name in FORMATS])
     except PIL.Image.DecompressionBombError as error:
@@ -164,7 +164,7 @@ def _scans(jpeg: bytes) -> int:
     return scans
 
 
-def _converted(image: PIL.ImageFile.ImageFile, encoded: bytes) -> Image | None:
+def _convert(image: PIL.ImageFile.ImageFile, encoded: bytes) -> CheckedImage | None:
     """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
     turned, original = _is_turned(image, encoded), _format(image)
     is_jpeg = original == "jpeg" and image.mode != "CMYK"
@@ -173,8 +173,8 @@ def _converted(image: PIL.ImageFile.ImageFile, encoded: bytes) -> Image | None:
     if turned:
         PIL.ImageOps.exif_transpose(image, in_place=True)
     if is_jpeg:
-        return _encoded(image, original, "jpeg", quality=95, subsampling=0)
-    return _encoded(_plain(image), original, "png", icc_profile=None)  # which may be one of print colours
+        return _encode(image, original, "jpeg", quality=95, subsampling=0)
+    return _encode(_flatten(image), original, "png", icc_profile=None)  # which may be one of print colours
 
 
 def _is_turned(image: PIL.Image.Image, encoded: bytes) -> bool:
@@ -202,7 +202,7 @@ def _shows_through(image: PIL.Image.Image) -> bool:
     return any(np.asarray(strip.convert("RGBA").getchannel("A")).min() < 255 for _, strip in _strips(image))
 
 
-def _plain(image: PIL.Image.Image) -> PIL.Image.Image:
+def _flatten(image: PIL.Image.Image) -> PIL.Image.Image:
     """Returns `image` in grey or RGB with 8 bits."""
     # PIL has mode I for a PGM whose white is 65535.
     deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
@@ -228,10 +228,10 @@ def _strips(image: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _encoded(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> Image:
+def _encode(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> CheckedImage:
     file = io.BytesIO()
     image.save(file, image_format, **options)
-    return Image(file.getvalue(), image_format, image.height, image.width, original_format)
+    return CheckedImage(file.getvalue(), image_format, image.height, image.width, original_format)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
@@ -243,7 +243,7 @@ def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
         else:
             found, expected = tf.io.decode_png(image, channels=3).shape, shape
     except tf.errors.OpError as error:
-        with _opened(image) as opened:
+        with _open(image) as opened:
             try:  # PIL says more
                 opened.load()
             except Exception as own:

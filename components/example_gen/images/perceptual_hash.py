@@ -15,7 +15,7 @@ _DRAFT = 4 * _SIZE  # JPEGs are decoded no further than this, which is where mos
 _FLAT = 8  # grey levels of 256 that an image at 32×32 pixels has to span, or else it is flat
 
 
-def of_image(image: PIL.Image.Image | np.ndarray) -> tuple[int, int] | tuple[None, None]:
+def hash_image(image: PIL.Image.Image | np.ndarray) -> tuple[int, int] | tuple[None, None]:
     """Returns the hash of an image and that of its mirror image (left to right), each of 64 bits.
 
     Of a flat image, one that is (nearly) of a single grey, both are None: its hash would be made of rounding errors, or
@@ -35,12 +35,12 @@ def of_image(image: PIL.Image.Image | np.ndarray) -> tuple[int, int] | tuple[Non
     return _bits(small), _bits(small.transpose(PIL.Image.Transpose.FLIP_LEFT_RIGHT))
 
 
-def of_encoded(encoded: bytes) -> tuple[int, int] | tuple[None, None]:
+def hash_encoded_image(encoded: bytes) -> tuple[int, int] | tuple[None, None]:
     """Returns the same for an encoded image; (None, None) too if its pixels cannot be decoded."""
     try:
         with PIL.Image.open(io.BytesIO(encoded)) as image:
             image.draft("L", (_DRAFT, _DRAFT))
-            return of_image(image)
+            return hash_image(image)
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
         return None, None
 

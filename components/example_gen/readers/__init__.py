@@ -40,7 +40,7 @@ def class_of(kind: str) -> type[Reader]:
     return pkgutil.resolve_name(KINDS[kind])
 
 
-def of(settings: Mapping[str, Any]) -> Reader:
+def make_reader(settings: Mapping[str, Any]) -> Reader:
     """Returns the reader with these `settings`, one of whose keys is one of KINDS.
 
     Raises:

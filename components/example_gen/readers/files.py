@@ -44,17 +44,17 @@ class FileReader(Reader[FilePart]):
     """A reader of single files: a subclass says which."""
 
     @abc.abstractmethod
-    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
         """Returns a table with the columns of SCHEMA, and the vocabulary."""
 
     def read_vocabulary(self) -> vocabulary.Vocabulary:
         """See `Reader.read_vocabulary`."""
-        return self.listed()[1]
+        return self.list_images()[1]
 
     def open(self, work: str) -> Contents:
         """See `Reader.open`."""
-        rules = splits.rules(self.splits)
-        table, labels = self.listed()
+        rules = splits.parse_rules(self.splits)
+        table, labels = self.list_images()
         sizes: dict[str, int] = {}
         examples: dict[str, int] = {}
         label_counts: dict[str, np.ndarray] = {}
@@ -86,7 +86,7 @@ class FileReader(Reader[FilePart]):
 
     def sample(self, part: FilePart, count: int) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.sample`. Those of all the part: neighbours are often of one label."""
-        return parallel_map(_read, reader.spread(storage.read_table(part.path).to_pylist(), count), _THREADS)
+        return parallel_map(_read, reader.spread_evenly(storage.read_table(part.path).to_pylist(), count), _THREADS)
 
 
 def _read(row: dict) -> LabelledImage | Rejection:
@@ -124,7 +124,7 @@ def read_bytes(uri: str) -> bytes:
         return file.read()
 
 
-def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | None]]:
+def resolve_paths(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | None]]:
     """Returns the URIs of `paths` as a list of files names them, and why one is refused.
 
     What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it.
@@ -135,7 +135,7 @@ def resolved(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | Non
         for i, path in enumerate(paths)
         if refused[i] is None and not listing.is_remote(path) and not posixpath.isabs(path)
     ]
-    for i, is_outside in zip(bound, listing.leaving(base, (paths[i] for i in bound)), strict=True):
+    for i, is_outside in zip(bound, listing.find_escaping(base, (paths[i] for i in bound)), strict=True):
         if is_outside:
             refused[i] = f"outside_root: it leads out of {base}"
     return [listing.join(base, path) for path in paths], refused

@@ -33,20 +33,20 @@ class FolderReader(files.FileReader):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        files = self._files(listing.below(self.folder))
-        return listing.fingerprint(file for file, _, label in files if label or file.is_folder)
+        files = self._files(listing.list_files(self.folder))
+        return listing.hash_entries(file for file, _, label in files if label or file.is_folder)
 
-    def has_several_labels(self) -> bool:
+    def allows_several_labels(self) -> bool:
         """See `Reader.has_several_labels`."""
         return False
 
-    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
         """See `FileReader.listed`.
 
         Raises:
           ValueError: there is no such folder or split, no class folder, or one whose images cannot be listed.
         """
-        below = listing.below(self.folder)
+        below = listing.list_files(self.folder)
         found = list(self._files(below))
         self._check(below, found)
         names = _labels(found)
@@ -68,7 +68,7 @@ class FolderReader(files.FileReader):
             "bytes": [file.size for file, _, _ in kept],
             "refused": [file.refused for file, _, _ in kept],
         }
-        labels = vocabulary.make(names, {name: _above(name) for name in names})
+        labels = vocabulary.make_vocabulary(names, {name: _above(name) for name in names})
         return pa.table(columns, schema=files.SCHEMA), labels
 
     def _files(self, below: Iterable[listing.File]) -> Iterator[tuple[listing.File, str | None, str]]:
@@ -80,7 +80,7 @@ class FolderReader(files.FileReader):
                 yield file, top if own else None, posixpath.dirname(rest if own else file.path)
 
     def _own(self) -> set[str]:
-        return {rule.own for rule in splits.rules(self.splits).values() if rule.own is not None}
+        return {rule.own for rule in splits.parse_rules(self.splits).values() if rule.own is not None}
 
     def _check(self, below: list[listing.File], found: list[tuple[listing.File, str | None, str]]) -> None:
         own = self._own()
@@ -95,7 +95,7 @@ class FolderReader(files.FileReader):
                 )
         tops = {file.path.partition("/")[0] for file in below if file.path.count("/") > bool(own)}
         for ours, expression in self.splits.items() if own else ():
-            name = splits.rules({ours: expression})[ours].own
+            name = splits.parse_rules({ours: expression})[ours].own
             if not any(split == name and label for _, split, label in found):
                 raise ValueError(
                     f"splits.{ours}: {self.folder!r} has no folder {name!r} with class folders in it; its folders are "

@@ -42,7 +42,7 @@ def join(base: str, path: str) -> str:
     return path if is_remote(path) else posixpath.join(base, path)
 
 
-def leaving(root: str, paths: Iterable[str]) -> list[bool]:
+def find_escaping(root: str, paths: Iterable[str]) -> list[bool]:
     """Returns which of the relative `paths` lead out of the folder `root`, by their dots or by a symbolic link."""
     whole = None if is_remote(root) else os.path.realpath(root)
 
@@ -65,7 +65,7 @@ def leaving(root: str, paths: Iterable[str]) -> list[bool]:
     return [leaves(path) for path in paths]
 
 
-def below(root: str) -> list[File]:
+def list_files(root: str) -> list[File]:
     """Returns all files below the folder `root` but hidden ones, sorted by path. Nothing is opened.
 
     A symbolic link to a folder is not followed (it may lead out, or in circles), nor one to a file outside; what is
@@ -78,7 +78,7 @@ def below(root: str) -> list[File]:
     return sorted(found, key=lambda file: file.path)
 
 
-def describe(uris: Sequence[str]) -> list[tuple[int, int]]:
+def describe_files(uris: Sequence[str]) -> list[tuple[int, int]]:
     """Returns (size in bytes, when changed) of each file; (-1, 0) of one that is not there."""
     remote = [uri for uri in uris if is_remote(uri)]
     known: dict[str, tuple[int, int]] = {}
@@ -88,12 +88,12 @@ def describe(uris: Sequence[str]) -> list[tuple[int, int]]:
     return [known.get(uri, (-1, 0)) if is_remote(uri) else _state(uri) for uri in uris]
 
 
-def matching(pattern: str) -> list[tuple[str, int, int]]:
+def match_files(pattern: str) -> list[tuple[str, int, int]]:
     """Returns (path, size, when changed) of the files that match a glob `pattern`, sorted by path."""
     return sorted(_matches(pattern))
 
 
-def fingerprint(entries: Iterable[object]) -> str:
+def hash_entries(entries: Iterable[object]) -> str:
     """Returns 16 hex digits of `entries`, in their order."""
     digest = hashlib.sha256()
     for entry in entries:
@@ -144,7 +144,7 @@ def _local(root: str) -> Iterator[File]:
                 waiting.append(path)
             elif entry.is_symlink() and os.path.isdir(os.path.join(root, path)):
                 yield File(path, 0, 0, "outside_root: a symbolic link to a folder", is_folder=True)
-            elif entry.is_symlink() and leaving(root, [path])[0]:
+            elif entry.is_symlink() and find_escaping(root, [path])[0]:
                 yield File(path, 0, 0, "outside_root: a symbolic link out of the folder")
             else:
                 yield _file(os.path.join(root, path), path)

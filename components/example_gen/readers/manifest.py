@@ -55,14 +55,14 @@ class ManifestReader(files.FileReader):
         """See `Reader.fingerprint`."""
         columns = self._columns()
         uris, _ = self._uris(columns)
-        rows = zip(uris, listing.describe(uris), *(columns[key].to_pylist() for key in columns), strict=True)
-        return listing.fingerprint([*(names.read(self.names) if self.names else ()), *rows])
+        rows = zip(uris, listing.describe_files(uris), *(columns[key].to_pylist() for key in columns), strict=True)
+        return listing.hash_entries([*(names.read_names(self.names) if self.names else ()), *rows])
 
-    def has_several_labels(self) -> bool:
+    def allows_several_labels(self) -> bool:
         """See `Reader.has_several_labels`."""
         return self.separator is not None or _is_list(self._columns()[self.label_key].type)
 
-    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
         """See `FileReader.listed`.
 
         Raises:
@@ -71,22 +71,22 @@ class ManifestReader(files.FileReader):
         columns = self._columns()
         uris, refused = self._uris(columns)
         texts = self._labels(columns[self.label_key])
-        known = names.read(self.names) if self.names else sorted({text for row in texts for text in row})
+        known = names.read_names(self.names) if self.names else sorted({text for row in texts for text in row})
         index = {name: i for i, name in enumerate(known)}
         unknown = {row: text for row, found in enumerate(texts, 1) for text in found if text not in index}
         if unknown:
             text = next(iter(unknown.values()))
-            hint = names.like(text, known)
+            hint = names.suggest_names(text, known)
             self._refuse("label_key", unknown, f"the label {text!r} is not in {self.names!r}; {hint}")
         found = {
             "source_id": self._ids(columns),
             "uri": uris,
             "labels": [[index[text] for text in dict.fromkeys(row)] for row in texts],
             "split": self._splits(columns) if self.split_key else [None] * len(uris),
-            "bytes": [size for size, _ in listing.describe(uris)],
+            "bytes": [size for size, _ in listing.describe_files(uris)],
             "refused": refused,
         }
-        return pa.table(found, schema=files.SCHEMA), vocabulary.make(known)
+        return pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(known)
 
     def _columns(self) -> dict[str, pa.ChunkedArray]:
         """Returns key → column of those that are asked for."""
@@ -138,7 +138,7 @@ class ManifestReader(files.FileReader):
             raise ValueError(f"manifest: column {column!r} of {self.manifest!r} is not UTF-8: {error}") from error
 
     def _uris(self, columns: dict[str, pa.ChunkedArray]) -> tuple[list[str], list[str | None]]:
-        return files.resolved(posixpath.dirname(self.manifest), self._texts("image_key", columns))
+        return files.resolve_paths(posixpath.dirname(self.manifest), self._texts("image_key", columns))
 
     def _ids(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
         argument = "id_key" if self.id_key else "image_key"
@@ -151,7 +151,7 @@ class ManifestReader(files.FileReader):
 
     def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
         found = self._texts("split_key", columns)
-        own = [rule.own for rule in splits.rules(self.splits).values() if rule.own is not None]
+        own = [rule.own for rule in splits.parse_rules(self.splits).values() if rule.own is not None]
         for text in sorted(set(found) - set(own)):
             # Other splits need not be used, as trainval beside train and val, but this is a slip.
             if text.strip().casefold() in own:

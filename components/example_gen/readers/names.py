@@ -5,7 +5,7 @@ import difflib
 from components import storage
 
 
-def read(path: str) -> list[str]:
+def read_names(path: str) -> list[str]:
     """Reads the file at `path`; empty lines at its end do not count.
 
     Raises:
@@ -22,7 +22,7 @@ def read(path: str) -> list[str]:
     return lines
 
 
-def like(name: str, known: list[str]) -> str:
+def suggest_names(name: str, known: list[str]) -> str:
     """Returns what a message says after an unknown `name`: near ones, or some of those there are."""
     near = difflib.get_close_matches(name, known, n=3)
     return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known are {', '.join(map(repr, known[:10]))}"

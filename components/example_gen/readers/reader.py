@@ -15,7 +15,7 @@ import pydantic
 from components.artifacts.rejected import Rejection
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import splits
-from components.settings import Strict
+from components.settings import StrictModel
 
 Item = TypeVar("Item")
 
@@ -42,7 +42,7 @@ class Part(abc.ABC):
 
     @property
     @abc.abstractmethod
-    def ours(self) -> tuple[str, ...]:
+    def splits(self) -> tuple[str, ...]:
         """Our splits that its images may belong to."""
 
     @property
@@ -72,7 +72,7 @@ class FilePart(Part):
     size: int
 
     @property
-    def ours(self) -> tuple[str, ...]:
+    def splits(self) -> tuple[str, ...]:
         return tuple(split for split, rule in self.rules.items() if rule.own == self.own)
 
     @property
@@ -80,7 +80,7 @@ class FilePart(Part):
         return self.size
 
     def splits_of(self, content_hash: str) -> list[str]:
-        return splits.ours(self.rules, self.own, content_hash)
+        return splits.matching_splits(self.rules, self.own, content_hash)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +115,7 @@ _Share = Annotated[float, pydantic.Field(gt=0, lt=1)]
 Splits = dict[splits.Split, Annotated[str | _Share, pydantic.BeforeValidator(_name_or_share)]]
 
 
-class Reader(Strict, abc.ABC, Generic[P]):
+class Reader(StrictModel, abc.ABC, Generic[P]):
     """A data set: the fields of a subclass are the keys of a configuration, its methods read the images.
 
     `Reader[MyPart]` is one whose `open` returns parts of that class.
@@ -145,7 +145,7 @@ class Reader(Strict, abc.ABC, Generic[P]):
 
     def check(self) -> None:
         """Raises a ValueError if the fields do not go together; nothing is opened to see it."""
-        splits.rules(self.splits)
+        splits.parse_rules(self.splits)
 
     def prepare(self) -> bool:
         """Makes what has to be made before anything can be read; returns whether there was anything."""
@@ -156,7 +156,7 @@ class Reader(Strict, abc.ABC, Generic[P]):
         """Returns 16 hex digits that change when the data do; looks at names, sizes and times, not into images."""
 
     @abc.abstractmethod
-    def has_several_labels(self) -> bool:
+    def allows_several_labels(self) -> bool:
         """Returns whether an image may have more than one label."""
 
     @abc.abstractmethod
@@ -180,6 +180,6 @@ class Reader(Strict, abc.ABC, Generic[P]):
         return itertools.islice(self.read(part), count)
 
 
-def spread(items: Sequence[Item], most: int) -> list[Item]:
+def spread_evenly(items: Sequence[Item], most: int) -> list[Item]:
     """Returns at most `most` of `items`, evenly spaced from the first to the last."""
     return [items[i] for i in np.linspace(0, len(items) - 1, min(most, len(items)), dtype=int)]

@@ -31,7 +31,7 @@ _PART_BYTES = 64 << 20
 
 
 @dataclasses.dataclass(frozen=True)
-class Part(reader.Part):
+class TfdsPart(reader.Part):
     """A run of consecutive examples that one worker reads.
 
     Attributes:
@@ -43,7 +43,7 @@ class Part(reader.Part):
     rules: dict[str, Rule]
 
     @property
-    def ours(self) -> tuple[str, ...]:
+    def splits(self) -> tuple[str, ...]:
         return tuple(self.rules)
 
     @property
@@ -51,10 +51,10 @@ class Part(reader.Part):
         return 1.0
 
     def splits_of(self, content_hash: str) -> list[str]:
-        return splits.ours(self.rules, None, content_hash)
+        return splits.matching_splits(self.rules, None, content_hash)
 
 
-class TfdsReader(Reader[Part]):
+class TfdsReader(Reader[TfdsPart]):
     """A prepared TFDS data set.
 
     Attributes:
@@ -139,9 +139,9 @@ class TfdsReader(Reader[Part]):
                 f"label_key: {self.label_key!r} of {self.dataset!r} is a {type(feature).__name__}, not a ClassLabel"
             )
         parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
-        return vocabulary.make(feature.names, parents)
+        return vocabulary.make_vocabulary(feature.names, parents)
 
-    def has_several_labels(self) -> bool:
+    def allows_several_labels(self) -> bool:
         """Returns whether an example may have more than one label."""
         from components.example_gen.readers import tfds_features
 
@@ -162,7 +162,7 @@ class TfdsReader(Reader[Part]):
             found |= {split: (round(examples * rule.share), int(size * rule.share)) for split, rule in rules.items()}
         return {split: found[split] for split in self.splits}
 
-    def parts(self) -> list[Part]:
+    def parts(self) -> list[TfdsPart]:
         """Returns all splits as runs of about 64 MB, two of a smaller one so that workers can share even that."""
         import tensorflow_datasets as tfds
 
@@ -172,10 +172,10 @@ class TfdsReader(Reader[Part]):
             runs = tfds.even_splits(expression, min(examples, max(2, size // _PART_BYTES)))
             # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS
             # cannot read.
-            parts += [Part(run, rules) for run in runs if info.splits[run].num_examples]
+            parts += [TfdsPart(run, rules) for run in runs if info.splits[run].num_examples]
         return parts
 
-    def read(self, part: Part) -> Iterator[LabelledImage]:
+    def read(self, part: TfdsPart) -> Iterator[LabelledImage]:
         """Yields the examples of `part`, images still encoded."""
         import tensorflow_datasets as tfds
 
@@ -193,14 +193,14 @@ class TfdsReader(Reader[Part]):
         keys = [key for key in (self.image_key, self.label_key, confidence_key, self.id_key) if key]
 
         def value(row: dict, key: str):
-            for name in tfds_features.path(features, key):
+            for name in tfds_features.feature_path(features, key):
                 row = row[name]
             return row
 
         rows = builder.as_dataset(
             split=part.instruction,
             decoders=tfds.decode.PartialDecoding(
-                tfds_features.partial(features, keys), decoders={self.image_key: tfds.decode.SkipDecoding()}
+                tfds_features.partial_features(features, keys), decoders={self.image_key: tfds.decode.SkipDecoding()}
             ),
             read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
             shuffle_files=False,
@@ -208,7 +208,9 @@ class TfdsReader(Reader[Part]):
         for row in rows.as_numpy_iterator():
             labels = np.atleast_1d(value(row, self.label_key)).tolist()
             if confidence_key and self.min_confidence is not None:  # both or neither
-                labels = tfds_features.certain(labels, value(row, confidence_key).tolist(), self.min_confidence)
+                labels = tfds_features.confident_labels(
+                    labels, value(row, confidence_key).tolist(), self.min_confidence
+                )
             yield LabelledImage(
                 image=row[self.image_key],
                 labels=tuple(labels),
@@ -223,7 +225,7 @@ class TfdsReader(Reader[Part]):
             for split, expression in names.items():
                 found.setdefault(expression, {})[split] = Rule(None)
             return found
-        return {"+".join(info.splits): splits.rules(self.splits)}
+        return {"+".join(info.splits): splits.parse_rules(self.splits)}
 
     def _size(self, info: "tfds.core.DatasetInfo", expression: str, split: str) -> tuple[int, int]:
         """Returns the number of examples that an expression selects for our `split`, and their bytes, estimated."""
@@ -271,9 +273,9 @@ class TfdsReader(Reader[Part]):
 
         key = getattr(self, argument)
         try:
-            return tfds_features.find(info.features, key)
+            return tfds_features.find_feature(info.features, key)
         except KeyError as error:
-            keys = ", ".join(tfds_features.keys(info.features))
+            keys = ", ".join(tfds_features.feature_keys(info.features))
             raise ValueError(f"{argument}: {self.dataset!r} has no feature {key!r}; it has {keys}") from error
 
     def _confidence_key(self, info: "tfds.core.DatasetInfo") -> str | None:

@@ -12,26 +12,26 @@ import tensorflow_datasets as tfds
 _CONFIDENCE = "confidence"
 
 
-def path(features: tfds.features.FeaturesDict, key: str) -> tuple[str, ...]:
+def feature_path(features: tfds.features.FeaturesDict, key: str) -> tuple[str, ...]:
     """Returns ('a', 'b') for the b of a feature a, and (key,) for a feature whose own name it is, slash or not."""
     outer, _, inner = key.partition("/")
     nested = key not in features and inner and outer in features and _is_dict(_inner(features[outer]))
     return (outer, inner) if nested else (key,)
 
 
-def find(features: tfds.features.FeaturesDict, key: str) -> tfds.features.FeatureConnector:
+def find_feature(features: tfds.features.FeaturesDict, key: str) -> tfds.features.FeatureConnector:
     """Returns the feature of `key`.
 
     Raises:
       KeyError: there is none.
     """
     found = features
-    for name in path(features, key):
+    for name in feature_path(features, key):
         found = _inner(found)[name]
     return found
 
 
-def keys(features: tfds.features.FeaturesDict) -> list[str]:
+def feature_keys(features: tfds.features.FeaturesDict) -> list[str]:
     """Returns the keys that there are, sorted."""
     found = []
     for name, feature in features.items():
@@ -42,21 +42,21 @@ def keys(features: tfds.features.FeaturesDict) -> list[str]:
 
 def is_repeated(features: tfds.features.FeaturesDict, key: str) -> bool:
     """Returns whether an example may have several values of the feature `key`."""
-    of_each = isinstance(features[path(features, key)[0]], tfds.features.Sequence)
-    return of_each or isinstance(find(features, key), tfds.features.Sequence)
+    of_each = isinstance(features[feature_path(features, key)[0]], tfds.features.Sequence)
+    return of_each or isinstance(find_feature(features, key), tfds.features.Sequence)
 
 
 def confidence_key(features: tfds.features.FeaturesDict, label_key: str) -> str | None:
     """Returns the key of the confidences of the labels, or None."""
-    outer, *below = path(features, label_key)
+    outer, *below = feature_path(features, label_key)
     return f"{outer}/{_CONFIDENCE}" if below and _CONFIDENCE in _inner(features[outer]) else None
 
 
-def partial(features: tfds.features.FeaturesDict, wanted: Sequence[str]) -> dict:
+def partial_features(features: tfds.features.FeaturesDict, wanted: Sequence[str]) -> dict:
     """Returns the features of the keys `wanted`, as `tfds.decode.PartialDecoding` takes them."""
     found: dict[str, Any] = {}
     for key in wanted:
-        outer, *below = path(features, key)
+        outer, *below = feature_path(features, key)
         if below:
             found.setdefault(outer, {})[below[0]] = True
         else:
@@ -64,7 +64,7 @@ def partial(features: tfds.features.FeaturesDict, wanted: Sequence[str]) -> dict
     return found
 
 
-def certain(labels: Sequence[int], confidences: Sequence[float], least: float) -> list[int]:
+def confident_labels(labels: Sequence[int], confidences: Sequence[float], least: float) -> list[int]:
     """Returns those of `labels` that someone gives the confidence `least` or more, and nobody 0."""
     absent = {label for label, confidence in zip(labels, confidences, strict=True) if confidence == 0}
     pairs = zip(labels, confidences, strict=True)

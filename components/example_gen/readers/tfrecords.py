@@ -19,13 +19,13 @@ from components.example_gen.readers.reader import Contents, FilePart, LabelledIm
 
 
 @dataclasses.dataclass(frozen=True)
-class Part(FilePart):
+class TFRecordPart(FilePart):
     """A record file, and the path of a list of all label names, which may be too long to go with each part."""
 
     names: str
 
 
-class TFRecordReader(Reader[Part]):
+class TFRecordReader(Reader[TFRecordPart]):
     """TFRecord files of `tf.train.Example`s that another program wrote.
 
     A damaged file ends the run, because nothing says how many images it had.
@@ -52,38 +52,40 @@ class TFRecordReader(Reader[Part]):
 
     def check(self) -> None:
         """See `Reader.check`."""
-        splits.own_in("tfrecords", self.tfrecords, self.splits)
+        splits.own_splits("tfrecords", self.tfrecords, self.splits)
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        return listing.fingerprint([*(names.read(self.names) if self.names else ()), *self._files()])
+        return listing.hash_entries([*(names.read_names(self.names) if self.names else ()), *self._files()])
 
-    def has_several_labels(self) -> bool:
+    def allows_several_labels(self) -> bool:
         """See `Reader.has_several_labels`."""
         return self.several_labels
 
     def read_vocabulary(self) -> vocabulary.Vocabulary:
         """See `Reader.read_vocabulary`; without a file of names, all records are read."""
         if self.names:
-            return vocabulary.make(names.read(self.names))
-        return vocabulary.make(self._all_names([path for _, path, _, _ in self._files()]))
+            return vocabulary.make_vocabulary(names.read_names(self.names))
+        return vocabulary.make_vocabulary(self._all_names([path for _, path, _, _ in self._files()]))
 
     def open(self, work: str) -> Contents:
         """See `Reader.open`."""
-        rules = splits.rules(self.splits)
+        rules = splits.parse_rules(self.splits)
         found = self._files()
         self._check_features([path for _, path, _, _ in found])
         labels = self.read_vocabulary()
         # By its content, since workers keep what they have read.
-        names_path = os.path.join(work, f"names-{listing.fingerprint(labels.names)}.json")
+        names_path = os.path.join(work, f"names-{listing.hash_entries(labels.names)}.json")
         storage.write_text(names_path, json.dumps(labels.names))
         sizes = {
             ours: int(sum(size for own, _, size, _ in found if own == rule.own) * rule.share)
             for ours, rule in rules.items()
         }
-        return Contents(labels, sizes, [Part(path, own, rules, size, names_path) for own, path, size, _ in found])
+        return Contents(
+            labels, sizes, [TFRecordPart(path, own, rules, size, names_path) for own, path, size, _ in found]
+        )
 
-    def read(self, part: Part) -> Iterator[LabelledImage | Rejection]:
+    def read(self, part: TFRecordPart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
         index = _index(part.names)
         for number, record in enumerate(self._records(part.path)):
@@ -115,9 +117,9 @@ class TFRecordReader(Reader[Part]):
     def _files(self) -> list[tuple[str | None, str, int, int]]:
         """Returns (own split, path, bytes, when changed) of all files."""
         found = []
-        for own in splits.own_in("tfrecords", self.tfrecords, self.splits):
+        for own in splits.own_splits("tfrecords", self.tfrecords, self.splits):
             pattern = self.tfrecords if own is None else self.tfrecords.replace(splits.PLACE, own)
-            files = listing.matching(pattern)
+            files = listing.match_files(pattern)
             if not files:
                 raise ValueError(f"tfrecords: no file matches {pattern!r}")
             found += [(own, *file) for file in files]

@@ -27,18 +27,18 @@ class UriListReader(files.FileReader):
 
     def check(self) -> None:
         """See `Reader.check`."""
-        splits.own_in("uris", self.uris, self.splits)
+        splits.own_splits("uris", self.uris, self.splits)
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
         rows = self._rows()
-        return listing.fingerprint(zip(rows, listing.describe([row.uri for row in rows]), strict=True))
+        return listing.hash_entries(zip(rows, listing.describe_files([row.uri for row in rows]), strict=True))
 
-    def has_several_labels(self) -> bool:
+    def allows_several_labels(self) -> bool:
         """See `Reader.has_several_labels`."""
         return False
 
-    def listed(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
+    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
         """See `FileReader.listed`.
 
         Raises:
@@ -52,14 +52,14 @@ class UriListReader(files.FileReader):
             "uri": [row.uri for row in rows],
             "labels": [[index[row.label]] for row in rows],
             "split": [row.split for row in rows],
-            "bytes": [size for size, _ in listing.describe([row.uri for row in rows])],
+            "bytes": [size for size, _ in listing.describe_files([row.uri for row in rows])],
             "refused": [row.refused for row in rows],
         }
-        return pa.table(found, schema=files.SCHEMA), vocabulary.make(names)
+        return pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(names)
 
     def _rows(self) -> list["_Row"]:
         rows = []
-        for own in splits.own_in("uris", self.uris, self.splits):
+        for own in splits.own_splits("uris", self.uris, self.splits):
             path = self.uris if own is None else self.uris.replace(splits.PLACE, own)
             rows += _read(path, own)
         return rows
@@ -95,7 +95,7 @@ def _read(path: str, own: str | None) -> list[_Row]:
         texts[text] = label
     if not texts:
         raise ValueError(f"uris: {path!r} names no image")
-    uris, refused = files.resolved(posixpath.dirname(path), list(texts))
+    uris, refused = files.resolve_paths(posixpath.dirname(path), list(texts))
     return [
         _Row(text, label, own, uri, why) for (text, label), uri, why in zip(texts.items(), uris, refused, strict=True)
     ]

@@ -40,7 +40,7 @@ def class_of(name: str) -> type[Matcher]:
     return getattr(importlib.import_module(f"{__name__}.{name}"), CLASSES[name])
 
 
-def of(name: str, **settings: Any) -> Matcher:
+def make_matcher(name: str, **settings: Any) -> Matcher:
     """Returns the matcher `name` with its settings.
 
     Raises:

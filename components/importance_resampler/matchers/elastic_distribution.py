@@ -18,7 +18,7 @@ class ElasticDistribution(Matcher):
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
-        return whole_labels.explain(drawn, row)
+        return whole_labels.explain_draw(drawn, row)
 
 
 def elastic_distribution(pairs: Pairs, weights: np.ndarray, *, n: int, seed: int) -> Sample:
@@ -41,4 +41,4 @@ def elastic_distribution(pairs: Pairs, weights: np.ndarray, *, n: int, seed: int
     order = order[(weights[order] > 0) & (pairs.counts[order] > 0)]
     if not len(order):
         raise ValueError("weights: are 0 for every label that has examples")
-    return whole_labels.take(pairs, order, n, seed)
+    return whole_labels.take_labels(pairs, order, n, seed)

@@ -108,10 +108,10 @@ class Drawn:
     def within_label(self, row: int, label: int, pool: np.ndarray) -> Draw:
         """Returns the draw of an example for one of its labels, from the rows `pool`."""
         salt = hashing.label_salts(self.seed, self.pairs.num_labels)[label]
-        rank = place(hashing.hashes(self.pairs.keys[pool], salt), hashing.hashes(self.pairs.keys[[row]], salt))
+        rank = rank_in(hashing.hashes(self.pairs.keys[pool], salt), hashing.hashes(self.pairs.keys[[row]], salt))
         return Draw(self.labels["name"][label].as_py(), len(pool), self.labels["quota"][label].as_py(), rank)
 
 
-def place(pool: np.ndarray, value: np.ndarray) -> int:
+def rank_in(pool: np.ndarray, value: np.ndarray) -> int:
     """Returns the place of `value` among the values of `pool` by size, from 1."""
     return 1 + int(np.count_nonzero(pool < value))

@@ -5,7 +5,7 @@ import pydantic
 
 from components.artifacts import vocabulary as vocabularies
 from components.importance_resampler import hashing, quotas
-from components.importance_resampler.matchers.explanation import Draw, Drawn, place
+from components.importance_resampler.matchers.explanation import Draw, Drawn, rank_in
 from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.matchers.whole_labels import ranks_of
 from components.importance_resampler.pairs import Pairs
@@ -35,7 +35,7 @@ class LabelSubset(Matcher):
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
-        return explain(drawn, row)
+        return explain_draw(drawn, row)
 
 
 def label_subset(pairs: Pairs, labels: np.ndarray, *, n: int, seed: int) -> Sample:
@@ -61,13 +61,13 @@ def label_subset(pairs: Pairs, labels: np.ndarray, *, n: int, seed: int) -> Samp
     return Sample(copies=copies, quotas=_per_label(best[available], labels, pairs.num_labels), ranks=ranks)
 
 
-def explain(drawn: Drawn, row: int) -> tuple[Draw, ...]:
+def explain_draw(drawn: Drawn, row: int) -> tuple[Draw, ...]:
     """Returns the one draw of an example from all that carry a chosen label; none if it carries none."""
     if drawn.best_ranks[row] == drawn.pairs.num_labels:
         return ()
     hashes = hashing.hashes(drawn.pairs.keys, hashing.example_salt(drawn.seed))
     pool = hashes[drawn.best_ranks < drawn.pairs.num_labels]
-    return (Draw(None, len(pool), drawn.examples, place(pool, hashes[row])),)
+    return (Draw(None, len(pool), drawn.examples, rank_in(pool, hashes[row])),)
 
 
 def _per_label(best: np.ndarray, order: np.ndarray, num_labels: int) -> np.ndarray:

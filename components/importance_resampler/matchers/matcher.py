@@ -13,7 +13,7 @@ from components.artifacts.vocabulary import Vocabulary
 from components.importance_resampler import quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn
 from components.importance_resampler.pairs import Pairs
-from components.settings import Strict
+from components.settings import StrictModel
 
 _Input = TypeVar("_Input")
 
@@ -40,7 +40,7 @@ class Sample:
     capped: np.ndarray | None = None
     figures: Mapping[str, float | int] = dataclasses.field(default_factory=dict)
 
-    def among(self, kept: np.ndarray) -> "Sample":
+    def expand(self, kept: np.ndarray) -> "Sample":
         """Returns it as a sample of all examples, if it is one of those that were kept; the others are taken 0 times.
 
         Args:
@@ -112,7 +112,7 @@ def require(value: _Input | None, argument: str) -> _Input:
     return value
 
 
-class Matcher(Strict):
+class Matcher(StrictModel):
     """A way to draw a pre-training set; its fields are its settings.
 
     Attributes:

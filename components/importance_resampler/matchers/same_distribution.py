@@ -49,7 +49,7 @@ def same_distribution(
     drawn, capped = quotas.quotas(target_prior, pairs.counts, n, max_repeats)
     base, extra = np.divmod(drawn, np.maximum(pairs.counts, 1))
     copies = base.astype(np.int32)[pairs.labels]
-    copies += lowest(pairs, extra, seed)
+    copies += select_lowest(pairs, extra, seed)
     figures = {}
     if max_repeats is not None:
         reachable = np.where(pairs.counts > 0, target_prior, 0.0)
@@ -58,7 +58,7 @@ def same_distribution(
     return Sample(copies=pairs.example_sums(copies), quotas=drawn, capped=capped, figures=figures)
 
 
-def lowest(pairs: Pairs, wanted: np.ndarray, seed: int) -> np.ndarray:
+def select_lowest(pairs: Pairs, wanted: np.ndarray, seed: int) -> np.ndarray:
     """Returns bool [pairs]: of each label's pairs the wanted[label] ones that come first in the order of the hash.
 
     A radix selection: the pairs of a label are counted by the leading bits of their hashes, and only those whose bits

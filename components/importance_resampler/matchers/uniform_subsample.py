@@ -17,7 +17,7 @@ class UniformSubsample(Matcher):
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
-        return label_subset.explain(drawn, row)
+        return label_subset.explain_draw(drawn, row)
 
 
 def uniform_subsample(pairs: Pairs, *, n: int, seed: int) -> Sample:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from components.importance_resampler import quotas
-from components.importance_resampler.matchers.explanation import Draw, Drawn, place
+from components.importance_resampler.matchers.explanation import Draw, Drawn, rank_in
 from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample
 from components.importance_resampler.pairs import Pairs
 
@@ -21,7 +21,7 @@ class WeightedLoss(Matcher):
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
         keys = drawn.pairs.keys
-        return (Draw(None, len(keys), len(keys), place(keys, keys[row])),)
+        return (Draw(None, len(keys), len(keys), rank_in(keys, keys[row])),)
 
     def weight(self, drawn: Drawn, row: int) -> float:
         """See `Matcher.weight`."""

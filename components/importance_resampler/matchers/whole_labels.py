@@ -15,7 +15,7 @@ def ranks_of(order: np.ndarray, num_labels: int) -> np.ndarray:
     return ranks
 
 
-def take(pairs: Pairs, order: np.ndarray, n: int, seed: int) -> Sample:
+def take_labels(pairs: Pairs, order: np.ndarray, n: int, seed: int) -> Sample:
     """Takes the labels in `order` until there are n examples, none twice; of the last one as many as are missing.
 
     Args:
@@ -38,7 +38,7 @@ def take(pairs: Pairs, order: np.ndarray, n: int, seed: int) -> Sample:
     return Sample(copies=copies, quotas=drawn, ranks=ranks)
 
 
-def explain(drawn: Drawn, row: int) -> tuple[Draw, ...]:
+def explain_draw(drawn: Drawn, row: int) -> tuple[Draw, ...]:
     """Returns the one draw of an example, for the label that it counts under; none if no label of it was chosen."""
     best = drawn.best_ranks
     if best[row] == drawn.pairs.num_labels:

@@ -26,7 +26,7 @@ EVAL = [rows(("a", b"3", [1]), ("d", b"2", [1]), ("e", b"1", [1]))]
 
 
 def test_a_split():
-    found = data_report.split(TRAIN, 4)
+    found = data_report.report_split(TRAIN, 4)
     assert found.label_counts.tolist() == [1, 0, 3, 0]
     assert found.keys.tolist() == sorted(index.id_key(source_id) for source_id in "abc")
     hashes = sorted(int(index.content_hash(image)[:16], 16) for image in (b"1", b"2", b"2"))
@@ -35,18 +35,18 @@ def test_a_split():
 
 
 def test_the_counts_of_labels():
-    splits = {"train": data_report.split(TRAIN, 4), "eval": data_report.split(EVAL, 4)}
+    splits = {"train": data_report.report_split(TRAIN, 4), "eval": data_report.report_split(EVAL, 4)}
     text = data_report.counts_csv(splits, ("ant", "bee, tame", "cow\r", "dog"))
     assert text == ('"index","name","train","eval"\n0,"ant",1,0\n1,"bee, tame",0,3\n2,"cow\r",3,0\n3,"dog",0,0\n')
 
 
 def test_the_summary():
     splits = {
-        "train": data_report.split(TRAIN, 4),
-        "eval": data_report.split(EVAL, 4),
-        "test": data_report.split([], 4),
+        "train": data_report.report_split(TRAIN, 4),
+        "eval": data_report.report_split(EVAL, 4),
+        "test": data_report.report_split([], 4),
     }
-    found = data_report.summary(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES)
+    found = data_report.summarise(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES)
     assert found == {
         "examples": {"train": 3, "eval": 3, "test": 0},
         "converted": {"train": 2, "eval": 1, "test": 0},
@@ -56,7 +56,7 @@ def test_the_summary():
         "alike": [["café", "cafe\u0301", " café"]],
     }
     assert json.loads(data_report.dumps(found)) == found
-    assert data_report.warnings(found) == [
+    assert data_report.list_warnings(found) == [
         "train, eval: 2 images are in both splits, byte for byte",
         "train, eval: 1 ids are in both splits",
         "the labels 'café' and 'cafe\u0301' and ' café' differ in what nobody sees; are they one?",
@@ -65,4 +65,4 @@ def test_the_summary():
 
 def test_what_is_rejected_of_all_splits():
     found = {"rejected": {"train": {"empty": 3, "truncated": 2}, "eval": {"truncated": 2}, "test": {}}}
-    assert list(data_report.rejected(found).items()) == [("truncated", 4), ("empty", 3)]
+    assert list(data_report.count_rejected(found).items()) == [("truncated", 4), ("empty", 3)]

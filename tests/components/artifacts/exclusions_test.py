@@ -28,27 +28,29 @@ def test_who_is_excluded():
     keys = exclusions.excluded_keys(PAIRS)
     assert keys.tolist() == [index.id_key(source_id) for source_id in "abcd"]
     column = pa.chunked_array([[index.id_key("x"), index.id_key("b")], [index.id_key("y")]], pa.uint64())
-    assert exclusions.kept(column, keys).tolist() == [True, False, True]
+    assert exclusions.mask_kept(column, keys).tolist() == [True, False, True]
     table = pa.table({"source_id": ["x", "d", "a", "y"], "n": [1, 2, 3, 4]})
-    assert exclusions.left(table, PAIRS)["n"].to_pylist() == [1, 4]
+    assert exclusions.drop_excluded(table, PAIRS)["n"].to_pylist() == [1, 4]
 
 
 def test_nobody_is_excluded():
     none = exclusions.SCHEMA.empty_table()
     keys = exclusions.excluded_keys(none)
     assert (keys.dtype, len(keys)) == (np.uint64, 0)
-    assert exclusions.kept(pa.chunked_array([[1, 2]], pa.uint64()), keys).tolist() == [True, True]
-    assert len(exclusions.left(pa.table({"source_id": ["x"]}), none)) == 1
-    assert exclusions.of_image(none, "x") == []
+    assert exclusions.mask_kept(pa.chunked_array([[1, 2]], pa.uint64()), keys).tolist() == [True, True]
+    assert len(exclusions.drop_excluded(pa.table({"source_id": ["x"]}), none)) == 1
+    assert exclusions.describe_matches(none, "x") == []
 
 
 def test_in_words():
-    assert exclusions.of_image(PAIRS, "a") == [
+    assert exclusions.describe_matches(PAIRS, "a") == [
         "the same bytes as t1 of pets (test)",
         "perceptual hash 2 bits from t2 of pets (test)",
     ]
-    assert exclusions.of_image(PAIRS, "b") == ["perceptual hash 4 bits from the mirror image of t1 of pets (test)"]
-    assert exclusions.of_image(PAIRS, "c") == ["embedding of cosine 0.988 with t3 of pets (test)"]
+    assert exclusions.describe_matches(PAIRS, "b") == [
+        "perceptual hash 4 bits from the mirror image of t1 of pets (test)"
+    ]
+    assert exclusions.describe_matches(PAIRS, "c") == ["embedding of cosine 0.988 with t3 of pets (test)"]
 
 
 def test_a_summary_counts_an_image_once():
@@ -79,7 +81,7 @@ def test_a_summary_counts_an_image_once():
 @pytest.mark.parametrize("reason", exclusions.REASONS)
 def test_each_reason_has_words(reason):
     row = ("a", "t", reason, 1, 0.5, False)
-    assert len(exclusions.of_image(pairs(row), "a")) == 1
+    assert len(exclusions.describe_matches(pairs(row), "a")) == 1
 
 
 def test_the_content_is_who_is_excluded():

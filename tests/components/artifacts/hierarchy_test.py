@@ -6,7 +6,7 @@ import pytest
 
 from components.artifacts import hierarchy, vocabulary
 
-ANIMALS = vocabulary.make(
+ANIMALS = vocabulary.make_vocabulary(
     ["sparrow", "cat", "animal", "eagle", "car", "penguin"],
     {
         "sparrow": ["bird"],
@@ -164,8 +164,10 @@ def test_a_long_chain_is_no_problem():
 
 
 def test_a_vocabulary_under_a_hierarchy_keeps_its_order_and_goes_by_titles():
-    labels = vocabulary.make(["n03126707", "other", "n02012849", "n11001000"], {"other": ["as it was"]})
-    placed = vocabulary.under(labels, hierarchy.parse(WORDNET, "n03126707\tcrane\nn99\tnothing\nother\tOther one\n"))
+    labels = vocabulary.make_vocabulary(["n03126707", "other", "n02012849", "n11001000"], {"other": ["as it was"]})
+    placed = vocabulary.apply_hierarchy(
+        labels, hierarchy.parse(WORDNET, "n03126707\tcrane\nn99\tnothing\nother\tOther one\n")
+    )
     assert placed == vocabulary.Vocabulary(
         names=("crane (n03126707)", "Other one", "crane (n02012849)", "Crane"),
         parents=(("entity",), (), ("bird",), ("bird",)),
@@ -177,9 +179,9 @@ def test_a_vocabulary_under_a_hierarchy_keeps_its_order_and_goes_by_titles():
 
 
 def test_open_images_by_display_name():
-    labels = vocabulary.make(["/m/hen", "/m/rim", "/m/bird", "/m/owl", "/m/other"])
+    labels = vocabulary.make_vocabulary(["/m/hen", "/m/rim", "/m/bird", "/m/owl", "/m/other"])
     titles = "LabelName,DisplayName\n/m/bird,Bird\n/m/owl,Owl\n/m/food,Food\n/m/hen,Hen\n"
-    placed = vocabulary.under(labels, hierarchy.parse(OPEN_IMAGES, titles))
+    placed = vocabulary.apply_hierarchy(labels, hierarchy.parse(OPEN_IMAGES, titles))
     assert placed.names == ("Hen", "/m/rim", "Bird", "Owl", "/m/other")
     assert vocabulary.descendants(placed, ["Bird"]) == (0, 2, 3)
     assert vocabulary.descendants(placed, ["Food"]) == (0,)
@@ -187,7 +189,7 @@ def test_open_images_by_display_name():
 
 
 def test_a_hierarchy_of_other_labels_is_refused():
-    labels = vocabulary.make(["n1", "n2"])
+    labels = vocabulary.make_vocabulary(["n1", "n2"])
     message = r"none of the 2 labels \(n1, n2, …\) is a node of it \(animal, bird, cat, …\); name a file of this"
     with pytest.raises(ValueError, match=message):
-        vocabulary.under(labels, hierarchy.parse(CSV))
+        vocabulary.apply_hierarchy(labels, hierarchy.parse(CSV))

@@ -56,7 +56,7 @@ def in_a_file(written: label_prior.LabelPrior) -> io.BytesIO:
 def test_another_order_of_the_labels():
     written = prior(**EVERYTHING)
     names = ("six", "ten", "none", "four, or so")
-    found = label_prior.ordered(written, names)
+    found = label_prior.reorder(written, names)
     assert found.names == names
     assert found.counts.tolist() == [6, 10, 0, 4]
     assert found.target_prior.tolist() == [0.1, 0.1, 0.2, 0.6]
@@ -66,14 +66,14 @@ def test_another_order_of_the_labels():
     expected = dict(zip(written.names, written.weights, strict=True))
     assert dict(zip(names, found.weights, strict=True)) == pytest.approx(expected, rel=1e-12)
     assert found.header().keys() == written.header().keys()
-    assert label_prior.ordered(written, list(written.names)) is written
-    bare = label_prior.ordered(prior(), names)
+    assert label_prior.reorder(written, list(written.names)) is written
+    bare = label_prior.reorder(prior(), names)
     assert (bare.interval, bare.assumption) == (None, None)
 
 
 def test_a_prior_of_other_labels():
     with pytest.raises(ValueError, match=r"^label_prior: its labels are not .*it lacks 1 \(\['five'\]\)"):
-        label_prior.ordered(prior(), ("six", "ten", "none", "five"))
+        label_prior.reorder(prior(), ("six", "ten", "none", "five"))
 
 
 def test_weights_are_over_the_labels_that_can_be_drawn():

@@ -44,13 +44,13 @@ def test_no_rows():
 
 def test_logits_in_another_order():
     table = predictions.table(IDS, LOGITS, EMBEDDINGS)
-    swapped = predictions.ordered(table, np.array([1, 0]))
+    swapped = predictions.reorder_logits(table, np.array([1, 0]))
     assert np.array_equal(predictions.logits_of(swapped), predictions.logits_of(table)[:, ::-1])
     assert np.array_equal(predictions.embeddings_of(swapped), EMBEDDINGS)
     assert swapped["source_id"].to_pylist() == IDS
-    assert predictions.ordered(table, np.array([0, 1])) is table
+    assert predictions.reorder_logits(table, np.array([0, 1])) is table
     with pytest.raises(ValueError, match="logits: 2 an example for a classifier of 3 labels"):
-        predictions.ordered(table, np.array([0, 2, 1]))
+        predictions.reorder_logits(table, np.array([0, 2, 1]))
 
 
 def test_a_table_without_embeddings():

@@ -25,7 +25,7 @@ def test_rows():
 
 def test_counts_are_by_reason_the_most_frequent_first():
     tables = [rejected.table(rows(("a", "empty"), ("b", "truncated"))), rejected.table(rows(("c", "truncated")))]
-    assert list(rejected.counts(tables).items()) == [("truncated", 2), ("empty", 1)]
+    assert list(rejected.count_reasons(tables).items()) == [("truncated", 2), ("empty", 1)]
 
 
 @pytest.mark.parametrize(
@@ -34,10 +34,10 @@ def test_counts_are_by_reason_the_most_frequent_first():
 def test_the_share_is_of_all_images(kept, max_rejected, stops):
     tables = [rejected.table(rows(("a", "empty"), ("b", "empty"), ("c", "damaged")))]
     if not stops:
-        rejected.check(tables, kept, max_rejected)
+        rejected.check_share(tables, kept, max_rejected)
         return
     with pytest.raises(ValueError) as error:
-        rejected.check(tables, kept, max_rejected)
+        rejected.check_share(tables, kept, max_rejected)
     assert str(error.value) == (
         f"max_rejected: 3 of {kept + 3} images cannot be taken, more than the share {max_rejected:g} that is allowed: "
         "2 empty (a: about a, b); 1 damaged (c: about c); repair or remove them, or raise max_rejected"
@@ -47,8 +47,8 @@ def test_the_share_is_of_all_images(kept, max_rejected, stops):
 def test_three_examples_of_a_reason_are_enough():
     tables = [rejected.table(rows(*((f"i{i}", "empty") for i in range(k, k + 2)))) for k in (0, 2, 4)]
     with pytest.raises(ValueError, match=r": 6 empty \(i0: about i0, i1, i2\); repair"):
-        rejected.check(tables, 0, 0.5)
+        rejected.check_share(tables, 0, 0.5)
 
 
 def test_nothing_rejected_is_never_too_much():
-    rejected.check([], 0, 0.0)
+    rejected.check_share([], 0, 0.0)

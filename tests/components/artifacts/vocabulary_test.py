@@ -16,7 +16,9 @@ PARENT = TEXT.filter(lambda name: name and "|" not in name)
 
 
 def test_the_text():
-    labels = vocabulary.make(['an "old" cat', "dog, wet", "7"], {"dog, wet": ["pet", "mammal"], "7": ["digits"]})
+    labels = vocabulary.make_vocabulary(
+        ['an "old" cat', "dog, wet", "7"], {"dog, wet": ["pet", "mammal"], "7": ["digits"]}
+    )
     assert vocabulary.dumps(labels) == (
         '"index","name","parents"\n'
         '0,"an ""old"" cat",""\n'
@@ -26,7 +28,7 @@ def test_the_text():
 
 
 def test_nodes_above_the_labels_follow_without_an_index():
-    labels = vocabulary.make(["owl", "car"], {"owl": ["bird"], "bird": ["animal", "pet"], "rim": ["wheel"]})
+    labels = vocabulary.make_vocabulary(["owl", "car"], {"owl": ["bird"], "bird": ["animal", "pet"], "rim": ["wheel"]})
     text = vocabulary.dumps(labels)
     assert text == '"index","name","parents"\n0,"owl","bird"\n1,"car",""\n"","bird","animal|pet"\n'
     assert vocabulary.loads(text) == labels
@@ -55,7 +57,7 @@ def test_vocabularies_of_other_labels(of, message):
 
 
 def test_pandas_reads_it():
-    text = vocabulary.dumps(vocabulary.make(["two\nlines", "a,b"], {"a,b": ["x"]}))
+    text = vocabulary.dumps(vocabulary.make_vocabulary(["two\nlines", "a,b"], {"a,b": ["x"]}))
     table = pd.read_csv(io.StringIO(text), index_col="index", keep_default_na=False)
     assert table.to_dict("list") == {"name": ["two\nlines", "a,b"], "parents": ["", "x"]}
 
@@ -64,20 +66,20 @@ def test_pandas_reads_it():
 @example({"a\rb": ["\r"], "a\nb": [], "a\r\nb": ["\n"], '"': ['"'], ",": [","], "|": [], "": ["\u2028"]})
 def test_round_trip(parents):
     assume(not any(parent in parents for above in parents.values() for parent in above))  # else there may be cycles
-    labels = vocabulary.make(list(parents), parents)
+    labels = vocabulary.make_vocabulary(list(parents), parents)
     assert labels.names == tuple(parents)
     assert labels.parents == tuple(map(tuple, parents.values()))
     assert vocabulary.loads(vocabulary.dumps(labels)) == labels
 
 
 def test_round_trip_through_a_file(tmp_path):
-    labels = vocabulary.make(["a\r\nb", "ö", "z"], {"ö": ["ünten", "x\ny"]})
+    labels = vocabulary.make_vocabulary(["a\r\nb", "ö", "z"], {"ö": ["ünten", "x\ny"]})
     storage.write_text(str(tmp_path / "labels.csv"), vocabulary.dumps(labels))
     assert vocabulary.loads(storage.read_text(str(tmp_path / "labels.csv"))) == labels
 
 
 def test_its_length_is_the_number_of_labels():
-    assert len(vocabulary.make(["a", "b", "c"])) == 3
+    assert len(vocabulary.make_vocabulary(["a", "b", "c"])) == 3
 
 
 @pytest.mark.parametrize(
@@ -113,5 +115,5 @@ def test_duplicates_in_a_file():
 
 
 def test_files_without_quotes_are_read_too():
-    expected = vocabulary.make(["a", "b c"], {"b c": ["x", "y"]})
+    expected = vocabulary.make_vocabulary(["a", "b c"], {"b c": ["x", "y"]})
     assert vocabulary.loads("index,name,parents\n0,a,\n1,b c,x|y\n") == expected

@@ -107,4 +107,4 @@ def test_a_hierarchy_that_cannot_be_read_is_refused_when_the_pipeline_is_made(
 )
 def test_a_data_set_that_is_not_there_is_refused_when_the_pipeline_is_made(example_gen, dataset, name, message):
     with pytest.raises(ValueError, match=f"^{message}"):
-        example_gen(dataset=readers.of({**dict(dataset), "dataset": name}))
+        example_gen(dataset=readers.make_reader({**dict(dataset), "dataset": name}))

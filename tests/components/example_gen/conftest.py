@@ -100,7 +100,7 @@ class Generated:
 
     def shards(self, split: str) -> list[list[dict[str, list]]]:
         """Shard → record → feature → values, read as the names of the files say."""
-        paths = storage.files(self.examples.path(split=split))
+        paths = storage.list_files(self.examples.path(split=split))
         pattern = rf"data_tfrecord-(\d{{5}})-of-{len(paths):05d}\.gz"
         numbers = [re.fullmatch(pattern, pathlib.Path(path).name).group(1) for path in paths]
         assert numbers == [f"{shard:05d}" for shard in range(len(paths))]
@@ -109,7 +109,7 @@ class Generated:
     def index_shards(self, split: str) -> list[list[dict]]:
         return [
             storage.read_table(path).to_pylist()
-            for path in storage.files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
+            for path in storage.list_files(str(self.index / f"Split-{split}"), index.FILE_PATTERN)
         ]
 
     def records(self, split: str) -> dict[str, dict[str, list]]:
@@ -138,16 +138,13 @@ def features_of(record: bytes) -> dict[str, list]:
 
 
 @pytest.fixture(scope="session")
-def generate(tmp_path_factory):
+def execute(tmp_path_factory):
     def run(
-        dataset: Reader,
-        shards: int = 0,
+        executor_class: type[executor.Executor],
+        inputs: dict[str, list],
+        properties: dict,
         beam_arguments: tuple[str, ...] = (),
         root: pathlib.Path | None = None,
-        max_pixels: int = 100_000,
-        max_rejected: float = 0.01,
-        hierarchy: dict | None = None,
-        perceptual_hashes: bool = False,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
         outputs = {
@@ -162,20 +159,34 @@ def generate(tmp_path_factory):
         context = base_beam_executor.BaseBeamExecutor.Context(
             make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
         )
-        executor.Executor(context).Do(
-            {},
-            {name: [artifact] for name, artifact in outputs.items()},
-            {
-                "dataset": readers.dumps(dataset),
-                "hierarchy": json_utils.dumps(hierarchy),
-                "shards": shards,
-                "max_pixels": max_pixels,
-                "max_rejected": max_rejected,
-                "perceptual_hashes": int(perceptual_hashes),
-                "fingerprint": "1",
-                "code_version": "1",
-            },
-        )
+        executor_class(context).Do(inputs, {name: [artifact] for name, artifact in outputs.items()}, properties)
         return Generated(outputs["examples"], root / "index", root / "vocabulary", root / "rejected")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def generate(execute):
+    def run(
+        dataset: Reader,
+        shards: int = 0,
+        beam_arguments: tuple[str, ...] = (),
+        root: pathlib.Path | None = None,
+        max_pixels: int = 100_000,
+        max_rejected: float = 0.01,
+        hierarchy: dict | None = None,
+        perceptual_hashes: bool = False,
+    ) -> Generated:
+        properties = {
+            "dataset": readers.dumps(dataset),
+            "hierarchy": json_utils.dumps(hierarchy),
+            "shards": shards,
+            "max_pixels": max_pixels,
+            "max_rejected": max_rejected,
+            "perceptual_hashes": int(perceptual_hashes),
+            "fingerprint": "1",
+            "code_version": "1",
+        }
+        return execute(executor.Executor, {}, properties, beam_arguments, root)
 
     return run

@@ -18,13 +18,13 @@ NAMES = ("cat", "größer", "emu")
 
 
 def keyed(image: bytes, **options) -> examples.Indexed:
-    example = examples.Example("n01/ä.x", (2, 1), image_check.Image(image, "jpeg", 5, 7, "webp"), "c0ffee", True)
-    return examples.keyed(example, split="eval", names=NAMES, **options)
+    example = examples.Example("n01/ä.x", (2, 1), image_check.CheckedImage(image, "jpeg", 5, 7, "webp"), "c0ffee", True)
+    return examples.make_record(example, split="eval", names=NAMES, **options)
 
 
 def taken(image: bytes, labels: tuple[int, ...] = (1,), source_id: str | None = "a"):
     content_hash = index.content_hash(image)
-    return examples.taken(LabelledImage(image, labels, source_id, "folder/a.x"), content_hash, len(NAMES), 100)
+    return examples.check_example(LabelledImage(image, labels, source_id, "folder/a.x"), content_hash, len(NAMES), 100)
 
 
 def escaped(value: bytes) -> str:
@@ -66,7 +66,7 @@ def test_the_record_and_the_row():
 def test_perceptual_hashes_where_they_are_asked_for():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
     row = keyed(tf.io.encode_png(pixels).numpy(), perceptual_hashes=True).row
-    assert (row["perceptual_hash"], row["perceptual_hash_flipped"]) == perceptual_hash.of_image(pixels)
+    assert (row["perceptual_hash"], row["perceptual_hash_flipped"]) == perceptual_hash.hash_image(pixels)
     assert index.table([row]).to_pylist() == [row]
 
 
@@ -81,7 +81,7 @@ def test_what_is_taken_untouched(picture, source_id):
     content_hash = index.content_hash(image)
     # An id is what the data set says, also where it says nothing; without one, the content is the id.
     expected = content_hash if source_id is None else source_id
-    checked = image_check.Image(image, "png", 4, 6, "png")
+    checked = image_check.CheckedImage(image, "png", 4, 6, "png")
     assert taken(image, (1, 0), source_id) == examples.Example(expected, (1, 0), checked, content_hash, False)
 
 
@@ -91,11 +91,11 @@ def test_an_image_has_each_label_once(picture):
 
 def test_the_id_of_a_converted_image_is_of_its_content_as_read(picture):
     image = picture(1, image_format="BMP")
-    png = image_check.checked(image, 100).encoded
+    png = image_check.check_image(image, 100).encoded
     assert taken(image, source_id=None) == examples.Example(
         index.content_hash(image),
         (1,),
-        image_check.Image(png, "png", 4, 6, "bmp"),
+        image_check.CheckedImage(png, "png", 4, 6, "bmp"),
         index.content_hash(png),
         True,
     )

@@ -12,7 +12,7 @@ from components import storage
 from components.artifacts import index, vocabulary
 from components.example_gen import readers
 from components.example_gen.images import perceptual_hash
-from components.example_gen.readers.tfds import Part, TfdsReader
+from components.example_gen.readers.tfds import TfdsPart, TfdsReader
 from components.example_gen.splits import Rule
 
 NAMES = ["cat", "dog, wet", "emu"]
@@ -136,7 +136,7 @@ def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, ge
     found = {
         row["source_id"]: (row["perceptual_hash"], row["perceptual_hash_flipped"]) for rows in shards for row in rows
     }
-    assert found == {f"{i}": perceptual_hash.of_image(pixels) for i, pixels in enumerate(pictures)}
+    assert found == {f"{i}": perceptual_hash.hash_image(pixels) for i, pixels in enumerate(pictures)}
 
 
 def test_a_key_decides_where_an_example_stands(generated):
@@ -156,13 +156,13 @@ def test_every_shard_is_there_even_when_it_is_empty(generated):
     names = {path.rsplit("/", 1)[1] for path in generated.files() if path.startswith("index/Split-test/")}
     assert names == {f"index-{shard:05d}-of-00004.parquet" for shard in range(4)}
     # Together they are one table: an empty one too has the columns.
-    table = storage.read_table(storage.files(str(generated.index / "Split-test"), index.FILE_PATTERN))
+    table = storage.read_table(storage.list_files(str(generated.index / "Split-test"), index.FILE_PATTERN))
     assert table.schema.equals(index.SCHEMA)
 
 
 def test_the_vocabulary(generated):
     text = (generated.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8")
-    assert vocabulary.loads(text) == vocabulary.make(NAMES, PARENTS)
+    assert vocabulary.loads(text) == vocabulary.make_vocabulary(NAMES, PARENTS)
 
 
 def test_the_vocabulary_under_a_hierarchy(generate, zoo, tmp_path):
@@ -172,7 +172,7 @@ def test_the_vocabulary_under_a_hierarchy(generate, zoo, tmp_path):
     generated = generate(zoo, shards=1, hierarchy=files)
     labels = vocabulary.loads((generated.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
     parents = {"dog, wet": ["dog"], "dog": ["animal"], "Emu": ["Bird"], "Bird": ["animal"]}
-    assert labels == vocabulary.make(["cat", "dog, wet", "Emu"], parents)
+    assert labels == vocabulary.make_vocabulary(["cat", "dog, wet", "Emu"], parents)
     assert vocabulary.descendants(labels, ["animal"]) == (1, 2)
     texts = {tuple(record["image/class/text"]) for record in generated.shards("train")[0]}
     assert texts == {(b"Emu",), (b"cat", b"dog, wet"), (b"dog, wet",)}
@@ -190,7 +190,7 @@ def test_the_same_examples_whatever_the_number_of_shards(generate, generated, zo
 def test_files_do_not_depend_on_who_reads_what(generate, generated, zoo, monkeypatch):
     def seven_parts(dataset):
         runs = {split: tfds.even_splits(dataset.splits[split], min(7, size)) for split, size in SIZES.items()}
-        return [Part(run, {split: Rule(None)}) for split, of_split in runs.items() for run in reversed(of_split)]
+        return [TfdsPart(run, {split: Rule(None)}) for split, of_split in runs.items() for run in reversed(of_split)]
 
     monkeypatch.setattr(TfdsReader, "parts", seven_parts)
     files = generate(zoo, shards=4).files()
@@ -205,7 +205,7 @@ def test_files_do_not_depend_on_the_runner(generate, generated, zoo):
 
 
 def test_small_splits_without_ids(generate, zoo, rows):
-    generated = generate(readers.of({**dict(zoo), "id_key": None}))
+    generated = generate(readers.make_reader({**dict(zoo), "id_key": None}))
     assert [len(generated.shards(split)) for split in SIZES] == [1, 1, 1]  # a file each, unless it is asked for more
     (names,) = ids(generated.shards("train"))
     assert set(names) == {index.content_hash(row["image"]) for row in rows["train"]}
@@ -225,7 +225,7 @@ def test_an_id_that_occurs_twice(generate, repeated):
 
 
 def test_an_image_that_occurs_twice_is_no_fault(generate, repeated, picture):
-    made = generate(readers.of({**dict(repeated), "id_key": None}), shards=3, max_rejected=0.0)
+    made = generate(readers.make_reader({**dict(repeated), "id_key": None}), shards=3, max_rejected=0.0)
     first, second = (index.content_hash(picture(value)) for value in (0, 1))
     assert set(made.records("train")) == {first, second}
     assert {source_id: row["reason"] for source_id, row in made.rejections().items()} == {first: "duplicate_image"}
@@ -250,5 +250,5 @@ def test_an_example_without_a_label_is_named(generate, prepare, picture):
 )
 def test_what_cannot_be_read_is_refused_before_anything_is_written(generate, zoo, tmp_path, changes, message):
     with pytest.raises(ValueError, match=message):
-        generate(readers.of({**dict(zoo), **changes}), root=tmp_path)
+        generate(readers.make_reader({**dict(zoo), **changes}), root=tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -151,7 +151,7 @@ def test_slices_by_content_are_the_same_for_all(generated, images, kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_vocabulary(generated, kind):
     text = (generated[kind].vocabulary / vocabulary.FILE_NAME).read_text()
-    assert vocabulary.loads(text) == vocabulary.make(NAMES)
+    assert vocabulary.loads(text) == vocabulary.make_vocabulary(NAMES)
 
 
 def test_ids(generated, images, data):
@@ -187,7 +187,7 @@ def test_readers_survive_the_way_to_workers(data, kind):
     sent = pickle.loads(pickle.dumps(data[kind]))
     assert sent == data[kind] and type(sent) is readers.class_of(kind)
     one_split = dict.fromkeys(("train", "eval"), "train")
-    assert sent != readers.of({**dict(data[kind]), "splits": one_split})
+    assert sent != readers.make_reader({**dict(data[kind]), "splits": one_split})
 
 
 def test_files_leave_nothing_of_the_work_behind(generated):
@@ -239,4 +239,4 @@ def test_duplicates_across_the_datas_own_splits_are_counted(generate, picture, t
     summary = json.loads((made.index / data_report.SUMMARY_FILE).read_text())
     assert summary["same_image"] == {"train, eval": 3, "train, test": 2, "eval, test": 1}
     assert summary["same_id"] == {"train, eval": 0, "train, test": 0, "eval, test": 0}
-    assert data_report.warnings(summary)[0] == "train, eval: 3 images are in both splits, byte for byte"
+    assert data_report.list_warnings(summary)[0] == "train, eval: 3 images are in both splits, byte for byte"

@@ -150,7 +150,7 @@ def test_the_rest_is_listed_with_reasons(made, folder):
 
 def test_rejections_stand_beside_their_splits_shards(made):
     for split in SHARES:
-        paths = storage.files(str(made.rejected / f"Split-{split}"), rejected.FILE_PATTERN)
+        paths = storage.list_files(str(made.rejected / f"Split-{split}"), rejected.FILE_PATTERN)
         assert [pathlib.Path(path).name for path in paths] == [f"rejected-{i:05d}-of-00003.parquet" for i in range(3)]
         for shard, path in enumerate(paths):
             for row in storage.read_table(path).to_pylist():

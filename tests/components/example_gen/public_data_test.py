@@ -11,7 +11,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from components.artifacts import vocabulary
-from components.example_gen.readers.tfds import Part, TfdsReader
+from components.example_gen.readers.tfds import TfdsPart, TfdsReader
 from components.example_gen.splits import Rule
 
 KEYS = {
@@ -45,8 +45,8 @@ def checked(generate):
 @pytest.fixture
 def mocked(mocked_tfds, monkeypatch):
     # Each part would be the same five examples again.
-    def parts(dataset: TfdsReader) -> list[Part]:
-        return [Part(expression, {split: Rule(None)}) for split, expression in dataset.splits.items()]
+    def parts(dataset: TfdsReader) -> list[TfdsPart]:
+        return [TfdsPart(expression, {split: Rule(None)}) for split, expression in dataset.splits.items()]
 
     monkeypatch.setattr(TfdsReader, "parts", parts)
     return mocked_tfds
@@ -67,7 +67,7 @@ def test_single_label_sets(mocked, checked, name, evaluated, id_key, size, first
     data_dir = mocked(name, "train", evaluated)
     splits = {"train": "train", "eval": evaluated}
     dataset = TfdsReader(dataset=name, splits=splits, data_dir=data_dir, id_key=id_key)
-    assert not dataset.has_several_labels()
+    assert not dataset.allows_several_labels()
     found, labels = checked(dataset)
     assert (len(labels), labels.names[0]) == (size, first)
     for records in found.values():

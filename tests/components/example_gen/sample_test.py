@@ -7,7 +7,7 @@ import pytest
 
 from components.artifacts import index
 from components.example_gen import sample
-from components.example_gen.examples import Check
+from components.example_gen.examples import ImageChecker
 from components.example_gen.readers import reader
 from components.example_gen.readers.folder import FolderReader
 
@@ -37,7 +37,7 @@ def draw(folder, tmp_path_factory):
     def draw(images: int) -> sample.Sample:
         dataset = FolderReader(folder=folder, splits=SPLITS)
         contents = dataset.open(str(tmp_path_factory.mktemp("work")))
-        return sample.draw(dataset, contents, Check(contents.vocabulary.names, 10_000, True), images)
+        return sample.draw_sample(dataset, contents, ImageChecker(contents.vocabulary.names, 10_000, True), images)
 
     return draw
 
@@ -96,4 +96,4 @@ def test_no_more_examples_are_held_than_fit(draw, monkeypatch):
     ids=["all", "odd", "even", "one", "none"],
 )
 def test_spread(count, most, expected):
-    assert reader.spread(range(count), most) == expected
+    assert reader.spread_evenly(range(count), most) == expected

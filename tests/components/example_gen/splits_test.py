@@ -10,14 +10,14 @@ from components.example_gen.splits import Rule
 
 
 def test_names_shares_and_slices():
-    assert splits.rules({"train": "a", "eval": "b[:25%]", "test": "b[25%:]"}) == {
+    assert splits.parse_rules({"train": "a", "eval": "b[:25%]", "test": "b[25%:]"}) == {
         "train": Rule("a"),
         "eval": Rule("b", 0, 0.25),
         "test": Rule("b", 0.25, 1),
     }
-    assert splits.rules({"train": "a[10%:30%]"}) == {"train": Rule("a", 0.1, 0.3)}
-    assert splits.rules({"train": "a[:99.5%]"}) == {"train": Rule("a", 0, 0.995)}
-    assert splits.rules({"train": 0.5, "eval": 0.3, "test": 0.2}) == {
+    assert splits.parse_rules({"train": "a[10%:30%]"}) == {"train": Rule("a", 0.1, 0.3)}
+    assert splits.parse_rules({"train": "a[:99.5%]"}) == {"train": Rule("a", 0, 0.995)}
+    assert splits.parse_rules({"train": 0.5, "eval": 0.3, "test": 0.2}) == {
         "train": Rule(None, 0, 0.5),
         "eval": Rule(None, 0.5, 0.8),
         "test": Rule(None, 0.8, 1.0),
@@ -43,26 +43,29 @@ def test_names_shares_and_slices():
 )
 def test_what_is_refused(found, message):
     with pytest.raises(ValueError, match=message):
-        splits.rules(found)
+        splits.parse_rules(found)
 
 
 def test_a_pattern_with_and_without_a_place_for_the_split():
-    assert splits.own_in("uris", "a-{split}.txt", {"train": "x[:50%]", "eval": "x[50%:]", "test": "y"}) == ["x", "y"]
-    assert splits.own_in("uris", "a.txt", {"train": 0.5, "eval": 0.5}) == [None]
+    assert splits.own_splits("uris", "a-{split}.txt", {"train": "x[:50%]", "eval": "x[50%:]", "test": "y"}) == [
+        "x",
+        "y",
+    ]
+    assert splits.own_splits("uris", "a.txt", {"train": 0.5, "eval": 0.5}) == [None]
     with pytest.raises(ValueError, match=r"^uris: 'a\.txt' with splits .*; names of splits need \{split\} in the path"):
-        splits.own_in("uris", "a.txt", {"train": "x", "eval": "y"})
+        splits.own_splits("uris", "a.txt", {"train": "x", "eval": "y"})
     with pytest.raises(ValueError, match=r"^uris: 'a-\{split\}\.txt' with splits"):
-        splits.own_in("uris", "a-{split}.txt", {"train": 0.5, "eval": 0.5})
+        splits.own_splits("uris", "a-{split}.txt", {"train": 0.5, "eval": 0.5})
 
 
 @given(st.binary())
 def test_of_shares_exactly_one_takes_an_image(image):
-    rules = splits.rules({"train": 0.7, "eval": 0.2, "test": 0.1})
+    rules = splits.parse_rules({"train": 0.7, "eval": 0.2, "test": 0.1})
     content_hash = index.content_hash(image)
-    (taken,) = splits.ours(rules, None, content_hash)
+    (taken,) = splits.matching_splits(rules, None, content_hash)
     part = int(content_hash, 16) / 16**32
     assert taken == ("train" if part < 0.7 else "eval" if part < 0.9 else "test")
-    assert splits.ours(rules, "train", content_hash) == []
+    assert splits.matching_splits(rules, "train", content_hash) == []
 
 
 def test_the_ends_of_a_slice():
@@ -73,6 +76,6 @@ def test_the_ends_of_a_slice():
 
 
 def test_shares_are_kept():
-    rules = splits.rules({"train": 0.8, "eval": 0.2})
-    taken = [splits.ours(rules, None, index.content_hash(bytes([i % 256, i // 256]))) for i in range(5000)]
+    rules = splits.parse_rules({"train": 0.8, "eval": 0.2})
+    taken = [splits.matching_splits(rules, None, index.content_hash(bytes([i % 256, i // 256]))) for i in range(5000)]
     assert taken.count(["train"]) == pytest.approx(4000, abs=100)

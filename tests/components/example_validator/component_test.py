@@ -47,7 +47,9 @@ class Data:
         for key, artifact in self.artifacts.items():
             artifact.uri = str(root / key)
         self.artifacts["statistics"].split_names = artifact_utils.encode_split_names(sorted(rows))
-        storage.write_text(f"{root}/vocabulary/{vocabulary.FILE_NAME}", vocabulary.dumps(vocabulary.make(NAMES)))
+        storage.write_text(
+            f"{root}/vocabulary/{vocabulary.FILE_NAME}", vocabulary.dumps(vocabulary.make_vocabulary(NAMES))
+        )
         if not with_beam:  # seconds faster
             for split, found in rows.items():
                 batch = features.of_index(index.table(found), NAMES)

@@ -8,7 +8,7 @@ from components import code_version
 from components.artifacts.types import ExampleIndex, LabelPrior, LabelVocabulary, Predictions
 from components.importance_resampler import matchers
 
-SUBSET = matchers.of("label_subset", label_subset=["Latin", "digits"])
+SUBSET = matchers.make_matcher("label_subset", label_subset=["Latin", "digits"])
 
 
 def channel(artifact_type=ExampleIndex) -> types.Channel:
@@ -45,7 +45,7 @@ def test_defaults():
 
 
 def test_a_plan_alone():
-    component = resampler(materialise=False, matcher=matchers.of("same_distribution", max_repeats=3))
+    component = resampler(materialise=False, matcher=matchers.make_matcher("same_distribution", max_repeats=3))
     assert set(component.outputs) == {"plan"}
     assert component.exec_properties["materialise"] == 0
     assert json_utils.loads(component.exec_properties["settings"]) == {"max_repeats": 3}
@@ -72,7 +72,7 @@ PREDICTIONS = {
 
 
 def test_emd_subset():
-    assert set(PREDICTIONS) < set(resampler(matcher=matchers.of("emd_subset"), **PREDICTIONS).inputs)
+    assert set(PREDICTIONS) < set(resampler(matcher=matchers.make_matcher("emd_subset"), **PREDICTIONS).inputs)
 
 
 @pytest.mark.parametrize(
@@ -82,10 +82,10 @@ def test_emd_subset():
         ({"n": -1}, "n: -1;"),
         ({"matcher": SUBSET}, "vocabulary: the matcher label_subset needs vocabulary"),
         (
-            {"matcher": matchers.of("emd_subset"), "source_predictions": channel(Predictions)},
+            {"matcher": matchers.make_matcher("emd_subset"), "source_predictions": channel(Predictions)},
             "target_predictions: the matcher emd_subset needs target_predictions and target_index",
         ),
-        ({"matcher": matchers.of("weighted_loss"), "n": 0}, "materialise: .* set it to False"),
+        ({"matcher": matchers.make_matcher("weighted_loss"), "n": 0}, "materialise: .* set it to False"),
         ({"shard_bytes": 0}, "shard_bytes: 0;"),
         ({"shards": -1}, "shards: -1;"),
     ],

@@ -15,6 +15,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
+from components import importance_resampler as on_arrays
 from components import storage
 from components.artifacts import exclusions, index, label_prior, plan, predictions, vocabulary
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
@@ -55,14 +56,15 @@ class Source:
         for key, artifact in self.artifacts.items():
             artifact.uri = str(root / key)
         self.artifacts["examples"].splits = ["train", "eval"]
-        items = [testing.keyed(image(i), LABELS[i], f"id {i}", split="train", names=NAMES) for i in order]
+        items = [testing.make_record(image(i), LABELS[i], f"id {i}", split="train", names=NAMES) for i in order]
         for shard, rows in enumerate(np.array_split(np.arange(len(items)), shards)):
             self.write("examples", "train", shard, shards, [items[row] for row in rows])
         self.items = items
         counts = np.bincount([label for own in LABELS for label in own], minlength=4)
         self.write_prior(label_prior.LabelPrior(NAMES, counts, TARGET_PRIOR, "mean_prediction", 2.0, 10))
         storage.write_text(
-            str(root / "vocabulary" / vocabulary.FILE_NAME), vocabulary.dumps(vocabulary.make(NAMES, PARENTS))
+            str(root / "vocabulary" / vocabulary.FILE_NAME),
+            vocabulary.dumps(vocabulary.make_vocabulary(NAMES, PARENTS)),
         )
 
     def write(self, key: str, split: str, shard: int, shards: int, items) -> None:
@@ -85,7 +87,7 @@ class Source:
             ("target_index", "train", [1, 0, 0], [[8.0, 0.0], [4.0, 1.0], [4.0, -1.0]]),
         ):
             rows = [
-                testing.keyed(image(i), (label,), f"{key} {i}", split=split, names=NAMES).row
+                testing.make_record(image(i), (label,), f"{key} {i}", split=split, names=NAMES).row
                 for i, label in enumerate(labels)
             ]
             folder = f"Split-{split}"
@@ -139,7 +141,7 @@ class Result:
 
     def __init__(self, source: Source, outputs: dict[str, types.Artifact]):
         self.plan = pathlib.Path(outputs["plan"].uri)
-        paths = storage.files(str(self.plan / "Split-train"), plan.COPIES_PATTERN)
+        paths = storage.list_files(str(self.plan / "Split-train"), plan.COPIES_PATTERN)
         self.tables = [storage.read_table(path) for path in paths]
         self.copies = {
             item.row["source_id"]: int(copies)
@@ -152,7 +154,7 @@ class Result:
         self.records: list[bytes] = []
         if "resampled_examples" in outputs:
             assert outputs["resampled_examples"].splits == ["train"]
-            for path in storage.files(outputs["resampled_examples"].path(split="train")):
+            for path in storage.list_files(outputs["resampled_examples"].path(split="train")):
                 records = list(storage.read_records(path))
                 self.records += records
                 self.shards.append([source_id(record) for record in records])
@@ -243,6 +245,42 @@ MATCHERS = {
     "label_subset": ({"n": 99, "settings": {"label_subset": ["vowels"]}}, {"a": 17, "b": 0, "c": 0}),
     "emd_subset": ({"n": 18}, {"a": 0, "b": 16, "c": 2}),
 }
+
+
+EMBEDDINGS = (
+    [np.array([[9.0, 1.0], [0.0, 0.0], [4.0, 0.0], [50.0, 0.0]]), [2, 0, 1, 3]],
+    [np.array([[8.0, 0.0], [4.0, 1.0], [4.0, -1.0]]), [1, 0, 0]],
+)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "settings", "draw"),
+    [
+        ("same_distribution", {}, lambda **at: on_arrays.same_distribution(LABELS, TARGET_PRIOR, **at)),
+        (
+            "same_distribution",
+            {"max_repeats": 1},
+            lambda **at: on_arrays.same_distribution(LABELS, TARGET_PRIOR, max_repeats=1, **at),
+        ),
+        ("elastic_distribution", {}, lambda **at: on_arrays.elastic_distribution(LABELS, TARGET_PRIOR, **at)),
+        ("uniform_subsample", {}, lambda **at: on_arrays.uniform_subsample(LABELS, **at)),
+        ("label_subset", {"label_subset": ["others"]}, lambda **at: on_arrays.label_subset(LABELS, [1, 2, 3], **at)),
+        ("emd_subset", {}, lambda **at: on_arrays.emd_subset(LABELS, *itertools.chain(*EMBEDDINGS), **at)),
+    ],
+)
+def test_the_functions_on_arrays_draw_the_same(source, matcher, settings, draw):
+    source.write_embeddings()
+    result = source.resample(matcher=matcher, settings=settings, n=19, seed=5, materialise=False)
+    ids = [f"id {i}" for i in range(40)]
+    copies = draw(n=19, seed=5, ids=ids)
+    assert result.copies == dict(zip(ids, copies.tolist(), strict=True))
+    assert copies.sum() == 19
+
+
+def test_the_weights_on_arrays_are_the_same(source):
+    result = source.resample(matcher="weighted_loss", n=0, materialise=False)
+    weights = np.concatenate([plan.weights_of(table) for table in result.tables])
+    assert on_arrays.weighted_loss(LABELS, TARGET_PRIOR).tolist() == weights.tolist()
 
 
 @pytest.mark.parametrize("matcher", MATCHERS)
@@ -397,7 +435,7 @@ def test_predictions_without_embeddings(source):
 @pytest.mark.parametrize("materialise", [True, False])
 def test_an_index_in_another_order_than_its_shards_is_refused(tmp_path, materialise):
     source = Source(tmp_path, shards=1)
-    (path,) = storage.files(f"{source.artifacts['index'].uri}/Split-train")
+    (path,) = storage.list_files(f"{source.artifacts['index'].uri}/Split-train")
     rows = storage.read_table(path)
     storage.write_table(path, rows.take(list(range(len(rows)))[::-1]))
     with pytest.raises(ValueError, match="index: its first row is not the first record of"):

@@ -20,9 +20,9 @@ def explain(make_pairs, labels, target_prior, row, *, matcher, n=0, seed=0, pred
     names = tuple("abcdefgh"[: len(target_prior)])
     target_prior = np.array(target_prior) / np.sum(target_prior)
     prior = LabelPrior(names, pairs.counts, target_prior, "mean_prediction", 2.0, 1)
-    hierarchy = vocabulary.make(names, {"b": ["above"], "c": ["above"]})
+    hierarchy = vocabulary.make_vocabulary(names, {"b": ["above"], "c": ["above"]})
     inputs = Inputs(pairs, prior, hierarchy, predicted, predicted)
-    sample = matchers.of(matcher, **settings).draw(inputs, n=n, seed=seed)
+    sample = matchers.make_matcher(matcher, **settings).draw(inputs, n=n, seed=seed)
     table = labels_table(sample, pairs, prior, {"matcher": matcher, "n": n, "seed": seed, **settings})
     weight = 1.0 if sample.weights is None else sample.weights[row]
     return explain_example(table, pairs, f"example {row}"), sample.copies[row], weight
@@ -121,7 +121,7 @@ def test_weighted_loss(make_pairs):
 def test_another_index(make_pairs):
     pairs = make_pairs(LABELS, 3)
     prior = LabelPrior(("a", "b", "c"), pairs.counts, np.array([0.2, 0.3, 0.5]), "mean_prediction", 2.0, 1)
-    sample = matchers.of("uniform_subsample").draw(Inputs(pairs, prior), n=2, seed=0)
+    sample = matchers.make_matcher("uniform_subsample").draw(Inputs(pairs, prior), n=2, seed=0)
     table = labels_table(sample, pairs, prior, {"matcher": "uniform_subsample", "n": 2, "seed": 0})
     with pytest.raises(ValueError, match="the counts of this plan are not those of the index"):
         explain_example(table, make_pairs(LABELS[1:], 3), "example 0")
@@ -130,7 +130,7 @@ def test_another_index(make_pairs):
 def test_an_id_of_no_example(make_pairs):
     pairs = make_pairs(LABELS, 3)
     prior = LabelPrior(("a", "b", "c"), pairs.counts, np.array([0.2, 0.3, 0.5]), "mean_prediction", 2.0, 1)
-    sample = matchers.of("uniform_subsample").draw(Inputs(pairs, prior), n=2, seed=0)
+    sample = matchers.make_matcher("uniform_subsample").draw(Inputs(pairs, prior), n=2, seed=0)
     table = labels_table(sample, pairs, prior, {"matcher": "uniform_subsample", "n": 2, "seed": 0})
     with pytest.raises(ValueError, match="source_id: 'example 7' is none of the 7 examples"):
         explain_example(table, pairs, "example 7")

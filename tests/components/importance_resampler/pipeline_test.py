@@ -33,7 +33,7 @@ def source(tmp_path) -> pathlib.Path:
     PIL.Image.new("L", (2, 3)).save(data, "PNG")
     for shard in range(2):
         items = [
-            testing.keyed(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}", split="train", names=NAMES)
+            testing.make_record(data.getvalue(), (int(i % 4 > 0),), f"id {shard} {i}", split="train", names=NAMES)
             for i in range(6)
         ]
         name = storage.shard_name("data_tfrecord", shard, 2, ".gz")
@@ -42,7 +42,7 @@ def source(tmp_path) -> pathlib.Path:
         storage.write_table(str(tmp_path / "index" / "Split-train" / name), index.table(item.row for item in items))
     prior = label_prior.LabelPrior(NAMES, np.array([4, 8]), np.array([0.75, 0.25]), "mean_prediction", 2.0, 1)
     storage.write_table(str(tmp_path / "prior" / label_prior.FILE_NAME), label_prior.to_table(prior))
-    text = vocabulary.dumps(vocabulary.make(NAMES, {"two": ["even"]}))
+    text = vocabulary.dumps(vocabulary.make_vocabulary(NAMES, {"two": ["even"]}))
     storage.write_text(str(tmp_path / "vocabulary" / vocabulary.FILE_NAME), text)
     return tmp_path
 
@@ -68,7 +68,7 @@ def run(root: pathlib.Path, seed: int) -> dict[str, local.NodeResult]:
     subset = components.ImportanceResampler(
         **source,
         vocabulary=imported["vocabulary"].outputs["result"],
-        matcher=matchers.of("label_subset", label_subset=["even"]),
+        matcher=matchers.make_matcher("label_subset", label_subset=["even"]),
         n=100,
         materialise=False,
     ).with_id("subset")
@@ -96,7 +96,7 @@ def test_as_nodes_of_a_pipeline(source):
     labels = storage.read_table(f"{first['same'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
     assert labels["quota"].to_pylist() == [30, 10]
     folder = f"{first['same'].outputs['resampled_examples'][0].uri}/Split-train"
-    assert sum(1 for path in storage.files(folder) for _ in storage.read_records(path)) == 40
+    assert sum(1 for path in storage.list_files(folder) for _ in storage.read_records(path)) == 40
     labels = storage.read_table(f"{first['subset'].outputs['plan'][0].uri}/{plan.LABELS_FILE}")
     assert labels["quota"].to_pylist() == [0, 8]
 

@@ -31,7 +31,7 @@ class Data:
 
     def write_index(self, name: str, split: str, images: dict[str, bytes], shards: int = 1, hashed: bool = True):
         rows = [
-            testing.keyed(image, (0,), source_id, split=split, names=("x",), perceptual_hashes=hashed).row
+            testing.make_record(image, (0,), source_id, split=split, names=("x",), perceptual_hashes=hashed).row
             for source_id, image in images.items()
         ]
         for shard in range(shards):
@@ -89,11 +89,11 @@ class Found:
         self.summary = json.loads(storage.read_text(f"{exclusions_uri}/{exclusions.SUMMARY_FILE}"))
 
     def pairs(self, split: str) -> list[dict]:
-        table = storage.read_table(storage.files(f"{self.exclusions}/Split-{split}", exclusions.FILE_PATTERN))
+        table = storage.read_table(storage.list_files(f"{self.exclusions}/Split-{split}", exclusions.FILE_PATTERN))
         return table.to_pylist()
 
     def copies(self) -> list[list[int]]:
-        paths = storage.files(f"{self._plan}/Split-train", plan.COPIES_PATTERN)
+        paths = storage.list_files(f"{self._plan}/Split-train", plan.COPIES_PATTERN)
         return [plan.copies_of(storage.read_table(path)).tolist() for path in paths]
 
     def files(self, folder: str) -> dict[str, bytes]:

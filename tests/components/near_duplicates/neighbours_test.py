@@ -138,7 +138,7 @@ def test_embeddings(monkeypatch, blocks):
     source, target = rng.normal(size=(13, 3)).astype(np.float16), rng.normal(size=(7, 3)).astype(np.float16)
     source[4], target[2] = 0, 0  # resembles nothing
     source[5] = 2 * target[6]
-    matches = embeddings.near(embeddings.unit(source), embeddings.unit(target), 0.8)
+    matches = embeddings.find_near(embeddings.normalise(source), embeddings.normalise(target), 0.8)
     cosines = np.zeros((13, 7))
     for i, one in enumerate(source.astype(float)):
         for j, other in enumerate(target.astype(float)):
@@ -147,13 +147,13 @@ def test_embeddings(monkeypatch, blocks):
     expected = sorted((i, 1 - cosines[i, j], j) for i, j in zip(*np.nonzero(cosines >= 0.8), strict=True))
     assert list(zip(matches.source, matches.target, strict=True)) == [(i, j) for i, _, j in expected]
     assert matches.distance == pytest.approx([distance for _, distance, _ in expected], abs=1e-6)
-    exact = embeddings.near(embeddings.unit(source), embeddings.unit(target), 1.0)
+    exact = embeddings.find_near(embeddings.normalise(source), embeddings.normalise(target), 1.0)
     assert (exact.source.tolist(), exact.target.tolist()) == ([5], [6])
 
 
 def test_embeddings_that_do_not_fit():
     with pytest.raises(ValueError, match="target_predictions: embeddings of 3 dimensions, the source's have 2"):
-        embeddings.near(np.ones((1, 2), np.float32), np.ones((1, 3), np.float32), 0.5)
+        embeddings.find_near(np.ones((1, 2), np.float32), np.ones((1, 3), np.float32), 0.5)
     for threshold in (0.0, 1.01):
         with pytest.raises(ValueError, match=rf"threshold: {threshold}"):
-            embeddings.near(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), threshold)
+            embeddings.find_near(np.ones((1, 2), np.float32), np.ones((1, 2), np.float32), threshold)

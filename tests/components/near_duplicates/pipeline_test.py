@@ -25,7 +25,7 @@ def root(tmp_path, patch, encoded) -> pathlib.Path:
     """Of the source's six images, one is of pets and another of dishes."""
     for name, numbers in (("source", range(10, 16)), ("pets", [12, 20]), ("dishes", [14, 21])):
         rows = [
-            testing.keyed(
+            testing.make_record(
                 encoded(patch(i)), (0,), f"{name}-{i}", split="train", names=("x",), perceptual_hashes=True
             ).row
             for i in numbers
@@ -62,7 +62,7 @@ def run(root: pathlib.Path, targets: list[str]) -> dict[str, local.NodeResult]:
 def test_as_a_node_of_a_pipeline(root):
     def excluded(result: local.NodeResult) -> dict[str, str]:
         folder = f"{result.outputs['exclusions'][0].uri}/Split-train"
-        rows = storage.read_table(storage.files(folder, exclusions.FILE_PATTERN)).to_pylist()
+        rows = storage.read_table(storage.list_files(folder, exclusions.FILE_PATTERN)).to_pylist()
         return {row["source_id"]: f"{row['target']}: {row['target_id']}" for row in rows}
 
     first = run(root, ["pets", "dishes"])["filter"]

@@ -18,7 +18,7 @@ from components.artifacts import index, predictions, vocabulary
 from components.example_gen import testing
 from components.predictor import executor
 from trainer import serving
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 # By its full name, which every Beam version knows.
 RUNNER = "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner"
@@ -35,7 +35,7 @@ def export(uri: pathlib.Path, bias: np.ndarray) -> None:
     head.set_weights([KERNEL, bias])
     serving.export(
         model,
-        Image(size=2, channels=1),
+        ImageConfig(size=2, channels=1),
         ("a", "b", "c"),
         saved_model=str(uri / "Format-Serving"),
         keras_file=str(uri / serving.KERAS_FILE),
@@ -65,7 +65,7 @@ def images(tmp_path_factory) -> standard_artifacts.Examples:
 def keyed(split: str, shard: int, row: int):
     image = tf.io.encode_png(pixels(split, shard, row)).numpy()
     # Ids in falling order: rows have to stay where they are.
-    return testing.keyed(image, (0,), f"ö-{split}-{shard}-{9 - row}", split=split, names=("x",))
+    return testing.make_record(image, (0,), f"ö-{split}-{shard}-{9 - row}", split=split, names=("x",))
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_the_mode_of_the_runner_does_not_matter(predict, model, tmp_path):
 
 def test_shards_together_are_one_table(predict, model, tmp_path):
     predict(model, ["train"], 2)
-    table = storage.read_table(storage.files(f"{tmp_path}/predictions/Split-train", predictions.FILE_PATTERN))
+    table = storage.read_table(storage.list_files(f"{tmp_path}/predictions/Split-train", predictions.FILE_PATTERN))
     np.testing.assert_array_equal(
         predictions.logits_of(table), np.concatenate([expected("train", shard)[1] for shard in range(3)])
     )
@@ -153,7 +153,7 @@ def test_shards_together_are_one_table(predict, model, tmp_path):
 
 def test_embeddings_are_kept(predict, model, tmp_path):
     predict(model, ["test"], 2)
-    table = storage.read_table(storage.files(f"{tmp_path}/predictions/Split-test", predictions.FILE_PATTERN))
+    table = storage.read_table(storage.list_files(f"{tmp_path}/predictions/Split-test", predictions.FILE_PATTERN))
     flat = [pixels("test", 0, row).ravel() for row in range(2)]
     np.testing.assert_array_equal(predictions.embeddings_of(table), np.array(flat, np.float16))
 
@@ -177,7 +177,7 @@ def test_an_index_of_other_shards_is_refused(predict, model, images, tmp_path):
     other.splits = ["test"]
     path = f"{other.uri}-index/Split-test/{storage.shard_name('index', 0, 1, '.parquet')}"
     storage.write_table(path, index.table([keyed("test", 0, 0).row]))
-    (shard,) = storage.files(images.path(split="test"))
+    (shard,) = storage.list_files(images.path(split="test"))
     storage.write_records(f"{other.path(split='test')}/{pathlib.Path(shard).name}", storage.read_records(shard))
     images_uri = images.uri
     try:

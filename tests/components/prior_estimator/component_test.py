@@ -10,10 +10,11 @@ from tfx.utils import json_utils
 
 import components
 from components import code_version, storage
+from components import prior_estimator as on_arrays
 from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
 from components.prior_estimator import executor
-from components.prior_estimator.settings import Settings
+from components.prior_estimator.settings import EstimatorSettings
 
 # Three labels in train, of which a fourth has no example; the eval split knows all three.
 TRAIN = [[0], [0], [0], [0], [1], [1], [2], [2], [2], [2]]
@@ -47,7 +48,7 @@ class Estimation:
             "predictions": [self._artifact(Predictions, "predictions")],
             "source_predictions": [self._artifact(Predictions, "source_predictions")],
         }
-        storage.write_text(f"{root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES)))
+        storage.write_text(f"{root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make_vocabulary(NAMES)))
         for split in SPLITS:
             self._write("index", split, [index.table(rows_of(split)[:3]), index.table(rows_of(split)[3:])])
         # Mostly wrens in the target; and of the source's eval split, every image but the first ten, in another order.
@@ -73,7 +74,7 @@ class Estimation:
 
     def __call__(self, **settings) -> label_prior.LabelPrior:
         output = self._artifact(LabelPrior, "label_prior")
-        properties = {**executor.to_properties(Settings(**settings)), "code_version": "1"}
+        properties = {**executor.to_properties(EstimatorSettings(**settings)), "code_version": "1"}
         executor.Executor().Do(self.inputs, {"label_prior": [output]}, properties)
         return label_prior.from_table(storage.read_table(f"{output.uri}/{label_prior.FILE_NAME}"))
 
@@ -108,6 +109,34 @@ def test_each_estimator(estimation, estimator):
     assert frame.importance_weight[3] == 0
 
 
+@pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])
+def test_the_functions_on_arrays_give_the_same(estimation, estimator):
+    prior = estimation(estimator=estimator, temperature="fitted", bootstrap=30, seed=5, level=0.8)
+    logits = estimation.target_logits.astype(np.float16)
+    rows = np.arange(59, 9, -1)
+    known, labels = logits_of(EVAL, 2)[rows].astype(np.float16), np.array([first for first, *_ in EVAL])[rows]
+    source_prior = np.array([4, 2, 4, 0]) / 10
+    temperature = on_arrays.fit_temperature(known, labels)
+    assert temperature == prior.temperature
+    estimates = {
+        "mean_prediction": lambda: on_arrays.mean_prediction(logits, temperature),
+        "em": lambda: on_arrays.em(logits, source_prior, temperature).prior,
+        "bbse": lambda: on_arrays.bbse(logits, known, labels, source_prior, temperature).prior,
+    }
+    target_prior = estimates[estimator]()
+    np.testing.assert_allclose(target_prior, prior.target_prior, atol=1e-12)
+    np.testing.assert_allclose(on_arrays.importance_weights(target_prior, prior.counts), prior.weights)
+    if estimator == "mean_prediction":
+        interval = on_arrays.bootstrap(
+            lambda weights: on_arrays.mean_prediction(logits, temperature, weights=weights),
+            len(logits),
+            replicates=30,
+            level=0.8,
+            seed=5,
+        )
+        np.testing.assert_allclose(interval, prior.interval, atol=1e-12)
+
+
 def test_labels_go_with_their_predictions_whatever_the_order(estimation):
     # Were rows and labels mixed up, the classifier would be no better than chance and have no temperature.
     fitted = estimation(temperature="fitted").temperature
@@ -139,9 +168,9 @@ def test_logits_of_a_classifier_with_its_labels_in_another_order(estimation, est
     expected = estimation(estimator=estimator, temperature="fitted")
     order = [2, 0, 3, 1]
     for name, split in (("predictions", "train"), ("source_predictions", "eval")):
-        for path in storage.files(f"{estimation.root}/{name}/Split-{split}"):
-            storage.write_table(path, predictions.ordered(storage.read_table(path), np.array(order)))
-        names = vocabulary.make([NAMES[i] for i in order])
+        for path in storage.list_files(f"{estimation.root}/{name}/Split-{split}"):
+            storage.write_table(path, predictions.reorder_logits(storage.read_table(path), np.array(order)))
+        names = vocabulary.make_vocabulary([NAMES[i] for i in order])
         storage.write_text(f"{estimation.root}/{name}/labels.csv", vocabulary.dumps(names))
     found = estimation(estimator=estimator, temperature="fitted")
     assert found.names == tuple(NAMES)
@@ -151,7 +180,7 @@ def test_logits_of_a_classifier_with_its_labels_in_another_order(estimation, est
 
 
 def test_a_classifier_of_other_labels(estimation):
-    labels = vocabulary.make(["owl", "crow", "wren", "emu"])
+    labels = vocabulary.make_vocabulary(["owl", "crow", "wren", "emu"])
     storage.write_text(f"{estimation.root}/source_predictions/labels.csv", vocabulary.dumps(labels))
     message = r"^source_predictions: its labels are not those of the vocabulary: it lacks 1 \(\['dodo'\]\) and has 1 "
     with pytest.raises(ValueError, match=message):
@@ -183,13 +212,15 @@ def test_exclusions(estimation):
 
 
 def test_another_vocabulary(estimation):
-    storage.write_text(f"{estimation.root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make(NAMES[:3])))
+    storage.write_text(
+        f"{estimation.root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make_vocabulary(NAMES[:3]))
+    )
     with pytest.raises(ValueError, match="predictions: 4 logits an image, but the source vocabulary has 3 labels"):
         estimation()
 
 
 def test_settings_survive_a_runner_that_turns_whole_numbers_into_floats():
-    settings = Settings(estimator="em", temperature="fitted", bootstrap=100, level=0.9, smoothing=0.5, seed=7)
+    settings = EstimatorSettings(estimator="em", temperature="fitted", bootstrap=100, level=0.9, smoothing=0.5, seed=7)
     properties = executor.to_properties(settings)
     properties.update(bootstrap=100.0, seed=7.0, code_version="1")
     read = executor.settings_of(properties)

@@ -5,7 +5,7 @@ import scipy.special
 
 from components.artifacts import predictions
 from components.prior_estimator import estimate
-from components.prior_estimator.settings import Settings
+from components.prior_estimator.settings import EstimatorSettings
 
 NAMES = ("zero", "one", "two", "three")
 COUNTS = np.array([50, 30, 20, 0])
@@ -13,7 +13,7 @@ LOGITS = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float16)
 TARGET = estimate.Images(LOGITS)
 
 
-def sides(drawn) -> tuple[tuple[str, ...], np.ndarray, estimate.Images, estimate.LabelledImages]:
+def both_sides(drawn) -> tuple[tuple[str, ...], np.ndarray, estimate.Images, estimate.LabelledImages]:
     """Returns names, counts, target and source of a `shift`."""
     labels = len(drawn.source_prior)
     source = estimate.LabelledImages(
@@ -24,7 +24,7 @@ def sides(drawn) -> tuple[tuple[str, ...], np.ndarray, estimate.Images, estimate
 
 
 def test_the_default_is_the_papers():
-    prior = estimate.estimate(Settings(), NAMES, COUNTS, TARGET)
+    prior = estimate.estimate(EstimatorSettings(), NAMES, COUNTS, TARGET)
     expected = scipy.special.softmax(LOGITS.astype(float) / 2, axis=1).mean(axis=0)
     assert prior.target_prior == pytest.approx(expected, abs=1e-15)
     assert prior.header()["lost_mass"] == pytest.approx(expected[3], abs=1e-15)
@@ -36,8 +36,8 @@ def test_the_default_is_the_papers():
 @pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])
 def test_each_estimator_with_a_fitted_temperature_and_intervals(shift, estimator):
     drawn = shift(labels=8, strength=1.5, source=2000, target=600)
-    settings = Settings(estimator=estimator, temperature="fitted", bootstrap=100, level=0.9, seed=2)
-    prior = estimate.estimate(settings, *sides(drawn))
+    settings = EstimatorSettings(estimator=estimator, temperature="fitted", bootstrap=100, level=0.9, seed=2)
+    prior = estimate.estimate(settings, *both_sides(drawn))
     assert prior.temperature == pytest.approx(1, abs=0.1)
     low, high = prior.interval
     assert np.all((low <= prior.target_prior) & (prior.target_prior <= high))
@@ -63,7 +63,7 @@ def test_sigmoids_with_a_fitted_temperature():
     labels = np.random.default_rng(0).random((4000, 4)) < np.tile(probabilities, (2000, 1))
     rows, columns = labels.nonzero()
     source = estimate.LabelledImages(estimate.Images(np.tile(logits, (2000, 1))), rows, columns)
-    settings = Settings(temperature="fitted", activation="sigmoid", bootstrap=10)
+    settings = EstimatorSettings(temperature="fitted", activation="sigmoid", bootstrap=10)
     prior = estimate.estimate(settings, NAMES, COUNTS, estimate.Images(logits), source)
     assert prior.temperature == pytest.approx(3, rel=0.05)
     assert prior.target_prior == pytest.approx(np.array([1.1, 1.0, 1.0, 0.4]) / 3.5, abs=0.01)
@@ -72,19 +72,20 @@ def test_sigmoids_with_a_fitted_temperature():
 
 def test_the_seed_reaches_the_interval():
     one, same, other = (
-        estimate.estimate(Settings(bootstrap=20, seed=seed), NAMES, COUNTS, TARGET).interval for seed in (1, 1, 2)
+        estimate.estimate(EstimatorSettings(bootstrap=20, seed=seed), NAMES, COUNTS, TARGET).interval
+        for seed in (1, 1, 2)
     )
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
 
 
 def test_smoothing_and_floor_reach_the_prior_and_its_interval():
-    plain = estimate.estimate(Settings(bootstrap=50), NAMES, COUNTS, TARGET)
-    smoothed = estimate.estimate(Settings(bootstrap=50, smoothing=0.4), NAMES, COUNTS, TARGET)
+    plain = estimate.estimate(EstimatorSettings(bootstrap=50), NAMES, COUNTS, TARGET)
+    smoothed = estimate.estimate(EstimatorSettings(bootstrap=50, smoothing=0.4), NAMES, COUNTS, TARGET)
     assert smoothed.weights[:3] == pytest.approx(0.6 * plain.weights[:3] + 0.4, abs=1e-12)
     widths = [np.subtract(*prior.interval[::-1])[:3] for prior in (plain, smoothed)]
     assert np.all(widths[1] < 0.8 * widths[0])
-    lifted = estimate.estimate(Settings(floor=0.32), NAMES, COUNTS, TARGET)
+    lifted = estimate.estimate(EstimatorSettings(floor=0.32), NAMES, COUNTS, TARGET)
     expected = np.maximum(plain.reachable_prior[:3], 0.32)
     assert expected.sum() > 1.01
     assert lifted.reachable_prior[:3] == pytest.approx(expected / expected.sum(), abs=1e-12)
@@ -100,21 +101,25 @@ def test_the_assumption_is_checked_where_both_sides_have_embeddings():
     target_embeddings = rng.normal(size=(30, 5)) + 8 * (labels == 1)[:, None]
     source = estimate.LabelledImages(estimate.Images(logits, source_embeddings), np.arange(30), labels)
     target = estimate.Images(logits, target_embeddings)
-    prior = estimate.estimate(Settings(assumption_threshold=2.5), NAMES, COUNTS, target, source)
+    prior = estimate.estimate(EstimatorSettings(assumption_threshold=2.5), NAMES, COUNTS, target, source)
     assert prior.assumption.flagged.tolist() == [False, True, False, False]
     assert prior.assumption.target_images.tolist() == [10, 10, 10, 0]
     assert prior.assumption_threshold == 2.5
-    high = estimate.estimate(Settings(assumption_threshold=50), NAMES, COUNTS, target, source)
+    high = estimate.estimate(EstimatorSettings(assumption_threshold=50), NAMES, COUNTS, target, source)
     assert not high.assumption.flagged.any()
     without = estimate.LabelledImages(estimate.Images(logits), np.arange(30), labels)
     for left_out in ((target, without), (estimate.Images(logits), source), (target, None)):
-        prior = estimate.estimate(Settings(), NAMES, COUNTS, *left_out)
+        prior = estimate.estimate(EstimatorSettings(), NAMES, COUNTS, *left_out)
         assert (prior.assumption, prior.assumption_threshold) == (None, None)
 
 
 @pytest.mark.parametrize(
     "settings",
-    [Settings(estimator="em"), Settings(estimator="bbse", temperature="fitted"), Settings(temperature="fitted")],
+    [
+        EstimatorSettings(estimator="em"),
+        EstimatorSettings(estimator="bbse", temperature="fitted"),
+        EstimatorSettings(temperature="fitted"),
+    ],
     ids=["em", "bbse", "fitted"],
 )
 def test_a_missing_source_is_refused(settings):
@@ -125,26 +130,26 @@ def test_a_missing_source_is_refused(settings):
 def test_bbse_names_the_labels_it_has_no_images_of():
     source = estimate.LabelledImages(TARGET, np.arange(20), np.arange(20) % 2)
     with pytest.raises(ValueError, match=r"1 of 3 labels .*among them two"):
-        estimate.estimate(Settings(estimator="bbse"), NAMES, COUNTS, TARGET, source)
+        estimate.estimate(EstimatorSettings(estimator="bbse"), NAMES, COUNTS, TARGET, source)
 
 
 def test_logits_of_another_vocabulary_are_refused():
     other = estimate.Images(LOGITS[:, :3])
     with pytest.raises(ValueError, match=r"^predictions: 3 logits an image, but the source vocabulary has 4 labels"):
-        estimate.estimate(Settings(), NAMES, COUNTS, other)
+        estimate.estimate(EstimatorSettings(), NAMES, COUNTS, other)
     with pytest.raises(ValueError, match=r"^source_predictions: 3 logits"):
         source = estimate.LabelledImages(other, np.arange(20), np.zeros(20, int))
-        estimate.estimate(Settings(), NAMES, COUNTS, TARGET, source)
+        estimate.estimate(EstimatorSettings(), NAMES, COUNTS, TARGET, source)
 
 
 def test_a_source_without_examples_is_refused():
     with pytest.raises(ValueError, match="index: the source's train split has no example"):
-        estimate.estimate(Settings(), NAMES, np.zeros(4, int), TARGET)
+        estimate.estimate(EstimatorSettings(), NAMES, np.zeros(4, int), TARGET)
 
 
 def test_a_target_without_images_is_refused():
     with pytest.raises(ValueError, match=r"logits: shape \(0, 4\)"):
-        estimate.estimate(Settings(), NAMES, COUNTS, estimate.Images(LOGITS[:0]))
+        estimate.estimate(EstimatorSettings(), NAMES, COUNTS, estimate.Images(LOGITS[:0]))
 
 
 # --- labels of the source's images
@@ -207,4 +212,4 @@ def test_a_label_outside_the_vocabulary_is_refused():
 )
 def test_settings_that_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
-        Settings(**changes)
+        EstimatorSettings(**changes)

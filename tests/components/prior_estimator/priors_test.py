@@ -337,26 +337,26 @@ def test_the_size_of_the_chunks_changes_nothing(shift, monkeypatch, cells):
 
 def test_smoothing_pulls_the_weights_to_one():
     source_prior, target_prior = np.array([0.5, 0.3, 0.2]), np.array([0.1, 0.2, 0.7])
-    smoothed = priors.adjusted(target_prior, source_prior, smoothing=0.25)
+    smoothed = priors.adjust(target_prior, source_prior, smoothing=0.25)
     assert smoothed / source_prior == pytest.approx(0.75 * target_prior / source_prior + 0.25, abs=1e-15)
 
 
 def test_lost_mass_is_not_smoothed_away():
     source_prior, target_prior = np.array([0.5, 0.0, 0.5]), np.array([0.2, 0.2, 0.6])
-    smoothed = priors.adjusted(target_prior, source_prior, smoothing=0.5, floor=0.4)
+    smoothed = priors.adjust(target_prior, source_prior, smoothing=0.5, floor=0.4)
     # The reachable part is (¼, ¾); smoothed (⅜, ⅝); with the floor (0.4, 0.625) / 1.025; and 0.8 of it is reachable.
     assert smoothed == pytest.approx([0.8 * 0.4 / 1.025, 0.2, 0.8 * 0.625 / 1.025], abs=1e-15)
 
 
 def test_a_floor_lifts_what_is_below_it_only():
     source_prior, target_prior = np.array([0.4, 0.4, 0.1, 0.1]), np.array([0.9, 0.1, 0.0, 0.0])
-    lifted = priors.adjusted(target_prior, source_prior, floor=0.05)
+    lifted = priors.adjust(target_prior, source_prior, floor=0.05)
     assert lifted == pytest.approx(np.array([0.9, 0.1, 0.05, 0.05]) / 1.1, abs=1e-15)
 
 
 def test_neither_is_on_by_default():
     target_prior = uneven(1000)
-    assert np.array_equal(priors.adjusted(target_prior, uneven(1000, seed=1)), target_prior)
+    assert np.array_equal(priors.adjust(target_prior, uneven(1000, seed=1)), target_prior)
 
 
 @given(st.integers(1, 8), st.floats(0, 1), st.floats(0, 0.99), st.integers(0, 99))
@@ -368,7 +368,7 @@ def test_adjusted_replicates_stay_distributions(labels, smoothing, floor, seed):
     among = source_prior > 0
     replicates = rng.dirichlet(np.ones(labels), size=3)
     floor /= among.sum()
-    result = priors.adjusted(replicates, source_prior, smoothing=smoothing, floor=floor)
+    result = priors.adjust(replicates, source_prior, smoothing=smoothing, floor=floor)
     assert result.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-12)
     assert np.array_equal(result[:, ~among], replicates[:, ~among])
     if smoothing == 1 and floor == 0:
@@ -492,4 +492,4 @@ def test_bbse_refuses_18291_labels():
 )
 def test_adjustments_that_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
-        priors.adjusted(THIRDS, np.array([0.5, 0.5, 0.0]), **options)
+        priors.adjust(THIRDS, np.array([0.5, 0.5, 0.0]), **options)

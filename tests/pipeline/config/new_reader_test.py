@@ -35,7 +35,7 @@ COLOURS = """
         def fingerprint(self):
             return "-".join(self._lines())
 
-        def has_several_labels(self):
+        def allows_several_labels(self):
             return False
 
         def read_vocabulary(self):

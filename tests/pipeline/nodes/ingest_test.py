@@ -63,7 +63,7 @@ def test_without_a_subset_no_label_is_looked_up():
 
 def test_the_labels_are_read_once_for_all_targets(animals, monkeypatch):
     times = []
-    folder_reader = type(readers.of(animals))
+    folder_reader = type(readers.make_reader(animals))
     read = folder_reader.read_vocabulary
     monkeypatch.setattr(folder_reader, "read_vocabulary", lambda reader: times.append(1) or read(reader))
     ingest.check_labels(config(animals, a=["bird"], b=None, c=["fish"]))

@@ -79,25 +79,25 @@ def settings(folder, tmp_path_factory) -> str:
 
 
 def test_all_of_a_folder(folder):
-    found = preview_sample.look(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
+    found = preview_sample.preview_data(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
     assert found.sample.whole == {"train", "eval"} and found.is_counted
-    assert sum(found.measured.examples.values()) == 76
-    assert found.measured.examples == {split: len(rows) for split, rows in found.sample.rows.items()}
+    assert sum(found.costs.examples.values()) == 76
+    assert found.costs.examples == {split: len(rows) for split, rows in found.sample.rows.items()}
     in_train = [row["labels"][0] for row in found.sample.rows["train"]]
     assert found.label_counts.tolist() == [in_train.count(0), in_train.count(1)]
-    assert found.measured.labels == 2 and found.measured.seconds_each > 0
+    assert found.costs.labels == 2 and found.costs.seconds_each > 0
     mean = sum(row["bytes"] for rows in found.sample.rows.values() for row in rows) / 76
-    assert 0.9 * mean < found.measured.record_bytes < mean + 200
-    assert 50 < found.measured.index_bytes < 500
+    assert 0.9 * mean < found.costs.record_bytes < mean + 200
+    assert 50 < found.costs.index_bytes < 500
 
 
 def test_of_a_sample_the_listing_tells_the_labels(folder):
-    found = preview_sample.look(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
+    found = preview_sample.preview_data(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 16, True)
     assert sum(found.sample.read.values()) == 16 and found.is_counted and not found.sample.whole
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([0.75 * BIRDS, 0.75 * FISH], np.float64)
     for split, share in (("train", 0.75), ("eval", 0.25)):
         taken = len(found.sample.rows[split]) / found.sample.read[split]
-        assert found.measured.examples[split] == round(80 * share * taken)
+        assert found.costs.examples[split] == round(80 * share * taken)
     assert 1 <= sum(map(len, found.sample.rejections.values())) <= 2  # of four in the first sixty
     expected = sum(
         share * len(found.sample.rejections[split]) / found.sample.read[split]
@@ -123,17 +123,17 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
         names=str(tmp_path / "names.txt"),
         compression="none",
     )
-    found = preview_sample.look(data, 50, False)
+    found = preview_sample.preview_data(data, 50, False)
     assert found.sample.read == {"train": 50, "eval": 40} and found.sample.whole == {"eval"}
-    assert found.measured.examples["eval"] == 40
-    assert found.measured.examples["train"] == pytest.approx(300, rel=0.1)
+    assert found.costs.examples["eval"] == 40
+    assert found.costs.examples["train"] == pytest.approx(300, rel=0.1)
     assert not found.is_counted  # of train the first fifty alone were seen
     assert found.label_counts[:8].tolist() == [8, 7, 7, 7, 7, 7, 7, 0] and len(found.label_counts) == 1200
 
 
 def test_of_a_whole_split_the_listing_is_exact(folder):
     own = data_of(folder=str(folder.parent), splits={"train": folder.name, "eval": folder.name})
-    found = preview_sample.look(own, 16, False)
+    found = preview_sample.preview_data(own, 16, False)
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([BIRDS, FISH], np.int64)
 
 
@@ -143,7 +143,7 @@ def test_shares_are_of_all_images_whatever_the_splits_sizes(tmp_path):
         for i in range(good + bad):
             (tmp_path / split / "x" / f"{i}.png").write_bytes(picture(i) if i < good else b"")
     splits = {"train": "train[1%:]", "eval": "train[:1%]", "test": "test"}
-    found = preview_sample.look(data_of(folder=str(tmp_path), splits=splits), 20, False)
+    found = preview_sample.preview_data(data_of(folder=str(tmp_path), splits=splits), 20, False)
     assert len(found.sample.rejections["test"]) == 2 and found.sample.read["train"] == 20
     assert found.rejected == pytest.approx(2 / 210)  # and not 2 of the 30 that were read
     assert not found.sample.rows["eval"]  # of about two images none is among the twenty
@@ -162,8 +162,8 @@ def test_an_empty_split_and_repeated_images(tmp_path):
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     splits = {"train": 0.999, "eval": 0.001}
     data = data_of(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
-    found = preview_sample.look(data, 20, False)
-    assert found.measured.examples == {"train": 3, "eval": 0}
+    found = preview_sample.preview_data(data, 20, False)
+    assert found.costs.examples == {"train": 3, "eval": 0}
     assert [row["reason"] for row in found.sample.rejections["train"]] == ["duplicate_image"] * 2
     assert found.rejected == 0
     lines = lines_of(show.show_side, "source", "x", found, 0.0)
@@ -176,8 +176,8 @@ def test_data_without_a_single_good_image(tmp_path):
         (tmp_path / name / "x").mkdir(parents=True)
         (tmp_path / name / "x" / "1.png").write_bytes(b"")
     data = data_of(folder=str(tmp_path), splits={"train": "train", "eval": "eval"})
-    with pytest.raises(ValueError, match="no image of the sample can be taken: empty"):
-        preview_sample.look(data, 5, False)
+    with pytest.raises(ValueError, match="all images of the sample are rejected: empty"):
+        preview_sample.preview_data(data, 5, False)
 
 
 def lines_of(show, *arguments) -> list[str]:
@@ -191,22 +191,22 @@ def row(labels: list[int], height: int = 30, width: int = 60, original_format: s
     return {"labels": labels, "height": height, "width": width, "bytes": 1000 * height, **found}
 
 
-def side(**changes) -> preview_sample.Side:
+def side(**changes) -> preview_sample.DataPreview:
     rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "gif")], "eval": [row([2])]}
     rejections = {"train": [{"source_id": "[x].jpg\n", "reason": "empty", "detail": "0 bytes"}], "eval": []}
     drawn = sample.Sample(rows, [Indexed(1, b"", {})], rejections, 0.5, frozenset({"eval"}))
-    labels = vocabulary.make([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
+    labels = vocabulary.make_vocabulary([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
     counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)
-    measured = estimate.Side({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
-    return preview_sample.Side(**{
+    costs = estimate.DataCosts({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
+    return preview_sample.DataPreview(**{
         "labels": labels,
         "sample": drawn,
         "label_counts": counts,
         "is_counted": True,
         "rejected": 0.2,
         "warnings": ["train, eval: 1 ids are in both splits"],
-        "measured": measured,
+        "costs": costs,
         **changes,
     })  # fmt: skip
 
@@ -223,7 +223,7 @@ def test_what_is_shown_of_a_side():
         "  most      n0 40, n1 39, n2 38, n3 37, n4 36, n5 35, n6 34, n7 33  (in train)",
         "  fewest    n39 1, n38 2, n37 3, n36 4, n35 5, n34 6, n33 7, n32 8",
         "  none      1,160 labels have no image in train: n40, n41, n42, n43, n44, n45, n46, n47, …",
-        "  formats   jpeg 75.0%, gif 25.0%; 1 converted to be shown as they are meant",
+        "  formats   jpeg 75.0%, gif 25.0%; 1 to be converted",
     ]
     assert [line.split() for line in lines[11:15]] == [
         ["height", "10", "30", "30"],
@@ -232,7 +232,7 @@ def test_what_is_shown_of_a_side():
         ["width/height", "2.00", "2.00", "4.00"],
     ]
     assert lines[15:] == [
-        "  set aside: 1 of those read",
+        "  set aside: 1 of the images read",
         "  reason    images    for example",
         "  empty          1    [x].jpg\\n: 0 bytes",
         "  20% of all; max_rejected allows 10%: a run would stop",
@@ -268,8 +268,8 @@ def test_what_is_shown_of_the_costs():
         ["classifier", "1", "119", "s", "2.0", "GB"],
         ["specialists", "12", "400", "days", "10", "bytes"],
         ["all", "400", "days", "2.0", "GB"],
-        ["and", "4.1", "kB", "of", "checkpoints,", "while", "a", "training", "goes", "on"],
-        ["and", "the", "seconds", "that", "each", "of", "21", "nodes", "costs", "besides"],
+        ["plus", "4.1", "kB", "of", "checkpoints", "during", "a", "training"],
+        ["plus", "a", "few", "seconds", "for", "each", "of", "21", "nodes"],
         ["measured", "so"],
     ]
 
@@ -295,7 +295,7 @@ def test_the_whole_command(settings, tmp_path):
     text = io.StringIO()
     console = rich.console.Console(file=text, width=120)
     folder = tmp_path / "small"
-    command.run(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
+    command.preview_config(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
     shown = text.getvalue()
     assert shown.index("\nsource  ") < shown.index("\nletters  ") < shown.index("\nthumbnails: ")
     assert "folder: 1 files of " in shown and "not looked at" in shown  # what the log would have told
@@ -308,7 +308,9 @@ def test_the_whole_command(settings, tmp_path):
 
 
 def test_a_folder_of_others_is_refused_before_anything_is_read(settings, tmp_path, monkeypatch):
-    monkeypatch.setattr(preview_sample, "look", lambda *arguments: pytest.fail("read"))
+    monkeypatch.setattr(preview_sample, "preview_data", lambda *arguments: pytest.fail("read"))
     (tmp_path / "mine.txt").touch()
     with pytest.raises(ValueError, match="--thumbnails"):
-        command.run(load(settings), rich.console.Console(), images=1, thumbnails_folder=str(tmp_path), timing=False)
+        command.preview_config(
+            load(settings), rich.console.Console(), images=1, thumbnails_folder=str(tmp_path), timing=False
+        )

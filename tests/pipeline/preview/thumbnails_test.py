@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.artifacts import index
-from components.example_gen.testing import keyed
+from components.example_gen.testing import make_record
 from pipeline.preview import thumbnails
 
 NAMES = ("ant", "<bee>", "cow")
@@ -18,7 +18,7 @@ NAMES = ("ant", "<bee>", "cow")
 def item(source_id: str, labels: tuple[int, ...], size: tuple[int, int] = (400, 100), mode: str = "RGB"):
     file = io.BytesIO()
     PIL.Image.new(mode, size, 200).save(file, "PNG")
-    return keyed(file.getvalue(), labels, source_id, split="train", names=NAMES)
+    return make_record(file.getvalue(), labels, source_id, split="train", names=NAMES)
 
 
 def test_a_page_by_label(tmp_path):
@@ -61,7 +61,7 @@ def test_an_earlier_page_is_replaced(tmp_path):
 def test_nothing_of_others_is_touched(tmp_path, content):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / content).write_text("mine")
-    with pytest.raises(ValueError, match=r"--thumbnails: '.*small' is there already, and not of this command"):
+    with pytest.raises(ValueError, match=r"--thumbnails: '.*small' exists, and this command did not write it"):
         thumbnails.write(str(tmp_path / "small"), "x", {})
     assert [path.name for path in (tmp_path / "small").iterdir()] == [content]
 
@@ -74,7 +74,7 @@ def test_an_empty_folder_is_taken(tmp_path):
 def test_of_16_bits_the_high_byte_is_seen(tmp_path):
     file = io.BytesIO()
     PIL.Image.fromarray(np.full((8, 8), 7 << 8 | 200, np.uint16)).save(file, "PNG")
-    found = keyed(file.getvalue(), (0,), "a", split="train", names=NAMES)
+    found = make_record(file.getvalue(), (0,), "a", split="train", names=NAMES)
     thumbnails.write(str(tmp_path / "small"), "x", {"source": (NAMES, [found])})
     (path,) = (tmp_path / "small" / "source").iterdir()
     assert np.abs(np.asarray(PIL.Image.open(path)).astype(int) - 7).max() <= 1

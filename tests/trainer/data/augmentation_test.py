@@ -23,7 +23,7 @@ def pictures(count: int, channels: int = 3, size: int = 24) -> np.ndarray:
 
 class RandAugmentTest(tf.test.TestCase):
     def results(self, pixels: np.ndarray, seeds, strength: float = 0.5) -> np.ndarray:
-        augmented = augmentation.augmenter(recipe(rand_augment=strength))
+        augmented = augmentation.make_augmenter(recipe(rand_augment=strength))
         dataset = tf.data.Dataset.from_tensor_slices(np.array(list(seeds), np.int64))
         return np.stack(list(dataset.map(lambda seed: augmented(pixels, seed)).as_numpy_iterator()))
 
@@ -82,7 +82,7 @@ class MixedTest(tf.test.TestCase):
 
     def mixed(self, images: np.ndarray, seed=(1, 2), **changes):
         batch = (tf.constant(value) for value in (images, self.labels, self.presence, self.weights))
-        outputs = augmentation.mixed(*batch, recipe(**changes), tf.constant(seed, tf.int64))
+        outputs = augmentation.mix(*batch, recipe(**changes), tf.constant(seed, tf.int64))
         return [output.numpy() for output in outputs]
 
     def kept(self, presence: np.ndarray) -> np.ndarray:
@@ -129,7 +129,7 @@ class MixedTest(tf.test.TestCase):
         originals = np.array([0, 200, 0, 200], np.uint8)[:, None, None, None] * np.ones((1, 8, 8, 1), np.uint8)
         blended = 0
         both = tf.function(
-            lambda position: augmentation.mixed(
+            lambda position: augmentation.mix(
                 *(tf.constant(value) for value in (originals, self.labels, self.presence, self.weights)),
                 recipe(mixup=1.0, cutmix=1.0),
                 tf.stack([tf.constant(1, tf.int64), position]),
@@ -150,7 +150,7 @@ class MixedTest(tf.test.TestCase):
     def test_an_image_alone_stays_as_it_is(self):
         for changes in ({"mixup": 0.4}, {"cutmix": 1.0}):
             batch = (tf.constant(value[:1]) for value in (pictures(1), self.labels, self.presence, self.weights))
-            images, _, presence, weights = augmentation.mixed(*batch, recipe(**changes), tf.constant([1, 2], tf.int64))
+            images, _, presence, weights = augmentation.mix(*batch, recipe(**changes), tf.constant([1, 2], tf.int64))
             self.assertAllEqual(images, pictures(1))
             self.assertAllClose(tf.reduce_sum(presence), 2)
             self.assertAllClose(weights, [1])

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.data import images
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 
 JPEGS = {
     "4:2:0": {"subsampling": 2},
@@ -54,7 +54,7 @@ class DecodeTest(tf.test.TestCase):
         for channels in (1, 3):
             with self.subTest(channels=channels):
                 pixels = np.random.default_rng(1).integers(0, 256, (8, 8, channels), np.uint8)
-                decoded = images.decode(png(pixels), Image(size=8, channels=channels))
+                decoded = images.decode(png(pixels), ImageConfig(size=8, channels=channels))
                 self.assertDTypeEqual(decoded, np.uint8)
                 self.assertAllEqual(decoded, pixels)
 
@@ -65,29 +65,29 @@ class DecodeTest(tf.test.TestCase):
         for name, pixels in (("landscape", landscape), ("portrait", landscape.transpose(1, 0, 2))):
             for size in (4, 24):
                 with self.subTest(shape=name, size=size):
-                    decoded = images.decode(png(pixels), Image(size=size, channels=1))
+                    decoded = images.decode(png(pixels), ImageConfig(size=size, channels=1))
                     self.assertAllEqual(decoded, np.full((size, size, 1), 200))
 
     def test_shrinking_keeps_rows_and_columns_and_averages(self):
         rows, columns = np.mgrid[:12, :12]
-        decoded = images.decode(png((3 * rows + 10 * columns)[..., None]), Image(size=4, channels=1))
+        decoded = images.decode(png((3 * rows + 10 * columns)[..., None]), ImageConfig(size=4, channels=1))
         # Pixel (i, j) is centred on (3i + 1, 3j + 1); at the edges the filter has less to average.
         inner = [[3 * (3 * i + 1) + 10 * (3 * j + 1) for j in (1, 2)] for i in (1, 2)]
         self.assertAllEqual(decoded[1:3, 1:3, 0], inner)
 
         # A triangle over five columns, 1 2 3 2 1: without antialiasing the column in the middle would decide alone.
         stripes = 255 * (columns[..., None] % 2)
-        shrunk = images.decode(png(stripes), Image(size=4, channels=1))
+        shrunk = images.decode(png(stripes), ImageConfig(size=4, channels=1))
         self.assertAllEqual(shrunk[:, 1:3, 0], [[round(255 * 4 / 9), round(255 * 5 / 9)]] * 4)
 
     def test_shrinking_by_two_averages_four_pixels(self):
         pixels = np.random.default_rng(4).integers(0, 64, (8, 8, 1)) * 4
-        decoded = images.decode(png(pixels), Image(size=4, channels=1))
+        decoded = images.decode(png(pixels), ImageConfig(size=4, channels=1))
         self.assertAllEqual(decoded, pixels.reshape(4, 2, 4, 2, 1).mean((1, 3)).astype(int))
 
     def test_enlarging_interpolates(self):
         pixels = np.array([[0, 40], [80, 120]])[..., None]
-        decoded = images.decode(png(pixels), Image(size=4, channels=1))
+        decoded = images.decode(png(pixels), ImageConfig(size=4, channels=1))
         across = np.array([0, 10, 30, 40])
         self.assertAllEqual(decoded[..., 0], across + 2 * across[:, None])
 
@@ -96,7 +96,7 @@ class DecodeTest(tf.test.TestCase):
         for share, side in ((1.0, 31), (0.875, 27), (0.5, 16), (0.01, 1)):
             top, left = (40 - side) // 2, (31 - side) // 2
             expected = pixels[top : top + side, left : left + side]
-            decoded = images.decode(png(pixels), Image(size=side, central_crop=share))
+            decoded = images.decode(png(pixels), ImageConfig(size=side, central_crop=share))
             self.assertAllEqual(decoded, expected)
 
     def test_of_a_jpeg_the_centre_is_as_it_is_in_the_whole(self):
@@ -106,19 +106,19 @@ class DecodeTest(tf.test.TestCase):
                     encoded = jpeg(noise(height, width), mode, **options)
                     top, left = (height - side) // 2, (width - side) // 2
                     expected = tf.io.decode_image(encoded, channels=3)[top : top + side, left : left + side]
-                    self.assertAllEqual(images.decode(encoded, Image(size=side, central_crop=share)), expected)
+                    self.assertAllEqual(images.decode(encoded, ImageConfig(size=side, central_crop=share)), expected)
 
     def test_a_large_jpeg_is_shrunk_by_its_decoder_to_what_antialiasing_gives(self):
         smooth = coordinates(301, 410)
         for size in (40, 70, 140):  # by 4, 4 and 2; on from there without antialiasing
-            image = Image(size=size, central_crop=0.9)
+            image = ImageConfig(size=size, central_crop=0.9)
             shrunk = tf.cast(images.decode(jpeg(smooth), image), tf.int32)
             exact = tf.cast(images.decode(png(smooth), image), tf.int32)
             self.assertAllInRange(shrunk - exact, -5, 5)  # half a pixel of the image is 0.3 grey levels, a JPEG's own 2
         speckled = np.where(noise(301, 410) > 127, 255, 0)
         for encode in (jpeg, png):
             # The mean of 7 × 7 pixels: without antialiasing there would be black and white ones among these.
-            self.assertAllInRange(tf.cast(images.decode(encode(speckled), Image(size=43)), tf.int32), 40, 215)
+            self.assertAllInRange(tf.cast(images.decode(encode(speckled), ImageConfig(size=43)), tf.int32), 40, 215)
 
     def test_channels_are_as_the_network_wants_them(self):
         colour = np.full((8, 8, 3), (200, 50, 100), np.uint8)
@@ -126,21 +126,21 @@ class DecodeTest(tf.test.TestCase):
         grey = np.full((8, 8, 1), 77, np.uint8)
         for encode in (tf.io.encode_png, tf.io.encode_jpeg):
             with self.subTest(encode=encode.__name__):
-                as_grey = images.decode(encode(colour), Image(size=8, channels=1))
+                as_grey = images.decode(encode(colour), ImageConfig(size=8, channels=1))
                 self.assertAllClose(tf.cast(as_grey, tf.float32), np.full((8, 8, 1), luma), atol=1.5)
-                as_rgb = images.decode(encode(grey), Image(size=8, channels=3))
+                as_rgb = images.decode(encode(grey), ImageConfig(size=8, channels=3))
                 self.assertAllEqual(as_rgb, np.full((8, 8, 3), 77))
-                kept = images.decode(encode(colour), Image(size=8, channels=3))
+                kept = images.decode(encode(colour), ImageConfig(size=8, channels=3))
                 self.assertAllClose(tf.cast(kept, tf.float32), colour.astype(np.float32), atol=2)
 
     def test_the_shape_is_known_while_tracing(self):
-        traced = tf.function(lambda encoded: images.decode(encoded, Image(size=8, channels=3)))
+        traced = tf.function(lambda encoded: images.decode(encoded, ImageConfig(size=8, channels=3)))
         concrete = traced.get_concrete_function(tf.TensorSpec([], tf.string))
         self.assertEqual(concrete.output_shapes, tf.TensorShape([8, 8, 3]))
 
     def test_what_is_not_an_image(self):
         with pytest.raises(tf.errors.InvalidArgumentError, match="Unknown image file format"):
-            images.decode(b"no image", Image(size=8))
+            images.decode(b"no image", ImageConfig(size=8))
 
 
 class JpegWindowTest(tf.test.TestCase):
@@ -153,7 +153,7 @@ class JpegWindowTest(tf.test.TestCase):
             for _ in range(10):
                 extent = rng.integers(1, whole.shape[:2])
                 begin = rng.integers(0, whole.shape[:2] - extent + 1)
-                window = images.jpeg_window(
+                window = images.decode_jpeg_window(
                     encoded, tf.constant(begin, tf.int32), tf.constant(extent, tf.int32), 3, ratio
                 )
                 rows, columns = (slice(b, b + e) for b, e in zip(begin, extent, strict=True))
@@ -161,7 +161,7 @@ class JpegWindowTest(tf.test.TestCase):
 
 
 class DecodeRandomCropTest(tf.test.TestCase):
-    image = Image(size=24)
+    image = ImageConfig(size=24)
 
     def crops(self, encoded: bytes, least_area: float, count: int = 200, **image) -> np.ndarray:
         """Returns `seen` [count, 4] by the seeds 0 to count - 1."""
@@ -220,7 +220,7 @@ class DecodeRandomCropTest(tf.test.TestCase):
 
     def test_grey(self):
         encoded = jpeg(np.full((40, 50, 3), 99))
-        decoded = images.decode_random_crop(encoded, Image(size=8, channels=1), 0.1, tf.constant([1, 2]))
+        decoded = images.decode_random_crop(encoded, ImageConfig(size=8, channels=1), 0.1, tf.constant([1, 2]))
         self.assertAllEqual(decoded, np.full((8, 8, 1), 99))
 
     def test_the_seed_decides(self):

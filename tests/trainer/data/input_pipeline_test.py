@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.data import input_pipeline
-from trainer.models.backbone import Image
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 
@@ -21,7 +21,7 @@ def recipe(**changes) -> Recipe:
 
 
 class TrainingBatchesTest(tf.test.TestCase):
-    image = Image(size=16, channels=1)
+    image = ImageConfig(size=16, channels=1)
 
     @pytest.fixture(autouse=True)
     def _examples(self, write_split, tmp_path):
@@ -154,7 +154,7 @@ class TrainingBatchesTest(tf.test.TestCase):
     def test_the_central_crop_of_the_image_is_that_of_training_too(self):
         original = np.random.default_rng(2).integers(0, 256, (32, 32, 1))
         patterns = [self.write_split([png(original)], [0])]
-        image = Image(size=16, channels=1, central_crop=0.5)
+        image = ImageConfig(size=16, channels=1, central_crop=0.5)
         ((images, *_),) = input_pipeline.training_batches(patterns, image, recipe(), seed=1).take(1)
         self.assertAllEqual(images[0], original[8:24, 8:24])
 
@@ -203,7 +203,9 @@ class EvaluationBatchesTest(tf.test.TestCase):
     def test_all_examples_once_shard_by_shard_and_the_rest_in_the_last_batch(self):
         images = [png(np.full((8, 8, 1), 10 * level)) for level in range(7)]
         pattern = self.write_split(images, [6, 5, 4, 3, 2, 1, 0], shards=2)
-        batches = list(input_pipeline.evaluation_batches([pattern], Image(size=8, channels=1), 3).as_numpy_iterator())
+        batches = list(
+            input_pipeline.evaluation_batches([pattern], ImageConfig(size=8, channels=1), 3).as_numpy_iterator()
+        )
         self.assertEqual([len(labels) for _, labels, _ in batches], [3, 3, 1])
         labels = np.concatenate([labels for _, labels, _ in batches])
         self.assertAllEqual(np.concatenate([presence for _, _, presence in batches]), np.ones([7, 1]))
@@ -217,6 +219,6 @@ def test_no_file_matches(tmp_path: pathlib.Path, batches: str):
     pattern = str(tmp_path / "Split-train" / "*")
     with pytest.raises(ValueError, match=r"examples: no file matches .*Split-train"):
         if batches == "training":
-            input_pipeline.training_batches([pattern], Image(size=8), recipe(), seed=1)
+            input_pipeline.training_batches([pattern], ImageConfig(size=8), recipe(), seed=1)
         else:
-            input_pipeline.evaluation_batches([pattern], Image(size=8), 5)
+            input_pipeline.evaluation_batches([pattern], ImageConfig(size=8), 5)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from trainer.loop import evaluation, fit
 from trainer.loop.average import Average
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
 
 
@@ -54,7 +54,7 @@ def accuracy(seed: int, ema: float | None) -> float:
 
     keras.utils.set_random_seed(seed)
     model, _ = fit.fit(
-        lambda: classifier.build(Backbone(name="compact_cnn").build(Image(size=16, channels=1)), 10),
+        lambda: classifier.build(Backbone(name="compact_cnn").build(ImageConfig(size=16, channels=1)), 10),
         batches,
         recipe,
         tf.distribute.get_strategy(),

@@ -20,11 +20,11 @@ from trainer.data import input_pipeline
 from trainer.loop import checkpoints, distribution, fit, preemption, progress
 from trainer.loop.history import Progress
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Recipe
 
 CLASSES = 3
-IMAGE = Image(size=16, channels=1)
+IMAGE = ImageConfig(size=16, channels=1)
 # Dropout, momentum, average, augmentation: whatever has a state of its own.
 RECIPE = Recipe(
     steps=240,
@@ -90,7 +90,7 @@ def preempt_after(step: int):
         if progress.step >= step:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    return progress.listening(listen), heard
+    return progress.listen(listen), heard
 
 
 @pytest.mark.parametrize("kills", [1, pytest.param(4, marks=pytest.mark.slow)])
@@ -156,7 +156,9 @@ def test_processes_that_find_different_checkpoints_do_not_train(patterns, tmp_pa
             return super().mean(values) + 0.5  # another one says one more
 
     monkeypatch.setattr(fit, "Workers", Elsewhere)
-    with pytest.raises(RuntimeError, match=r"would go on after step 0 and another one from elsewhere.*same folder"):
+    with pytest.raises(
+        RuntimeError, match=r"would resume after step 0, another one after a different step; .* same folder"
+    ):
         train(patterns, str(tmp_path))
 
 

@@ -8,7 +8,7 @@ import tensorflow as tf
 from trainer import metrics
 from trainer.loop import evaluation
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 
 CLASSES = 3
 
@@ -45,7 +45,7 @@ class EvaluateTest(tf.test.TestCase):
     def test_an_example_is_judged_alone_and_teaches_nothing(self):
         random = np.random.default_rng(11)
         images, labels = random.integers(0, 256, (7, 16, 16, 1), np.uint8), random.integers(0, CLASSES, (7, 1))
-        model = classifier.build(Backbone(name="compact_cnn").build(Image(size=16, channels=1)), CLASSES)
+        model = classifier.build(Backbone(name="compact_cnn").build(ImageConfig(size=16, channels=1)), CLASSES)
         before = model.get_weights()
         examples = tf.data.Dataset.from_tensor_slices((images, labels, np.ones((7, 1))))
         together, alone = (evaluation.evaluate(model, examples.batch(size)) for size in (7, 1))

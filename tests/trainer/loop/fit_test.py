@@ -13,7 +13,7 @@ import tensorflow as tf
 from trainer.loop import evaluation, fit, progress
 from trainer.loop.history import Progress
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Compute, Recipe
 
 CLASSES = 3
@@ -32,7 +32,7 @@ def softmax_regression() -> keras.Model:
 
 
 def compact_cnn(classes: int = CLASSES, **options) -> keras.Model:
-    return classifier.build(Backbone(name="compact_cnn").build(Image(size=16, channels=1)), classes, **options)
+    return classifier.build(Backbone(name="compact_cnn").build(ImageConfig(size=16, channels=1)), classes, **options)
 
 
 def random_batches(steps: int, size: int = 2, batch_size: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -340,7 +340,7 @@ class FitTest(tf.test.TestCase):
     def test_history_counts_up_to_the_last_step_and_is_what_the_listener_heard(self):
         images, labels = random_batches(23)
         heard = []
-        with progress.listening(heard.append):
+        with progress.listen(heard.append):
             _, history = fit.fit(softmax_regression, batches(images, labels), recipe(steps=23), STRATEGY)
         self.assertEqual(heard, history)
         steps = [entry.step for entry in history]
@@ -363,7 +363,7 @@ class FitTest(tf.test.TestCase):
                 # The ramp starts from 0.
                 message = f"the loss became {loss} at step 1, at a learning rate of 0; lower learning_rate"
                 heard = []
-                with pytest.raises(FloatingPointError, match=message), progress.listening(heard.append):
+                with pytest.raises(FloatingPointError, match=message), progress.listen(heard.append):
                     fit.fit(broken, batches(images, labels), recipe(steps=4, warmup=0.5, l2=0.1), STRATEGY)
                 self.assertEmpty(heard)
 
@@ -452,11 +452,11 @@ class KernelsTest(tf.test.TestCase):
 
     def test_the_published_networks_have_kernels_of_several_names(self):
         for name, options, image, names, left in (
-            ("inception_v3", {"width": 0.1}, Image(size=75), {"kernel"}, {"beta", "bias"}),
+            ("inception_v3", {"width": 0.1}, ImageConfig(size=75), {"kernel"}, {"beta", "bias"}),
             (
                 "amoebanet_b",
                 {"normal_cells": 3, "filters": 16, "auxiliary": True},
-                Image(size=32),
+                ImageConfig(size=32),
                 {"kernel", "depthwise_kernel", "pointwise_kernel"},
                 {"gamma", "beta", "bias"},
             ),

@@ -13,19 +13,19 @@ from trainer.loop import preemption
 
 def test_a_signal_is_noticed_and_does_nothing_else():
     before = signal.getsignal(signal.SIGTERM)
-    with preemption.noticed() as preempted:
+    with preemption.watch_sigterm() as preempted:
         assert not preempted()
         os.kill(os.getpid(), signal.SIGTERM)
         os.kill(os.getpid(), signal.SIGTERM)
         assert preempted()
     assert signal.getsignal(signal.SIGTERM) is before
-    with preemption.noticed() as preempted:
+    with preemption.watch_sigterm() as preempted:
         assert not preempted()
 
 
 def test_the_handler_comes_back_after_an_error_too():
     before = signal.getsignal(signal.SIGTERM)
-    with pytest.raises(KeyError), preemption.noticed():
+    with pytest.raises(KeyError), preemption.watch_sigterm():
         raise KeyError
     assert signal.getsignal(signal.SIGTERM) is before
 
@@ -34,7 +34,7 @@ def test_in_another_thread_no_signal_is_noticed():
     answers = []
 
     def ask() -> None:
-        with preemption.noticed() as preempted:
+        with preemption.watch_sigterm() as preempted:
             answers.append(preempted())
 
     thread = threading.Thread(target=ask)

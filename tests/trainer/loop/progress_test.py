@@ -3,7 +3,7 @@ import logging
 import pytest
 
 from trainer.loop import progress
-from trainer.loop.history import Progress, merged
+from trainer.loop.history import Progress, merge
 
 OTHERS = {"learning_rate": 0.1, "accuracy": 0.5, "gradient_norm": 2.0, "input_wait": 0.25}
 FIRST = Progress(1, 30, 4.5, 120.0, **OTHERS)
@@ -14,9 +14,9 @@ THIRD = Progress(30, 30, 1.0, 1300.0, **OTHERS)
 def test_reports_go_to_the_listener_of_the_innermost_block():
     outer, inner = [], []
     progress.report(FIRST)
-    with progress.listening(outer.append):
+    with progress.listen(outer.append):
         progress.report(FIRST)
-        with progress.listening(inner.append):
+        with progress.listen(inner.append):
             progress.report(SECOND)
         progress.report(THIRD)
     progress.report(SECOND)
@@ -26,7 +26,7 @@ def test_reports_go_to_the_listener_of_the_innermost_block():
 
 def test_a_training_that_fails_leaves_no_listener_behind():
     heard = []
-    with pytest.raises(FloatingPointError), progress.listening(heard.append):
+    with pytest.raises(FloatingPointError), progress.listen(heard.append):
         progress.report(FIRST)
         raise FloatingPointError
     progress.report(SECOND)
@@ -36,7 +36,7 @@ def test_a_training_that_fails_leaves_no_listener_behind():
 def test_reports_are_logged_with_and_without_a_listener(caplog):
     with caplog.at_level(logging.INFO, logger="trainer.loop.progress"):
         progress.report(SECOND)
-        with progress.listening(lambda _: None):
+        with progress.listen(lambda _: None):
             progress.report(THIRD)
     assert caplog.messages == ["step 12/30  loss 2.2500  1300 images/s", "step 30/30  loss 1.0000  1300 images/s"]
 
@@ -45,7 +45,7 @@ def test_merged_reports_are_weighted_by_their_steps_and_their_times():
     # 4 steps at 8 images/s take as long as 6 steps at 12.
     first = Progress(14, 30, 2.0, 8.0, learning_rate=0.3, accuracy=0.5, gradient_norm=1.0, input_wait=0.25)
     second = Progress(20, 30, 1.0, 12.0, learning_rate=0.2, accuracy=1.0, gradient_norm=3.0, input_wait=0.75)
-    assert merged([first, second], since=10) == Progress(
+    assert merge([first, second], since=10) == Progress(
         step=20,
         steps=30,
         loss=pytest.approx(1.4),
@@ -55,4 +55,4 @@ def test_merged_reports_are_weighted_by_their_steps_and_their_times():
         gradient_norm=pytest.approx(2.2),
         input_wait=pytest.approx(0.5),
     )
-    assert merged([second], since=14) == second
+    assert merge([second], since=14) == second

@@ -7,14 +7,14 @@ import tensorflow as tf
 
 from trainer.loop import fit
 from trainer.models import amoebanet, classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
 
 SMALL = {"normal_cells": 3, "filters": 16}
 
 
 def backbone(size: int = 32, channels: int = 3, **options) -> keras.Model:
-    return Backbone(name="amoebanet_b", options={**SMALL, **options}).build(Image(size=size, channels=channels))
+    return Backbone(name="amoebanet_b", options={**SMALL, **options}).build(ImageConfig(size=size, channels=channels))
 
 
 def trainable(model: keras.Model) -> int:
@@ -55,7 +55,7 @@ class AmoebaNetTest(tf.test.TestCase):
 
     def test_the_smallest_image_is_the_smallest_of_which_every_reduction_makes_less(self):
         for size, last in ((19, 2), (18, 1)):
-            model = amoebanet.build(Image(size=size), **SMALL)
+            model = amoebanet.build(ImageConfig(size=size), **SMALL)
             self.assertEqual(model.get_layer("normal_1").output.shape[1], last)  # what the last reduction reads
             self.assertEqual(model.get_layer("normal_2").output.shape[1], 1)
         # It is the network of every larger size, layer by layer.
@@ -187,7 +187,7 @@ class DropPathTest(tf.test.TestCase):
         self.assertNotAllClose(dropping(images, training=True), without(images, training=True))
 
     def test_a_rate_that_would_leave_nothing(self):
-        with pytest.raises(ValueError, match=r"rate: 1\.0; a probability of leaving out is at least 0 and below 1"):
+        with pytest.raises(ValueError, match=r"rate: 1\.0; must be at least 0 and below 1"):
             amoebanet.DropPath(1.0)
 
     def test_in_a_frozen_backbone_nothing_is_dropped(self):

@@ -4,11 +4,11 @@ import pytest
 import tensorflow as tf
 
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 
 
 def backbone() -> keras.Model:
-    return Backbone(name="compact_cnn").build(Image(size=16, channels=1))
+    return Backbone(name="compact_cnn").build(ImageConfig(size=16, channels=1))
 
 
 class ClassifierTest(tf.test.TestCase):

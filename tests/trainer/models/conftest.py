@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from trainer.loop import evaluation, fit
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
 
 
@@ -23,7 +23,7 @@ def accuracy_by_heart() -> Callable[[Backbone, int, Recipe], float]:
         presence, weights = np.ones((64, 1), np.float32), np.ones(64, np.float32)
         keras.utils.set_random_seed(1)
         model, _ = fit.fit(
-            lambda: classifier.build(backbone.build(Image(size=size)), 4, dropout=recipe.dropout),
+            lambda: classifier.build(backbone.build(ImageConfig(size=size)), 4, dropout=recipe.dropout),
             lambda step, context: tf.data.Dataset.from_tensors((images, labels, presence, weights)).repeat().skip(step),
             recipe,
             tf.distribute.get_strategy(),

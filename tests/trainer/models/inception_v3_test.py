@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from trainer.loop import fit
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
 
 
@@ -15,13 +15,13 @@ class InceptionV3Test(tf.test.TestCase):
         self.folder = tmp_path
 
     def test_the_published_width_has_the_published_parameters(self):
-        backbone = Backbone(name="inception_v3").build(Image(size=75))
+        backbone = Backbone(name="inception_v3").build(ImageConfig(size=75))
         self.assertEqual(backbone.output_shape, (None, 2048))
         # What keras.applications.InceptionV3() has, with its head over ImageNet's 1,000 classes.
         self.assertEqual(classifier.build(backbone, 1000).count_params(), 23_851_784)
 
     def test_width_scales_every_convolution_and_survives_saving(self):
-        backbone = Backbone(name="inception_v3", options={"width": 0.25}).build(Image(size=75, channels=1))
+        backbone = Backbone(name="inception_v3", options={"width": 0.25}).build(ImageConfig(size=75, channels=1))
         self.assertEqual(backbone.output_shape, (None, 512))
         # Σ height·width·(in/4)·(out/4) over the kernels (in = 1 for the first) + 3·out/4 for the normalisations.
         self.assertEqual(backbone.count_params(), 1_372_376)
@@ -32,7 +32,7 @@ class InceptionV3Test(tf.test.TestCase):
         self.assertAllEqual(keras.saving.load_model(path)(images), backbone(images))
 
     def test_weight_decay_touches_exactly_the_kernels(self):
-        model = classifier.build(Backbone(name="inception_v3", options={"width": 0.125}).build(Image(size=75)), 5)
+        model = classifier.build(Backbone(name="inception_v3", options={"width": 0.125}).build(ImageConfig(size=75)), 5)
         decayed = fit.kernels(model)
         self.assertLen(decayed, 94 + 1)  # convolutions, and the head
         self.assertEqual({variable.name for variable in decayed}, {"kernel"})

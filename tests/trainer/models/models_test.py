@@ -6,7 +6,7 @@ import sys
 import pydantic
 import pytest
 
-from trainer.models.backbone import Backbone, Image
+from trainer.models.backbone import Backbone, ImageConfig
 from trainer.models.registry import SPECS
 
 
@@ -56,14 +56,14 @@ def test_options_that_a_backbone_does_not_take(name, options, message):
 @pytest.mark.parametrize(("name", "smallest"), [("compact_cnn", 16), ("inception_v3", 75), ("amoebanet_b", 19)])
 def test_smallest_image(name, smallest):
     backbone = Backbone(name=name)
-    backbone.check(Image(size=smallest))
+    backbone.check(ImageConfig(size=smallest))
     with pytest.raises(ValueError, match=f"image.size: {smallest - 1}; {name} needs at least {smallest}"):
-        backbone.check(Image(size=smallest - 1))
+        backbone.check(ImageConfig(size=smallest - 1))
 
 
 def test_building_checks_too():
     with pytest.raises(ValueError, match=r"image\.size: 74"):
-        Backbone(name="inception_v3").build(Image(size=74))
+        Backbone(name="inception_v3").build(ImageConfig(size=74))
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ def test_building_checks_too():
 )
 def test_images_that_no_network_sees(key, value):
     with pytest.raises(pydantic.ValidationError) as error:
-        Image(**{"size": 32, key: value})
+        ImageConfig(**{"size": 32, key: value})
     assert [entry["loc"] for entry in error.value.errors()] == [(key,)]
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_a_backbone_maps_images_to_features(name):
-    image = Image(size=SPECS[name].min_size, channels=1)
+    image = ImageConfig(size=SPECS[name].min_size, channels=1)
     small = {"amoebanet_b": {"normal_cells": 3, "filters": 16}}  # 2 GB otherwise
     model = Backbone(name=name, options=small.get(name, {})).build(image)
     assert model.name == "backbone"  # by which fine-tuning finds it

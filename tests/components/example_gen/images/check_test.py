@@ -95,11 +95,11 @@ def clear_corner(mode: str) -> PIL.Image.Image:
     return image
 
 
-def check(image: bytes, max_pixels: int = 10_000) -> image_check.Image:
-    return image_check.checked(image, max_pixels)
+def check(image: bytes, max_pixels: int = 10_000) -> image_check.CheckedImage:
+    return image_check.check_image(image, max_pixels)
 
 
-def pixels_of(image: image_check.Image) -> np.ndarray:
+def pixels_of(image: image_check.CheckedImage) -> np.ndarray:
     return tf.io.decode_image(image.encoded, expand_animations=False).numpy()
 
 
@@ -136,7 +136,7 @@ def pixels_of(image: image_check.Image) -> np.ndarray:
     ],
 )
 def test_what_tensorflow_shows_as_it_is_passes_untouched(image, image_format, shape):
-    assert check(image) == image_check.Image(image, image_format, *shape, image_format)
+    assert check(image) == image_check.CheckedImage(image, image_format, *shape, image_format)
     for channels in (1, 3):
         assert tf.io.decode_image(image, channels, expand_animations=False).shape == (*shape, channels)
 

@@ -22,15 +22,15 @@ def tree(tmp_path):
     return make
 
 
-def listed(folder: str, splits=SHARES) -> tuple[dict[str, tuple], tuple]:
+def list_images(folder: str, splits=SHARES) -> tuple[dict[str, tuple], tuple]:
     """Returns id → (label name, own split), and the vocabulary's names and parents."""
-    table, labels = FolderReader(folder=folder, splits=splits).listed()
+    table, labels = FolderReader(folder=folder, splits=splits).list_images()
     rows = {row["source_id"]: (labels.names[row["labels"][0]], row["split"]) for row in table.to_pylist()}
     return rows, (labels.names, labels.parents)
 
 
 def test_a_folder_a_class(tree):
-    rows, labels = listed(tree("owl/1.jpg", "owl/deep.png", "Ant/1.jpg", "ä b/x"))
+    rows, labels = list_images(tree("owl/1.jpg", "owl/deep.png", "Ant/1.jpg", "ä b/x"))
     assert rows == {
         "owl/1.jpg": ("owl", None),
         "owl/deep.png": ("owl", None),
@@ -41,7 +41,7 @@ def test_a_folder_a_class(tree):
 
 
 def test_folders_in_folders_are_the_hierarchy(tree):
-    rows, (names, parents) = listed(tree("bird/owl/barn/1", "bird/owl/2", "bird/3", "cat/other/4", "dog/other/5"))
+    rows, (names, parents) = list_images(tree("bird/owl/barn/1", "bird/owl/2", "bird/3", "cat/other/4", "dog/other/5"))
     assert {source_id: label for source_id, (label, _) in rows.items()} == {
         "bird/owl/barn/1": "bird/owl/barn",
         "bird/owl/2": "bird/owl",
@@ -60,7 +60,7 @@ def test_folders_in_folders_are_the_hierarchy(tree):
 
 def test_splits_of_the_folders_own(tree):
     folder = tree("train/ant/1", "train/bee/2", "val/bee/3", "val/cow/4", "unused/dog/5", "val/readme.txt")
-    rows, (names, _) = listed(folder, {"train": "train", "eval": "val[:50%]", "test": "val[50%:]"})
+    rows, (names, _) = list_images(folder, {"train": "train", "eval": "val[:50%]", "test": "val[50%:]"})
     assert rows == {
         "train/ant/1": ("ant", "train"),
         "train/bee/2": ("bee", "train"),
@@ -73,7 +73,7 @@ def test_splits_of_the_folders_own(tree):
 def test_hidden_files_and_those_of_no_class_are_not_looked_at(tree, caplog):
     folder = tree("ant/1", "ant/.1.swp", "ant/Thumbs.db", ".git/x", "__MACOSX/ant/1", "readme.txt", "labels.csv")
     with caplog.at_level(logging.WARNING):
-        assert set(listed(folder)[0]) == {"ant/1"}
+        assert set(list_images(folder)[0]) == {"ant/1"}
     assert f"2 files of {folder!r} are in no class folder" in caplog.text
 
 
@@ -84,7 +84,7 @@ def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory,
     (tmp_path / "bee" / "in").symlink_to("../ant/1")
     (tmp_path / "bee" / "out").symlink_to(outside)
     (tmp_path / "bee" / "loop").symlink_to(tmp_path)
-    table, _ = FolderReader(folder=folder, splits=SHARES).listed()
+    table, _ = FolderReader(folder=folder, splits=SHARES).list_images()
     refused = {row["source_id"]: row["refused"] for row in table.to_pylist()}
     assert refused == {
         "ant/1": None,
@@ -107,7 +107,7 @@ def test_a_class_that_is_a_link_is_not_lost_without_a_word(tree, tmp_path_factor
         (tmp_path / "train").rename(tmp_path / "other")
     (tmp_path / where).symlink_to(elsewhere)
     with pytest.raises(ValueError, match=f"^folder: '{where}' in .* cannot be taken: a symbolic link to a folder; put"):
-        FolderReader(folder=folder, splits=splits).listed()
+        FolderReader(folder=folder, splits=splits).list_images()
 
 
 def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
@@ -121,13 +121,13 @@ def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
 
     monkeypatch.setattr(listing.os, "scandir", refusing)
     with pytest.raises(ValueError, match=r"^folder: 'bird/owl' in .* cannot be taken: Permission denied; put"):
-        FolderReader(folder=folder, splits=SHARES).listed()
+        FolderReader(folder=folder, splits=SHARES).list_images()
 
 
 def test_links_below_a_class_make_no_label(tree, tmp_path_factory, tmp_path):
     folder = tree("ant/1", "bird/owl/2")
     (tmp_path / "bird" / "wren").symlink_to(tmp_path_factory.mktemp("elsewhere"))
-    table, labels = FolderReader(folder=folder, splits=SHARES).listed()
+    table, labels = FolderReader(folder=folder, splits=SHARES).list_images()
     assert labels.names == ("ant", "bird/owl")
     (row,) = (row for row in table.to_pylist() if row["source_id"] == "bird/wren")
     assert (row["labels"], row["refused"]) == ([], "outside_root: a symbolic link to a folder")
@@ -136,7 +136,7 @@ def test_links_below_a_class_make_no_label(tree, tmp_path_factory, tmp_path):
 def test_notes_beside_folders_make_no_label(tree, caplog):
     folder = tree("bird/notes.TXT", "bird/owl/1", "bird/owl/about.txt", "fish/list.csv")
     with caplog.at_level(logging.WARNING):
-        rows, (names, _) = listed(folder)
+        rows, (names, _) = list_images(folder)
     assert set(rows) == {"bird/owl/1", "bird/owl/about.txt", "fish/list.csv"}  # the last two will be no images
     assert names == ("bird/owl", "fish")
     assert f"1 files of {folder!r} are in no class folder, and not looked at: bird/notes.TXT" in caplog.text
@@ -151,7 +151,7 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path):
     limit = sys.getrecursionlimit()
     try:
         sys.setrecursionlimit(220)
-        (file,) = listing.below(str(tmp_path))
+        (file,) = listing.list_files(str(tmp_path))
     finally:
         sys.setrecursionlimit(limit)
     assert file.path == "d/" * 300 + "1.png"
@@ -160,7 +160,7 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path):
 def test_the_folder_itself_may_be_a_link(tree, tmp_path_factory):
     link = tmp_path_factory.mktemp("links") / "data"
     link.symlink_to(tree("ant/1"))
-    table, _ = FolderReader(folder=str(link), splits=SHARES).listed()
+    table, _ = FolderReader(folder=str(link), splits=SHARES).list_images()
     assert table.to_pylist()[0]["refused"] is None
 
 
@@ -196,7 +196,7 @@ def test_parts_are_two_at_least_and_hold_every_file_once(tree, tmp_path_factory,
 )
 def test_what_is_refused(tree, paths, splits, message):
     with pytest.raises(ValueError, match=message):
-        listed(tree(*paths), splits)
+        list_images(tree(*paths), splits)
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -21,7 +21,7 @@ def root(tmp_path):
 def test_what_is_below(root, remote, monkeypatch):
     if remote:  # as of an object store, whose files only Beam can list
         monkeypatch.setattr(listing, "is_remote", lambda uri: True)
-    assert listing.below(root) == [
+    assert listing.list_files(root) == [
         File("1", 1, 1_000_000_001 * 10**9),
         File("a/c/3", 3, 1_000_000_003 * 10**9),
         File("b/2", 2, 1_000_000_002 * 10**9),
@@ -30,10 +30,10 @@ def test_what_is_below(root, remote, monkeypatch):
 
 def test_what_is_not_there(root, monkeypatch):
     with pytest.raises(ValueError, match="cannot be read"):
-        listing.below(f"{root}/none")
+        listing.list_files(f"{root}/none")
     monkeypatch.setattr(listing, "is_remote", lambda uri: True)
     with pytest.raises(ValueError, match=r"^folder: there is nothing below '.*none'$"):
-        listing.below(f"{root}/none")
+        listing.list_files(f"{root}/none")
 
 
 @pytest.mark.parametrize("remote", [False, True], ids=["local", "by Beam"])
@@ -42,13 +42,13 @@ def test_descriptions_keep_the_order(root, remote, monkeypatch):
         monkeypatch.setattr(listing, "is_remote", lambda uri: True)
     uris = [f"{root}/{path}" for path in ("b/2", "none", "1", "b/none")]
     times = [(2, 1_000_000_002 * 10**9), (-1, 0), (1, 1_000_000_001 * 10**9), (-1, 0)]
-    assert listing.describe(uris) == times
+    assert listing.describe_files(uris) == times
 
 
 def test_a_name_that_is_no_text(tmp_path):
     (tmp_path / "ant").mkdir()
     os.close(os.open(os.fsencode(tmp_path / "ant") + b"/\xff.jpg", os.O_CREAT | os.O_WRONLY))
-    assert listing.below(str(tmp_path)) == [File("ant/\\udcff.jpg", 0, 0, "unreadable: its name is not UTF-8")]
+    assert listing.list_files(str(tmp_path)) == [File("ant/\\udcff.jpg", 0, 0, "unreadable: its name is not UTF-8")]
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_a_name_that_is_no_text(tmp_path):
     [("a", False), ("a/../b", False), ("..", True), ("a/../../b", True), ("..a/b", False), ("a/./b", False)],
 )
 def test_paths_that_leave(root, path, leaves):
-    assert listing.leaving(root, [path, "a"]) == [leaves, False]
-    assert listing.leaving("gs://bucket/x", [path]) == [leaves]
+    assert listing.find_escaping(root, [path, "a"]) == [leaves, False]
+    assert listing.find_escaping("gs://bucket/x", [path]) == [leaves]
 
 
 def test_links_that_leave(root, tmp_path_factory):
@@ -66,9 +66,9 @@ def test_links_that_leave(root, tmp_path_factory):
     for name, to in {"file": outside / "x", "folder": outside, "inside": "b", "a/up": "..", "a/out": "../.."}.items():
         os.symlink(to, f"{root}/{name}")
     paths = ["file", "folder", "folder/x", "inside/2", "a/up/1", "a/out/1", "inside/../1", "folder/../x", "b/2"]
-    assert listing.leaving(root, paths) == [True, True, True, False, False, True, False, True, False]
+    assert listing.find_escaping(root, paths) == [True, True, True, False, False, True, False, True, False]
 
 
 def test_fingerprints():
-    assert listing.fingerprint(["a", 1]) == listing.fingerprint(iter(["a", 1])) != listing.fingerprint([1, "a"])
-    assert listing.fingerprint([("a", "b")]) != listing.fingerprint(["a", "b"])
+    assert listing.hash_entries(["a", 1]) == listing.hash_entries(iter(["a", 1])) != listing.hash_entries([1, "a"])
+    assert listing.hash_entries([("a", "b")]) != listing.hash_entries(["a", "b"])

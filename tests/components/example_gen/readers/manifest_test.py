@@ -26,9 +26,9 @@ def manifest(tmp_path):
     return write
 
 
-def listed(dataset: ManifestReader) -> list[tuple]:
+def list_images(dataset: ManifestReader) -> list[tuple]:
     """Returns (id, path relative to the manifest, label names) of each row."""
-    table, labels = dataset.listed()
+    table, labels = dataset.list_images()
     root = str(pathlib.Path(dataset.manifest).parent)
     return [
         (row["source_id"], row["uri"].removeprefix(f"{root}/"), [labels.names[label] for label in row["labels"]])
@@ -37,23 +37,23 @@ def listed(dataset: ManifestReader) -> list[tuple]:
 
 
 def test_one_label(manifest, monkeypatch):
-    monkeypatch.setattr(listing, "describe", lambda uris: [(1, 0)] * len(uris))  # there is no network
+    monkeypatch.setattr(listing, "describe_files", lambda uris: [(1, 0)] * len(uris))  # there is no network
     dataset = manifest('path,label,more\na/1.jpg,owl,x\n"b, 2.jpg",007,y\n/abs/3.jpg,NA,\ngs://b/4.jpg,owl,z\n')
-    assert listed(dataset) == [
+    assert list_images(dataset) == [
         ("a/1.jpg", "a/1.jpg", ["owl"]),
         ("b, 2.jpg", "b, 2.jpg", ["007"]),
         ("/abs/3.jpg", "/abs/3.jpg", ["NA"]),
         ("gs://b/4.jpg", "gs://b/4.jpg", ["owl"]),
     ]
-    assert dataset.has_several_labels() is False
+    assert dataset.allows_several_labels() is False
 
 
 def test_several_labels_by_a_separator(manifest):
     dataset = manifest(
         "path;x\tlabel\n1\tbee| ant\n2\tcow\n3\t\n4\tant|ant\n", "m.tsv", separator="|", image_key="path;x"
     )
-    assert [labels for _, _, labels in listed(dataset)] == [["bee", "ant"], ["cow"], [], ["ant"]]
-    assert dataset.has_several_labels() is True
+    assert [labels for _, _, labels in list_images(dataset)] == [["bee", "ant"], ["cow"], [], ["ant"]]
+    assert dataset.allows_several_labels() is True
 
 
 @pytest.mark.parametrize(
@@ -80,8 +80,8 @@ def test_several_labels_by_a_separator(manifest):
 )
 def test_parquet(manifest, labels, several, expected):
     dataset = manifest({"path": ["1", "2", "3"], "label": labels}, "m.parquet")
-    assert [found for _, _, found in listed(dataset)] == expected
-    assert dataset.has_several_labels() is several
+    assert [found for _, _, found in list_images(dataset)] == expected
+    assert dataset.allows_several_labels() is several
 
 
 @pytest.mark.parametrize(
@@ -107,12 +107,12 @@ def test_parquet(manifest, labels, several, expected):
 def test_columns_of_other_types(manifest, column, values, message):
     columns = {"path": ["1", "2"], "label": ["a", "b"], column: values}
     with pytest.raises(ValueError, match=message):
-        manifest(columns, "m.parquet").listed()
+        manifest(columns, "m.parquet").list_images()
 
 
 def test_other_splits_need_not_be_used(manifest):
     text = "path,label,part\n1,x,train\n2,x,trainval\n3,x,val\n4,x,val2\n"
-    table, _ = manifest(text, splits=OWN, split_key="part").listed()
+    table, _ = manifest(text, splits=OWN, split_key="part").list_images()
     assert table["split"].to_pylist() == ["train", "trainval", "val", "val2"]
 
 
@@ -137,7 +137,7 @@ def test_splits_ids_and_names(manifest, tmp_path):
         id_key="key",
         names=str(tmp_path / "names.txt"),
     )
-    table, labels = dataset.listed()
+    table, labels = dataset.list_images()
     assert labels.names == ("cow", "ant", "bee")
     assert table.select(["source_id", "labels", "split"]).to_pydict() == {
         "source_id": ["k1", "k2", "k3"],
@@ -153,7 +153,7 @@ def test_relative_paths_stay_below_the_manifest(manifest, tmp_path, tmp_path_fac
     outside.write_bytes(b"x")
     (tmp_path / "link.jpg").symlink_to(outside)
     dataset = manifest("path,label\na/../b.jpg,x\n../c.jpg,x\na/../../d.jpg,x\nlink.jpg,x\n" + f"{outside},x\n")
-    table, _ = dataset.listed()
+    table, _ = dataset.list_images()
     refused = [row["refused"] is not None for row in table.to_pylist()]
     assert refused == [False, True, True, True, False]
     assert table["refused"][1].as_py() == f"outside_root: it leads out of {tmp_path}"
@@ -211,14 +211,14 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
 )
 def test_what_is_refused(manifest, content, settings, message):
     with pytest.raises(ValueError, match=message):
-        manifest(content, **settings).listed()
+        manifest(content, **settings).list_images()
 
 
 def test_a_label_that_is_no_name(manifest, tmp_path):
     (tmp_path / "names.txt").write_text("cow\nant\n")
     dataset = manifest("path,label\n1,ant\n2,aunt\n3,cow\n", names=str(tmp_path / "names.txt"))
     with pytest.raises(ValueError, match=r"row 2: the label 'aunt' is not in '.*names\.txt'; did you mean 'ant'\?$"):
-        dataset.listed()
+        dataset.list_images()
 
 
 def test_a_split_without_rows(manifest, tmp_path):

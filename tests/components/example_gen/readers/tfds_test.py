@@ -29,11 +29,11 @@ def pets(prepare, picture):
 
 
 def changed(reader: TfdsReader, **fields) -> TfdsReader:
-    return readers.of({**dict(reader), **fields})
+    return readers.make_reader({**dict(reader), **fields})
 
 
 def read(dataset: TfdsReader, split: str = "train") -> list[LabelledImage]:
-    parts = (part for part in dataset.parts() if split in part.ours)
+    parts = (part for part in dataset.parts() if split in part.splits)
     return [example for part in parts for example in TfdsReader.read(dataset, part)]
 
 
@@ -96,7 +96,7 @@ def test_labels_count_by_their_confidence(objects, least, expected):
     found = sorted(read(dataset), key=lambda example: example.source_id)
     assert [example.source_id for example in found] == ["i0", "i1", "i2", "i3", "i4"]
     assert [example.labels for example in found] == expected
-    assert dataset.has_several_labels()
+    assert dataset.allows_several_labels()
     assert dataset.read_vocabulary().names == ("cat", "dog", "emu")
 
 
@@ -159,11 +159,11 @@ def test_the_id_is_the_data_sets_own(prepare, picture, feature, values, ids):
 def test_parts_cover_a_split_once(pets, monkeypatch, expression, few, many, part_bytes):
     monkeypatch.setattr(tfds_reader, "_PART_BYTES", part_bytes)
     dataset = changed(pets, splits={"eval": expression, "train": "train"})
-    whole = list(dataset.read(tfds_reader.Part(expression, {})))
-    parts = [part for part in dataset.parts() if "eval" in part.ours]
+    whole = list(dataset.read(tfds_reader.TfdsPart(expression, {})))
+    parts = [part for part in dataset.parts() if "eval" in part.splits]
     read_of_parts = [list(dataset.read(part)) for part in parts]
     assert by_image([example for examples in read_of_parts for example in examples]) == by_image(whole)
-    assert {split for part in parts for split in part.splits_of("0" * 32)} == set(parts[0].ours)
+    assert {split for part in parts for split in part.splits_of("0" * 32)} == set(parts[0].splits)
     assert len(parts) == (many if part_bytes == 100 else few)
     assert all(read_of_parts)
 
@@ -174,7 +174,9 @@ def test_the_order_of_the_files_is_kept(prepare, picture):
     builder = tfds.builder("pictures", data_dir=dataset.data_dir)
     assert len(builder.info.splits["train"].filenames) == 4
     alone = [
-        example.image for shard in range(4) for example in dataset.read(tfds_reader.Part(f"train[{shard}shard]", {}))
+        example.image
+        for shard in range(4)
+        for example in dataset.read(tfds_reader.TfdsPart(f"train[{shard}shard]", {}))
     ]
     assert [example.image for example in read(dataset)] == alone
 
@@ -359,7 +361,7 @@ def test_shares_of_all_splits_by_the_hash_of_the_images(prepare, picture):
     assert contents.examples == {"train": 70, "eval": 30}
     found: dict[str, list[bytes]] = {"train": [], "eval": []}
     for part in contents.parts:
-        assert part.ours == ("train", "eval")
+        assert part.splits == ("train", "eval")
         for example in dataset.read(part):
             (split,) = part.splits_of(index.content_hash(example.image))
             found[split].append(example.image)

@@ -62,7 +62,7 @@ def test_names_are_looked_up_in_the_data(dataset):
     )
     assert found.read_vocabulary().names == ("ant", "bee", "cow")
     assert read(found) == [LabelledImage(b"1", (2, 0), "k1"), LabelledImage(b"2", (1,), "k2")]
-    assert found.has_several_labels() is True
+    assert found.allows_several_labels() is True
 
 
 def test_ids_may_be_integers(dataset):

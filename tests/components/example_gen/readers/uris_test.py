@@ -18,8 +18,10 @@ def dataset(tmp_path):
 
 
 def test_labels_of_folders_and_of_lines(dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(listing, "describe", lambda uris: [(1, 0)] * len(uris))  # there is no network
-    table, labels = dataset("# birds\nowl/1.jpg\n\ngs://b/c/ant/2.jpg\n/x/3.jpg\tbarn owl\nant/4.jpg\towl\n").listed()
+    monkeypatch.setattr(listing, "describe_files", lambda uris: [(1, 0)] * len(uris))  # there is no network
+    table, labels = dataset(
+        "# birds\nowl/1.jpg\n\ngs://b/c/ant/2.jpg\n/x/3.jpg\tbarn owl\nant/4.jpg\towl\n"
+    ).list_images()
     assert labels.names == ("ant", "barn owl", "owl")
     assert table.select(["source_id", "uri", "labels", "split", "refused"]).to_pydict() == {
         "source_id": ["owl/1.jpg", "gs://b/c/ant/2.jpg", "/x/3.jpg", "ant/4.jpg"],
@@ -31,7 +33,7 @@ def test_labels_of_folders_and_of_lines(dataset, tmp_path, monkeypatch):
 
 
 def test_a_path_that_leads_out(dataset, tmp_path):
-    table, _ = dataset("ant/1.jpg\n../../etc/ant/2.jpg\n").listed()
+    table, _ = dataset("ant/1.jpg\n../../etc/ant/2.jpg\n").list_images()
     assert table["refused"].to_pylist() == [None, f"outside_root: it leads out of {tmp_path}"]
 
 
@@ -47,7 +49,7 @@ def test_a_path_that_leads_out(dataset, tmp_path):
 )
 def test_what_is_refused(dataset, text, message):
     with pytest.raises(ValueError, match=message):
-        dataset(text).listed()
+        dataset(text).list_images()
 
 
 def test_a_list_that_is_not_there(tmp_path):
@@ -56,6 +58,6 @@ def test_a_list_that_is_not_there(tmp_path):
 
 
 def test_marks_and_breaks_that_are_none(dataset, tmp_path):
-    table, labels = dataset("\ufeffant/1.jpg\r\na\u2028b/2.jpg\tbee\x0c!\r\n").listed()
+    table, labels = dataset("\ufeffant/1.jpg\r\na\u2028b/2.jpg\tbee\x0c!\r\n").list_images()
     assert table["source_id"].to_pylist() == ["ant/1.jpg", "a\u2028b/2.jpg"]
     assert labels.names == ("ant", "bee\x0c!")

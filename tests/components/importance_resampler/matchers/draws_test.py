@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from components.importance_resampler import hashing, quotas
 from components.importance_resampler.matchers.elastic_distribution import elastic_distribution
 from components.importance_resampler.matchers.label_subset import label_subset
-from components.importance_resampler.matchers.same_distribution import lowest, same_distribution
+from components.importance_resampler.matchers.same_distribution import same_distribution, select_lowest
 from components.importance_resampler.matchers.uniform_subsample import uniform_subsample
 from components.importance_resampler.matchers.weighted_loss import weighted_loss
 from components.importance_resampler.pairs import Pairs
@@ -167,7 +167,7 @@ def test_lowest_is_a_sort(num_labels, make_pairs):
     pairs = make_pairs(labels, num_labels)
     wanted = rng.integers(0, pairs.counts + 1)
     wanted[:: max(num_labels // 3, 1)] = pairs.counts[:: max(num_labels // 3, 1)]
-    chosen = lowest(pairs, wanted, seed=4)
+    chosen = select_lowest(pairs, wanted, seed=4)
     hashes = hashing.hashes(pairs.keys, hashing.label_salts(4, num_labels)[pairs.labels])
     for label in range(num_labels):
         own = pairs.labels == label

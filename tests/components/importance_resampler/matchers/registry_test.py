@@ -20,7 +20,7 @@ from components.importance_resampler.matchers.weighted_loss import weighted_loss
 
 LABELS = [[0], [1], [1], [2], [2], [2], [2, 0]]
 NAMES = ("a", "b", "c")
-VOCABULARY = vocabulary.make(NAMES, {"b": ["above"], "c": ["above"]})
+VOCABULARY = vocabulary.make_vocabulary(NAMES, {"b": ["above"], "c": ["above"]})
 MEANS = ClassMeans(np.array([[0.0], [2.0], [3.0]]), np.array([1, 1, 1]))
 OWN = {"label_subset": {"label_subset": ["above"]}}  # settings that a matcher cannot do without
 INPUTS = {"vocabulary", "source_predictions", "target_predictions", "target_index"}
@@ -66,16 +66,16 @@ def test_each_matcher_is_its_function(inputs):
     }
     assert set(expected) == set(matchers.CLASSES)
     for name, sample in expected.items():
-        assert same(matchers.of(name, **OWN.get(name, {})).draw(inputs, **drawing), sample), name
+        assert same(matchers.make_matcher(name, **OWN.get(name, {})).draw(inputs, **drawing), sample), name
 
 
 @pytest.mark.parametrize("name", matchers.CLASSES)
 def test_what_a_matcher_declares(name):
-    matcher = matchers.of(name, **OWN.get(name, {}))
+    matcher = matchers.make_matcher(name, **OWN.get(name, {}))
     assert matchers.name_of(matcher) == name
     assert set(matcher.needs) <= INPUTS
     assert set(matcher.of_target) <= set(type(matcher).model_fields)
-    assert matchers.of(name, **matcher.model_dump()) == matcher
+    assert matchers.make_matcher(name, **matcher.model_dump()) == matcher
 
 
 def test_every_module_is_registered():
@@ -85,7 +85,7 @@ def test_every_module_is_registered():
 
 
 def test_max_repeats(inputs):
-    sample = matchers.of("same_distribution", max_repeats=2).draw(inputs, n=13, seed=1)
+    sample = matchers.make_matcher("same_distribution", max_repeats=2).draw(inputs, n=13, seed=1)
     assert same(sample, same_distribution(inputs.pairs, inputs.prior.target_prior, n=13, seed=1, max_repeats=2))
     assert sample.quotas.tolist() == [4, 4, 5]
 
@@ -102,7 +102,7 @@ def test_max_repeats(inputs):
 )
 def test_settings_that_do_not_fit(name, settings, message):
     with pytest.raises(ValueError, match=message):
-        matchers.of(name, **settings)
+        matchers.make_matcher(name, **settings)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_settings_that_do_not_fit(name, settings, message):
 )
 def test_sizes_that_do_not_fit(name, n, message):
     with pytest.raises(ValueError, match=message):
-        matchers.of(name).check(n)
+        matchers.make_matcher(name).check(n)
 
 
 def test_a_prior_of_another_index(make_pairs, prior):
@@ -122,9 +122,9 @@ def test_a_prior_of_another_index(make_pairs, prior):
 
 def test_a_prior_of_another_vocabulary(pairs, prior):
     with pytest.raises(ValueError, match="label_prior: its labels are not in the order of the vocabulary"):
-        Inputs(pairs, prior, vocabulary.make(["a", "c", "b"]))
+        Inputs(pairs, prior, vocabulary.make_vocabulary(["a", "c", "b"]))
 
 
 def test_a_name_of_no_label():
     with pytest.raises(ValueError, match=r"label_subset: .*'abov'; did you mean 'above'"):
-        matchers.of("label_subset", label_subset=["abov"]).check_labels(VOCABULARY)
+        matchers.make_matcher("label_subset", label_subset=["abov"]).check_labels(VOCABULARY)

@@ -12,7 +12,7 @@ _Item = TypeVar("_Item")
 _PLACES = np.uint64(1 << 62)
 
 
-def spread(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarray:
+def spread_copies(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarray:
     """Returns uint64 keys, one a copy, row after row: modulo `shards` the key is the copy's shard, its size the place.
 
     The copies of an example go to consecutive shards, so that no shard has two more of them than another. Those that
@@ -32,7 +32,7 @@ def spread(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarray:
     return place - place % count + (keys[rows] % count + step) % count
 
 
-def separate(items: Sequence[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
+def separate_copies(items: Sequence[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
     """Returns `items` reordered so that no two neighbours have the same identity, wherever that is possible.
 
     It is, unless one identity makes up more than half of the items, rounded up; then only its surplus stays together,
