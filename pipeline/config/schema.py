@@ -58,7 +58,8 @@ def _meaning(model: type[pydantic.BaseModel], key: str) -> str:
     said = [text for base in reversed(model.__mro__) if (text := attributes(base).get(key))]
     said = list(dict.fromkeys(said))  # a model of data has the docstring of its reader
     if not said:
-        said = [f"{attributes(matcher)[key]} Only of the arm `{name}`." for name, matcher in _matchers_with(key)]
+        found = ((name, attributes(matcher).get(key)) for name, matcher in _matchers_with(key))
+        said = [f"{text} Only of the arm `{name}`." for name, text in found if text]
     if not said:
         raise ValueError(f"{model.__module__}.{model.__name__}: its docstring does not say what {key!r} means")
     text = " ".join(said)

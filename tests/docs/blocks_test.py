@@ -139,9 +139,14 @@ def test_commands_of_others_are_not_ours(block):
     assert not {words[0].rpartition("/")[2] for words in found} & {"specialist", "make"}
 
 
+def without_blocks(page: str) -> str:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.sub(r"^```.*?^```$", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
 @pytest.mark.parametrize("page", [path.relative_to(ROOT).as_posix() for path in PAGES])
 def test_commands_in_the_text_exist(page):
-    text = re.sub(r"^```.*?^```$", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = without_blocks(page)
     group = typer.main.get_command(cli.app)
     for code in re.findall(r"`((?:specialist|make|python -m benchmarks)[ .][^`\n]+)`", text):
         program, *words = code.replace("python -m ", "python ").split()
@@ -162,7 +167,7 @@ def anchors(path: pathlib.Path) -> set[str]:
 
 @pytest.mark.parametrize("page", [path.relative_to(ROOT).as_posix() for path in PAGES])
 def test_links_lead_somewhere(page):
-    text = (ROOT / page).read_text(encoding="utf-8")
+    text = without_blocks(page)
     for link in re.findall(r"\]\(([^)\s]+)\)|src=\"([^\"]+)\"", text):
         path, _, anchor = "".join(link).partition("#")
         if "://" in path:

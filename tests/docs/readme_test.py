@@ -19,6 +19,7 @@ SMALL = [
     *(f"{recipe}.{key}" for recipe in ("classifier", "pretrain") for key in ("steps=2", "batch_size=8")),
     *("finetune.batch_size=8", "finetune.frozen_epochs=0.5"),
     "source.splits={train: train, eval: val}",
+    "targets.photos.evaluation={minimum: 0.0, max_regression: 1.0}",
 ]
 
 
