@@ -36,7 +36,7 @@ _CLASSES = 10
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Runs the benchmark with the arguments of a command line, by default this process's."""
+    """RunWriter the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=4000)
     parser.add_argument("--width", type=int, default=400, help="of the JPEGs, in pixels")

@@ -1,4 +1,4 @@
-"""The command line. Nothing heavy is imported before a command needs it."""
+"""The command line. Each command imports heavy modules only when it needs them."""
 
 import contextlib
 import dataclasses
@@ -22,8 +22,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         import importlib.metadata
 
         typer.echo(f"specialist {importlib.metadata.version('specialist')}")
@@ -53,7 +53,7 @@ def run(
     set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
-    """Run the pipeline of CONFIG on this machine; what has not changed since the last run is reused."""
+    """Run the pipeline of CONFIG on this machine. Results that have not changed since the last run are reused."""
     with _errors(verbose):
         from pipeline import workspace as workspace_module
         from pipeline.config.load import load
@@ -75,19 +75,19 @@ def run(
 @app.command()
 def data(
     config: _Config,
-    images: Annotated[int, typer.Option(min=1, help="How many to read of each split that the data have.")] = 1000,
-    thumbnails: Annotated[str, typer.Option(metavar="DIR", help="Small pictures go here.")] = "thumbnails",
-    timing: Annotated[bool, typer.Option(help="Train for some steps, to estimate the time of a run.")] = True,
+    images: Annotated[int, typer.Option(min=1, help="Number of images to read from each split of the data.")] = 1000,
+    thumbnails: Annotated[str, typer.Option(metavar="DIR", help="Folder for the thumbnails.")] = "thumbnails",
+    timing: Annotated[bool, typer.Option(help="Train for a few steps, to estimate the time of a run.")] = True,
     set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
-    """Look at a sample of CONFIG's data before a run: what is there, and what the run will take."""
+    """Show a sample of CONFIG's data, and estimate the time and storage of a run."""
     with _errors(verbose):
         from pipeline.config.load import load
         from pipeline.terminal import logs
 
         settings = load(config, set_ or [])
-        with logs.redirect_output(os.devnull) as console, _interruption(console, "nothing was changed"):
+        with logs.redirect_output(os.devnull) as console, _report_interruption(console, "nothing was changed"):
             with logs.show_waiting(console, "starting"):
                 from pipeline.preview import command
             command.preview_config(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
@@ -100,10 +100,10 @@ def predict(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     verbose: _Verbose = False,
 ) -> None:
-    """Ask a pushed model about images."""
+    """Predict the labels of images with a pushed model."""
     with _errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        warnings.simplefilter("ignore")  # of libraries while they are imported; they say nothing of the images
+        warnings.simplefilter("ignore")  # libraries warn while they are imported; none of it is about the images
         from pipeline.results.predict import predict as predict_files
         from pipeline.terminal.text import isolate
 
@@ -113,14 +113,14 @@ def predict(
             return
         for prediction in predictions:
             pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-            told = "  ".join(f"{isolate(label)} {100 * p:.1f}%" for label, p in pairs)
-            typer.echo(f"{isolate(prediction.file)}: {told}")
+            answer = "  ".join(f"{isolate(label)} {100 * p:.1f}%" for label, p in pairs)
+            typer.echo(f"{isolate(prediction.file)}: {answer}")
 
 
-_Run = Annotated[str, typer.Argument(metavar="RUN", help="A workspace of `run`, or a file of its folder runs/.")]
-_TargetName = Annotated[str | None, typer.Option("--target", help="Which target; needed if there are several.")]
-_Labels = Annotated[list[str] | None, typer.Option("--label", help="Only labels that are, or contain, this.")]
-_Count = Annotated[int, typer.Option("--rows", min=1, help="How many labels to show.")]
+_Run = Annotated[str, typer.Argument(metavar="RUN", help="A workspace of `run`, or a file in its folder runs/.")]
+_TargetName = Annotated[str | None, typer.Option("--target", help="Name of the target; required if there are several.")]
+_Labels = Annotated[list[str] | None, typer.Option("--label", help="Show only labels that equal or contain this text.")]
+_Count = Annotated[int, typer.Option("--rows", min=1, help="Number of labels to show.")]
 
 
 @app.command()
@@ -128,7 +128,7 @@ def prior(
     run: _Run,
     target: _TargetName = None,
     label: _Labels = None,
-    bottom: Annotated[bool, typer.Option("--bottom", help="The labels that matter least first.")] = False,
+    bottom: Annotated[bool, typer.Option("--bottom", help="Show the labels with the lowest P_t first.")] = False,
     rows: _Count = 20,
     csv: Annotated[str | None, typer.Option(metavar="FILE", help="Write all labels to a CSV file.")] = None,
     verbose: _Verbose = False,
@@ -137,7 +137,7 @@ def prior(
     with _errors(verbose):
         from pipeline.results import inspect
 
-        console, table = _ask(run, lambda found: inspect.prior(found, inspect.target_of(found, target)))
+        console, table = _read_newest(run, lambda record: inspect.prior(record, inspect.target_of(record, target)))
         if csv:
             inspect.write_csv(table, csv)
         inspect.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
@@ -147,23 +147,25 @@ def prior(
 def plan(
     run: _Run,
     target: _TargetName = None,
-    arm: Annotated[str | None, typer.Option(help="Which arm; needed if several have a plan.")] = None,
+    arm: Annotated[str | None, typer.Option(help="Name of the arm; required if several have a plan.")] = None,
     label: _Labels = None,
-    example: Annotated[str | None, typer.Option(metavar="ID", help="Why this source example is taken.")] = None,
+    example: Annotated[
+        str | None, typer.Option(metavar="ID", help="Explain why this source example is taken or not.")
+    ] = None,
     rows: _Count = 20,
     verbose: _Verbose = False,
 ) -> None:
-    """Show what an arm is pre-trained on: label by label, or why it takes an example as often as it does."""
+    """Show the labels an arm is pre-trained on, or explain how often it takes an example."""
     with _errors(verbose):
         from pipeline.results import inspect
 
-        def question(found):
-            of = inspect.target_of(found, target)
-            name = inspect.arm_of(found, of, arm)
-            labels = inspect.plan_labels(found, of, name)
-            return name, labels, None if example is None else inspect.explain(found, of, name, example)
+        def read(record):
+            target_name = inspect.target_of(record, target)
+            name = inspect.arm_of(record, target_name, arm)
+            labels = inspect.plan_labels(record, target_name, name)
+            return name, labels, None if example is None else inspect.explain(record, target_name, name, example)
 
-        console, (name, labels, explanation) = _ask(run, question)
+        console, (name, labels, explanation) = _read_newest(run, read)
         if explanation is None:
             inspect.show_plan(console, labels, searched=label or (), count=rows)
             return
@@ -176,23 +178,23 @@ def plan(
             typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
 
 
-def _ask(run: str, question):
-    """Returns a console, and what `question` finds in a run; says so if that is not the newest one."""
+def _read_newest(run: str, read):
+    """Returns a console, and what `read` returns for the newest record that has it. Prints a note for an older one."""
     import rich.console
 
     from pipeline.results import record
 
-    answer, note = record.ask(run, question)
+    result, note = record.read_newest(run, read)
     if note:
         typer.echo(f"note: {note}", err=True)
-    return rich.console.Console(), answer
+    return rich.console.Console(), result
 
 
 def _run(settings, workspace: str, name: str, console) -> list[str]:
     """Runs the pipeline as the run `name` and returns the nodes that failed."""
     from pipeline.terminal import logs
 
-    with _interruption(console, "the same command goes on from there"):
+    with _report_interruption(console, "run the same command to resume"):
         with logs.show_waiting(console, "starting"):
             from pipeline import pipeline
             from pipeline.nodes import ingest
@@ -216,8 +218,8 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
 
 
 @contextlib.contextmanager
-def _interruption(console, consequence: str) -> Iterator[None]:
-    """Says what comes of it, when a signal ends a command."""
+def _report_interruption(console, consequence: str) -> Iterator[None]:
+    """Prints the reason and the consequence when a signal ends the block."""
     from trainer.loop import preemption
 
     try:
@@ -231,8 +233,8 @@ def _interruption(console, consequence: str) -> Iterator[None]:
         raise
 
 
-class _errors:  # noqa: N801 - reads as a word at its use
-    """Turns an exception into a line on stderr and exit code 1."""
+class _errors:  # noqa: N801 - used like a function
+    """Prints an exception as a line on stderr and exits with code 1."""
 
     def __init__(self, verbose: bool):
         self._verbose = verbose
@@ -243,12 +245,12 @@ class _errors:  # noqa: N801 - reads as a word at its use
     def __exit__(self, kind, error, traceback) -> None:
         if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return
-        if isinstance(error, BrokenPipeError):  # whoever read the output has seen enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or else Python complains when it flushes at its end
+        if isinstance(error, BrokenPipeError):  # the reader of the output closed it, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python reports an error when it flushes at exit
             raise SystemExit(1)
         from pipeline.terminal.errors import one_line
 
-        # A configuration's mistakes are told all at once, a line each.
+        # A ValueError of the configuration has one line for each mistake.
         lines = str(error).splitlines() if type(error) is ValueError else [one_line(error)]
         for line in lines:
             print(f"error: {line}", file=sys.stderr)
@@ -256,7 +258,7 @@ class _errors:  # noqa: N801 - reads as a word at its use
 
 
 def main() -> None:
-    """The console script."""
+    """Runs the console script."""
     app()
 
 

@@ -1,4 +1,4 @@
-"""The pipeline's nodes: the source once, then every target, then every arm of a target."""
+"""Creates the pipeline: the source's nodes once, then those of every target and of every arm of a target."""
 
 import dataclasses
 import os
@@ -22,7 +22,7 @@ from trainer.recipes import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """The nodes that say which source labels a target resembles, and which source images it must not see."""
+    """The nodes that estimate a target's label prior, and those that exclude its near-duplicates from the source."""
 
     predictor: BaseNode
     source_predictor: BaseNode
@@ -32,7 +32,7 @@ class Adaptation:
 
 @dataclasses.dataclass(frozen=True)
 class ArmNodes:
-    """The nodes of an arm, and the fine-tuned model they end in."""
+    """The nodes of an arm, and the one that trains its final model."""
 
     nodes: list[BaseNode]
     finetune: BaseNode
@@ -42,23 +42,22 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `config`, whose artifacts, metadata and pushed models live under `workspace`.
 
     Raises:
-      ValueError: a data set is unknown, or not prepared.
+      ValueError: a data set is unknown or not prepared.
       ModuleNotFoundError: an arm needs an extra that is not installed.
     """
     source = make_ingest_nodes("source", SourceExampleGen, config.source, config, workspace)
-    sides = {
+    targets = {
         name: make_ingest_nodes(name, TargetExampleGen, target.data, config, workspace)
         for name, target in config.targets.items()
     }
-    for name, side in sides.items():
-        target = config.targets[name]
-        if side.several_labels:
+    for name, target in targets.items():
+        if target.several_labels:
             raise ValueError(
-                f"targets.{name}.data: {target.data.location!r} has several labels an image, which only a source may "
-                "have; name another label_key, or other data"
+                f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
+                "a source may have; name another label_key, or other data"
             )
     check_labels(config)
-    target_indices = {name: side["index"] for name, side in sides.items()}
+    target_indices = {name: target["index"] for name, target in targets.items()}
     filters = exclude.filter_by_hashes(config.near_duplicates, source["index"], target_indices)
     classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=filters.plan)
     source_predictor = Predictor(
@@ -68,21 +67,21 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         splits=["eval"],
         max_examples=config.prior.source_images,
     ).with_id(ids.side_node(ids.SOURCE, ids.PREDICTIONS))
-    predictors = {name: _predictor(config, name, side, classifier) for name, side in sides.items()}
+    predictors = {name: _predictor(config, name, target, classifier) for name, target in targets.items()}
     filters = exclude.filter_by_embeddings(
         config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
     )
     nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
-    shared: dict[str, BaseNode] = {}
-    for name, target in config.targets.items():
-        side = sides[name]
+    specialists: dict[str, BaseNode] = {}
+    for name, target in targets.items():
+        settings = config.targets[name]
         adaptation = _adaptation(config, name, source, predictors[name], source_predictor, filters)
-        nodes += [*side.nodes, adaptation.predictor, adaptation.prior]
-        for arm_name in target.arms:
-            built = arm(config, workspace, name, arm_name, side, source, adaptation, shared)
-            nodes += built.nodes
-            if arm_name == target.push:
-                nodes += push(name, target, side["examples"], built.finetune, workspace)
+        nodes += [*target.nodes, adaptation.predictor, adaptation.prior]
+        for arm_name in settings.arms:
+            arm_nodes = arm(config, workspace, name, arm_name, target, source, adaptation, specialists)
+            nodes += arm_nodes.nodes
+            if arm_name == settings.push:
+                nodes += push(name, settings, target["examples"], arm_nodes.finetune, workspace)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=os.path.join(workspace, "artifacts"),
@@ -98,66 +97,67 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
 def arm(
     config: Config,
     workspace: str,
-    target: str,
+    target_name: str,
     name: Arm,
-    side: IngestNodes,
+    target: IngestNodes,
     source: IngestNodes,
     adaptation: Adaptation,
-    shared: dict[str, BaseNode],
+    specialists: dict[str, BaseNode],
 ) -> ArmNodes:
     """Returns the nodes of one way to pre-train and fine-tune: a sample, a specialist, its fine-tuned model.
 
     Args:
-      workspace: where checkpoints go.
-      target: name of the target.
-      name: the arm.
-      side, source: the data of both sides.
-      adaptation: what the source's classifier says of the target.
-      shared: specialists that do not depend on the target, made once and kept here for the next one.
+      config: the configuration of the run.
+      workspace: folder that holds the checkpoints.
+      target_name: name of the target.
+      name: name of the arm.
+      target, source: the nodes that ingest their data.
+      adaptation: the nodes that adapt the source to the target.
+      specialists: arm → specialist, for arms that do not depend on the target; this function adds to it.
     """
     if name == ENTIRE_SOURCE:
         nodes = []
-        if name not in shared:
+        if name not in specialists:
             node_id = ids.arm_node(ids.SOURCE, name, ids.SPECIALIST)
-            shared[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
-            nodes.append(shared[name])
-        specialist = shared[name]
+            specialists[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
+            nodes.append(specialists[name])
+        specialist = specialists[name]
     else:
-        resampler = _resampler(config, target, name, side, source, adaptation)
-        resampler = resampler.with_id(ids.arm_node(target, name, ids.RESAMPLE))
-        # A plan is followed straight from the source's shards, unless its sample has been written.
+        resampler = _resampler(config, target_name, name, target, source, adaptation)
+        resampler = resampler.with_id(ids.arm_node(target_name, name, ids.RESAMPLE))
+        # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
         if "resampled_examples" in resampler.outputs:
             sample = {"train_examples": resampler.outputs["resampled_examples"]}
         else:
             sample = {"plan": resampler.outputs["plan"]}
-        specialist = _pretrain(config, workspace, source, ids.arm_node(target, name, ids.SPECIALIST), **sample)
+        specialist = _pretrain(config, workspace, source, ids.arm_node(target_name, name, ids.SPECIALIST), **sample)
         nodes = [resampler, specialist]
-    finetune_id = ids.arm_node(target, name, ids.FINETUNE)
+    finetune_id = ids.arm_node(target_name, name, ids.FINETUNE)
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
-        examples=side["examples"],
-        vocabulary=side["vocabulary"],
+        examples=target["examples"],
+        vocabulary=target["vocabulary"],
         base_model=specialist.outputs["model"],
         custom_config=_settings(config, config.finetune),
         checkpoints=os.path.join(checkpoint_root(workspace), finetune_id),
     ).with_id(finetune_id)
-    finetune.add_upstream_node(side.validator)
+    finetune.add_upstream_node(target.validator)
     return ArmNodes([*nodes, finetune], finetune)
 
 
 def checkpoint_root(workspace: str) -> str:
-    """Returns where the trainings of `workspace` keep their checkpoints, and their policy."""
+    """Returns the folder, in `workspace`, of the trainings' checkpoints and their policy."""
     return os.path.join(workspace, "checkpoints")
 
 
 def local_beam_args() -> list[str]:
-    """Returns the Beam arguments for one machine: in memory, which is faster there than its parallel modes."""
+    """Returns the Beam arguments for one machine. In-memory mode is faster there than the parallel modes."""
     import apache_beam
 
     major, minor = (int(part) for part in apache_beam.__version__.split(".")[:2])
-    # Newer Beam's DirectRunner tries to download a binary first.
+    # The DirectRunner of newer Beam versions tries to download a binary first.
     runner = ["--runner=FnApiRunner"] if (major, minor) > (2, 65) else []
-    # With an image named, TFX does not pack itself for remote workers, which takes three seconds a node.
+    # If a container image is set, TFX does not package itself for remote workers, which would take 3 seconds a node.
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
 
 
@@ -177,17 +177,17 @@ def _pretrain(
         checkpoints=os.path.join(checkpoint_root(workspace), node_id),
         **sample,
     ).with_id(node_id)
-    trainer.add_upstream_node(source.validator)  # hours of training come after the check of their data
+    trainer.add_upstream_node(source.validator)  # the data are validated before hours of training
     return trainer
 
 
-def _predictor(config: Config, name: str, side: IngestNodes, classifier: BaseNode) -> BaseNode:
-    # The prior reads the train split alone; near-duplicates are looked for among the images of all.
+def _predictor(config: Config, name: str, target: IngestNodes, classifier: BaseNode) -> BaseNode:
+    # The prior needs the train split only; the search for near-duplicates needs all splits.
     splits = ["train"] if config.near_duplicates.embeddings is None else list(config.targets[name].data.splits)
     predictor = Predictor(
-        examples=side["examples"], index=side["index"], model=classifier.outputs["model"], splits=splits
+        examples=target["examples"], index=target["index"], model=classifier.outputs["model"], splits=splits
     ).with_id(ids.side_node(name, ids.PREDICTIONS))
-    predictor.add_upstream_node(side.validator)  # so that no specialist is trained for a target that cannot be used
+    predictor.add_upstream_node(target.validator)  # so that no specialist is trained for invalid data
     return predictor
 
 
@@ -214,9 +214,9 @@ def _adaptation(
 
 
 def _resampler(
-    config: Config, target: str, name: Arm, side: IngestNodes, source: IngestNodes, adaptation: Adaptation
+    config: Config, target_name: str, name: Arm, target: IngestNodes, source: IngestNodes, adaptation: Adaptation
 ) -> ImportanceResampler:
-    matcher = config.matcher(target, name)
+    matcher = config.matcher(target_name, name)
     return ImportanceResampler(
         examples=source["examples"],
         index=source["index"],
@@ -224,12 +224,12 @@ def _resampler(
         label_prior=adaptation.prior.outputs["label_prior"],
         source_predictions=adaptation.source_predictor.outputs["predictions"],
         target_predictions=adaptation.predictor.outputs["predictions"],
-        target_index=side["index"],
+        target_index=target["index"],
         exclusions=adaptation.filters.exclusions,
         matcher=matcher,
         n=0 if matcher.takes_all else config.resample.n,
         seed=config.seed if config.resample.seed is None else config.resample.seed,
-        materialise=config.resample.materialise and not matcher.takes_all,  # Examples hold no loss weights
+        materialise=config.resample.materialise and not matcher.takes_all,  # Examples cannot hold loss weights
     )
 
 

@@ -1,37 +1,37 @@
-"""The folder that a run works in. Imports nothing heavy: it is locked before anything is written to it."""
+"""The workspace: the folder of a run. Imports nothing heavy, because it is locked before anything is written."""
 
 import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
 
-# TFX and Beam look for their files by patterns, in which these mean something else than themselves.
-_PATTERN = "[]*?\\"
+# TFX and Beam find their files by glob patterns, in which these characters are special.
+_GLOB_CHARACTERS = "[]*?\\"
 
 
 def resolve_workspace(path: str) -> str:
     """Returns the absolute path of the workspace `path`.
 
     Raises:
-      ValueError: TFX could not find its files there.
+      ValueError: the path has a character that is special in a glob pattern.
     """
     absolute = os.path.abspath(path)
     for character in absolute:
-        if character in _PATTERN:
+        if character in _GLOB_CHARACTERS:
             raise ValueError(
                 f"--workspace: {absolute!r} has a {character!r}, which TFX would take for a pattern; "
-                f"name a folder without any of {' '.join(_PATTERN)}"
+                f"name a folder without any of {' '.join(_GLOB_CHARACTERS)}"
             )
     return absolute
 
 
 @contextlib.contextmanager
 def lock_workspace(workspace: str) -> Iterator[None]:
-    """Keeps other runs out of `workspace`, which is made if need be; the lock goes with the process, however it ends.
+    """Locks `workspace` against other runs, and creates it if necessary. The lock ends with the process at the latest.
 
     Raises:
-      ValueError: a file is in its place.
-      RuntimeError: another run holds it.
+      ValueError: the path is a file, or in one.
+      RuntimeError: another run uses the workspace.
     """
     try:
         os.makedirs(workspace, exist_ok=True)

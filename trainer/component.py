@@ -40,7 +40,7 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
 class Executor(tfx_executor.GenericExecutor):
     """TFX's, which hands the run_fn our `FnArgs`."""
 
-    def _GetFnArgs(  # type: ignore[override]  # TFX's Do takes two folders from what this returns; the rest is ours
+    def _GetFnArgs(  # type: ignore[override]  # TFX's Do uses only two folders of the result
         self,
         input_dict: dict[str, list[types.Artifact]],
         output_dict: dict[str, list[types.Artifact]],
@@ -74,6 +74,29 @@ class Executor(tfx_executor.GenericExecutor):
 
 class Trainer(base_component.BaseComponent):
     """Runs a run_fn of this package.
+
+    Example:
+      from trainer.recipes import Recipe
+
+      shared = {"image": {"size": 299, "channels": 3}, "seed": 0}
+      classifier = Trainer(
+          run_fn="trainer.pretrain.run_fn",
+          examples=source.outputs["examples"],
+          vocabulary=source.outputs["vocabulary"],
+          custom_config={
+              "recipe": Recipe(preset="inception_v3_pretrain", steps=500_000).model_dump(),
+              "backbone": {"name": "inception_v3"},
+              **shared,
+          },
+          checkpoints="checkpoints/classifier",
+      )
+      finetune = Trainer(
+          run_fn="trainer.finetune.run_fn",
+          examples=target.outputs["examples"],
+          vocabulary=target.outputs["vocabulary"],
+          base_model=classifier.outputs["model"],
+          custom_config={"recipe": Recipe(preset="finetune").model_dump(), **shared},
+      )
 
     Args:
       run_fn: dotted path of the run_fn, such as 'trainer.pretrain.run_fn'; installed, never packaged at run time.
@@ -147,9 +170,9 @@ def _checkpoints(
 
 
 def modules_of(run_fn: str, custom_config: dict[str, Any]) -> list[str]:
-    """Returns the modules that a Trainer starts from: that of its run_fn, its executor's, and the backbone's."""
+    """Returns the modules whose code a Trainer runs: those of its run_fn, its executor and its backbone."""
     modules = [run_fn.rpartition(".")[0], __name__]
     if backbone := custom_config.get("backbone"):
-        # It is imported by its name in the registry: nothing else leads there.
+        # The registry imports it by name, so no import statement leads to it.
         modules.append(SPECS[Backbone(**backbone).name].module)
     return modules

@@ -1,4 +1,4 @@
-"""Fine-tuning on a target: a pre-trained backbone with a fresh head, all of it trained."""
+"""Fine-tuning on a target: trains a pre-trained backbone together with a new head."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""What a run_fn gets."""
+"""The arguments of a run_fn."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -9,18 +9,18 @@ from trainer.loop.checkpoints import Checkpoints
 
 @dataclasses.dataclass(frozen=True)
 class FnArgs:
-    """What `trainer.component.Executor` hands a run_fn; what TFX's `FnArgs` has in common with it bears TFX's names.
+    """What `trainer.component.Executor` passes to a run_fn. Fields that TFX's `FnArgs` also has bear TFX's names.
 
     Attributes:
-      custom_config: of the Trainer.
-      split_patterns: split → file patterns of its Examples; `train` is of `train_examples` where they are given.
-      plan_pattern: of the plan's files for the split `train`, or None.
+      custom_config: the Trainer's.
+      split_patterns: split → file patterns of its Examples; those of `train` match `train_examples` where given.
+      plan_pattern: file pattern of the plan for the split `train`, or None.
       vocabulary_path: folder of the vocabulary.
-      model_dir: of the Model artifact.
-      serving_model_dir: in it, where the SavedModel has to be written.
-      model_run_dir: of the ModelRun artifact.
-      base_model_dir: of the Model artifact to start from, or None.
-      checkpoints: of this training.
+      model_dir: folder of the Model artifact.
+      serving_model_dir: folder below `model_dir` for the SavedModel.
+      model_run_dir: folder of the ModelRun artifact.
+      base_model_dir: folder of the Model artifact to start from, or None.
+      checkpoints: those of this training.
     """
 
     custom_config: Mapping[str, Any]

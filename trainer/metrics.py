@@ -1,4 +1,4 @@
-"""What is reported of a classifier. Pure."""
+"""Metrics of a classifier. Pure."""
 
 import dataclasses
 
@@ -10,16 +10,16 @@ import scipy.special
 class Metrics:
     """Accuracy and loss over a split.
 
-    Labels rank by falling logits. Of equal ones the lower label comes first, as argmax has it: a network that says the
-    same of every label is right for one of them, not for all.
+    Labels rank by descending logits. Ties go to the lower label, as in argmax, so that a network with equal logits is
+    right for one label, not for all.
 
     Attributes:
-      examples: how many.
-      accuracy, top_5_accuracy: shares of the examples of which the first label, or one of the first five, is right.
-      mean_per_class_accuracy: mean of the accuracy of each label that an example has. Of an example with m labels, each
-        is found if it is among the first m.
-      cross_entropy: mean of the examples' cross entropy, in nats: with the loss 'softmax' that of softmax(logits) to
-        equal shares of an example's labels, with 'sigmoid' the sum of each class's binary cross entropy.
+      examples: their number.
+      accuracy, top_5_accuracy: share of the examples whose first-ranked label, or one of whose first five, is right.
+      mean_per_class_accuracy: mean over the labels that occur of the share of their examples in which they are found. A
+        label of an example with m labels is found if it ranks among the first m.
+      cross_entropy: mean over the examples, in nats. With the loss 'softmax', between softmax(logits) and equal shares
+        of an example's labels; with 'sigmoid', the sum of all classes' binary cross entropies.
     """
 
     examples: int
@@ -30,31 +30,31 @@ class Metrics:
 
 
 class Sums:
-    """Adds up what the metrics are made of, batch by batch: memory is for one number a label.
+    """Accumulates metrics batch by batch, in memory proportional to the number of labels.
 
     Args:
-      loss: 'softmax' or 'sigmoid', by which the model was trained.
+      loss: 'softmax' or 'sigmoid', the loss that the model was trained with.
     """
 
     def __init__(self, loss: str = "softmax"):
         self._loss = loss
         self._examples = 0
-        self._right = self._top_5 = self._entropy = 0.0
-        self._found = self._asked = np.zeros(0, np.int64)
+        self._top_1 = self._top_5 = self._entropy = 0.0
+        self._recalled = self._occurrences = np.zeros(0, np.int64)
 
-    def add(self, logits: np.ndarray, labels: np.ndarray, has: np.ndarray) -> None:
+    def add(self, logits: np.ndarray, labels: np.ndarray, presence: np.ndarray) -> None:
         """Adds a batch.
 
         Args:
           logits: float [batch, classes].
-          labels: int [batch, n], each example's labels, and anything within the classes where there are fewer than n.
-          has: bool [batch, n], which of them it really has; one or more.
+          labels: int [batch, n], each example's labels, padded with any class.
+          presence: bool [batch, n], false for padding; each example presence at least one label.
 
         Raises:
-          ValueError: the shapes do not fit, an example has no label, a label is not one of the classes, or a logit is
-            not a finite number.
+          ValueError: the shapes differ, an example presence no label, a label is outside the classes, or a logit is not
+            finite.
         """
-        if logits.ndim != 2 or labels.ndim != 2 or len(logits) != len(labels) or has.shape != labels.shape:
+        if logits.ndim != 2 or labels.ndim != 2 or len(logits) != len(labels) or presence.shape != labels.shape:
             raise ValueError(
                 f"logits: shape {logits.shape} for labels {labels.shape}; expected [batch, classes] and [batch, n]"
             )
@@ -62,23 +62,23 @@ class Sums:
             raise ValueError(
                 f"labels: {labels.min()}..{labels.max()} outside the {logits.shape[1]} classes of the model"
             )
-        if not has.any(axis=1).all():
-            raise ValueError(f"labels: {(~has.any(axis=1)).sum()} of {len(labels)} examples have none")
+        if not presence.any(axis=1).all():
+            raise ValueError(f"labels: {(~presence.any(axis=1)).sum()} of {len(labels)} examples have none")
         finite = np.isfinite(logits).all(axis=1)
-        if not finite.all():  # no logit is greater than NaN: such an example would count as right
+        if not finite.all():  # no logit is greater than NaN, so such an example would count as right
             raise ValueError(f"logits: not finite for {(~finite).sum()} of {len(logits)} examples; the model is broken")
-        ranks = np.where(has, _ranks(logits, labels), logits.shape[1])
+        ranks = np.where(presence, _ranks(logits, labels), logits.shape[1])
         best = ranks.min(axis=1)
         self._examples += len(labels)
-        self._right += (best == 0).sum()
+        self._top_1 += (best == 0).sum()
         self._top_5 += (best < 5).sum()
-        self._entropy += _cross_entropy(logits.astype(np.float64), labels, has, self._loss).sum()
+        self._entropy += _cross_entropy(logits.astype(np.float64), labels, presence, self._loss).sum()
         classes = logits.shape[1]
-        found = ranks < has.sum(axis=1, keepdims=True)
-        if not self._asked.size:
-            self._found = self._asked = np.zeros(classes, np.int64)
-        self._asked = self._asked + np.bincount(labels[has], minlength=classes)
-        self._found = self._found + np.bincount(labels[found], minlength=classes)
+        found = ranks < presence.sum(axis=1, keepdims=True)
+        if not self._occurrences.size:
+            self._recalled = self._occurrences = np.zeros(classes, np.int64)
+        self._occurrences = self._occurrences + np.bincount(labels[presence], minlength=classes)
+        self._recalled = self._recalled + np.bincount(labels[found], minlength=classes)
 
     def metrics(self) -> Metrics:
         """Returns the metrics of all batches.
@@ -87,29 +87,29 @@ class Sums:
           ValueError: there was no example.
         """
         if not self._examples:
-            raise ValueError("batches: there is no example in them to evaluate on")
-        present = self._asked > 0
+            raise ValueError("batches: there is no example to evaluate on; the split is empty")
+        present = self._occurrences > 0
         return Metrics(
             examples=self._examples,
-            accuracy=float(self._right / self._examples),
+            accuracy=float(self._top_1 / self._examples),
             top_5_accuracy=float(self._top_5 / self._examples),
-            mean_per_class_accuracy=float((self._found[present] / self._asked[present]).mean()),
+            mean_per_class_accuracy=float((self._recalled[present] / self._occurrences[present]).mean()),
             cross_entropy=float(self._entropy / self._examples),
         )
 
 
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray, has: np.ndarray, loss: str) -> np.ndarray:
-    own = np.where(has, np.take_along_axis(logits, labels, axis=1), 0).sum(axis=1)
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray, presence: np.ndarray, loss: str) -> np.ndarray:
+    label_logits = np.where(presence, np.take_along_axis(logits, labels, axis=1), 0).sum(axis=1)
     if loss == "sigmoid":
-        return np.logaddexp(0, logits).sum(axis=1) - own
-    return scipy.special.logsumexp(logits, axis=1) - own / has.sum(axis=1)
+        return np.logaddexp(0, logits).sum(axis=1) - label_logits
+    return scipy.special.logsumexp(logits, axis=1) - label_logits / presence.sum(axis=1)
 
 
 def _ranks(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns how many classes come before each of `labels` [batch, n] in its row of `logits` [batch, classes]."""
     ranks = np.empty(labels.shape, np.int64)
     classes = np.arange(logits.shape[1])
-    for column, label in enumerate(labels.T):  # not all at once, which would take n times the logits
-        own = np.take_along_axis(logits, label[:, None], axis=1)
-        ranks[:, column] = ((logits > own) | ((logits == own) & (classes < label[:, None]))).sum(axis=1)
+    for column, label in enumerate(labels.T):  # all at once would take n times the memory of the logits
+        logit = np.take_along_axis(logits, label[:, None], axis=1)
+        ranks[:, column] = ((logits > logit) | ((logits == logit) & (classes < label[:, None]))).sum(axis=1)
     return ranks

@@ -1,4 +1,4 @@
-"""Pre-training on the source: the classifier, and every specialist."""
+"""Pre-training on the source, of the classifier and of every specialist."""
 
 from trainer import run
 from trainer.fn_args import FnArgs
@@ -12,7 +12,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
 def _make_model(settings: run.TrainingSettings, num_classes: int):
     if settings.backbone is None:
-        raise ValueError("backbone: pre-training needs one")
+        raise ValueError("backbone: pre-training needs one; name it in custom_config")
     backbone = settings.backbone.build(settings.image)
     recipe = settings.recipe
     return classifier.build(backbone, num_classes, dropout=recipe.dropout, seed=settings.seed, loss=recipe.loss)

@@ -1,4 +1,4 @@
-"""What the run_fns share: their typed settings, and everything between a model to be made and its artifacts."""
+"""Training and export, shared by the run_fns, and their typed settings."""
 
 import csv
 import dataclasses
@@ -31,10 +31,10 @@ class TrainingSettings(StrictModel):
     """The `custom_config` of a Trainer node.
 
     Attributes:
-      recipe, image, compute: how, on what pixels and on what hardware to train.
-      seed: of weights, order and augmentation.
+      recipe, image, compute: the hyper-parameters, the input images and the hardware.
+      seed: seed of weights, order and augmentation.
       several_labels: whether an example may have more than one label.
-      backbone: to start from at random; None: that of the base model.
+      backbone: backbone to initialise at random. None: the base model's backbone.
     """
 
     recipe: Recipe
@@ -46,13 +46,13 @@ class TrainingSettings(StrictModel):
 
 
 def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, int], keras.Model]) -> None:
-    """Trains the model that `make_model` returns for (settings, number of classes) and writes all that a Trainer gives.
+    """Trains the model that `make_model` returns, and writes all outputs of a Trainer.
 
-    Where several processes train together, each calls this, and the chief writes.
+    Where several processes train together, each calls this function, and the chief writes.
 
     Args:
-      fn_args: what the run_fn got.
-      make_model: called in the scope of the distribution strategy.
+      fn_args: the arguments of the run_fn.
+      make_model: (settings, number of classes) → model; called in the scope of the distribution strategy.
     """
     settings = TrainingSettings.model_validate(fn_args.custom_config)
     recipe = settings.recipe

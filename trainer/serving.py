@@ -1,4 +1,4 @@
-"""Export: the SavedModel that is pushed, and beside it the Keras file that the next Trainer starts from."""
+"""Export: the SavedModel for serving, and the Keras file that the next Trainer starts from."""
 
 import os
 
@@ -15,10 +15,9 @@ _TOP = 5
 
 
 class ServingModule(tf.Module):
-    """A classifier with its decoding and its label names, so that a server needs nothing else.
+    """A classifier with image decoding and label names, so that a server needs nothing else.
 
-    The probabilities are those that `loss`, a recipe's, has trained: with 'sigmoid' they are each label's own, and do
-    not sum to 1.
+    `loss` is the recipe's. With 'sigmoid' each label has an independent probability, and they do not sum to 1.
 
     Signatures, for any batch size B and K labels:
       serving_default: `examples` string [B], serialized `tf.train.Example`s → as `image_bytes`.
@@ -27,14 +26,14 @@ class ServingModule(tf.Module):
       decode: `encoded` string [], a JPEG or PNG → `pixels` uint8 [size, size, channels], as the network sees it.
       features: `pixels` uint8 [B, size, size, channels] → `logits` float32 [B, K], `features` float32 [B, width].
 
-    The last two are `image_bytes` in two halves, for batch jobs, which decode while the network runs.
+    `decode` and `features` are the two halves of `image_bytes`, for batch jobs that decode while the network runs.
     """
 
     def __init__(self, model: keras.Model, image: ImageConfig, label_names: tuple[str, ...], loss: str = "softmax"):
         super().__init__()
         self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[loss]
-        # The variables, and the model only inside a function. As an attribute it would be tracked twice, and whoever
-        # restores by name, as TensorFlow Serving does, would not find some of its variables.
+        # As an attribute, the model would be tracked twice, and TensorFlow Serving, which restores by name, would not
+        # find some of its variables.
         self._variables = [variable.value for variable in model.variables]
         self._network = lambda pixels: _select_outputs(model(pixels, training=False))
         self._image = image
@@ -80,7 +79,7 @@ class ServingModule(tf.Module):
 
 
 def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    # An auxiliary head is for training.
+    # The auxiliary head is for training only.
     return {name: outputs[name] for name in ("logits", "features")}
 
 

@@ -51,7 +51,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
             for split, size in contents.sizes.items()
         }
-        ways = policy.read(exec_properties.get("working"))
+        ways = policy.read_policy(exec_properties.get("working"))
         check = ImageChecker(
             labels.names,
             int(exec_properties["max_pixels"]),
@@ -73,6 +73,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
     def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
         """Returns what reads the data."""
         del input_dict
+        return readers.loads(exec_properties["dataset"])
+
+    def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
+        """Returns the reader of the images."""
+        del input_dict  # for subclasses
         return readers.loads(exec_properties["dataset"])
 
 

@@ -12,7 +12,7 @@ from components.example_gen import merging
 from components.example_gen.examples import ImageChecker
 from components.example_gen.limit import Counts, Limit
 from components.example_gen.readers.reader import Part, Reader
-from components.example_gen.runs import Piece, Runs
+from components.example_gen.runs import Piece, RunWriter
 from components.example_gen.working import Finished, Working, stem
 
 _PLACE = struct.Struct(">IQQ")  # of a piece: part, start, stop; the name of its run follows
@@ -92,7 +92,7 @@ class Ingest(beam.PTransform):
 
     def _run(self, number: int, part: Part) -> Finished:
         counts, others = Counts(part.weight), None
-        runs = Runs(self._work.runs, stem(number))
+        runs = RunWriter(self._work.runs, stem(number))
         for split, item in self._check.all(part, self._reader.read(part)):
             runs.add(self._shards.bucket(split, item.key), item)
             if item.record:

@@ -25,13 +25,13 @@ class Policy(StrictModel):
     threads: int = pydantic.Field(0, ge=0)
 
 
-def write(working: str, policy: Policy) -> None:
+def write_policy(working: str, policy: Policy) -> None:
     """Writes the policy of the node whose working folder is `working`."""
     storage.write_text(_path(working), policy.model_dump_json(indent=1))
 
 
-def read(working: str | None) -> Policy:
-    """Returns what `write` wrote, or the defaults."""
+def read_policy(working: str | None) -> Policy:
+    """Returns what `write_policy` wrote, or the defaults."""
     if not working or not tf.io.gfile.exists(_path(working)):
         return Policy()
     return Policy.model_validate_json(storage.read_text(_path(working)))

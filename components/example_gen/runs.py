@@ -36,7 +36,7 @@ class Piece:
     stop: int
 
 
-class Runs:
+class RunWriter:
     """The runs of a part, while it is read.
 
     Args:

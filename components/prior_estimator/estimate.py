@@ -87,7 +87,7 @@ def estimate(
     source_prior = counts / counts.sum()
     temperature = settings.temperature
     if temperature == FITTED:
-        assert source is not None, "checked above"
+        assert source is not None, "_check has refused it"
         temperature = calibration.fit_temperature(
             source.images.logits, source.labels, rows=source.rows, activation=settings.activation
         )
@@ -171,7 +171,7 @@ def _estimators(
         start = 0.9 * result.prior + 0.1 * source_prior
         return result, lambda weights: em(weights=weights, start=start).prior
     if settings.estimator == "bbse":
-        assert source is not None, "checked before"
+        assert source is not None, "_check has refused it"
         known = (source.images.logits, source.labels, source_prior, temperature)
         bbse = functools.partial(priors.bbse, target.logits, *known, source_rows=source.rows, names=names)
         result = bbse()

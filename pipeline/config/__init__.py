@@ -1,1 +1,1 @@
-"""The configuration of a run: typed, from YAML."""
+"""The typed configuration of a run, read from YAML."""

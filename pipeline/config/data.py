@@ -1,4 +1,4 @@
-"""The data sets of a configuration: the keys of a reader, and those that every kind of data has beside them."""
+"""The data sets of a configuration: the keys of a reader, and the keys that all kinds of data share."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -10,13 +10,13 @@ from components.settings import StrictModel
 
 
 class Hierarchy(StrictModel):
-    """What lies above the labels; a mere string is its `file`.
+    """The nodes above the labels. A string is short for its `file`.
 
     Attributes:
-      file: CSV with the columns name and parent, Open Images' hierarchy JSON, WordNet's data.noun or ImageNet's
-        wordnet.is_a.txt.
-      titles: what people call the nodes, and then the labels too: Open Images' class-descriptions CSV, or ImageNet's
-        words.txt.
+      file: a CSV with the columns `name` and `parent`, Open Images' hierarchy JSON, WordNet's `data.noun`, or
+        ImageNet's `wordnet.is_a.txt`.
+      titles: readable names of nodes and labels: Open Images' class-descriptions CSV, or ImageNet's `words.txt`.
+        null: the names are used as they are.
     """
 
     file: str
@@ -29,15 +29,15 @@ class Hierarchy(StrictModel):
 
 
 class _Data(StrictModel):
-    """What all kinds have beside the keys of their reader.
+    """The keys that every kind of data has beside those of its reader.
 
     Attributes:
-      hierarchy: what lies above the labels, for label_subset; null: what the data say themselves.
-      max_pixels: height × width of an image that is taken; larger ones are rejected before they are decoded.
-      max_rejected: share of the images that may be rejected; past it the run stops.
-      check: full decodes each image; header looks at its header only, for files that are known to be whole: a damaged
-        one then ends a training.
-      threads: that check images in each Beam worker; 0: as many as it has cores.
+      hierarchy: the nodes above the labels, for `label_subset`. null: the hierarchy that the data set itself has.
+      max_pixels: the largest height × width of an image. Larger images are rejected before they are decoded.
+      max_rejected: the share of images that may be rejected. Above it the run stops.
+      check: full: each image is decoded. header: only its header is read, for files that are known to be whole; a
+        damaged image then ends a training.
+      threads: the number of threads that check images in each Beam worker. 0: the number of its cores.
     """
 
     hierarchy: Hierarchy | None = None
@@ -48,11 +48,11 @@ class _Data(StrictModel):
 
     @property
     def location(self) -> str:
-        """What names the data: a TFDS name, a path, a pattern."""
+        """The name, path or pattern of the data."""
         return str(getattr(self, _kind_of(self)))
 
     def reader(self) -> Reader:
-        """Returns what reads the data."""
+        """Returns the reader of the data."""
         return readers.make_reader(self.model_dump(exclude=set(_Data.model_fields)))
 
 
@@ -60,13 +60,13 @@ def _kind_of(value: Any) -> str:
     return readers.kind_of(dict(value) if isinstance(value, _Data) else value)
 
 
-def _checked(value: Any) -> Any:
-    _kind_of(value)  # as a validator, because what a discriminator raises is not told as a mistake of the configuration
+def _check_kind(value: Any) -> Any:
+    _kind_of(value)  # a validator, because pydantic does not report the errors of a discriminator as validation errors
     return value
 
 
-def _model(kind: str) -> type[StrictModel]:
-    """Returns the model of the keys of a reader and of `_Data`."""
+def _create_model(kind: str) -> type[StrictModel]:
+    """Creates the model with the keys of a reader and of `_Data`."""
     reader = readers.class_of(kind)
     bases: tuple[type[StrictModel], ...] = (reader, _Data)
     name = f"{reader.__name__.removesuffix('Reader')}Data"
@@ -76,12 +76,12 @@ def _model(kind: str) -> type[StrictModel]:
 if TYPE_CHECKING:
 
     class Data(Reader, _Data):
-        """What all kinds have."""
+        """What all kinds of data share."""
 
 else:
-    _MODELS = tuple(Annotated[_model(kind), pydantic.Tag(f"[{kind}]")] for kind in readers.KINDS)
+    _MODELS = tuple(Annotated[_create_model(kind), pydantic.Tag(f"[{kind}]")] for kind in readers.KINDS)
     Data = Annotated[
-        Union[_MODELS],  # noqa: UP007 - of as many as there are kinds
+        Union[_MODELS],  # noqa: UP007 - the number of kinds is not fixed
         pydantic.Discriminator(lambda value: f"[{_kind_of(value)}]"),
-        pydantic.BeforeValidator(_checked),
+        pydantic.BeforeValidator(_check_kind),
     ]

@@ -1,4 +1,4 @@
-"""Reading a configuration: a YAML file, and overrides put over it. Imports neither TensorFlow nor TFX."""
+"""Reads a configuration from a YAML file and overrides. Imports neither TensorFlow nor TFX."""
 
 import pathlib
 import re
@@ -13,13 +13,14 @@ from pipeline.config.run import Config
 
 
 def load(path: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads the YAML file at `path`, with `overrides` of the form key.path=value put over it.
+    """Reads the YAML file at `path` and applies `overrides` of the form key.path=value.
 
-    Over a whole target, null leaves it out; everywhere else it is a value.
+    The override `targets.<name>=null` removes a target. For any other key, null is a value.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: it is not YAML, or not a configuration; the message names each key, its value and what is allowed.
+      ValueError: the file is not YAML or not a valid configuration. The message names each key, its value and what is
+        allowed.
     """
     file = pathlib.Path(path)
     if not file.is_file():
@@ -29,7 +30,9 @@ def load(path: str, overrides: Sequence[str] = ()) -> Config:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ValueError(f"CONFIG: {path} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise ValueError(f"CONFIG: {path} holds a {type(content).__name__}, not keys and values")
+        raise ValueError(
+            f"CONFIG: {path} holds a {type(content).__name__}, not keys and values; see pipeline/configs/demo.yaml"
+        )
     for override in overrides:
         _override(content, override)
     try:
@@ -68,18 +71,18 @@ def _line(entry: Mapping[str, Any]) -> str:
 
 
 def _is_inner(key: str | int) -> bool:
-    """Returns whether pydantic put a step into a path that the file does not have: a kind of data, a key as a value."""
+    """Returns whether pydantic inserted `key` into a path: the file has no such key."""
     return isinstance(key, str) and key.startswith("[")
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.2's floats (1e-3 is a number), and no key twice."""
+    """Reads floats as YAML 1.2 does (1e-3 is a number), and refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", node.start_mark)
         return super().construct_mapping(node, deep)
 
 

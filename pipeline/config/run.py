@@ -1,4 +1,4 @@
-"""The configuration of a run, typed; `pipeline.config.load` reads one from YAML."""
+"""The typed configuration of a run; `pipeline.config.load` reads one from YAML."""
 
 import math
 import re
@@ -13,26 +13,28 @@ from pipeline.config.data import Data
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
-ENTIRE_SOURCE = "entire_source"  # the arm that draws nothing; the others are named as their matchers
+ENTIRE_SOURCE = "entire_source"  # the arm without a sample; the others bear their matchers' names
 ARMS = (ENTIRE_SOURCE, *matchers.CLASSES)
 
 
-def _known_arm(name: str) -> str:
+def _check_arm(name: str) -> str:
     if name not in ARMS:
         raise ValueError(f"must be one of {', '.join(ARMS)}{did_you_mean(name, ARMS)}")
     return name
 
 
-Arm = Annotated[str, pydantic.AfterValidator(_known_arm)]
+Arm = Annotated[
+    str, pydantic.AfterValidator(_check_arm), pydantic.WithJsonSchema({"type": "string", "enum": list(ARMS)})
+]
 
 
 class Evaluation(StrictModel):
-    """When a model is good enough to be pushed, on the target's eval split.
+    """When a model is good enough to be pushed. All values are measured on the target's eval split.
 
     Attributes:
-      metric: what decides.
-      minimum: the least that is allowed.
-      max_regression: how much less than the last blessed model is allowed.
+      metric: the metric that decides.
+      minimum: the smallest value that may be pushed.
+      max_regression: how far the value may fall below that of the last pushed model.
     """
 
     renamed = {"max_loss": "max_regression"}
@@ -43,12 +45,12 @@ class Evaluation(StrictModel):
 
 
 class _Target(StrictModel):
-    """A target task; beside these keys there are those of its matchers that each target gives.
+    """A target task. Settings of matchers that differ from target to target stand here, too.
 
     Attributes:
-      data: its images.
-      arms: the ways to pre-train, compared.
-      push: the arm that is pushed; null: none.
+      data: the target's images, of any kind that a source has.
+      arms: the ways to pre-train that are compared.
+      push: the arm whose model is pushed, one of `arms`. null: no model is pushed.
       evaluation: when a model is good enough to be pushed.
     """
 
@@ -58,37 +60,40 @@ class _Target(StrictModel):
     evaluation: Evaluation = Evaluation()
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "_Target":
+    def _check_consistency(self) -> "_Target":
         if len(set(self.arms)) != len(self.arms):
-            raise ValueError(f"arms: {self.arms} names one twice")
+            raise ValueError(f"arms: {self.arms} names an arm twice; remove one")
         if self.push and self.push not in self.arms:
-            raise ValueError(f"push: {self.push!r} is not one of its arms, {', '.join(self.arms)}")
+            raise ValueError(f"push: {self.push!r} is not one of the arms {', '.join(self.arms)}")
         for arm, matcher in _MATCHERS.items():
             for key in matcher.of_target:
                 if (arm in self.arms) != bool(getattr(self, key)):
                     raise ValueError(
-                        f"{key}: {getattr(self, key)} with the arms {', '.join(self.arms)}; the arm {arm} needs it, "
-                        "and only that arm"
+                        f"{key}: {getattr(self, key)} with the arms {', '.join(self.arms)}; set it if, and only if, "
+                        f"{arm} is one of the arms"
                     )
         return self
 
 
 class Prior(StrictModel):
-    """How P_t is estimated; see `components.prior_estimator`.
+    """How P_t is estimated.
 
     Attributes:
-      estimator: mean_prediction is the paper's.
-      temperature: softens the predictions, 2.0 in the paper; `fitted` calibrates them, as em and bbse presume.
-      bootstrap: replicates for the intervals of P_t; 0: no intervals.
+      estimator: `mean_prediction` is the paper's; docs/method.md compares the three.
+      temperature: logits are divided by it before the softmax; 2.0 in the paper. `fitted` calibrates the classifier on
+        the source's eval split, as `em` and `bbse` assume.
+      bootstrap: number of bootstrap replicates for the intervals of P_t. 0: no intervals.
       level: the share of the replicates inside an interval.
-      smoothing: e in (1 − e) P_t + e P_s.
-      floor: the least share of every label that has source examples.
-      assumption_threshold: from which ratio on the target's images of a label count as unlike the source's.
-      source_images: of the source's eval split, predicted to calibrate, to correct and to check by; at most this many.
+      smoothing: the weight e of P_s in (1 − e) P_t + e P_s.
+      floor: the smallest P_t of every label that has source examples.
+      assumption_threshold: a label is flagged if the target's images that are predicted as it lie this many times as
+        far from its mean embedding in the source as the source's own images do.
+      source_images: the largest number of the source's eval images that are predicted, for calibration, correction and
+        the check of the assumption.
     """
 
     estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: float | Literal["fitted"] = 2.0
+    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
     bootstrap: pydantic.NonNegativeInt = 200
     level: float = pydantic.Field(0.95, gt=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, le=1)
@@ -98,8 +103,8 @@ class Prior(StrictModel):
 
     @pydantic.field_validator("temperature", mode="before")
     @classmethod
-    def _temperature(cls, value: Any) -> float | str:
-        # Before the union is tried, whose own errors name its members and not the key.
+    def _check_temperature(cls, value: Any) -> float | str:
+        # Before the union is validated, because its errors name its members instead of the key.
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if value != "fitted" and not (number and 0 < value < math.inf):
             raise ValueError("must be a positive number, or 'fitted'")
@@ -107,12 +112,14 @@ class Prior(StrictModel):
 
 
 class _Resample(StrictModel):
-    """How the pre-training sets are drawn; beside these keys there are the matchers' own.
+    """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
 
     Attributes:
-      n: (example, label) pairs of same_distribution, examples of the other arms; weighted_loss takes all.
-      seed: of the draws; null: the run's.
-      materialise: whether samples are written as Examples; else the Trainer takes them from the source's shards.
+      n: size of a pre-training set: (example, label) pairs for `same_distribution`, examples for the other arms.
+        `weighted_loss` takes all examples.
+      seed: seed of the draws. null: the run's seed.
+      materialise: whether samples are written as Examples. If not, the Trainer reads the examples from the source's
+        shards.
     """
 
     n: int = pydantic.Field(gt=0, lt=1 << 31)
@@ -129,7 +136,7 @@ def _optional(field: pydantic.fields.FieldInfo) -> Any:
 
 
 def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
-    """Returns `base` with the matchers' settings that belong to it; each may be left out by who does not use it."""
+    """Returns `base` with the matchers' settings that belong to it. All of them are optional."""
     fields = {
         key: _optional(field)
         for matcher in _MATCHERS.values()
@@ -147,14 +154,14 @@ else:
 
 
 class NearDuplicates(StrictModel):
-    """How the targets' images are kept out of the source; see `components.near_duplicates`.
+    """How near-duplicates of the targets' images are kept out of the source.
 
     Attributes:
-      enabled: whether they are. The source's and the targets' images are then decoded once, for their hashes.
-      distance: bits, of 64, in which the perceptual hashes of two near-duplicates differ at most.
-      flips: whether mirror images count too.
-      embeddings: the cosine from which on two images are alike to the classifier, for a second stage after it was
-        trained, which predicts all of the source; null: none.
+      enabled: whether the filter runs. All images are then decoded once, for their perceptual hashes.
+      distance: the largest Hamming distance, of 64 bits, between the perceptual hashes of two near-duplicates.
+      flips: whether mirror images count as near-duplicates, too.
+      embeddings: the smallest cosine between the classifier's embeddings of two near-duplicates, in a second stage that
+        predicts the whole source. null: no second stage.
     """
 
     enabled: bool = True
@@ -163,28 +170,33 @@ class NearDuplicates(StrictModel):
     embeddings: float | None = pydantic.Field(None, gt=0, le=1)
 
     @pydantic.model_validator(mode="after")
-    def _consistent(self) -> "NearDuplicates":
+    def _check_consistency(self) -> "NearDuplicates":
         if self.embeddings is not None and not self.enabled:
-            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true, too")
+            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true as well")
         return self
 
 
 class Config(StrictModel):
-    """Everything a run depends on.
+    """The configuration of a run.
 
     Attributes:
-      name: of the pipeline; runs of the same name share their history.
-      seed: of weights, order, augmentation and draws.
-      image, backbone: what goes into the networks, and which.
-      compute: what all trainings run on.
-      source, targets: the data. A target's name is part of its nodes' ids.
-      classifier, pretrain, finetune: the recipes of the three trainings.
-      checkpoint: when each of them is saved, to go on after an interruption.
-      near_duplicates: how the targets' images are kept out of the source.
-      prior, resample: from the classifier to the sample.
-      on_anomalies: what comes of data that their schema (schemas/) does not allow: `stop` trains nothing on them,
-        `warn` only tells of them at the end.
-      beam: arguments of the Beam jobs; empty: the local runner's own.
+      name: name of the pipeline. Runs of the same name in a workspace reuse each other's results.
+      seed: seed of initial weights, order, augmentation and draws.
+      image: the images as the networks see them.
+      backbone: the network.
+      compute: the hardware and precision of all trainings.
+      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind.
+      classifier: recipe of the source classifier, which predicts the target's images.
+      pretrain: recipe of the specialists. All arms use the same, so that only their data differ.
+      finetune: recipe of the fine-tuning on a target.
+      checkpoint: when trainings are saved, so that they can go on after an interruption.
+      near_duplicates: how near-duplicates of the targets' images are kept out of the source.
+      prior: how P_t is estimated.
+      resample: how the pre-training sets are drawn.
+      targets: the target tasks by name. A name may have a-z, 0-9 and -, and is part of the ids of the target's nodes.
+      on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
+        the run goes on, and lists the anomalies at its end.
+      beam: arguments of the Beam jobs. Empty: Beam runs in memory, with one worker.
     """
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
@@ -200,16 +212,18 @@ class Config(StrictModel):
     near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
     resample: Resample
-    targets: dict[str, Target] = pydantic.Field(min_length=1)
+    targets: dict[str, Target] = pydantic.Field(
+        min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
+    )
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
     def datasets(self) -> dict[str, Data]:
-        """Returns the data by the name of their side: 'source', or a target's."""
+        """Returns the data by name: 'source', or that of a target."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
 
     def matcher(self, target: str, arm: str) -> Matcher:
-        """Returns the matcher of a target's arm; not of `entire_source`, which has none."""
+        """Returns the matcher of a target's arm, which must not be `entire_source`: it has none."""
         kind = _MATCHERS[arm]
         settings = {
             key: getattr(self.targets[target] if key in kind.of_target else self.resample, key)
@@ -219,26 +233,24 @@ class Config(StrictModel):
 
     @pydantic.field_validator("targets")
     @classmethod
-    def _names(cls, value: dict[str, Target]) -> dict[str, Target]:
+    def _check_target_names(cls, value: dict[str, Target]) -> dict[str, Target]:
         for name in value:
             if not re.fullmatch(r"[a-z0-9-]+", name) or name == "source":
-                raise ValueError(f"{name!r} is no name for a target: use a-z, 0-9 and -, and not 'source'")
+                raise ValueError(f"{name!r} is not a valid name of a target: use a-z, 0-9 and -, and not 'source'")
         return value
 
     @pydantic.model_validator(mode="after")
-    def _fits(self) -> "Config":
+    def _check_combinations(self) -> "Config":
         self.backbone.check(self.image)
         for key in ("classifier", "pretrain", "finetune"):
             if (shift := getattr(self, key).shift) > self.image.size:
-                raise ValueError(
-                    f"{key}.shift: {shift}; an image of {self.image.size} pixels moves by that many at most"
-                )
+                raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
         for key in ("classifier", "pretrain"):
             if frozen := getattr(self, key).frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained, set it to 0")
+                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
         if self.classifier.loss == "sigmoid" and self.prior.estimator != "mean_prediction":
             raise ValueError(
-                f"prior.estimator: {self.prior.estimator!r} presumes one label an image, and classifier.loss 'sigmoid' "
-                "does not; use mean_prediction"
+                f"prior.estimator: {self.prior.estimator!r} assumes one label an image, but classifier.loss "
+                "'sigmoid' does not; use mean_prediction"
             )
         return self

@@ -1,1 +1,1 @@
-"""What makes the nodes of the pipeline, and what they are called."""
+"""Creates the nodes of the pipeline, and names them."""

@@ -1,4 +1,4 @@
-"""The nodes that keep the targets' images out of the source."""
+"""The nodes that exclude near-duplicates of the targets' images from the source."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -17,10 +17,10 @@ from pipeline.nodes import ids
 
 @dataclasses.dataclass(frozen=True)
 class Filters:
-    """The nodes of the stages that are asked for; what the last one gives holds what those before it have found, too.
+    """The nodes of the configured stages. The output of a stage contains the exclusions of all earlier stages.
 
     Attributes:
-      nodes: none where nothing is filtered; the outputs then are None.
+      nodes: empty if nothing is filtered; the outputs are None then.
     """
 
     nodes: tuple[BaseNode, ...] = ()
@@ -37,13 +37,13 @@ class Filters:
 def filter_by_hashes(
     settings: NearDuplicates, index: BaseChannel, target_indices: Mapping[str, BaseChannel]
 ) -> Filters:
-    """Returns the stage that comes before the classifier."""
+    """Returns the stage before the classifier's training, which compares perceptual hashes."""
     if not settings.enabled:
         return Filters()
-    found = NearDuplicateFilter(
+    duplicate_filter = NearDuplicateFilter(
         index=index, target_indices=target_indices, distance=settings.distance, flips=settings.flips
     )
-    return Filters(_prefer_known(found.with_id(ids.EXCLUSIONS[0])))
+    return Filters(_prefer_known(duplicate_filter.with_id(ids.EXCLUSIONS[0])))
 
 
 def filter_by_embeddings(
@@ -54,32 +54,32 @@ def filter_by_embeddings(
     classifier: BaseNode,
     predictors: Mapping[str, BaseNode],
 ) -> Filters:
-    """Returns `filters` with the stage that comes after the classifier, which predicts the whole source for it.
+    """Adds the stage after the classifier's training, which compares its embeddings of the whole source.
 
     Args:
-      predictors: of each target, on all of its splits.
+      predictors: target → the Predictor of all its splits.
     """
     if settings.embeddings is None:
         return filters
     predictor = Predictor(examples=source_examples, index=source_index, model=classifier.outputs["model"])
-    found = EmbeddingDuplicateFilter(
+    duplicate_filter = EmbeddingDuplicateFilter(
         index=source_index,
-        # Its own, not what is known: those may name targets that this run does not have.
+        # Not those of the -known node, which may name targets that this run does not have.
         earlier_exclusions=filters.nodes[0].outputs["exclusions"],
         source_predictions=predictor.with_id(ids.SOURCE_TRAIN_PREDICTIONS).outputs["predictions"],
         target_predictions={name: node.outputs["predictions"] for name, node in predictors.items()},
         threshold=settings.embeddings,
     )
-    return Filters((*filters.nodes, predictor, *_prefer_known(found.with_id(ids.EXCLUSIONS[1]))))
+    return Filters((*filters.nodes, predictor, *_prefer_known(duplicate_filter.with_id(ids.EXCLUSIONS[1]))))
 
 
-def _prefer_known(found: BaseNode) -> tuple[BaseNode, BaseNode]:
-    """Returns a filter, and the node that goes on with what it gave before, if that excludes the same images."""
+def _prefer_known(duplicate_filter: BaseNode) -> tuple[BaseNode, BaseNode]:
+    """Returns a filter, and the node that replaces its outputs by earlier ones, if those exclude the same images."""
     known = resolver.Resolver(
         strategy_class=FirstOfSameContent,
-        exclusions=found.outputs["exclusions"],
-        plan=found.outputs["plan"],
-        all_exclusions=Channel(type=Exclusions, producer_component_id=found.id),
-        all_plans=Channel(type=ResamplePlan, producer_component_id=found.id),
+        exclusions=duplicate_filter.outputs["exclusions"],
+        plan=duplicate_filter.outputs["plan"],
+        all_exclusions=Channel(type=Exclusions, producer_component_id=duplicate_filter.id),
+        all_plans=Channel(type=ResamplePlan, producer_component_id=duplicate_filter.id),
     )
-    return found, known.with_id(ids.known_node(found.id))
+    return duplicate_filter, known.with_id(ids.known_node(duplicate_filter.id))

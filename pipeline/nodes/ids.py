@@ -1,17 +1,17 @@
-"""The ids of the pipeline's nodes: `<side>-<kind>`, or `<side>-<arm>-<kind>`, in a-z, 0-9 and -, as Kubeflow demands.
+"""The ids of the pipeline's nodes: `<side>-<kind>`, or `<side>-<arm>-<kind>`, in a-z, 0-9 and -, as Kubeflow requires.
 
-A side is 'source', or the name of a target. Imports nothing, so that whoever looks at a run can ask.
+A side is 'source' or the name of a target. Imports nothing, so that commands that read a run stay fast.
 """
 
 SOURCE = "source"
-# What a node does, as the last part of its id says.
+# The last part of an id: the kind of the node.
 EXAMPLES, STATISTICS, SCHEMA, VALIDATION = "examples", "statistics", "schema", "validation"
 PREDICTIONS, PRIOR = "predictions", "prior"
 RESAMPLE, SPECIALIST, FINETUNE = "resample", "specialist", "finetune"
 BASELINE, EVALUATOR, PUSHER = "baseline", "evaluator", "pusher"
 
 CLASSIFIER = f"{SOURCE}-classifier"
-# The stages that look for near-duplicates, in their order; each holds what those before it have found, too.
+# The stages of the near-duplicate filter, in order. Each contains the exclusions of the earlier ones.
 EXCLUSIONS = (f"{SOURCE}-exclusions", f"{SOURCE}-embedding-exclusions")
 SOURCE_TRAIN_PREDICTIONS = f"{SOURCE}-train-{PREDICTIONS}"
 
@@ -27,10 +27,10 @@ def arm_node(side: str, arm: str, kind: str) -> str:
 
 
 def known_node(exclusions: str) -> str:
-    """Returns the id of the node that replaces what the node `exclusions` gives by earlier exclusions, if equal."""
+    """Returns the id of the node that replaces the outputs of the node `exclusions` by earlier, equal ones."""
     return f"{exclusions}-known"
 
 
 def kind_of(node: str) -> str:
-    """Returns what a node does."""
+    """Returns the kind of a node."""
     return node.rpartition("-")[2]

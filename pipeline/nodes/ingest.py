@@ -1,4 +1,4 @@
-"""The nodes that bring in the data of a side: the source, or a target."""
+"""The nodes that ingest the data of a side: the source or a target."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ from pipeline.nodes import ids
 
 @dataclasses.dataclass(frozen=True)
 class IngestNodes:
-    """The nodes that bring one side's data in, and whether an image of it may have several labels."""
+    """The nodes that ingest the data of one side, and whether its images may have several labels."""
 
     example_gen: BaseNode
     statistics: BaseNode
@@ -37,25 +37,25 @@ class IngestNodes:
         return self.example_gen.outputs[output]
 
 
-def prepare(config: Config, waiting: Callable[[str], AbstractContextManager]) -> None:
-    """Makes what has to be made before the data of `config` can be read; `waiting` hears what is waited for."""
+def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
+    """Prepares the data of `config` for reading, such as TFDS data sets. `show_waiting` is called for each data set."""
     for data in config.datasets().values():
-        with waiting(f"preparing {data.location}"):
+        with show_waiting(f"preparing {data.location}"):
             data.reader().prepare()
 
 
 def write_policies(config: Config, workspace: str) -> None:
-    """Writes how the data of `config` are to be ingested, where the nodes look for it."""
+    """Writes how each data set of `config` is ingested, where its node looks for it."""
     for name, data in config.datasets().items():
-        node = ids.side_node(name, ids.EXAMPLES)
-        policy.write(_working(workspace, node), policy.Policy(max_rejected=data.max_rejected, threads=data.threads))
+        folder = _working_folder(workspace, ids.side_node(name, ids.EXAMPLES))
+        policy.write_policy(folder, policy.Policy(max_rejected=data.max_rejected, threads=data.threads))
 
 
 def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Config, workspace: str) -> IngestNodes:
-    """Returns the nodes of `data`; `name` is 'source' or a target's, working files go below `workspace`.
+    """Returns the nodes of `data`; `name` is 'source' or that of a target. Working files go below `workspace`.
 
     Raises:
-      ValueError: the data are not there.
+      ValueError: the data are missing.
     """
     reader = data.reader()
     node_id = ids.side_node(name, ids.EXAMPLES)
@@ -63,10 +63,10 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
         dataset=reader,
         hierarchy=hierarchy_of(data),
         max_pixels=data.max_pixels,
-        max_rejected=None,  # so that another limit reads nothing again: see `write_policies` and the validator
+        max_rejected=None,  # a new limit must not read the data again: the policy and the validator hold it
         check=data.check,
         perceptual_hashes=config.near_duplicates.enabled,
-        working=_working(workspace, node_id),
+        working=_working_folder(workspace, node_id),
     ).with_id(node_id)
     statistics = StatisticsGen(
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
@@ -75,7 +75,7 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
     schema = importer.Importer(
         source_uri=str(folder),
         artifact_type=standard_artifacts.Schema,
-        # An Importer reuses what it finds under the same address: the content has to be part of the question.
+        # An Importer reuses an artifact with the same URI and properties, so a property has to identify the content.
         custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
     ).with_id(ids.side_node(name, ids.SCHEMA))
     validator = ExampleValidator(
@@ -89,31 +89,31 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
     return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
 
 
-def _working(workspace: str, node: str) -> str:
+def _working_folder(workspace: str, node: str) -> str:
     return os.path.join(workspace, "working", node)
 
 
 def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
-    """Returns where the hierarchy over the labels of `data` is, or None."""
+    """Returns the file of the hierarchy over the labels of `data`, or None."""
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
 def check_labels(config: Config) -> None:
-    """Refuses settings of matchers that name labels which the source does not have, before anything is trained.
+    """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
     Raises:
-      ValueError: there is such a name.
+      ValueError: the source has no label of a given name.
     """
-    asked = {
+    matchers_with_labels = {
         (target, arm): matcher
         for target, settings in config.targets.items()
         for arm in settings.arms
         if arm != ENTIRE_SOURCE and "vocabulary" in (matcher := config.matcher(target, arm)).needs
     }
-    if not asked:
+    if not matchers_with_labels:
         return
     labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
-    for (target, _), matcher in asked.items():
+    for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)
         except ValueError as error:

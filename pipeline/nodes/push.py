@@ -1,4 +1,4 @@
-"""The nodes that push a target's model: if it passes its threshold, and is not worse than the last that did."""
+"""The nodes that push a target's model if it passes its threshold and is not worse than the last blessed model."""
 
 import os
 
@@ -16,11 +16,11 @@ from pipeline.nodes import ids
 
 
 def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, workspace: str) -> list[BaseNode]:
-    """Returns the nodes from a fine-tuned model to `<workspace>/serving/<name>`.
+    """Returns the nodes that evaluate a fine-tuned model and push it to `<workspace>/serving/<name>`.
 
     Args:
-      name: of the target.
-      examples: the target's.
+      name: name of the target.
+      examples: the target's Examples.
       finetune: the Trainer of the model.
     """
     evaluator_id = ids.side_node(name, ids.EVALUATOR)

@@ -1,1 +1,1 @@
-"""`specialist data`: the data of a configuration, and what a run will take, before it runs."""
+"""`specialist data`: shows the data of a configuration, and estimates the cost of a run."""

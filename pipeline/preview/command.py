@@ -1,4 +1,4 @@
-"""Looking at the data of a configuration before a run, and at what the run will take."""
+"""The command `specialist data`."""
 
 import functools
 
@@ -16,52 +16,53 @@ from trainer.loop import throughput
 def preview_config(
     config: Config, console: rich.console.Console, *, images: int, thumbnails_folder: str, timing: bool
 ) -> None:
-    """Shows what the data of `config` are, and what a run will take.
+    """Shows a sample of the data of `config`, and estimates the time and storage of a run.
 
     Args:
-      config: of the run.
-      console: where it goes.
-      images: to read of each of the data's own splits.
-      thumbnails_folder: where small pictures go.
-      timing: whether to train for some steps.
+      config: the configuration of the run.
+      console: where to print.
+      images: number of images to read from each of the data's own splits.
+      thumbnails_folder: folder for the thumbnails.
+      timing: whether to train for a few steps, to estimate times.
 
     Raises:
-      ValueError: the data are not there, or not as the configuration says.
+      ValueError: the data are missing, or differ from the configuration.
     """
     thumbnails.check(thumbnails_folder)
     prepare(config, functools.partial(logs.show_waiting, console))
-    with logs.show_waiting(console, "looking at the configuration"):
+    with logs.show_waiting(console, "checking the configuration"):
         nodes = [node.id for node in create_pipeline(config, "workspace").components]
-    found = {}
+    previews = {}
     for name, data in config.datasets().items():
         with logs.show_waiting(console, f"reading {data.location}"), logs.capture_warnings() as warnings:
-            found[name] = sample.preview_data(data, images, config.near_duplicates.enabled)
-        display.show_side(console, name, data.location, found[name], data.max_rejected)
+            previews[name] = sample.preview_data(data, images, config.near_duplicates.enabled)
+        display.show_side(console, name, data.location, previews[name], data.max_rejected)
         for warning in warnings:
             console.print(f"  {warning}", style="yellow", markup=False, highlight=False)
     page = thumbnails.write(
         thumbnails_folder,
         config.name,
-        {name: (side.labels.names, side.sample.examples) for name, side in found.items()},
+        {name: (preview.labels.names, preview.sample.examples) for name, preview in previews.items()},
     )
     console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
-    network, measured = None, "what the network takes is not known with --no-timing"
+    network, basis = None, "--no-timing: the time and size of the network are unknown"
     if timing:
-        with logs.show_waiting(console, f"timing {config.backbone.name} (--no-timing leaves this out)"):
-            labels = len(found["source"].labels)
+        with logs.show_waiting(console, f"timing {config.backbone.name} (--no-timing skips this)"):
+            labels = len(previews["source"].labels)
             network = throughput.measure_throughput(
                 config.backbone, config.image, config.pretrain, config.compute, labels
             )
-        measured = (
-            f"{config.backbone.name} has {network.parameters:,} parameters; {_figure(network.trained)} images/s are "
-            f"trained and {_figure(network.predicted)} predicted, in batches of {network.batch_size}; one Beam worker"
+        basis = (
+            f"{config.backbone.name} has {network.parameters:,} parameters; this machine trains "
+            f"{_format_rate(network.training_images_per_second)} images/s and predicts "
+            f"{_format_rate(network.prediction_images_per_second)}, in batches of {network.batch_size}; one Beam worker"
         )
-    source, *targets = (side.measured for side in found.values())
-    costs = estimate.costs(config, nodes, source, dict(zip(config.targets, targets, strict=True)), network)
+    source, *targets = (preview.costs for preview in previews.values())
+    costs = estimate.estimate_costs(config, nodes, source, dict(zip(config.targets, targets, strict=True)), network)
     checkpoints = estimate.checkpoint_bytes(config, network) if network else None
-    working = estimate.working_bytes(side.measured for side in found.values())
-    display.show_costs(console, costs, working, checkpoints, len(nodes), measured)
+    working = estimate.working_bytes([source, *targets])
+    display.show_costs(console, costs, working, checkpoints, len(nodes), basis)
 
 
-def _figure(per_second: float) -> str:
+def _format_rate(per_second: float) -> str:
     return f"{per_second:,.0f}" if per_second >= 10 else f"{per_second:.2g}"

@@ -1,4 +1,4 @@
-"""What a run will take: seconds and bytes, from a sample of its data and some steps of its network. Pure."""
+"""Estimates the time and storage of a run from a sample of its data and a few steps of its network. Pure."""
 
 import collections
 import dataclasses
@@ -9,18 +9,18 @@ from pipeline.nodes import ids
 from trainer.loop.throughput import Throughput
 from trainer.recipes import Recipe
 
-_FLOAT = 4  # bytes of a parameter
-_HALF = 2  # bytes of a logit, and of an element of an embedding
+_PARAMETER_BYTES = 4
+_PREDICTION_BYTES = 2  # of a logit, and of an element of an embedding
 
 
 @dataclasses.dataclass(frozen=True)
-class MeasuredData:
-    """What was measured of the source or a target.
+class DataCosts:
+    """The size of the source or a target, and the costs of one of its examples.
 
     Attributes:
-      examples: our split → examples that the ExampleGen will write.
-      seconds_each: to read, check and write one.
-      record_bytes, index_bytes: of one, on the disk.
+      examples: split → number of examples that the ExampleGen will write.
+      seconds_each: seconds to read, check and write an example.
+      record_bytes, index_bytes: bytes of an example on disk.
       labels: size of the vocabulary.
     """
 
@@ -36,60 +36,63 @@ class MeasuredData:
 
     @property
     def evaluated(self) -> int:
-        """Examples that a training is evaluated on."""
+        """Number of examples that a training is evaluated on."""
         return self.total - self.examples["train"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """A part of a run.
+    """The cost of a part of a run.
 
     Attributes:
-      what: it is.
-      times: how many nodes do such a thing.
-      seconds: of all of them; None: not known.
-      bytes: that stay; None: not known.
+      part: name of the part.
+      nodes: number of its nodes.
+      seconds: seconds of all its nodes; None: unknown.
+      bytes: bytes of the artifacts; None: unknown.
     """
 
-    what: str
-    times: int
+    part: str
+    nodes: int
     seconds: float | None
     bytes: float | None
 
 
-def costs(
+def estimate_costs(
     config: Config,
     nodes: Iterable[str],
-    source: MeasuredData,
-    targets: Mapping[str, MeasuredData],
+    source: DataCosts,
+    targets: Mapping[str, DataCosts],
     network: Throughput | None,
 ) -> list[Cost]:
-    """Returns the costs of a run from nothing, in its order.
+    """Returns the costs of a run in a new workspace, in the order of the run.
 
     Args:
-      config: of the run.
+      config: the configuration of the run.
       nodes: ids of its pipeline's nodes.
-      source, targets: what was measured of the data.
-      network: what was measured of the network; None: nothing was, and what depends on it is not known.
+      source, targets: the costs of the data.
+      network: the throughput of the network; None: costs that depend on it are unknown.
     """
-    found = [
+    costs = [
         Cost(f"data: {name}", 1, side.total * side.seconds_each, side.total * (side.record_bytes + side.index_bytes))
         for name, side in {"source": source, **targets}.items()
     ]
     kinds = collections.Counter(map(ids.kind_of, nodes))
 
-    def training(what: str, times: int, recipe: Recipe, evaluated: int) -> Cost:
+    def estimate_training(part: str, trainings: int, recipe: Recipe, evaluated: int) -> Cost:
         if network is None:
-            return Cost(what, times, None, None)
-        seconds = times * recipe.steps * recipe.batch_size / network.trained + evaluated / network.predicted
+            return Cost(part, trainings, None, None)
+        seconds = (
+            trainings * recipe.steps * recipe.batch_size / network.training_images_per_second
+            + evaluated / network.prediction_images_per_second
+        )
         # A SavedModel and a .keras file.
-        return Cost(what, times, seconds, 2 * times * network.parameters * _FLOAT)
+        return Cost(part, trainings, seconds, 2 * trainings * network.parameters * _PARAMETER_BYTES)
 
-    found.append(training("classifier", 1, config.classifier, source.evaluated))
+    costs.append(estimate_training("classifier", 1, config.classifier, source.evaluated))
     predicted = _count_predicted(config, source, targets)
-    seconds = predicted / network.predicted if network else None
-    size = predicted * (source.labels + network.features) * _HALF if network else None
-    found.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
+    seconds = predicted / network.prediction_images_per_second if network else None
+    size = predicted * (source.labels + network.features) * _PREDICTION_BYTES if network else None
+    costs.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
     samples = [
         arm
         for name, target in config.targets.items()
@@ -98,29 +101,29 @@ def costs(
     ]
     if config.resample.materialise and samples:
         drawn = len(samples) * config.resample.n
-        seconds = drawn * source.seconds_each  # at most: their images are not checked again
-        found.append(Cost("samples, written", len(samples), seconds, drawn * source.record_bytes))
+        seconds = drawn * source.seconds_each  # an upper limit, because the images are not checked again
+        costs.append(Cost("written samples", len(samples), seconds, drawn * source.record_bytes))
     specialists = kinds[ids.SPECIALIST]
-    found.append(training("specialists", specialists, config.pretrain, specialists * source.evaluated))
+    costs.append(estimate_training("specialists", specialists, config.pretrain, specialists * source.evaluated))
     evaluated = sum(len(config.targets[name].arms) * side.evaluated for name, side in targets.items())
-    found.append(training("fine-tuning", kinds[ids.FINETUNE], config.finetune, evaluated))
-    return found
+    costs.append(estimate_training("fine-tuning", kinds[ids.FINETUNE], config.finetune, evaluated))
+    return costs
 
 
-def working_bytes(sides: Iterable[MeasuredData]) -> float:
+def working_bytes(sides: Iterable[DataCosts]) -> float:
     """Returns what the working files of one ingestion hold while it goes on: all records of the largest side."""
     return max(side.total * (side.record_bytes + side.index_bytes) for side in sides)
 
 
 def checkpoint_bytes(config: Config, network: Throughput) -> float:
-    """Returns what the checkpoints of one training hold while it goes on: weights, momentum, and the average if any."""
+    """Returns the bytes of one training's checkpoints: weights, momentum, and the average if there is one."""
     recipes = (config.classifier, config.pretrain, config.finetune)
     copies = 3 if any(recipe.ema for recipe in recipes) else 2
-    return config.checkpoint.keep * copies * network.parameters * _FLOAT
+    return config.checkpoint.keep * copies * network.parameters * _PARAMETER_BYTES
 
 
-def _count_predicted(config: Config, source: MeasuredData, targets: Mapping[str, MeasuredData]) -> int:
-    of_source = min(config.prior.source_images, source.examples["eval"])
+def _count_predicted(config: Config, source: DataCosts, targets: Mapping[str, DataCosts]) -> int:
+    source_images = min(config.prior.source_images, source.examples["eval"])
     if config.near_duplicates.embeddings is None:
-        return of_source + sum(side.examples["train"] for side in targets.values())
-    return of_source + source.examples["train"] + sum(side.total for side in targets.values())
+        return source_images + sum(side.examples["train"] for side in targets.values())
+    return source_images + source.examples["train"] + sum(side.total for side in targets.values())

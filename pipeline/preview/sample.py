@@ -1,4 +1,4 @@
-"""A sample of a side's data, read, checked and written as a run does it, and what is found in it."""
+"""Previews the data of a side: reads, checks and writes a sample as a run does."""
 
 import dataclasses
 import os
@@ -20,16 +20,16 @@ from pipeline.preview import estimate
 
 @dataclasses.dataclass(frozen=True)
 class DataPreview:
-    """What was found on one side, the source or a target.
+    """The preview of the source or a target.
 
     Attributes:
-      labels: its vocabulary.
-      sample: what was read.
-      label_counts: images of each label in train, int64 [labels]; float64 where they are only to be expected.
-      is_counted: whether they are of all images, not of the sample alone.
-      rejected: share of all images that will be rejected, by the sample's of each split.
-      warnings: what stands in several splits, and labels that look the same, a line each.
-      measured: how many examples a run will write, and what that costs.
+      labels: the vocabulary.
+      sample: the sample that was read.
+      label_counts: images of each label in train, int64 [labels]; float64 if they are expected values.
+      is_counted: whether `label_counts` is of all images, not of the sample alone.
+      rejected: share of all images that will be rejected, extrapolated from the sample of each split.
+      warnings: images in several splits, and labels that look the same, a line for each.
+      costs: the number of examples that a run will write, and what an example costs.
     """
 
     labels: Vocabulary
@@ -38,19 +38,19 @@ class DataPreview:
     is_counted: bool
     rejected: float
     warnings: list[str]
-    measured: estimate.MeasuredData
+    costs: estimate.DataCosts
 
 
 def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPreview:
-    """Returns what is found in a sample of `data`.
+    """Reads a sample of `data` and returns its preview.
 
     Args:
-      data: of a side.
-      images: to read of each of the data's own splits.
-      perceptual_hashes: whether a run makes them.
+      data: the data of a side.
+      images: number of images to read from each of the data's own splits.
+      perceptual_hashes: whether a run computes perceptual hashes.
 
     Raises:
-      ValueError: the data are not there, or not as the configuration says.
+      ValueError: the data are missing, differ from the configuration, or no image of the sample can be used.
     """
     reader = data.reader()
     with tempfile.TemporaryDirectory() as folder:
@@ -60,16 +60,18 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
         drawn = sample.draw_sample(reader, contents, check, images)
         if not drawn.examples:
             reasons = sorted({row["reason"] for row in drawn.all_rejections})
-            raise ValueError(f"{data.location}: no image of the sample can be taken: {', '.join(reasons)}")
-        there = _images(contents, drawn)
-        examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in there.items()}
-        measured = _measure(drawn, examples, len(labels), folder)
-    faults = {
+            raise ValueError(
+                f"{data.location}: all images of the sample are rejected: {', '.join(reasons)}; check the data"
+            )
+        totals = _count_images(contents, drawn)
+        examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in totals.items()}
+        costs = _measure(drawn, examples, len(labels), folder)
+    failures = {
         split: [row for row in rows if row["reason"] != rejected.DUPLICATE_IMAGE]
         for split, rows in drawn.rejections.items()
     }
-    counted = {split: data_report.report_split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
-    label_counts, is_counted = counted["train"].label_counts, "train" in drawn.whole
+    reports = {split: data_report.report_split([index.table(rows)], len(labels)) for split, rows in drawn.rows.items()}
+    label_counts, is_counted = reports["train"].label_counts, "train" in drawn.whole
     if contents.label_counts is not None and not is_counted:
         label_counts, is_counted = contents.label_counts["train"], True
     return DataPreview(
@@ -77,44 +79,45 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
         drawn,
         label_counts,
         is_counted,
-        sum(count * _share(faults, drawn, split) for split, count in there.items()) / sum(there.values()),
-        data_report.list_warnings(data_report.summarise(counted, {}, labels.names)),
-        measured,
+        sum(count * _share(failures, drawn, split) for split, count in totals.items()) / sum(totals.values()),
+        data_report.list_warnings(data_report.summarise(reports, {}, labels.names)),
+        costs,
     )
 
 
-def _images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
-    """Returns how many images there are of each split, roughly."""
+def _count_images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:
+    """Returns the number of images of each split, estimated where it is unknown."""
     sizes = [row["bytes"] for row in drawn.all_rows]
-    found: dict[str, float] = {}
+    counts: dict[str, float] = {}
     for split, read in drawn.read.items():
         if split in drawn.whole:
-            found[split] = read
+            counts[split] = read
         elif contents.examples is None:
-            found[split] = contents.sizes[split] * len(sizes) / sum(sizes)
+            counts[split] = contents.sizes[split] * len(sizes) / sum(sizes)
         else:
-            found[split] = contents.examples[split]
-    return found
+            counts[split] = contents.examples[split]
+    return counts
 
 
 def _share(rows: Mapping[str, Sequence], drawn: sample.Sample, split: str) -> float:
-    """Returns how many of the images of `split` that were read are in `rows`."""
+    """Returns the share of the images read from `split` that are in `rows`."""
     return len(rows[split]) / drawn.read[split] if drawn.read[split] else 0.0
 
 
-def _measure(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.MeasuredData:
-    """Writes some of the sample as a run does, on this machine, and returns what an example costs."""
+def _measure(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.DataCosts:
+    """Writes the sample as a run does, on this machine, and returns the costs of an example."""
     start = time.perf_counter()
-    written = runs.Runs(folder, "sample")
+    writer = runs.RunWriter(folder, "sample")
     splits = list(drawn.rows)
     for item in drawn.examples:
-        written.add(splits.index(item.row["split"]), item)
-    pieces = written.finish()
-    paths = [os.path.join(folder, f"{name}-of-sample") for name in ("records", "index", "rejected")]
-    sizes = np.zeros(2)
+        writer.add(splits.index(item.row["split"]), item)
+    pieces = writer.finish()
+    paths = [os.path.join(folder, "split", name) for name in ("records", "index", "rejected")]
+    record_bytes = index_bytes = 0
     for bucket in range(len(splits)):
         merging.write_shard(folder, [piece for piece in pieces if piece.bucket == bucket], *paths)
-        sizes += [os.path.getsize(path) for path in paths[:2]]
-    count = len(drawn.examples)
-    seconds = drawn.seconds / sum(drawn.read.values()) + (time.perf_counter() - start) / count
-    return estimate.MeasuredData(examples, seconds, sizes[0] / count, sizes[1] / count, labels)
+        record_bytes += os.path.getsize(paths[0])
+        index_bytes += os.path.getsize(paths[1])
+    written = len(drawn.examples)
+    seconds = drawn.seconds / sum(drawn.read.values()) + (time.perf_counter() - start) / written
+    return estimate.DataCosts(examples, seconds, record_bytes / written, index_bytes / written, labels)

@@ -1,4 +1,4 @@
-"""What a person sees of a dry run: each side of the data, and what a run will take."""
+"""Prints the previews of the data and the costs of a run."""
 
 import collections
 from collections.abc import Sequence
@@ -12,31 +12,32 @@ from pipeline.preview.estimate import Cost
 from pipeline.preview.sample import DataPreview
 from pipeline.terminal.text import isolate, make_cell
 
-_LABELS = 8  # that are named
+_SHOWN_LABELS = 8
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
 
 
 def show_side(console: rich.console.Console, name: str, location: str, side: DataPreview, max_rejected: float) -> None:
-    """Prints what was found on a side.
+    """Prints the preview of a side.
 
     Args:
-      name: of the side.
-      location: of its data.
-      side: what was found.
-      max_rejected: share of the images that may be rejected.
+      console: where to print.
+      name: name of the side.
+      location: location of its data.
+      side: the preview.
+      max_rejected: largest share of rejected images at which a run continues.
     """
     read = sum(side.sample.read.values())
-    what = (
+    extent = (
         f"all {read:,} images read"
         if len(side.sample.whole) == len(side.sample.read)
         else f"a sample of {read:,} images read"
     )
     console.print(f"\n[bold]{name}[/]", end="")
-    _print(console, f"  {location}: {what}")
-    _splits(console, side)
-    _labels(console, side)
-    _images(console, side)
-    _rejected(console, side, max_rejected)
+    _print(console, f"  {location}: {extent}")
+    _show_splits(console, side)
+    _show_labels(console, side)
+    _show_images(console, side)
+    _show_rejected(console, side, max_rejected)
     for line in side.warnings:
         _print(console, f"  {line}", style="yellow")
 
@@ -47,99 +48,99 @@ def show_costs(
     working_bytes: float,
     checkpoint_bytes: float | None,
     nodes: int,
-    measured: str,
+    basis: str,
 ) -> None:
-    """Prints what a run will take.
+    """Prints the costs of a run.
 
     Args:
-      console: where it goes.
-      costs: its parts.
-      working_bytes: of one ingestion, while it goes on.
-      checkpoint_bytes: of one training, while it goes on; None: not known.
-      nodes: of the pipeline.
-      measured: what the times were measured on.
+      console: where to print.
+      costs: the costs of its parts.
+      working_bytes: bytes of the working files of an ingestion.
+      checkpoint_bytes: bytes of the checkpoints of a training; None: unknown.
+      nodes: number of nodes of the pipeline.
+      basis: a line on how the times were measured.
     """
-    table = _table("a run from nothing, on this machine", ["", "nodes", "time", "storage"])
+    table = _make_table("a run in a new workspace, on this machine", ["", "nodes", "time", "storage"])
     for cost in costs:
-        table.add_row(cost.what, f"{cost.times:,}", _duration(cost.seconds), _size(cost.bytes))
-    seconds, size = (_sum([getattr(cost, name) for cost in costs]) for name in ("seconds", "bytes"))
-    table.add_row("all", "", _duration(seconds), _size(size))
+        table.add_row(cost.part, f"{cost.nodes:,}", _format_duration(cost.seconds), _format_size(cost.bytes))
+    seconds, size = (_sum_known([getattr(cost, name) for cost in costs]) for name in ("seconds", "bytes"))
+    table.add_row("all", "", _format_duration(seconds), _format_size(size))
     console.print()
     console.print(table)
     _print(
         console,
-        f"  and {_size(working_bytes)} of working files while data are read, and 1.5 GB of memory for each Beam worker",
+        f"  plus {_format_size(working_bytes)} of working files while data are read, with 1.5 GB of memory a Beam worker",
     )
     if checkpoint_bytes is not None:
-        _print(console, f"  and {_size(checkpoint_bytes)} of checkpoints, while a training goes on")
-    _print(console, f"  and the seconds that each of {nodes} nodes costs besides")
-    _print(console, f"  {measured}")
+        _print(console, f"  plus {_format_size(checkpoint_bytes)} of checkpoints during a training")
+    _print(console, f"  plus a few seconds for each of {nodes} nodes")
+    _print(console, f"  {basis}")
 
 
 def _print(console: rich.console.Console, text: str, style: str | None = None) -> None:
-    """Prints `text` as it is: names of files and labels may look like markup."""
+    """Prints `text` literally, because names of files and labels may look like markup."""
     console.print(text, style=style, markup=False, highlight=False)
 
 
-def _sum(values: Sequence[float | None]) -> float | None:
+def _sum_known(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) else None
 
 
-def _splits(console: rich.console.Console, side: DataPreview) -> None:
-    table = _table(None, ["split", "examples", "read", "set aside"])
-    for split, count in side.measured.examples.items():
+def _show_splits(console: rich.console.Console, side: DataPreview) -> None:
+    table = _make_table(None, ["split", "examples", "read", "set aside"])
+    for split, count in side.costs.examples.items():
         about = "" if split in side.sample.whole else "~"
         rejected = len(side.sample.rejections[split])
         table.add_row(split, f"{about}{count:,}", f"{side.sample.read[split]:,}", f"{rejected:,}" if rejected else "")
     console.print(table)
     for split, rows in side.sample.rows.items():
         if not rows:
-            sure = split in side.sample.whole
-            told = "no image: a run would stop here" if sure else "no image in the sample; try more --images"
-            _print(console, f"  splits.{split}: {told}", style="red" if sure else "yellow")
+            is_empty = split in side.sample.whole
+            note = "no image: a run would stop here" if is_empty else "no image in the sample; try more --images"
+            _print(console, f"  splits.{split}: {note}", style="red" if is_empty else "yellow")
 
 
-def _labels(console: rich.console.Console, side: DataPreview) -> None:
+def _show_labels(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rows
-    numbers = np.array([len(row["labels"]) for row in rows])
-    several = f", {numbers.mean():.2f} an image (at most {numbers.max()})" if numbers.max() > 1 else ""
-    above = {parent for parents in side.labels.edges().values() for parent in parents} - set(side.labels.names)
-    under = f", under {len(above):,} nodes of a hierarchy" if above else ""
-    _print(console, f"  labels    {len(side.labels):,}{several}{under}")
+    sizes = np.array([len(row["labels"]) for row in rows])
+    several = f", {sizes.mean():.2f} an image (at most {sizes.max()})" if sizes.max() > 1 else ""
+    ancestors = {parent for parents in side.labels.edges().values() for parent in parents} - set(side.labels.names)
+    hierarchy = f", under {len(ancestors):,} nodes of a hierarchy" if ancestors else ""
+    _print(console, f"  labels    {len(side.labels):,}{several}{hierarchy}")
     counts = side.label_counts
     order = np.argsort(-counts, kind="stable")
     present = order[counts[order] > 0]
     is_expected = np.issubdtype(counts.dtype, np.floating)
     where = "in the sample of train" if not side.is_counted else "expected in train" if is_expected else "in train"
-    few = len(present) <= 2 * _LABELS
-    most = present if few else present[:_LABELS]
-    _print(console, f"  {'images' if few else 'most':<10}{_named(side, most)}  ({where})")
+    few = len(present) <= 2 * _SHOWN_LABELS
+    most = present if few else present[:_SHOWN_LABELS]
+    _print(console, f"  {'images' if few else 'most':<10}{_list_counts(side, most)}  ({where})")
     if not few:
-        _print(console, f"  fewest    {_named(side, present[::-1][:_LABELS])}")
+        _print(console, f"  fewest    {_list_counts(side, present[::-1][:_SHOWN_LABELS])}")
     empty = order[counts[order] == 0]
     if len(empty):
-        names = ", ".join(isolate(side.labels.names[label]) for label in empty[:_LABELS])
-        more = ", …" if len(empty) > _LABELS else ""
+        names = ", ".join(isolate(side.labels.names[label]) for label in empty[:_SHOWN_LABELS])
+        more = ", …" if len(empty) > _SHOWN_LABELS else ""
         style = "yellow" if side.is_counted else None
         _print(console, f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style)
 
 
-def _named(side: DataPreview, labels: np.ndarray) -> str:
+def _list_counts(side: DataPreview, labels: np.ndarray) -> str:
     counts = (side.label_counts[label] for label in labels)
     shown = (f"{round(count):,}" if count >= 0.5 else "<1" for count in counts)
     names = (isolate(side.labels.names[label]) for label in labels)
     return ", ".join(f"{name} {count}" for name, count in zip(names, shown, strict=True))
 
 
-def _images(console: rich.console.Console, side: DataPreview) -> None:
+def _show_images(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rows
     formats = collections.Counter(row["original_format"] for row in rows)
     count = sum(row["converted"] for row in rows)
-    converted = f"; {count:,} converted to be shown as they are meant" if count else ""
-    told = ", ".join(f"{name} {100 * count / len(rows):.1f}%" for name, count in formats.most_common())
-    _print(console, f"  formats   {told}{converted}")
-    table = _table(None, ["", "least", "median", "most"])
+    converted = f"; {count:,} to be converted" if count else ""
+    shares = ", ".join(f"{name} {100 * count / len(rows):.1f}%" for name, count in formats.most_common())
+    _print(console, f"  formats   {shares}{converted}")
+    table = _make_table(None, ["", "least", "median", "most"])
     columns = {key: np.array([row[key] for row in rows]) for key in ("height", "width", "bytes")}
     columns["width/height"] = columns["width"] / columns["height"]
     for key, values in columns.items():
@@ -148,11 +149,11 @@ def _images(console: rich.console.Console, side: DataPreview) -> None:
     console.print(table)
 
 
-def _rejected(console: rich.console.Console, side: DataPreview, max_rejected: float) -> None:
+def _show_rejected(console: rich.console.Console, side: DataPreview, max_rejected: float) -> None:
     rows = side.sample.all_rejections
     if not rows:
         return
-    table = _table(f"  set aside: {len(rows):,} of those read", ["reason", "images", "for example"])
+    table = _make_table(f"  set aside: {len(rows):,} of the images read", ["reason", "images", "for example"])
     for reason, count in collections.Counter(row["reason"] for row in rows).most_common():
         first = next(row for row in rows if row["reason"] == reason)
         table.add_row(reason, f"{count:,}", make_cell(f"{first['source_id']}: {first['detail']}"))
@@ -165,7 +166,7 @@ def _rejected(console: rich.console.Console, side: DataPreview, max_rejected: fl
         )
 
 
-def _table(title: str | None, columns: Sequence[str]) -> rich.table.Table:
+def _make_table(title: str | None, columns: Sequence[str]) -> rich.table.Table:
     table = rich.table.Table(title=title, title_justify="left", box=None, padding=(0, 2))
     for number, column in enumerate(columns):
         is_text = number == 0 or column == "for example"
@@ -173,12 +174,12 @@ def _table(title: str | None, columns: Sequence[str]) -> rich.table.Table:
     return table
 
 
-def _size(size: float | None) -> str:
+def _format_size(size: float | None) -> str:
     return "?" if size is None else rich.filesize.decimal(round(size))
 
 
-def _duration(seconds: float | None) -> str:
-    """Returns a time in two digits or so: more would not be known."""
+def _format_duration(seconds: float | None) -> str:
+    """Returns a duration in about two digits, which is as exact as the estimate."""
     if seconds is None:
         return "?"
     for unit, name in ((_YEAR, "years"), (_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min")):

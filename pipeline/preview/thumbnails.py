@@ -1,4 +1,4 @@
-"""Small pictures of a sample of the data, in a folder with a page that shows them by label."""
+"""Writes thumbnails of a sample of the data, and a page that shows them by label."""
 
 import html
 import os
@@ -14,11 +14,11 @@ from components.artifacts import examples
 from components.example_gen.examples import Indexed
 
 _SIZE = 128  # pixels of the longer side
-_LABELS, _OF_A_LABEL = 40, 6  # that are shown
+_SHOWN_LABELS, _SHOWN_IMAGES = 40, 6  # labels a side, images a label
 _PAGE = "index.html"
-_OURS = '<meta name="generator" content="specialist data">'
+_GENERATOR = '<meta name="generator" content="specialist data">'
 _HEAD = """<!doctype html>
-<html lang="en"><meta charset="utf-8">{ours}<title>{title}</title>
+<html lang="en"><meta charset="utf-8">{generator}<title>{title}</title>
 <style>
 body {{ font: 14px/1.4 system-ui, sans-serif; margin: 2rem; color: #222 }}
 section {{ display: flex; flex-wrap: wrap; gap: 1rem 2rem }}
@@ -30,36 +30,38 @@ div {{ max-width: 440px }} img {{ max-height: 64px; border: 1px solid #ddd; marg
 
 
 def check(folder: str) -> None:
-    """Raises a ValueError if `folder` is something else's than this module's."""
+    """Raises a ValueError if `folder` exists, is not empty and was not written by this module."""
     path = pathlib.Path(folder)
     page = path / _PAGE
     is_empty = path.is_dir() and not any(path.iterdir())
-    is_ours = page.is_file() and _OURS in page.read_text(encoding="utf-8", errors="replace")
-    if path.exists() and not (is_empty or is_ours):
-        raise ValueError(f"--thumbnails: {folder!r} is there already, and not of this command; name another folder")
+    is_own = page.is_file() and _GENERATOR in page.read_text(encoding="utf-8", errors="replace")
+    if path.exists() and not (is_empty or is_own):
+        raise ValueError(f"--thumbnails: {folder!r} exists, and this command did not write it; name another folder")
 
 
 def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iterable[Indexed]]]) -> str:
-    """Writes pictures of each side, and a page that shows them; all of it appears at once, or nothing.
+    """Writes thumbnails of each side and a page that shows them: everything at once, or nothing.
 
     Args:
-      folder: to be made, or one that this function made before, which is replaced.
-      title: of the page.
-      sides: name → the names of its labels, and examples.
+      folder: folder to create; one that this function wrote before is replaced.
+      title: title of the page.
+      sides: name → (names of its labels, examples).
 
     Returns:
       The path of the page.
 
     Raises:
-      ValueError: `folder` is something else's, or cannot be written.
+      ValueError: `folder` exists and is not of this function, or cannot be written.
     """
     check(folder)
     target = pathlib.Path(folder).absolute()
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.mkdir(parents=True)
-        body = "".join(_side(temporary, name, *of_side) for name, of_side in sides.items())
-        (temporary / _PAGE).write_text(_HEAD.format(ours=_OURS, title=html.escape(title)) + body, encoding="utf-8")
+        body = "".join(_write_side(temporary, name, *side) for name, side in sides.items())
+        (temporary / _PAGE).write_text(
+            _HEAD.format(generator=_GENERATOR, title=html.escape(title)) + body, encoding="utf-8"
+        )
         if target.exists():
             shutil.rmtree(target)
         os.rename(temporary, target)
@@ -70,33 +72,33 @@ def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iter
     return str(target / _PAGE)
 
 
-def _side(folder: pathlib.Path, side: str, names: Sequence[str], items: Iterable[Indexed]) -> str:
-    of_label: dict[int, list[Indexed]] = {}
+def _write_side(folder: pathlib.Path, side: str, names: Sequence[str], items: Iterable[Indexed]) -> str:
+    items_by_label: dict[int, list[Indexed]] = {}
     for item in items:
         for label in item.row["labels"]:
-            of_label.setdefault(label, []).append(item)
-    shown = sorted(sorted(of_label, key=lambda label: (-len(of_label[label]), label))[:_LABELS])
+            items_by_label.setdefault(label, []).append(item)
+    shown = sorted(sorted(items_by_label, key=lambda label: (-len(items_by_label[label]), label))[:_SHOWN_LABELS])
     (folder / side).mkdir()
-    blocks = "".join(_label(folder, side, names[label], of_label[label][:_OF_A_LABEL]) for label in shown)
-    more = f" (of {len(of_label):,} in the sample)" if len(of_label) > len(shown) else ""
+    blocks = "".join(_write_label(folder, side, names[label], items_by_label[label][:_SHOWN_IMAGES]) for label in shown)
+    more = f" (of {len(items_by_label):,} in the sample)" if len(items_by_label) > len(shown) else ""
     return f"<h2>{html.escape(side)}: {len(shown)} labels{more}</h2>\n<section>\n{blocks}</section>\n"
 
 
-def _label(folder: pathlib.Path, side: str, name: str, items: Sequence[Indexed]) -> str:
+def _write_label(folder: pathlib.Path, side: str, name: str, items: Sequence[Indexed]) -> str:
     pictures = []
     for item in items:
         row, path = item.row, f"{side}/{item.row['split']}-{item.key:016x}.jpg"
-        if not (folder / path).exists():  # of another label, too
-            _thumbnail(examples.image_of(tf.train.Example.FromString(item.record))).save(
+        if not (folder / path).exists():  # an image may have several labels
+            _make_thumbnail(examples.image_of(tf.train.Example.FromString(item.record))).save(
                 folder / path, "JPEG", quality=85
             )
-        told = f"{row['source_id']} · {row['split']} · {row['height']} × {row['width']} {row['format']}"
-        pictures.append(f'<img src="{path}" alt="{html.escape(name)}" title="{html.escape(told)}">')
+        caption = f"{row['source_id']} · {row['split']} · {row['height']} × {row['width']} {row['format']}"
+        pictures.append(f'<img src="{path}" alt="{html.escape(name)}" title="{html.escape(caption)}">')
     return f"<div><h3>{html.escape(name)}</h3>{''.join(pictures)}</div>\n"
 
 
-def _thumbnail(image: bytes) -> PIL.Image.Image:
-    # As a training sees it: PIL would show 16 bits otherwise.
+def _make_thumbnail(image: bytes) -> PIL.Image.Image:
+    # TensorFlow's decoder shows the image as a training sees it; PIL decodes 16-bit images differently.
     picture = PIL.Image.fromarray(tf.io.decode_image(image, 3, expand_animations=False).numpy())
     picture.thumbnail((_SIZE, _SIZE))
     return picture

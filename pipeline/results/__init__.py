@@ -1,1 +1,1 @@
-"""What a run leaves, and how it is looked at."""
+"""The results of a run, and commands that show them."""

@@ -1,6 +1,6 @@
-"""Looking at a run: the label prior of a target, and the plan of an arm, label by label and example by example.
+"""Shows the label prior of a target and the plan of an arm, by label and by example.
 
-Reads the files of a local workspace without TensorFlow, so that an answer takes a second.
+Reads the files of a local workspace without TensorFlow, so that a command takes about a second.
 """
 
 import os
@@ -31,7 +31,7 @@ def target_of(record: Record, target: str | None) -> str:
 
     Raises:
       ValueError: the run has several targets.
-      MissingError: it has no such target.
+      MissingError: the run has no such target.
     """
     return _one_of("--target", target, record.targets())
 
@@ -40,7 +40,7 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
     """Returns `arm`, or the only one of the target that has a plan.
 
     Raises:
-      ValueError: there are several.
+      ValueError: several arms have a plan.
       MissingError: there is no such arm with a plan.
     """
     arms = [
@@ -59,7 +59,7 @@ def prior(record: Record, target: str) -> pa.Table:
 
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
-    """Returns the table of the labels of an arm's plan."""
+    """Returns the labels of an arm's plan as a table."""
     return pq.read_table(os.path.join(record.uri(ids.arm_node(target, arm, ids.RESAMPLE), "plan"), plan.LABELS_FILE))
 
 
@@ -73,10 +73,11 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> Explanatio
     paths = sorted(folder.glob(index.FILE_PATTERN))
     rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
     if index.id_key(source_id) not in rows["key"].to_numpy():
-        firsts = (pq.read_table(path, columns=["source_id"]).slice(0, 1).to_pylist() for path in paths)
-        like = next(first["source_id"] for [first] in filter(None, firsts))
+        first_rows = (pq.read_table(path, columns=["source_id"]).slice(0, 1).to_pylist() for path in paths)
+        example_id = next(row["source_id"] for [row] in filter(None, first_rows))
         raise ValueError(
-            f"--example: {source_id!r} is not in the source's train split, whose {len(rows):,} ids are like {like!r}"
+            f"--example: {source_id!r} is not in the source's train split; one of its {len(rows):,} ids is "
+            f"{example_id!r}"
         )
     labels = plan_labels(record, target, arm)
     excluded = _exclusions(record)
@@ -89,26 +90,28 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> Explanatio
 
 
 def rows_of(names: pa.ChunkedArray, searched: Sequence[str]) -> np.ndarray:
-    """Returns the rows whose name is one of `searched`, or contains it where no name is just that.
+    """Returns the row numbers of the names that equal a text of `searched`, or, if none does, contain it.
 
     Raises:
-      ValueError: there is none for one of them.
+      ValueError: no name equals or contains one of the texts.
     """
     texts = names.to_pylist()
-    found: list[int] = []
+    matches: list[int] = []
     for text in searched:
         rows = [i for i, name in enumerate(texts) if name == text]
         rows = rows or [i for i, name in enumerate(texts) if text.casefold() in name.casefold()]
         if not rows:
-            raise ValueError(f"--label: no source label is or contains {text!r}")
-        found += rows
-    return np.array(found)
+            raise ValueError(
+                f"--label: no source label equals or contains {text!r}; `specialist prior` without --label lists them"
+            )
+        matches += rows
+    return np.array(matches)
 
 
 def show_prior(
     console: rich.console.Console, table: pa.Table, *, searched: Sequence[str] = (), bottom: bool = False, count: int
 ) -> None:
-    """Prints the header of a label prior, and its rows by falling (or rising) P_t, or those that are searched."""
+    """Prints the header of a label prior, and `count` rows by falling (or rising) P_t or the searched rows."""
     header = label_prior.from_table(table).header()
     for key, value in header.items():
         if value is not None:
@@ -125,7 +128,7 @@ def show_prior(
 
 
 def show_plan(console: rich.console.Console, labels: pa.Table, *, searched: Sequence[str] = (), count: int) -> None:
-    """Prints what a plan asked and what came out, and its labels by falling quota, or those that are searched."""
+    """Prints the header of a plan, and its `count` labels with the highest quotas or the searched labels."""
     for key, value in plan.header_of(labels).items():
         if value not in (None, []):
             console.print(f"{key:<22}{_figure(value)}", highlight=False)
@@ -136,10 +139,10 @@ def show_plan(console: rich.console.Console, labels: pa.Table, *, searched: Sequ
 
 
 def write_csv(table: pa.Table, path: str) -> None:
-    """Writes `table` as CSV, whole or not at all; makes the folder if need be.
+    """Writes `table` as CSV, completely or not at all. Creates the folder if necessary.
 
     Raises:
-      ValueError: it cannot be written there.
+      ValueError: the file cannot be written.
     """
     temporary = f"{path}.{uuid.uuid4().hex}.tmp"
     try:
@@ -154,7 +157,7 @@ def write_csv(table: pa.Table, path: str) -> None:
 
 
 def _exclusions(record: Record) -> pa.Table:
-    """Returns the pairs of the source's train split that no plan of the run takes."""
+    """Returns the run's exclusions from the source's train split."""
     node = next((node for node in reversed(ids.EXCLUSIONS) if node in record.nodes), None)
     if node is None:
         return exclusions.SCHEMA.empty_table()
@@ -164,7 +167,7 @@ def _exclusions(record: Record) -> pa.Table:
 
 def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:
     if not choices:
-        raise MissingError(f"{option}: the run has none")
+        raise MissingError(f"{option}: the run has none; name another run")
     if chosen is None and len(choices) > 1:
         raise ValueError(f"{option}: the run has several; choose one of {', '.join(choices)}")
     if chosen is not None and chosen not in choices:
@@ -176,7 +179,7 @@ def _show(console: rich.console.Console, rows: pa.Table, columns: dict[str, str]
     table = rich.table.Table(box=rich.box.SIMPLE, padding=(0, 1, 0, 0))
     shown = {title: name for title, name in columns.items() if name in rows.column_names}
     for title in shown:
-        # On a narrow terminal the labels give way: folded, not cut.
+        # On a narrow terminal the labels are folded, so that the figures fit.
         table.add_column(
             title, justify="left" if title == "label" else "right", no_wrap=title != "label", overflow="fold"
         )

@@ -1,4 +1,4 @@
-"""The record of a run: which artifact each node gave, so that a run can be looked at without its metadata store."""
+"""The record of a run: the artifacts of each node, readable without the metadata store."""
 
 import dataclasses
 import json
@@ -13,12 +13,12 @@ T = TypeVar("T")
 
 
 class MissingError(ValueError):
-    """A run has not got what it is asked for; another one of the workspace may have."""
+    """A run lacks the requested node or output. Another run of the workspace may have it."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """How a node of a run ended: its state, how long it took, and its artifacts' URIs by output key."""
+    """The result of a node: its final state, its duration in seconds, and its artifacts' URIs by output key."""
 
     state: str
     seconds: float
@@ -27,11 +27,11 @@ class Node:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """A run.
+    """The record of a run.
 
     Attributes:
-      config: the configuration, as its file and overrides gave it.
-      nodes: by node id, in the order in which they ran.
+      config: the configuration, with its overrides and defaults.
+      nodes: node id → node, in the order of execution.
     """
 
     config: dict
@@ -41,16 +41,16 @@ class Record:
         """Returns the URI of an output's artifact.
 
         Raises:
-          MissingError: the run has no such node, or the node gave nothing.
+          MissingError: the run has no such node, or the node has no such output.
         """
         if node not in self.nodes:
-            raise MissingError(f"RUN: it has no node {node!r}; there are {', '.join(self.nodes)}")
-        found = self.nodes[node].outputs.get(output)
-        if not found:
-            message = f"RUN: {node} gave no {output}: it is {self.nodes[node].state}"
+            raise MissingError(f"RUN: the run has no node {node!r}; its nodes are {', '.join(self.nodes)}")
+        uris = self.nodes[node].outputs.get(output)
+        if not uris:
+            message = f"RUN: {node} has no output {output}: its state is {self.nodes[node].state}"
             failed = [name for name, other in self.nodes.items() if other.state == "failed" and name != node]
             raise MissingError(f"{message}, and {', '.join(failed)} failed" if failed else message)
-        return found[0]
+        return uris[0]
 
     def targets(self) -> list[str]:
         """Returns the names of the targets."""
@@ -67,30 +67,30 @@ def write(workspace: str, name: str, record: Record) -> str:
     return str(path)
 
 
-def ask(run: str, question: Callable[[Record], T]) -> tuple[T, str | None]:
-    """Returns what `question` finds in the newest record of `run` that has it, and a note if a newer one has not.
+def read_newest(run: str, read: Callable[[Record], T]) -> tuple[T, str | None]:
+    """Returns the result of `read` for the newest record that has it, and a note if newer records lack it.
 
     Args:
       run: a workspace, or a file in its folder of records.
-      question: raises `MissingError` if a record has no answer.
+      read: raises `MissingError` if a record lacks what it reads.
 
     Raises:
       ValueError: there is no record.
-      MissingError: none has an answer; it says what the newest one lacks.
+      MissingError: all records lack it; the message is that of the newest one.
     """
-    lacks: list[MissingError] = []
+    errors: list[MissingError] = []
     paths = _paths(run)
     for path in paths:
         try:
-            answer = question(_read(path))
-        except MissingError as missing:
-            lacks.append(missing)
+            result = read(_read(path))
+        except MissingError as error:
+            errors.append(error)
             continue
-        if not lacks:
-            return answer, None
-        lack = str(lacks[0]).removeprefix("RUN: ")
-        return answer, f"this is of the run {path.stem}; the newest, {paths[0].stem}, has not got it: {lack}"
-    raise lacks[0]
+        if not errors:
+            return result, None
+        reason = str(errors[0]).removeprefix("RUN: ")
+        return result, f"this is from the run {path.stem}; the newest run, {paths[0].stem}, lacks it: {reason}"
+    raise errors[0]
 
 
 def _paths(run: str) -> list[pathlib.Path]:
@@ -99,7 +99,7 @@ def _paths(run: str) -> list[pathlib.Path]:
     if path.is_file():
         return [path]
     if not path.is_dir():
-        raise ValueError(f"RUN: no workspace or record {run!r}")
+        raise ValueError(f"RUN: no workspace or record {run!r}; name a workspace of `specialist run`")
     paths = sorted((path / FOLDER).glob("*.json"), reverse=True)
     if not paths:
         raise ValueError(f"RUN: {run!r} holds no record of a run; name a workspace of `specialist run`")
@@ -111,4 +111,6 @@ def _read(path: pathlib.Path) -> Record:
         content = json.loads(path.read_text(encoding="utf-8"))
         return Record(content["config"], {name: Node(**node) for name, node in content["nodes"].items()})
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"RUN: {path} is not the record of a run") from error
+        raise ValueError(
+            f"RUN: {path} is not the record of a run; name a workspace or a file in its folder runs/"
+        ) from error

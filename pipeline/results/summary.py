@@ -1,4 +1,4 @@
-"""What a run found: the labels that matter, the sample, the arms' accuracy, and where the model went."""
+"""The summary of a run: the most important labels, the samples, the arms' accuracies and the pushed model."""
 
 import dataclasses
 import json
@@ -24,14 +24,14 @@ _TOP = 12
 
 @dataclasses.dataclass(frozen=True)
 class TargetSummary:
-    """What a run found for one target. Parts whose nodes failed are empty.
+    """The results for one target. Parts whose nodes failed are empty.
 
     Attributes:
       prior: the label prior.
       plans: arm → header of its plan.
-      arms: arm → (split that is reported, its metrics).
+      arms: arm → (reported split, its metrics).
       pushed: folder of the pushed model, or None.
-      blessed: whether the Evaluator let it through; None if there was none.
+      blessed: whether the Evaluator blessed the model; None without an evaluation.
     """
 
     prior: label_prior.LabelPrior | None
@@ -43,13 +43,13 @@ class TargetSummary:
 
 @dataclasses.dataclass(frozen=True)
 class Summary:
-    """What a run found.
+    """The results of a run.
 
     Attributes:
-      anomalies: what the data of each side and split have that their schema does not allow, a line each.
-      targets: what was found for each target.
-      notes: what else to know of the data of each side, a line each: what stands in several splits, what was set aside.
-      excluded: split of the source → (images, those that are excluded, as they resemble a target's).
+      anomalies: violations of the schemas, a line for each, with side and split.
+      targets: target → its results.
+      notes: other remarks on the data, a line for each: images in several splits, images set aside.
+      excluded: split of the source → (images, images excluded as near-duplicates of a target's).
     """
 
     anomalies: list[str]
@@ -63,7 +63,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
-    sides = config.datasets()
+    sides = list(config.datasets())
     anomalies = [
         line
         for side in sides
@@ -85,7 +85,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
             uris[ids.side_node(side, ids.EXAMPLES), "rejected"].uri,
         )
     ]
-    found = {}
+    targets = {}
     for name, target in config.targets.items():
         prior_path = path(ids.side_node(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
         arms, plans = {}, {}
@@ -100,7 +100,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
                 arms[arm] = split, Metrics(**metrics[split])
         blessing = uris.get((ids.side_node(name, ids.EVALUATOR), "blessing"))
         pushed = uris.get((ids.side_node(name, ids.PUSHER), "pushed_model"))
-        found[name] = TargetSummary(
+        targets[name] = TargetSummary(
             prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
             plans=plans,
             arms=arms,
@@ -108,42 +108,42 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
             blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
         )
     excluded = {}
-    for node in ids.EXCLUSIONS:  # the last stage has what those before it have found, too
+    for node in ids.EXCLUSIONS:  # the last stage contains the exclusions of the earlier ones
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
-    return Summary(anomalies, found, notes, excluded)
+    return Summary(anomalies, targets, notes, excluded)
 
 
-def _notes(side: str, found: dict, rejected_uri: str) -> list[str]:
-    """Returns what to know of a side, by its ExampleGen's report."""
-    notes = [f"{side}, {line}" for line in data_report.list_warnings(found)]
-    if reasons := data_report.count_rejected(found):
+def _notes(side: str, report: dict, rejected_uri: str) -> list[str]:
+    """Returns the remarks on a side, from the report of its ExampleGen."""
+    notes = [f"{side}, {line}" for line in data_report.list_warnings(report)]
+    if reasons := data_report.count_rejected(report):
         parts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
         notes.append(f"{side}: {sum(reasons.values()):,} images set aside ({parts}): {rejected_uri}")
     return notes
 
 
-def show(console: rich.console.Console, found: Summary, results: list[NodeResult]) -> None:
-    """Prints the summary for a person."""
-    for line in found.anomalies:
+def show(console: rich.console.Console, summary: Summary, results: list[NodeResult]) -> None:
+    """Prints the summary."""
+    for line in summary.anomalies:
         console.print(f"anomaly: {line}", style="yellow", markup=False, highlight=False)
-    for line in found.notes:  # not wrapped: a URI stays in one piece
+    for line in summary.notes:  # not wrapped, so that a URI stays in one piece
         console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
-    if found.excluded:
-        parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in found.excluded.items())
-        console.print(f"source images excluded, as they resemble a target's: {', '.join(parts)}", highlight=False)
-    for name, summary in found.targets.items():
+    if summary.excluded:
+        parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in summary.excluded.items())
+        console.print(f"source images excluded as near-duplicates of a target's: {', '.join(parts)}", highlight=False)
+    for name, target in summary.targets.items():
         console.print(f"\n[bold]{name}[/]")
-        if summary.prior is not None:
-            _show_prior(console, summary.prior)
-        if summary.arms or summary.plans:
-            _show_arms(console, summary)
-        if summary.blessed is False:
+        if target.prior is not None:
+            _show_prior(console, target.prior)
+        if target.arms or target.plans:
+            _show_arms(console, target)
+        if target.blessed is False:
             console.print("not pushed: the model did not pass its evaluation", style="yellow")
-        if summary.pushed:
-            command = f"specialist predict {shlex.quote(summary.pushed)} IMAGE.png"
-            console.print(f"pushed to {summary.pushed}\ntry it:   {command}", markup=False, highlight=False)
+        if target.pushed:
+            command = f"specialist predict {shlex.quote(target.pushed)} IMAGE.png"
+            console.print(f"pushed to {target.pushed}\ntry it:   {command}", markup=False, highlight=False)
     console.print(f"\n{_counts(results)}", highlight=False)
 
 
@@ -169,34 +169,34 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
         names = [isolate(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
         console.print(
             f"the target's images of {len(names)} label(s) are unlike the source's ({' '.join(names[:_TOP])}): "
-            "`specialist prior` has the figures",
+            "see `specialist prior`",
             style="yellow",
             markup=False,
             highlight=False,
         )
 
 
-def _show_arms(console: rich.console.Console, summary: TargetSummary) -> None:
-    splits = {split for split, _ in summary.arms.values()}
-    own = [f"; the source's own: {header['distance_source']:.3f}" for header in summary.plans.values()]
+def _show_arms(console: rich.console.Console, target: TargetSummary) -> None:
+    splits = {split for split, _ in target.arms.values()}
+    distances = [f"; of the whole source: {header['distance_source']:.3f}" for header in target.plans.values()]
     table = rich.table.Table(
-        title=f"arms: what they are pre-trained on, and what comes of it (distance to P_t{own[0] if own else ''})",
+        title=f"arms: pre-training sets (distance to P_t{distances[0] if distances else ''}) and accuracies",
         title_justify="left",
         box=rich.box.SIMPLE,
         padding=(0, 1, 0, 0),
     )
     for column in ("arm", "examples", "unique", "copies", "to P_t", f"{'/'.join(splits)} acc.", "per class"):
         table.add_column(column, justify="left" if column == "arm" else "right", no_wrap=True)
-    for arm in dict.fromkeys([*summary.arms, *summary.plans]):
+    for arm in dict.fromkeys([*target.arms, *target.plans]):
         row = [arm]
-        if arm in summary.plans:
-            sample = summary.plans[arm]
+        if arm in target.plans:
+            sample = target.plans[arm]
             row += [f"{sample['examples']:,}", f"{sample['unique_examples']:,}", f"≤ {sample['max_copies']}"]
             row += [f"{sample['distance_seen']:.4f}"]
         else:
             row += ["all", "", "", ""]
-        if arm in summary.arms:
-            _, metrics = summary.arms[arm]
+        if arm in target.arms:
+            _, metrics = target.arms[arm]
             row += [f"{100 * metrics.accuracy:.1f}%", f"{100 * metrics.mean_per_class_accuracy:.1f}%"]
         table.add_row(*row)
     console.print(table)

@@ -1,1 +1,1 @@
-"""What runs a pipeline."""
+"""Runners of the pipeline."""

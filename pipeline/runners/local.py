@@ -1,4 +1,4 @@
-"""Runs a pipeline on this machine: TFX's Launcher, node after node, so that one failed arm does not stop the others."""
+"""Runs a pipeline on this machine, node after node with TFX's Launcher. A failed arm does not stop the others."""
 
 import dataclasses
 import datetime
@@ -16,25 +16,25 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 
 
 class State(enum.Enum):
-    """How a node ended."""
+    """The final state of a node."""
 
-    DONE = "done"  # its executor ran
+    DONE = "done"  # the executor ran
     REUSED = "reused"  # an earlier execution had the same inputs, parameters and code
-    RESOLVED = "resolved"  # a node that only looks something up
+    RESOLVED = "resolved"  # a resolver or importer, which has no executor
     FAILED = "failed"
-    BLOCKED = "blocked"  # something upstream failed, or gave nothing
+    BLOCKED = "blocked"  # an upstream node failed or gave no output
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeResult:
-    """The end of a node.
+    """The result of a node.
 
     Attributes:
-      node: its id.
-      state: how it ended.
-      seconds: how long it took.
-      outputs: its artifacts, by output key; empty if it failed.
-      error: what made it fail.
+      node: id of the node.
+      state: its final state.
+      seconds: its duration.
+      outputs: output key → artifacts; empty if the node failed.
+      error: why the node failed or was blocked, or None.
     """
 
     node: str
@@ -44,7 +44,7 @@ class NodeResult:
     error: Exception | None = None
 
     def uris(self) -> dict[str, list[str]]:
-        """Returns the URIs of its artifacts, by output key."""
+        """Returns the URIs of the artifacts, by output key."""
         return {key: [artifact.uri for artifact in artifacts] for key, artifacts in self.outputs.items()}
 
 
@@ -54,11 +54,11 @@ def run(
     on_start: Callable[[str], None] = lambda node: None,
     on_end: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
-    """Runs `pipeline` and returns how its nodes ended, in the order in which they ran.
+    """Runs `pipeline` and returns the results of its nodes, in the order of execution.
 
     Args:
-      pipeline: with a local metadata connection.
-      on_start, on_end: called before and after a node.
+      pipeline: a pipeline with a local metadata connection.
+      on_start, on_end: called before and after each node.
     """
     ir = compiler.Compiler().compile(pipeline)
     runtime_parameter_utils.substitute_runtime_parameter(
@@ -73,9 +73,9 @@ def run(
         node_id = node.node_info.id
         on_start(node_id)
         start = time.perf_counter()
-        bad = [up for up in node.upstream_nodes if results[up].state in (State.FAILED, State.BLOCKED)]
-        if bad:
-            result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(bad)}"))
+        blockers = [up for up in node.upstream_nodes if results[up].state in (State.FAILED, State.BLOCKED)]
+        if blockers:
+            result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(blockers)}"))
         else:
             try:
                 info = launcher.Launcher(
@@ -88,7 +88,7 @@ def run(
                 ).launch()
                 state, outputs = _read_outcome(connection, info)
                 result = NodeResult(node_id, state, time.perf_counter() - start, outputs)
-            except Exception as error:  # the other arms go on; the caller hears of it
+            except Exception as error:  # the other arms continue; the result holds the error
                 logging.getLogger(__name__).exception("node %s failed", node_id)
                 result = NodeResult(node_id, State.FAILED, time.perf_counter() - start, error=error)
         results[node_id] = result

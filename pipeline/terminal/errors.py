@@ -1,21 +1,21 @@
-"""What is said of an error to a person: one line. Imports nothing heavy."""
+"""One-line error messages. Imports nothing heavy."""
 
 import re
 from collections.abc import Iterator
 
-# What Beam and TensorFlow put around a message.
-_AROUND = re.compile(r"\{\{.*?\}\}|\s*\[while running '[^']*'\]|^[\w.]+Error: ")
+# Text that Beam and TensorFlow add to a message.
+_ADDED = re.compile(r"\{\{.*?\}\}|\s*\[while running '[^']*'\]|^[\w.]+Error: ")
 _EMPTY = re.compile(r"(Graph execution error:?|Detected at node.*|<stack traces.*|\d+ root error.*)?")
 
 
 def one_line(error: BaseException) -> str:
-    """Returns what `error` says, in a line.
+    """Returns the message of `error` as one line.
 
-    Of a chain, the first error that is no mere RuntimeError, which Beam makes of whatever happens in a worker: what a
-    ValueError of ours was raised from says less than it does. Of TensorFlow's pages, the first line that is neither a
-    heading nor a place in a graph.
+    In a chain of causes, this is the message of the first error that is not a RuntimeError, because Beam wraps every
+    worker's error in one. In a long message of TensorFlow, it is the first line that is neither a heading nor a place
+    in a graph.
     """
-    lines = [line for link in _chain(error) if not isinstance(link, RuntimeError) for line in _lines(link)]
+    lines = [line for cause in _chain(error) if not isinstance(cause, RuntimeError) for line in _lines(cause)]
     return (lines or _lines(error) or [type(error).__name__])[0]
 
 
@@ -26,5 +26,5 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _lines(error: BaseException) -> list[str]:
-    lines = [_AROUND.sub("", line).strip() for line in str(error).splitlines()]
+    lines = [_ADDED.sub("", line).strip() for line in str(error).splitlines()]
     return [line for line in lines if not _EMPTY.fullmatch(line)]

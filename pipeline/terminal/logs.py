@@ -1,4 +1,4 @@
-"""Where the output of a run goes. Imports nothing heavy, because libraries already print while they are imported."""
+"""Redirects the output of a run. Imports nothing heavy, because libraries print while they are imported."""
 
 import contextlib
 import logging
@@ -19,13 +19,13 @@ class _Live(TypedDict):
     redirect_stderr: bool
 
 
-# Of what is live on a terminal: it goes when it is over, and does not take what libraries print out of the log.
+# Options of live displays: they disappear at the end, and leave the libraries' output to the log.
 LIVE: _Live = {"transient": True, "redirect_stdout": False, "redirect_stderr": False}
 
 
 @contextlib.contextmanager
 def redirect_output(log_path: str) -> Iterator[rich.console.Console]:
-    """Sends what this process and its libraries print, C++ included, to `log_path`; yields the console that is left."""
+    """Redirects this process' output, with that of C++ libraries, to `log_path`; yields a console on the terminal."""
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
@@ -43,9 +43,9 @@ def redirect_output(log_path: str) -> Iterator[rich.console.Console]:
             os.close(saved[1])
 
 
-def show_waiting(console: rich.console.Console, for_what: str) -> rich.live.Live:
-    """Says on a terminal, for the time of the block, what is waited for."""
-    return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(for_what)), console=console, **LIVE)
+def show_waiting(console: rich.console.Console, activity: str) -> rich.live.Live:
+    """Shows a spinner with `activity` on a terminal until the block ends."""
+    return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(activity)), console=console, **LIVE)
 
 
 class _Warnings(logging.Handler):
@@ -60,7 +60,7 @@ class _Warnings(logging.Handler):
 
 @contextlib.contextmanager
 def capture_warnings() -> Iterator[list[str]]:
-    """Yields a list that gets what this project warns of in the block; libraries have loggers of their own."""
+    """Yields a list that collects this project's warnings, but not those of libraries, which have own loggers."""
     handler = _Warnings(logging.WARNING)
     logging.getLogger().addHandler(handler)
     try:

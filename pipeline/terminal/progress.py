@@ -1,4 +1,4 @@
-"""What a person sees of a run: a line a node, and how far it is while it trains; all else goes to the log."""
+"""The display of a run: a line for each node, and the progress of a training. All other output goes to the log."""
 
 import time
 from collections.abc import Callable
@@ -19,18 +19,18 @@ _MARKS = {
     State.BLOCKED: "[yellow]-[/]",
 }
 _QUIET_SECONDS = 30.0
-_WIDE = 120  # columns, from which on the whole live line fits
+_WIDE_COLUMNS = 120  # enough for the whole live line
 
 
 class Display:
-    """One line for each node that has ended.
+    """Prints one line for each finished node.
 
-    While a node trains, a terminal shows a live bar. Elsewhere, as in the log of a scheduler, it is a line at the
+    While a node trains, a terminal shows a live bar. Other output, such as the log of a scheduler, gets a line at the
     start, one each half minute and one at the end.
 
     Args:
-      console: where it goes.
-      clock: gives seconds, from any start.
+      console: where to print.
+      clock: returns seconds since any fixed time.
     """
 
     def __init__(self, console: rich.console.Console, clock: Callable[[], float] = time.monotonic):
@@ -38,12 +38,12 @@ class Display:
         self._clock = clock
         self._bar: tuple[rich.progress.Progress, rich.progress.TaskID] | None = None
         self._node = ""
-        self._first: tuple[float, int] | None = None  # time and step of the first report of the running node
+        self._first_report: tuple[float, int] | None = None  # time and step of the first report of the running node
         self._last_line = 0.0
 
     def start(self, node: str) -> None:
         """Shows that `node` is running."""
-        self._node, self._first = node, None
+        self._node, self._first_report = node, None
         if not self._console.is_terminal:
             return
         columns = [
@@ -54,40 +54,40 @@ class Display:
             rich.progress.TimeElapsedColumn(),
         ]
         bar = rich.progress.Progress(
-            *(columns if self._wide() else (columns[0], columns[1], columns[3])),
+            *(columns if self._is_wide() else (columns[0], columns[1], columns[3])),
             console=self._console,
             **LIVE,
         )
-        self._bar = bar, bar.add_task(f"{node:<40}" if self._wide() else node, total=None, detail="")
+        self._bar = bar, bar.add_task(f"{node:<40}" if self._is_wide() else node, total=None, detail="")
         bar.start()
 
     def progress(self, progress: Progress) -> None:
-        """Shows how far the training of the running node is."""
+        """Shows the progress of the running node's training."""
         now = self._clock()
-        begins = self._first is None
-        self._first = self._first or (now, progress.step)
-        done, speed, left = _describe(progress, now, *self._first)
+        is_first = self._first_report is None
+        self._first_report = self._first_report or (now, progress.step)
+        done, throughput, left = _describe(progress, now, *self._first_report)
         if self._bar is not None:
-            detail = f"{done}{speed if self._wide() else ''}{left}"
+            detail = f"{done}{throughput if self._is_wide() else ''}{left}"
             bar, task = self._bar
             bar.update(task, completed=progress.step, total=progress.steps, detail=detail)
-        elif begins or progress.step == progress.steps or now - self._last_line >= _QUIET_SECONDS:
+        elif is_first or progress.step == progress.steps or now - self._last_line >= _QUIET_SECONDS:
             self._last_line = now
-            self._console.print(f"  {self._node}  {done}{speed}{left}", markup=False, highlight=False)
+            self._console.print(f"  {self._node}  {done}{throughput}{left}", markup=False, highlight=False)
 
     def stop(self) -> None:
-        """Takes the live line away, and gives the cursor back."""
+        """Removes the live line and shows the cursor again."""
         if self._bar is not None:
             bar, _ = self._bar
             bar.stop()
             self._bar = None
 
     def end(self, result: NodeResult) -> None:
-        """Leaves the line of a node that has ended."""
+        """Prints the line of a finished node."""
         self.stop()
         line = f"{_MARKS[result.state]} {result.node:<42}{result.state.value:<10}"
         if result.state is State.BLOCKED:
-            # Not the fault of this node: its reason is no error to be read, and one failure blocks many nodes.
+            # On the same line and not in red: the node itself did not fail, and one failure blocks many nodes.
             self._console.print(f"{line} {result.error or ''}".rstrip(), highlight=False)
             return
         seconds = f"{result.seconds:6.1f} s" if result.state in (State.DONE, State.FAILED) else " " * 8
@@ -95,24 +95,24 @@ class Display:
         if result.error is not None:
             self._console.print(f"    {one_line(result.error)}", style="red", markup=False, highlight=False)
 
-    def _wide(self) -> bool:
-        return self._console.width >= _WIDE
+    def _is_wide(self) -> bool:
+        return self._console.width >= _WIDE_COLUMNS
 
 
 def _describe(progress: Progress, now: float, first_time: float, first_step: int) -> tuple[str, str, str]:
-    """Returns what is done, how fast, and the time left."""
+    """Returns three texts: the progress, the throughput and the time left."""
     done = f"step {progress.step}/{progress.steps}  loss {progress.loss:.3f}"
     if progress.step == first_step:
-        # Most of the time until the first report went into tracing the graph, and says nothing of the steps to come.
+        # The time before the first report is mostly spent tracing the graph, and does not predict later steps.
         return done, "", ""
-    speed = f"  {progress.images_per_second:,.0f} images/s"
+    throughput = f"  {progress.images_per_second:,.0f} images/s"
     if progress.step == progress.steps:
-        return done, speed, ""
+        return done, throughput, ""
     seconds = (progress.steps - progress.step) * (now - first_time) / (progress.step - first_step)
-    return done, speed, f"  {_clock_face(seconds)} left"
+    return done, throughput, f"  {_format_time(seconds)} left"
 
 
-def _clock_face(seconds: float) -> str:
+def _format_time(seconds: float) -> str:
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -70,7 +70,7 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
         (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
         (["data", "nowhere.yaml"], "error: CONFIG: no file 'nowhere.yaml'"),
-        (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' is there already, and not of this command"),
+        (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' exists, and this command did not write it"),
         (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
     ],
     ids=[
@@ -118,7 +118,8 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
     done = specialist("predict", ".", "photo.png")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
-        "error: IMAGE: 'photo.png' is not an image that can be read (not_an_image: 5 bytes that begin with b'hello')"
+        "error: IMAGE: 'photo.png' is not a readable image (not_an_image: 5 bytes that begin with b'hello'); "
+        "leave it out"
     ]
 
 
@@ -183,7 +184,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
         on_start("one")
         raise KeyboardInterrupt
 
-    assert run_in(runner) == (130, "stopped: interrupted; the same command goes on from there\n", "")
+    assert run_in(runner) == (130, "stopped: interrupted; run the same command to resume\n", "")
     with workspace.lock_workspace(str(tmp_path / "here")):  # free again
         pass
 
@@ -194,4 +195,4 @@ def test_a_preempted_run_says_where_it_was(run_in):
     def runner(nodes, *, on_start, on_end):
         raise preemption.Preempted("SIGTERM after step 7 of 30")
 
-    assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; the same command goes on from there\n", "")
+    assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; run the same command to resume\n", "")

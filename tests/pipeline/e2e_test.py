@@ -175,7 +175,7 @@ def test_a_training_that_sigterm_stopped_goes_on_where_it_was(tmp_path):
         process.terminate()
         output = process.communicate(timeout=60)[0]
     assert process.returncode == 143
-    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 300; the same command goes on", output)
+    stopped = re.search(r"stopped: SIGTERM after step (\d+) of 300; run the same command to resume", output)
     assert stopped and "failed" not in output
     done = int(stopped.group(1))
     assert list(tmp_path.glob(f"checkpoints/source-classifier/*/ckpt-{done}.index"))

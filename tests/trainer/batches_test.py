@@ -156,9 +156,12 @@ class ShardsTest(tf.test.TestCase):
 
     def test_what_does_not_divide_is_refused(self):
         for settings, message in (
-            ({"shards": 5}, r"batch_size: 12 cannot be dealt to 5 replicas in equal parts; take 15"),
-            ({"shards": 2, "batch_size": 4}, r"batch_size: 12 over 2 shards is 6 for each, .* batches of 4"),
-            ({"shards": 2, "batch_size": 0}, r"batches of 0"),
+            ({"shards": 5}, r"batch_size: 12 cannot be split into 5 equal parts, one a replica; take 15"),
+            (
+                {"shards": 2, "batch_size": 4},
+                r"batch_size: 12 over 2 shards is 6 for each, which is not a multiple of 4",
+            ),
+            ({"shards": 2, "batch_size": 0}, r"not a multiple of 0"),
             ({"shards": 2, "shard": 2}, r"shard: 2 of 2 shards; it must be 0 to 1"),
             ({"shards": 2, "shard": -1}, r"shard: -1 of 2"),
         ):

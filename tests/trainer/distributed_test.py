@@ -191,8 +191,8 @@ def test_two_devices_by_xla(examples, on_one_device, tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "compute", "message"),
     [
-        ({"batch_size": 9}, {}, "batch_size: 9 is no multiple of the 2 replicas"),
-        ({}, {"xla": True, "synchronized_batch_norm": True}, "compute.xla: XLA cannot wait for other replicas"),
+        ({"batch_size": 9}, {}, "batch_size: 9 is not a multiple of the 2 replicas"),
+        ({}, {"xla": True, "synchronized_batch_norm": True}, "compute.xla: XLA cannot synchronise replicas"),
     ],
     ids=["batch", "xla"],
 )

@@ -120,7 +120,7 @@ def test_a_pass_is_as_long_as_the_plan_says(source):
 
 def test_a_plan_that_takes_nothing_is_refused(source):
     records, plans = source(2, [0] * 11)
-    with pytest.raises(ValueError, match=r"hold, as the plan takes them, no example"):
+    with pytest.raises(ValueError, match=r"plan: .* takes no example of .*; make a plan with at least one"):
         epoch([records], 1, plans)
 
 

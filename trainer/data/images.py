@@ -1,4 +1,4 @@
-"""From encoded images to uint8 squares. Training, evaluation and serving resize by the same function."""
+"""Decodes images to uint8 squares. Training, evaluation and serving resize by the same function."""
 
 from collections.abc import Callable
 
@@ -7,38 +7,38 @@ import tensorflow as tf
 from trainer.models.backbone import ImageConfig
 
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
-# A chroma sample of a JPEG is up to two columns wide, and upsampling looks at its neighbours: with one more of them on
-# each side, a window has the very pixels that it has in the whole image.
+# A chroma sample of a JPEG is up to two columns wide, and upsampling reads its neighbours. One more sample on each side
+# makes the pixels of a window equal to those of the whole image.
 _MARGIN = 2
-# Bilinear interpolation reads every pixel of an image that it shrinks by up to this factor, and takes a quarter of the
-# time that antialiasing does.
-_PLAIN_UP_TO = 2.0
+# Up to this factor bilinear interpolation reads every pixel, so antialiasing, which takes four times as long, is not
+# needed.
+_MAX_SHRINK_WITHOUT_ANTIALIASING = 2.0
 
 
 def decode(encoded: tf.Tensor, image: ImageConfig) -> tf.Tensor:
-    """Returns an encoded JPEG or PNG as uint8 [size, size, channels]: what evaluation and serving see of it.
+    """Decodes a JPEG or PNG to uint8 [size, size, channels], as evaluation and serving see it.
 
-    That is its central square, or the `central_crop` of it, resized if it has to be. A large JPEG is shrunk by its
-    decoder first, which is several times as fast as antialiasing, and off by less than half a pixel of the result.
+    The result is the central square, or its `central_crop`, resized where necessary. The decoder shrinks a large JPEG
+    first, which is several times as fast as antialiasing, and shifts it by less than half a pixel of the result.
 
     Raises:
-      tf.errors.InvalidArgumentError: it is no image, or a broken one.
+      tf.errors.InvalidArgumentError: the bytes are not an image, or the image is damaged.
     """
 
-    def central(shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def find_centre(shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         square = tf.cast(tf.reduce_min(shape), tf.float32)
         side = tf.maximum(tf.cast(tf.round(image.central_crop * square), tf.int32), 1)
         return (shape - side) // 2, tf.stack([side, side])
 
-    return _decode_window(encoded, image, central)
+    return _decode_window(encoded, image, find_centre)
 
 
 def decode_random_crop(encoded: tf.Tensor, image: ImageConfig, least_area: float, seed: tf.Tensor) -> tf.Tensor:
-    """Returns a random part of an encoded JPEG or PNG, resized to uint8 [size, size, channels]: Inception's training.
+    """Decodes a random part of a JPEG or PNG, resized to uint8 [size, size, channels], as Inception is trained.
 
-    The part has an aspect ratio in [3/4, 4/3] and `least_area` to all of the image's area (Szegedy et al. 2015, section
-    6), as TensorFlow draws it: the ratio is uniform, and so is the height among those that the area allows. Where no
-    such part fits, as into a very long image, it is the whole image.
+    The part has an aspect ratio in [3/4, 4/3] and between `least_area` and all of the image's area (Szegedy et al.
+    2015, section 6). TensorFlow draws a uniform ratio, and a uniform height among those that the area allows. Where no
+    such part fits, as in a very long image, the whole image is used.
 
     Args:
       encoded: string [].
@@ -46,10 +46,10 @@ def decode_random_crop(encoded: tf.Tensor, image: ImageConfig, least_area: float
       seed: int [2].
     """
 
-    def drawn(shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def draw(shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         begin, extent, _ = tf.image.stateless_sample_distorted_bounding_box(
             tf.concat([shape, [image.channels]], 0),
-            tf.zeros([1, 0, 4]),  # no object has to be in it
+            tf.zeros([1, 0, 4]),  # there are no objects to keep
             seed,
             min_object_covered=0.0,
             aspect_ratio_range=_ASPECT_RATIOS,
@@ -59,19 +59,20 @@ def decode_random_crop(encoded: tf.Tensor, image: ImageConfig, least_area: float
         )
         return begin[:2], extent[:2]
 
-    return _decode_window(encoded, image, drawn)
+    return _decode_window(encoded, image, draw)
 
 
-def jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, channels: int, ratio: int = 1) -> tf.Tensor:
-    """Returns uint8 [*extent, channels]: a window of a JPEG, of which little more than it is decoded.
+def decode_jpeg_window(
+    encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, channels: int, ratio: int = 1
+) -> tf.Tensor:
+    """Decodes a window of a JPEG, uint8 [*extent, channels], and little more than the window.
 
-    Its pixels are, bit for bit, those that the whole image has there if it is decoded by the same ratio.
+    Its pixels equal, bit for bit, those of the whole image decoded with the same ratio.
 
     Args:
       encoded: string [], a JPEG.
       begin, extent: int32 [2], in pixels after the division by `ratio`.
-      ratio: 1, 2, 4 or 8: how much the decoder shrinks the image. The shrunk image has its sides divided by it, rounded
-        up.
+      ratio: 1, 2, 4 or 8: the decoder divides the image's sides by it, rounded up.
     """
     width = -(-tf.io.extract_jpeg_shape(encoded)[1] // ratio)
     left, right = tf.maximum(begin[1] - _MARGIN, 0), tf.minimum(begin[1] + extent[1] + _MARGIN, width)
@@ -82,51 +83,51 @@ def jpeg_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, channel
 
 
 def resize(pixels: tf.Tensor, image: ImageConfig) -> tf.Tensor:
-    """Returns uint8 [height, width, channels] as uint8 [size, size, channels]; what has that size is not touched."""
+    """Resizes uint8 [height, width, channels] to uint8 [size, size, channels]. An image of that size is not changed."""
     size = (image.size, image.size)
     shape = tf.shape(pixels)[:2]
 
-    def interpolated(antialias: bool) -> tf.Tensor:
-        # As float32 first: the operation reads each pixel several times, and converts it each time.
+    def interpolate(antialias: bool) -> tf.Tensor:
+        # The cast comes first because the operation would convert a pixel each time it reads it.
         values = tf.image.resize(tf.cast(pixels, tf.float32), size, antialias=antialias)
         return tf.cast(tf.round(values), tf.uint8)
 
-    def other() -> tf.Tensor:
-        plain = tf.cast(tf.reduce_max(shape), tf.float32) <= _PLAIN_UP_TO * image.size
-        return tf.cond(plain, lambda: interpolated(False), lambda: interpolated(True))
+    def shrink_or_enlarge() -> tf.Tensor:
+        plain = tf.cast(tf.reduce_max(shape), tf.float32) <= _MAX_SHRINK_WITHOUT_ANTIALIASING * image.size
+        return tf.cond(plain, lambda: interpolate(False), lambda: interpolate(True))
 
     fits = tf.reduce_all(shape == size)
-    return tf.ensure_shape(tf.cond(fits, lambda: pixels, other), [*size, image.channels])
+    return tf.ensure_shape(tf.cond(fits, lambda: pixels, shrink_or_enlarge), [*size, image.channels])
 
 
 def _decode_window(
-    encoded: tf.Tensor, image: ImageConfig, place: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
+    encoded: tf.Tensor, image: ImageConfig, choose_window: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 ) -> tf.Tensor:
-    """Returns the window that `place` gives, as (begin, extent), for an image's (height, width); resized."""
+    """Decodes and resizes a window. `choose_window` maps an image's (height, width) to the window's (begin, extent)."""
 
-    def jpeg() -> tf.Tensor:
-        begin, extent = place(tf.io.extract_jpeg_shape(encoded)[:2])
+    def decode_jpeg() -> tf.Tensor:
+        begin, extent = choose_window(tf.io.extract_jpeg_shape(encoded)[:2])
         return resize(_decode_shrunk_window(encoded, begin, extent, image), image)
 
-    def other() -> tf.Tensor:
+    def decode_other() -> tf.Tensor:
         pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)
         pixels = tf.ensure_shape(pixels, [None, None, image.channels])
-        begin, extent = place(tf.shape(pixels)[:2])
+        begin, extent = choose_window(tf.shape(pixels)[:2])
         return resize(pixels[begin[0] : begin[0] + extent[0], begin[1] : begin[1] + extent[1]], image)
 
-    return tf.cond(tf.io.is_jpeg(encoded), jpeg, other)
+    return tf.cond(tf.io.is_jpeg(encoded), decode_jpeg, decode_other)
 
 
 def _decode_shrunk_window(encoded: tf.Tensor, begin: tf.Tensor, extent: tf.Tensor, image: ImageConfig) -> tf.Tensor:
-    """Returns a window, shrunk by the decoder as far as it stays at least as large as it is wanted.
+    """Returns a window of a JPEG, shrunk by the decoder as far as it stays at least `image.size` pixels wide and high.
 
-    `begin` and `extent` are in pixels of the image; what is returned begins and ends at most half of its pixels off.
+    `begin` and `extent` are in pixels of the image. The edges of the result are off by at most half of its pixels.
     """
 
-    def by(ratio: int) -> tf.Tensor:
+    def shrink(ratio: int) -> tf.Tensor:
         first, last = ((edge + ratio // 2) // ratio for edge in (begin, begin + extent))
-        return jpeg_window(encoded, first, last - first, image.channels, ratio)
+        return decode_jpeg_window(encoded, first, last - first, image.channels, ratio)
 
     # The ratio is an attribute of the operation, not an input.
     halvings = tf.reduce_sum(tf.cast(tf.reduce_min(extent) // image.size >= [2, 4, 8], tf.int32))
-    return tf.switch_case(halvings, [lambda ratio=ratio: by(ratio) for ratio in (1, 2, 4, 8)])
+    return tf.switch_case(halvings, [lambda ratio=ratio: shrink(ratio) for ratio in (1, 2, 4, 8)])

@@ -1,4 +1,4 @@
-"""From Examples to batches of uint8 images and their labels: what is read, in which order, and what of it by whom."""
+"""From Examples to batches of uint8 images and labels: reads shards, orders examples, deals them to replicas."""
 
 import itertools
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
 _SHUFFLE_BYTES = 128 << 20
-_LABEL_MULTIPLE = 8  # where there are several, so that few shapes occur: XLA compiles anew for each
+_LABEL_MULTIPLE = 8  # pads several labels to few different lengths: XLA compiles anew for each
 _SOURCE_ID = {examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string)}
 
 
@@ -34,66 +34,66 @@ def training_batches(
 
     images: uint8 [batch, size, size, channels].
     labels: int64 [batch, labels], indices into the vocabulary.
-    presence: float32 [batch, labels], how present each label is: 1, 0 where there is none (its index is 0 then), and in
-      between where images are mixed. Mixing doubles the number of labels.
-    weights: float32 [batch], multiplies the loss of an example; without a plan it is 1.
+    presence: float32 [batch, labels], how present each label is: 1; 0 for padding, whose index is 0; in between where
+      images are mixed. Mixing doubles the number of labels.
+    weights: float32 [batch], multiplies the loss of an example; 1 without a plan.
 
-    An example and its augmentation are functions of the seed and its position in the whole training, so that all shards
-    together give in each step what a single one gives. Only the partner that an image is mixed with is another one: it
-    is of the same batch.
+    An example and its augmentation depend only on the seed and its position in the whole training, so all shards
+    together give in each step what one pipeline would give. Mixing is the exception: the partner is of the same batch.
 
     Args:
       patterns: file patterns of TFRecords.
-      plan_pattern: pattern of the files of a ResamplePlan, one a record file in the same order: the examples are taken
-        as often as it says, straight from the source's shards.
-      start_step: how many steps to leave out: what follows is what would have followed them. Costs at most a pass over
-        the data, and without a plan another one that counts it; nothing is decoded.
-      several_labels: whether an example may have more or fewer than one. If so, there are as many in a batch as its
-        longest list has, rounded up to a multiple of 8; if not, one.
-      shards, shard: of `shards` input pipelines this is number `shard`, from 0 on: of each step's `recipe.batch_size`
-        examples it gives every `shards`-th one.
-      batch_size: of this pipeline's batches; None: a step's examples of this shard are one batch.
+      plan_pattern: pattern of the files of a ResamplePlan, one a record file, in the same order. Each example is read
+        from the source's shards as often as the plan says.
+      start_step: skips the batches of this many steps. Costs at most a pass over the data, and without a plan another
+        one that counts it; nothing is decoded.
+      several_labels: whether an example may have more or fewer than one label. If so, `labels` is as long as the
+        batch's longest list, rounded up to a multiple of 8; if not, it is 1.
+      shards, shard: this pipeline is number `shard`, from 0 on, of `shards`. It gives every `shards`-th of each step's
+        `recipe.batch_size` examples.
+      batch_size: of this pipeline's batches. None: one batch holds all of a step's examples of this shard.
 
     Raises:
-      ValueError: no file matches, there is no example in them, the plan is of other shards or takes none, or the batch
-        sizes do not divide.
+      ValueError: no file matches, the files hold no example, the plan has other shards or takes no example, or the
+        batch sizes do not divide.
       tf.errors.InvalidArgumentError: while iterating: an image cannot be decoded, or an example has several labels.
     """
     batch_size = _batch_size(recipe.batch_size, shards, shard, batch_size)
     start = start_step * recipe.batch_size
-    augmented = augmentation.make_augmenter(recipe)
+    augment = augmentation.make_augmenter(recipe)
 
     def seed_at(position: tf.Tensor) -> tf.Tensor:
         return tf.stack([tf.cast(seed, tf.int64), position])
 
-    def example(drawn: tuple[tf.Tensor, tf.Tensor], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        record, weight = drawn
-        own_seed = seed_at(position)
+    def read_example(draw: tuple[tf.Tensor, tf.Tensor], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        record, weight = draw
+        example_seed = seed_at(position)
         encoded, labels, presence = _parse(record, several_labels)
         if recipe.crop is None:
             pixels = images.decode(encoded, image)
         else:
-            crop_seed = tf.random.fold_in(own_seed, augmentation.CROP)
+            crop_seed = tf.random.fold_in(example_seed, augmentation.CROP)
             pixels = images.decode_random_crop(encoded, image, recipe.crop, crop_seed)
-        return augmented(pixels, own_seed), labels, presence, weight
+        return augment(pixels, example_seed), labels, presence, weight
 
-    def mixed(batch: tuple[tf.Tensor, ...], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def mix(batch: tuple[tf.Tensor, ...], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
         pixels, labels, presence, weights = batch
         return augmentation.mix(
             pixels, labels, presence, weights, recipe, tf.random.fold_in(seed_at(position), augmentation.MIX)
         )
 
-    # A step has a whole number of turns around the shards: what is counted from its start is counted from 0.
-    drawn = tf.data.Dataset.zip((_order_draws(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))
+    # `shard` counts from `start`, which is a multiple of the shards because each step is: a resumed training deals the
+    # same examples to each shard.
+    draws = tf.data.Dataset.zip((_order_draws(patterns, seed, plan_pattern, start), tf.data.Dataset.counter(start)))
     batches = (
-        drawn.shard(shards, shard)
-        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        draws.shard(shards, shard)
+        .map(read_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .apply(_batch(batch_size, several_labels, drop_remainder=True))
     )
     if recipe.mixup or recipe.cutmix:
         firsts = tf.data.Dataset.counter(start + shard, shards * batch_size)
         batches = tf.data.Dataset.zip((batches, firsts)).map(
-            mixed, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            mix, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
         )
     return batches.prefetch(tf.data.AUTOTUNE)
 
@@ -103,21 +103,21 @@ def evaluation_batches(
 ) -> tf.data.Dataset:
     """Returns all examples once: (images, labels, presence) as in `training_batches`; the last batch may be smaller."""
 
-    def example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def read_example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
         encoded, labels, presence = _parse(record, several_labels)
         return images.decode(encoded, image), labels, presence
 
     return (
-        tf.data.Dataset.from_tensor_slices(_files(patterns))
+        tf.data.Dataset.from_tensor_slices(_list_files(patterns))
         .flat_map(storage.record_dataset)
-        .map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .map(read_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .apply(_batch(batch_size, several_labels, drop_remainder=False))
         .prefetch(tf.data.AUTOTUNE)
     )
 
 
 def pass_length(patterns: list[str], plan_pattern: str | None = None) -> int:
-    """Returns how many examples a pass of training takes: what the plan says, or else what the files hold.
+    """Returns how many examples one pass of training takes: as many as the plan says, or else as the files hold.
 
     Without a plan all files are read, in parallel; nothing is decoded.
 
@@ -125,15 +125,15 @@ def pass_length(patterns: list[str], plan_pattern: str | None = None) -> int:
       ValueError: no file matches.
     """
     if plan_pattern:
-        copies = (plan.copies_of(storage.read_table(file, ["copies"])) for file in _files([plan_pattern]))
-        return sum(int(of_file.sum(dtype=np.int64)) for of_file in copies)
+        copies = (plan.copies_of(storage.read_table(file, ["copies"])) for file in _list_files([plan_pattern]))
+        return sum(int(file_copies.sum(dtype=np.int64)) for file_copies in copies)
 
-    def sizes(file: tf.Tensor) -> tf.data.Dataset:
+    def count(file: tf.Tensor) -> tf.data.Dataset:
         return storage.record_dataset(file).batch(256).map(lambda x: tf.size(x, tf.int64))
 
-    files = tf.data.Dataset.from_tensor_slices(_files(patterns))
-    counted = files.interleave(sizes, num_parallel_calls=tf.data.AUTOTUNE)
-    return int(counted.reduce(tf.constant(0, tf.int64), tf.add))
+    files = tf.data.Dataset.from_tensor_slices(_list_files(patterns))
+    counts = files.interleave(count, num_parallel_calls=tf.data.AUTOTUNE)
+    return int(counts.reduce(tf.constant(0, tf.int64), tf.add))
 
 
 def example_ids(
@@ -145,45 +145,47 @@ def example_ids(
         del weight
         return tf.io.parse_single_example(record, _SOURCE_ID)[examples.SOURCE_ID]
 
-    drawn = _order_draws(patterns, seed, plan_pattern, step * recipe.batch_size).take(recipe.batch_size)
-    return [value.decode() for value in drawn.map(source_id).as_numpy_iterator()]
+    draws = _order_draws(patterns, seed, plan_pattern, step * recipe.batch_size).take(recipe.batch_size)
+    return [value.decode() for value in draws.map(source_id).as_numpy_iterator()]
 
 
 def _order_draws(patterns: list[str], seed: int, plan_pattern: str | None, start: int) -> tf.data.Dataset:
     """Returns endless (record, weight) pairs in the order of training, from position `start` on.
 
-    The order of a pass is a function of the seed and the number of the pass alone: a pass can be begun at once, without
-    those before it.
+    The order of a pass depends only on the seed and the number of the pass, so earlier passes need not be read.
     """
-    files = _files(patterns)
-    plans = _files([plan_pattern]) if plan_pattern else [""] * len(files)
+    files = _list_files(patterns)
+    plans = _list_files([plan_pattern]) if plan_pattern else [""] * len(files)
     if len(plans) != len(files):
-        raise ValueError(f"plan: {len(plans)} files for {len(files)} record files; it must be of the same source")
+        raise ValueError(f"plan: {len(plans)} files for {len(files)} record files; make the plan from the same source")
 
-    def records(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
+    def read_records(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
         if plan_pattern:
             return storage.read_repeated_records(file, *_read_plan(plan_file))
         return storage.record_dataset(file).map(lambda record: (record, 1.0))
 
     shards = tf.data.Dataset.from_tensor_slices((files, plans))
-    if next(iter(shards.flat_map(records)), None) is None:  # passes over nothing would go on for ever
-        raise ValueError(f"examples: {patterns} hold{', as the plan takes them,' if plan_pattern else ''} no example")
-    buffer = _shuffle_records(files[0])
+    if next(iter(shards.flat_map(read_records)), None) is None:  # else iterating would never end
+        if plan_pattern:
+            raise ValueError(f"plan: {plan_pattern} takes no example of {patterns}; make a plan with at least one")
+        raise ValueError(f"examples: {patterns} hold no example; training needs at least one")
+    buffer = _shuffle_buffer_size(files[0])
 
-    def one_pass(number: tf.Tensor) -> tf.data.Dataset:
-        # Of this function's graph alone. The global seed would count too, and 0 not work with the tensors below.
+    def read_pass(number: tf.Tensor) -> tf.data.Dataset:
+        # Sets the seed of this function's graph alone, so that the global seed does not change the order. Not 0, which
+        # TensorFlow refuses beside the tensors below.
         tf.random.set_seed(1)
         seeds = tf.random.stateless_uniform([2], tf.stack([tf.cast(seed, tf.int64), number]), 0, 1 << 31, tf.int64)
         return (
             shards.shuffle(len(files), seed=seeds[0], reshuffle_each_iteration=False)
             .interleave(
-                records, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+                read_records, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
             )
             .shuffle(buffer, seed=seeds[1], reshuffle_each_iteration=False)
         )
 
     number, offset = divmod(start, pass_length(patterns, plan_pattern)) if start else (0, 0)
-    return tf.data.Dataset.counter(number).flat_map(one_pass).skip(offset)
+    return tf.data.Dataset.counter(number).flat_map(read_pass).skip(offset)
 
 
 def _parse(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
@@ -200,31 +202,31 @@ def _parse(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tenso
 
 
 def _batch(batch_size: int, several_labels: bool, drop_remainder: bool) -> Callable[..., tf.data.Dataset]:
-    # Both pad by 0. What is padded to the longest of multiples is padded to a multiple.
+    # Padding is by 0. Each list's length is a multiple of _LABEL_MULTIPLE already, and so is the longest one's.
     name = "padded_batch" if several_labels else "batch"
     return lambda dataset: getattr(dataset, name)(batch_size, drop_remainder=drop_remainder)
 
 
-def _batch_size(of_step: int, shards: int, shard: int, batch_size: int | None) -> int:
-    """Returns the size of a shard's batches, which is `batch_size` unless that is None."""
+def _batch_size(step_size: int, shards: int, shard: int, batch_size: int | None) -> int:
+    """Checks the sizes, and returns that of a shard's batches: `batch_size` unless that is None."""
     if not 0 <= shard < shards:
         raise ValueError(f"shard: {shard} of {shards} shards; it must be 0 to {shards - 1}")
-    if of_step % shards:
+    if step_size % shards:
         raise ValueError(
-            f"batch_size: {of_step} cannot be dealt to {shards} replicas in equal parts; "
-            f"take {-(-of_step // shards) * shards}, or another number of replicas"
+            f"batch_size: {step_size} cannot be split into {shards} equal parts, one a replica; "
+            f"take {-(-step_size // shards) * shards}, or another number of replicas"
         )
-    of_shard = of_step // shards
-    if batch_size is not None and (batch_size < 1 or of_shard % batch_size):
+    shard_size = step_size // shards
+    if batch_size is not None and (batch_size < 1 or shard_size % batch_size):
         raise ValueError(
-            f"batch_size: {of_step} over {shards} shards is {of_shard} for each, which batches of {batch_size} do not "
-            f"divide; take a recipe.batch_size that the number of replicas divides"
+            f"batch_size: {step_size} over {shards} shards is {shard_size} for each, which is not a multiple of "
+            f"{batch_size}; take a recipe.batch_size that is a multiple of the number of replicas"
         )
-    return of_shard if batch_size is None else batch_size
+    return shard_size if batch_size is None else batch_size
 
 
 def _read_plan(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    """Returns copies int32 and weights float32 of a shard. They are read when the shard is, not all at the start."""
+    """Returns copies int32 and weights float32 of a shard. A plan file is read together with its shard."""
 
     def read(path: bytes) -> tuple[np.ndarray, np.ndarray]:
         table = storage.read_table(path.decode())
@@ -235,14 +237,14 @@ def _read_plan(plan_file: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.ensure_shape(copies, [None]), tf.ensure_shape(weights, [None])
 
 
-def _shuffle_records(file: str) -> int:
-    """Returns how many records the shuffle buffer holds: what fits, because an example's copies come together."""
+def _shuffle_buffer_size(file: str) -> int:
+    """Returns how many records the shuffle buffer holds: as many as fit, because an example's copies are adjacent."""
     sizes = [len(record) for record in itertools.islice(storage.read_records(file), 64)]
     return int(np.clip(_SHUFFLE_BYTES // np.mean(sizes or [1]), 1024, 1 << 16))
 
 
-def _files(patterns: list[str]) -> list[str]:
+def _list_files(patterns: list[str]) -> list[str]:
     files = sorted(file for pattern in patterns for file in tf.io.gfile.glob(pattern))
     if not files:
-        raise ValueError(f"examples: no file matches {patterns}")
+        raise ValueError(f"examples: no file matches {patterns}; check the folder and its splits")
     return files

@@ -8,15 +8,14 @@ import tensorflow as tf
 class Average:
     """Follows variables step by step: average ← d · average + (1 − d) · variable.
 
-    The decay d grows as min(decay, (1 + t) / (10 + t)) with the number of steps t done before, as that of
-    `tf.train.ExponentialMovingAverage` does when it is told them: an average over the first steps would otherwise be
-    made of the random start.
+    The decay d is min(decay, (1 + t) / (10 + t)) after t steps, as in `tf.train.ExponentialMovingAverage` with
+    `num_updates`. It starts low so that the random initial weights do not dominate the first averages.
 
-    Create it in the scope of the strategy; each replica averages what it has, without communication.
+    Create it in the scope of the strategy. Each replica averages its own copy, without communication.
 
     Args:
-      variables: floating-point ones; those of each replica are the same.
-      decay: of the average, in the long run.
+      variables: floating-point variables with equal values on all replicas.
+      decay: upper limit of d.
     """
 
     def __init__(self, variables: Sequence[tf.Variable], decay: float):
@@ -40,7 +39,7 @@ class Average:
         return [average for _, average in self._pairs]
 
     def update(self, steps_before: tf.Tensor) -> None:
-        """Takes in the variables' present values; to be called in a replica's context, once a step."""
+        """Adds the variables' present values. Call it once a step, in a replica's context."""
         done = tf.cast(steps_before, tf.float32)
         share = 1 - tf.minimum(self._decay, (1 + done) / (10 + done))
         for variable, average in self._pairs:

@@ -1,4 +1,4 @@
-"""Distribution strategies by name, and what the processes that train one model together have to agree upon."""
+"""Distribution strategies by name, and communication between the processes that train one model together."""
 
 import dataclasses
 import functools
@@ -15,11 +15,11 @@ from trainer.recipes import Distribution
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-    """The processes that train together, and which of them this one is, as `TF_CONFIG` tells it.
+    """The processes that train together, as `TF_CONFIG` describes them.
 
     Attributes:
-      addresses: host:port by kind of task, 'chief' and 'worker'.
-      task_type, task_index: which of them this process is.
+      addresses: task type, 'chief' or 'worker' → its host:port addresses.
+      task_type, task_index: the task of this process.
     """
 
     addresses: Mapping[str, Sequence[str]]
@@ -38,17 +38,17 @@ class Cluster:
 
 
 def cluster_of(environment: Mapping[str, str] = os.environ) -> Cluster | None:
-    """Returns the cluster that `TF_CONFIG` describes, as Vertex AI and Kubeflow write it; None: there is none.
+    """Returns the cluster that `TF_CONFIG` describes, as Vertex AI and Kubeflow write it, or None without one.
 
     Raises:
-      ValueError: TF_CONFIG is not JSON, or asks for what this trainer does not do.
+      ValueError: TF_CONFIG is not JSON, or has tasks that this trainer does not support.
     """
     text = environment.get("TF_CONFIG")
     if not text:
         return None
     try:
         content = json.loads(text)
-        # Both call the chief `master` in older versions, and give further keys of their own.
+        # Older versions of both call the chief `master`; both add keys of their own.
         jobs = {{"master": "chief"}.get(job, job): list(hosts) for job, hosts in content.get("cluster", {}).items()}
         task = content.get("task", {})
         kind, index = {"master": "chief"}.get(task.get("type"), task.get("type")), int(task.get("index", 0))
@@ -58,12 +58,14 @@ def cluster_of(environment: Mapping[str, str] = os.environ) -> Cluster | None:
         return None
     if jobs.get("ps") or kind in ("ps", "evaluator"):
         raise ValueError(
-            f"TF_CONFIG: task {kind!r} of a cluster of {', '.join(jobs)}; parameter servers and evaluators have no "
-            "part in this training: ask for a chief and workers only"
+            f"TF_CONFIG: task {kind!r} of a cluster of {', '.join(jobs)}; this trainer supports no parameter servers "
+            "or evaluators: ask for a chief and workers only"
         )
     addresses = {job: hosts for job, hosts in jobs.items() if hosts and job in ("chief", "worker")}
     if kind not in addresses or not 0 <= index < len(addresses[kind]):
-        raise ValueError(f"TF_CONFIG: task {kind!r} {index} is not one of the cluster's, {addresses}")
+        raise ValueError(
+            f"TF_CONFIG: task {kind!r} {index} is not in the cluster {addresses}; correct its task or cluster"
+        )
     return Cluster(addresses, kind, index)
 
 
@@ -72,13 +74,14 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
 
     `auto` is `tpu` where TPU_NAME is set, `multi_worker` where TF_CONFIG names several processes, `mirrored` where
     there are several GPUs, else the one device that TensorFlow would choose. `mirrored` uses all GPUs, or all logical
-    CPU devices where there is no GPU; `multi_worker` all GPUs of each process of TF_CONFIG, or its CPU; `tpu` the TPU
-    of the name TPU_NAME, or that of this machine.
+    CPU devices where there is no GPU; `multi_worker` uses all GPUs of each process of TF_CONFIG, or its CPU; `tpu` uses
+    the TPU named TPU_NAME, or that of this machine.
 
-    `multi_worker` and `tpu` are for the whole process, and have to be made before TensorFlow does anything.
+    `multi_worker` and `tpu` hold for the whole process, and have to be made before TensorFlow does anything.
 
     Raises:
-      ValueError: the name is unknown, the devices are not there, or TF_CONFIG names processes that `name` leaves alone.
+      ValueError: the name is unknown, the devices are missing, or TF_CONFIG names several processes and `name` is for
+        one.
     """
     cluster = cluster_of()
     if name == "auto":
@@ -94,22 +97,22 @@ def make_strategy(name: str) -> tf.distribute.Strategy:
         raise ValueError(f"distribution: {name!r}; must be one of {', '.join(get_args(Distribution))}")
     if cluster and cluster.size > 1 and name in ("cpu", "one_gpu", "mirrored"):
         raise ValueError(
-            f"distribution: {name!r} is for one process, and TF_CONFIG names {cluster.size}, which would all train and "
-            "write the same; use 'multi_worker' or 'auto'"
+            f"distribution: {name!r} is for one process, but TF_CONFIG names {cluster.size}, which would all train and "
+            "write the same model; use 'multi_worker' or 'auto'"
         )
     return _MAKERS[name]()
 
 
 def _one_gpu() -> tf.distribute.Strategy:
     if not tf.config.list_logical_devices("GPU"):
-        raise ValueError("distribution: 'one_gpu' needs a GPU, TensorFlow sees none; use 'auto' or 'cpu'")
+        raise ValueError("distribution: 'one_gpu' needs a GPU, but TensorFlow finds none; use 'auto' or 'cpu'")
     return tf.distribute.OneDeviceStrategy("/gpu:0")
 
 
 def _mirrored() -> tf.distribute.Strategy:
     devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     if len(devices) < 2:
-        raise ValueError(f"distribution: 'mirrored' needs at least 2 devices, there is {len(devices)}; use 'auto'")
+        raise ValueError(f"distribution: 'mirrored' needs at least 2 devices, but finds {len(devices)}; use 'auto'")
     return tf.distribute.MirroredStrategy([device.name for device in devices])
 
 
@@ -128,8 +131,8 @@ def _multi_worker() -> tf.distribute.Strategy:
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=resolver)
     except RuntimeError as error:
         raise ValueError(
-            "distribution: 'multi_worker' has to come before anything else that TensorFlow does in a process. A runner "
-            "that starts one for each Trainer does that; for one that does not, as the local one, unset TF_CONFIG "
+            "distribution: 'multi_worker' has to be made before TensorFlow does anything else in the process. Use a "
+            "runner that starts a process for each Trainer; with the local runner, unset TF_CONFIG "
             f"({error})"
         ) from error
 
@@ -143,8 +146,10 @@ def _tpu() -> tf.distribute.Strategy:
         tf.tpu.experimental.initialize_tpu_system(resolver)
         return tf.distribute.TPUStrategy(resolver)
     except (ValueError, RuntimeError, OSError, tf.errors.OpError) as error:
-        first = str(error).strip().splitlines()[0]
-        raise ValueError(f"distribution: 'tpu' finds no TPU {name!r} ({first}); set TPU_NAME, or use 'auto'") from error
+        reason = str(error).strip().splitlines()[0]
+        raise ValueError(
+            f"distribution: 'tpu' finds no TPU {name!r} ({reason}); set TPU_NAME, or use 'auto'"
+        ) from error
 
 
 _MAKERS: Mapping[str, Callable[[], tf.distribute.Strategy]] = {
@@ -157,11 +162,11 @@ _MAKERS: Mapping[str, Callable[[], tf.distribute.Strategy]] = {
 
 
 class Workers:
-    """The processes that run a training under `strategy`: each does the same, and one of them writes the results."""
+    """The processes of a training under `strategy`. All do the same, and the chief writes the results."""
 
     def __init__(self, strategy: tf.distribute.Strategy):
-        several = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
-        cluster = cluster_of() if several else None
+        is_multi_worker = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+        cluster = cluster_of() if is_multi_worker else None
         self.count = cluster.size if cluster else 1
         self.is_chief = cluster is None or cluster.is_chief
         local_replicas = strategy.num_replicas_in_sync // self.count
@@ -174,16 +179,16 @@ class Workers:
         self._total = total
 
     def mean(self, values: Sequence[float]) -> np.ndarray:
-        """Returns the mean of what each process gives, float64; the same in all of them. All have to call it."""
+        """Returns the mean of each value over the processes, float64 [len(values)]. All processes have to call it."""
         if self.count == 1:
             return np.asarray(values, np.float64)
         return self._total(tf.constant(values, tf.float64)).numpy() / self.count
 
     def agree(self, value: int) -> bool:
-        """Returns whether all processes give the same value; the same in all of them. All have to call it."""
+        """Returns whether all processes give the same value. All processes have to call it."""
         differs = self.mean([float(value)])[0] != value
         return bool(self.mean([float(differs)])[0] == 0)
 
     def wait(self) -> None:
-        """Returns once all processes have called it."""
+        """Waits until all processes have called it."""
         self.mean([0.0])

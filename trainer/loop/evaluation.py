@@ -1,4 +1,4 @@
-"""A model over all examples of a split."""
+"""Evaluation of a model over all examples of a split."""
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,7 @@ def evaluate(model: keras.Model, batches: tf.data.Dataset, *, loss: str = "softm
     """Returns the metrics of `model` over all examples of `batches`, (images, labels, presence), one batch at a time.
 
     Raises:
-      ValueError: there is no example, or `trainer.metrics.Sums` refuses.
+      ValueError: there is no example, or `trainer.metrics.Sums` refuses a batch.
     """
 
     @tf.function(reduce_retracing=True)

@@ -18,9 +18,9 @@ from trainer.models import classifier
 from trainer.recipes import Compute, Recipe
 
 _REPORT_SECONDS = 1.0
-_HISTORY_ENTRIES = 2000  # at most, but for those of checkpoints: a checkpoint holds them all
-_AUXILIARY_WEIGHT = 0.4  # of an auxiliary head's cross entropy, as AmoebaNet is published
-_FEW = 5  # ids of examples in the line that says what went wrong; the others follow it
+_HISTORY_ENTRIES = 2000  # upper limit, entries at checkpoints aside; every checkpoint holds the history
+_AUXILIARY_WEIGHT = 0.4  # of an auxiliary head's cross entropy, as in the published AmoebaNet
+_SHOWN_IDS = 5  # in the first line of an error message; all ids follow below
 
 
 def fit(
@@ -35,43 +35,45 @@ def fit(
     example_ids: Callable[[int], list[str]] = lambda step: [],
     on_progress: Callable[[Progress], None] = lambda entry: None,
 ) -> tuple[keras.Model, list[Progress]]:
-    """Trains a model for `recipe.steps` steps, from its newest checkpoint on.
+    """Trains a model for `recipe.steps` steps, starting from its newest checkpoint.
 
-    On a CPU the weights are those of a training that was never interrupted, bit for bit; on a GPU with
-    `compute.deterministic`.
+    On a CPU, and on a GPU with `compute.deterministic`, a resumed training gives the weights of an uninterrupted one,
+    bit for bit.
 
     Args:
-      make_model: returns a model as `trainer.models.classifier.build` makes it; called in the strategy's scope, and
-        once more outside of it where what is trained is not what is returned.
-      batches: returns, for a number of steps done and an input pipeline, the endless (images, labels, presence,
-        weights) batches that follow, as `trainer.data.input_pipeline.training_batches` does: each of the context's
-        per-replica size, all of a step together of the global size `recipe.batch_size`.
-      recipe: how to train.
-      strategy: where to train.
+      make_model: returns a model like that of `trainer.models.classifier.build`. Called in the strategy's scope, and
+        once more outside of it where the trained model differs from the returned one.
+      batches: (steps done, input context) → the endless (images, labels, presence, weights) batches of the following
+        steps, as `trainer.data.input_pipeline.training_batches` gives them. Each has the context's per-replica size;
+        those of one step add up to `recipe.batch_size`.
+      recipe: the hyper-parameters.
+      strategy: the distribution strategy.
       compute: precision, XLA and normalisation.
-      frozen_steps: how many steps train the head alone, while the backbone is as in inference.
-      checkpoints: of this training. Deleting them is up to the caller, once the model is in a safe place.
-      example_ids: returns the ids of the batch that follows a number of steps; asked when the loss is not finite.
-      on_progress: hears all of the history, the part before an interruption first.
+      frozen_steps: number of steps, at the start, that train the head alone; the backbone runs in inference mode.
+      checkpoints: those of this training. The caller deletes them once the model has been exported.
+      example_ids: steps done → the ids of the next batch; called when the loss is not finite.
+      on_progress: called with every entry of the history, those before an interruption first.
 
     Returns:
-      The trained model, an ordinary float32 one on one device, whose weights are the average where the recipe asks for
-      one; and the history of its training.
+      The trained model, in float32 and on one device, with the average of the weights if the recipe sets `ema`; and
+      the history of its training.
 
     Raises:
-      FloatingPointError: the loss, the gradient or a weight that was to be saved is not a finite number any more.
-      RuntimeError: there are checkpoints, and none can be read, or not the same one by all processes.
-      ValueError: the replicas cannot share the batch evenly, or not what `compute` asks for.
-      trainer.loop.preemption.Preempted: SIGTERM came; all steps done are in a checkpoint.
+      FloatingPointError: the loss, the gradient or a weight to be saved is not finite.
+      RuntimeError: there are checkpoints, but none can be read, or the processes read different ones.
+      ValueError: the batch does not divide by the replicas, or `compute` has settings that exclude each other.
+      trainer.loop.preemption.Preempted: SIGTERM came; a checkpoint holds all steps done.
     """
     compute, checkpoints = compute or Compute(), checkpoints or Checkpoints()
     replicas = strategy.num_replicas_in_sync
     if recipe.batch_size % replicas:
         raise ValueError(
-            f"batch_size: {recipe.batch_size} is no multiple of the {replicas} replicas; choose one that is"
+            f"batch_size: {recipe.batch_size} is not a multiple of the {replicas} replicas; choose one that is"
         )
     if replicas > 1 and compute.xla and compute.synchronized_batch_norm:
-        raise ValueError("compute.xla: XLA cannot wait for other replicas inside of a network; synchronise or compile")
+        raise ValueError(
+            "compute.xla: XLA cannot synchronise replicas inside a network; set it or synchronized_batch_norm to false"
+        )
     workers = Workers(strategy)
     with strategy.scope():
         state = _State(make_model(), recipe, compute)
@@ -81,15 +83,15 @@ def fit(
         return _diverged(what, step, float(schedule(step - 1)), example_ids(step - 1), checkpoints.latest())
 
     history: list[Progress] = []
-    reports: list[Progress] = []  # since the last entry of the history
+    reports: list[Progress] = []  # those since the last entry of the history
     checkpoints.restore(state.variables(), history, is_chief=workers.is_chief)
     for entry in history:
         on_progress(entry)
     done, chunk = int(state.step.numpy()), 1
     if not workers.agree(done):
         raise RuntimeError(
-            f"checkpoints: this process would go on after step {done} and another one from elsewhere; all of them have "
-            f"to see the same folder {checkpoints.folder}"
+            f"checkpoints: this process would resume after step {done}, another one after a different step; give all "
+            f"processes the same folder {checkpoints.folder}"
         )
     frozen_steps = min(frozen_steps, recipe.steps)
     iterator = run = None
@@ -100,11 +102,11 @@ def fit(
             if run is None or done == frozen_steps:
                 if frozen_steps:
                     classifier.backbone_of(state.model).trainable = done >= frozen_steps
-                run = _steps(state, recipe, compute, strategy)
+                run = _make_run(state, recipe, compute, strategy)
             to_phase = frozen_steps - done if done < frozen_steps else recipe.steps - done
             chunk = min(chunk, to_phase, checkpoints.steps_to_next(done))
             start = time.perf_counter()
-            means, finite, waited = (value.numpy() for value in run(iterator, tf.constant(chunk)))
+            means, finite, input_wait_seconds = (value.numpy() for value in run(iterator, tf.constant(chunk)))
             seconds = time.perf_counter() - start
             loss, accuracy, gradient_norm = (float(mean) for mean in means)
             if finite < chunk:
@@ -120,11 +122,11 @@ def fit(
                     learning_rate=float(schedule(done - 1)),
                     accuracy=accuracy,
                     gradient_norm=gradient_norm,
-                    input_wait=float(min(waited / seconds, 1.0)),
+                    input_wait=float(min(input_wait_seconds / seconds, 1.0)),
                 )
             )
             progress.report(reports[-1])
-            # What one process decides, or its clock, has to be the same in all of them.
+            # Signals and clocks differ between processes, but all have to take the same decision.
             stop, due, seconds = workers.mean([preempted(), checkpoints.due(done), seconds])
             since = history[-1].step if history else 0
             save = stop or due or done == recipe.steps
@@ -133,11 +135,11 @@ def fit(
                 reports.clear()
                 on_progress(history[-1])
             if save and not checkpoints.save(done):
-                raise diverged("a weight is not finite any more", done)
+                raise diverged("a weight is not finite", done)
             if stop:
                 raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
-            # As many steps in one call as fit between two reports: Python then costs nothing, the display stays alive,
-            # and a preemption is noticed in time.
+            # Each call does as many steps as fit between two reports: few enough to show progress and to react to a
+            # preemption in time, many enough to make Python's overhead negligible.
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
     if frozen_steps:
         classifier.backbone_of(state.model).trainable = True
@@ -150,12 +152,12 @@ def fit(
 
 
 def kernels(model: keras.Model) -> list[keras.Variable]:
-    """Returns the variables that weight decay touches: kernels, not biases, not normalisation."""
+    """Returns the variables that weight decay applies to: the kernels, but not biases or normalisation."""
     return [variable for variable in model.trainable_variables if variable.path.rsplit("/", 1)[-1].endswith("kernel")]
 
 
 class _State:
-    """All that changes in the course of a training; to be made in the strategy's scope."""
+    """All that changes during a training. Create it in the strategy's scope."""
 
     def __init__(self, model: keras.Model, recipe: Recipe, compute: Compute):
         precision.prepare(model, compute)
@@ -165,7 +167,8 @@ class _State:
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
-        # What follows the training's progress, as `trainer.models.amoebanet.DropPath` does, has such a variable.
+        # Layers that depend on the training's progress, such as `trainer.models.amoebanet.DropPath`, have a variable
+        # `training_progress`, which is not averaged.
         floating = [v for v in model.variables if tf.as_dtype(v.dtype).is_floating and v.name != "training_progress"]
         self.averaged = [variable.value for variable in floating]
         self.moving = [v.value for v in floating if not v.trainable]
@@ -173,7 +176,7 @@ class _State:
         self.average = Average(self.averaged, recipe.ema) if recipe.ema else None
 
     def variables(self) -> dict[str, list[tf.Variable]]:
-        """Returns what a checkpoint holds."""
+        """Returns the variables that a checkpoint holds, by group."""
         average = {"average": self.average.variables} if self.average else {}
         return {
             "model": [variable.value for variable in self.model.variables],
@@ -183,43 +186,43 @@ class _State:
         }
 
     def result(self) -> list[tf.Variable]:
-        """Returns what the training is for, in the order of the model's variables."""
+        """Returns the trained weights, or their averages, in the order of the model's variables."""
         averages = dict(zip(map(id, self.averaged), self.average.variables, strict=True)) if self.average else {}
         return [averages.get(id(variable.value), variable.value) for variable in self.model.variables]
 
 
-def _steps(state: _State, recipe: Recipe, compute: Compute, strategy: tf.distribute.Strategy) -> Callable:
-    """Returns a function that does a number of steps with what is trainable now.
+def _make_run(state: _State, recipe: Recipe, compute: Compute, strategy: tf.distribute.Strategy) -> Callable:
+    """Returns the function (iterator, number of steps) that trains the variables that are trainable now.
 
-    It returns the means of [loss, accuracy, gradient norm]; after how many steps the loss was finite; and the seconds
-    that were spent waiting for input.
+    It returns the means of [loss, accuracy, gradient norm]; after how many steps they were finite; and the seconds
+    spent waiting for input.
     """
-    replica_step = _replica_step(state, recipe, compute, strategy.num_replicas_in_sync)
+    replica_step = _make_replica_step(state, recipe, compute, strategy.num_replicas_in_sync)
 
     @tf.function
     def run(iterator, steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        total, finite, waited = tf.zeros([3]), tf.constant(0), tf.constant(0.0, tf.float64)
+        total, finite, input_wait_seconds = tf.zeros([3]), tf.constant(0), tf.constant(0.0, tf.float64)
         for _ in tf.range(steps):
             for follower in state.followers:
                 follower.assign(tf.cast(state.step, tf.float32) / recipe.steps)
             with tf.control_dependencies([total]):
-                asked = tf.timestamp()
-            with tf.control_dependencies([asked]):
+                request_time = tf.timestamp()
+            with tf.control_dependencies([request_time]):
                 batch = next(iterator)
             with tf.control_dependencies(strategy.experimental_local_results(batch[0])):
-                waited += tf.timestamp() - asked
+                input_wait_seconds += tf.timestamp() - request_time
             values = strategy.run(replica_step, args=batch)
             total += strategy.reduce(tf.distribute.ReduceOp.SUM, values, axis=None)
             finite += tf.cast(tf.reduce_all(tf.math.is_finite(total)), tf.int32)
             state.step.assign_add(1)
-            if compute.precision == "float16":  # of a step that is left out the schedule would not know
+            if compute.precision == "float16":  # else the schedule would not count the steps that are skipped
                 state.optimizer.iterations.assign(state.step)
-        return total / tf.cast(steps, tf.float32), finite, waited
+        return total / tf.cast(steps, tf.float32), finite, input_wait_seconds
 
     return run
 
 
-def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int) -> Callable:
+def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int) -> Callable:
     model = state.model
     decayed = kernels(model)
     trained = model.trainable_variables
@@ -235,7 +238,7 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
                 entropy += _AUXILIARY_WEIGHT * entropy_of(outputs["auxiliary_logits"])
             loss = tf.reduce_sum(weights * entropy) / recipe.batch_size
             if recipe.l2:
-                # Once, not once a replica: the replicas' gradients are summed.
+                # Divided by the replicas because their gradients are summed.
                 loss += recipe.l2 / replicas * tf.add_n([2 * tf.nn.l2_loss(kernel.value) for kernel in decayed])
             scaled = optimizer.scale(state.optimizer, [loss])[0]
         gradients = tape.gradient(scaled, [variable.value for variable in trained])
@@ -254,14 +257,14 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
             gradients, _ = tf.clip_by_global_norm(gradients, recipe.clip_norm, use_norm=norm)
         state.optimizer.apply(optimizer.scale(state.optimizer, gradients), trained)
         if replicas > 1 and state.moving and not compute.synchronized_batch_norm:
-            # Each replica's statistics are of its own part of the batch. The mean of all is what a model ends with, and
-            # what a checkpoint, which knows one value a variable, can give back.
+            # Each replica's statistics come from its own part of the batch. A checkpoint and the final model have one
+            # value a variable: the mean.
             means = context.all_reduce(tf.distribute.ReduceOp.MEAN, [tf.identity(v) for v in state.moving])
             for variable, mean in zip(state.moving, means, strict=True):
                 variable.assign(mean)
         if state.average:
             state.average.update(state.step)
-        if compute.precision == "float16":  # such a gradient is no error: the step is left out, and the scale halved
+        if compute.precision == "float16":  # not an error: the step is skipped and the scale halved
             norm = tf.where(tf.math.is_finite(norm), norm, 0.0)
         return tf.stack([loss, accuracy, norm / replicas])
 
@@ -269,12 +272,12 @@ def _replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int
 
 
 def _diverged(what: str, step: int, rate: float, ids: list[str], checkpoint: str | None) -> FloatingPointError:
-    few = ", ".join(ids[:_FEW]) + (f" and {len(ids) - _FEW} more" if len(ids) > _FEW else "")
+    shown = ", ".join(ids[:_SHOWN_IDS]) + (f" and {len(ids) - _SHOWN_IDS} more" if len(ids) > _SHOWN_IDS else "")
     message = f"{what} at step {step}, at a learning rate of {rate:.4g}"
-    message += f", on the examples {few}" if ids else ""
+    message += f", on the examples {shown}" if ids else ""
     message += "; lower learning_rate, lengthen warmup or set clip_norm"
     if checkpoint:
         message += f"\nThe last good checkpoint is {checkpoint}"
-    if len(ids) > _FEW:
-        message += f"\nThe batch: {', '.join(ids)}"
+    if len(ids) > _SHOWN_IDS:
+        message += f"\nAll examples of the batch: {', '.join(ids)}"
     return FloatingPointError(message)

@@ -1,4 +1,4 @@
-"""The history of a training: what its steps were like, report by report. Pure."""
+"""The history of a training: a report for every few steps. Pure."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Progress:
-    """A training's state after `step` of `steps` steps, and what the steps since the last report were like.
+    """A report after `step` of `steps` steps; the other values are over the steps since the last report.
 
     Attributes:
-      step, steps: how many are done, and of how many.
-      loss: their mean, the weight decay's part included.
+      step, steps: steps done, and steps of the whole training.
+      loss: mean loss, weight decay included.
       images_per_second: of all replicas together.
-      learning_rate: of the last of them.
-      accuracy: share of the examples for which the first label was right, while training.
-      gradient_norm: mean of the global norm of the gradient, before it is clipped.
-      input_wait: share of the time in which the training waited for its input.
+      learning_rate: that of step `step`.
+      accuracy: share of the training examples whose first-ranked label is right.
+      gradient_norm: mean of the gradient's global norm before clipping.
+      input_wait: share of the time spent waiting for input.
     """
 
     step: int
@@ -29,14 +29,14 @@ class Progress:
 
 
 def merge(entries: Sequence[Progress], since: int) -> Progress:
-    """Returns successive reports as one.
+    """Merges successive reports into one.
 
     Args:
-      entries: one or more.
-      since: the step before the first of them.
+      entries: one or more reports, in order.
+      since: the step of the report before the first of them.
     """
     last = entries[-1]
-    if len(entries) == 1:  # as it is, to the last digit
+    if len(entries) == 1:  # unchanged, to the last digit
         return last
     counts = [entry.step - before for before, entry in zip([since, *(e.step for e in entries)], entries, strict=False)]
     times = [count / entry.images_per_second for count, entry in zip(counts, entries, strict=True)]

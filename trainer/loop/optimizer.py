@@ -1,4 +1,4 @@
-"""The optimiser: Keras' SGD by our schedule, fed with gradients that have been summed over the replicas already."""
+"""The optimiser: Keras' SGD with warm-up and cosine decay, for gradients that are already summed over the replicas."""
 
 import keras
 import tensorflow as tf
@@ -15,20 +15,20 @@ def make_optimizer(recipe: Recipe, *, loss_scaling: bool = False) -> keras.Optim
 
 
 class _SGD(keras.optimizers.SGD):
-    """Keras' optimisers sum over the replicas themselves, but only after they have clipped what each of them has."""
+    """SGD that does not sum over the replicas. Keras' own do, but only after each replica has clipped its own."""
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return list(grads_and_vars)
 
 
 def scale(optimizer: keras.Optimizer, values: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns `values`, a loss or gradients, times the present scale where the optimiser scales losses."""
+    """Multiplies a loss or gradients by the present scale, if the optimiser scales losses."""
     scale = _scale(optimizer)
     return values if scale is None else [value * scale for value in values]
 
 
 def unscale(optimizer: keras.Optimizer, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
-    """Returns what `scale` made of gradients as it was; exactly, for a scale is a power of two."""
+    """Reverts `scale`. The result is exact, because a scale is a power of two."""
     scale = _scale(optimizer)
     return gradients if scale is None else [gradient / scale for gradient in gradients]
 

@@ -1,4 +1,4 @@
-"""What is set on a model for its training alone: the precision of its layers, and how its normalisation counts."""
+"""Settings of a model that hold for its training only: layer precision and synchronised normalisation."""
 
 from collections.abc import Iterator
 
@@ -10,9 +10,9 @@ _POLICIES = {"bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
 
 def prepare(model: keras.Model, compute: Compute) -> None:
-    """Makes a newly built float32 model compute as `compute` says; its variables stay float32.
+    """Sets precision and normalisation of a newly built float32 model by `compute`. Its variables stay float32.
 
-    Heads stay as they are: their logits, and with them the loss, are float32.
+    Heads are not changed, so the logits and the loss are float32.
     """
     for layer in _layers(model):
         if compute.precision in _POLICIES and not layer.name.endswith("head"):

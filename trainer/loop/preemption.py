@@ -1,4 +1,4 @@
-"""SIGTERM, by which schedulers announce that a machine is taken away, as something that a training can ask about."""
+"""Preemption: schedulers send SIGTERM before they take a machine away; a training polls for it."""
 
 import contextlib
 import signal
@@ -11,9 +11,9 @@ EXIT_CODE = 128 + signal.SIGTERM
 class Preempted(SystemExit):
     """Ends the process with exit code 143.
 
-    That is what a shell and Kubernetes report of a process that SIGTERM ended: schedulers that tell failures apart take
-    codes from 128 on as worth a retry, and the lower ones as errors of the program. It is a `SystemExit`, so that no
-    `except Exception` on the way takes it for a failed node and goes on with the next one.
+    Shells and Kubernetes report this code for a process that SIGTERM ended. Schedulers that distinguish failures retry
+    at codes from 128 on, and take lower codes as errors of the program. The class is a `SystemExit` so that no
+    `except Exception` takes it for a failed node and continues with the next one.
     """
 
     def __init__(self, message: str):
@@ -26,16 +26,16 @@ class Preempted(SystemExit):
 
 @contextlib.contextmanager
 def watch_sigterm() -> Iterator[Callable[[], bool]]:
-    """Yields a function that says whether SIGTERM has come; until the end of the block it does nothing else.
+    """Yields a function that returns whether SIGTERM has come. Inside the block SIGTERM does not end the process.
 
-    Outside the main thread, where Python hears no signals, the answer is always no.
+    Outside the main thread, where Python handles no signals, the function always returns False.
     """
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    came = threading.Event()
-    before = signal.signal(signal.SIGTERM, lambda number, frame: came.set())
+    terminated = threading.Event()
+    previous = signal.signal(signal.SIGTERM, lambda number, frame: terminated.set())
     try:
-        yield came.is_set
+        yield terminated.is_set
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)

@@ -1,4 +1,4 @@
-"""Where a training says how far it is. Whoever runs it may listen; else it is logged."""
+"""Reports the progress of a training to the log, and to a listener if there is one."""
 
 import contextlib
 import contextvars
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from trainer.loop.history import Progress
 
-_NOT_IN_CACHE_KEYS = "it shows how far a training is, and changes nothing in it"
+_NOT_IN_CACHE_KEYS = "it shows the progress of a training and does not change the result"
 
 
 def _log(progress: Progress) -> None:
@@ -24,7 +24,7 @@ _listener: contextvars.ContextVar[Callable[[Progress], None] | None] = contextva
 
 
 def report(progress: Progress) -> None:
-    """Hands `progress` to the listener, and to the log."""
+    """Logs `progress`, and calls the listener with it."""
     _log(progress)
     listener = _listener.get()
     if listener:
@@ -33,7 +33,7 @@ def report(progress: Progress) -> None:
 
 @contextlib.contextmanager
 def listen(listener: Callable[[Progress], None]) -> Iterator[None]:
-    """Sends the reports made inside to `listener`."""
+    """Calls `listener` with each report made inside the block."""
     token = _listener.set(listener)
     try:
         yield

@@ -1,4 +1,4 @@
-"""A training's progress as TensorBoard scalars."""
+"""Writes a training's progress as TensorBoard scalars."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,7 @@ from trainer.loop.history import Progress
 
 @contextlib.contextmanager
 def open_scalars(folder: str | None) -> Iterator[Callable[[Progress], None]]:
-    """Yields a function that writes an entry of the history to an event file in `folder`; None: to none."""
+    """Yields a function that writes an entry of the history to an event file in `folder`. None: it does nothing."""
     if folder is None:
         yield lambda entry: None
         return

@@ -1,4 +1,4 @@
-"""How fast a network is on this machine, from some steps on noise: for estimates made before a run."""
+"""Measures a network's throughput on this machine with a few steps on noise, for estimates before a run."""
 
 import dataclasses
 import time
@@ -14,25 +14,26 @@ from trainer.models import classifier
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Compute, Recipe
 
-_STEPS = 6  # the first of them traces the network, and does not count
-# Of a step on a replica: enough to keep it busy, and far from what fills its memory.
+_STEPS = 6  # the first one traces the network and is not counted
+# In one step on one replica: enough to keep it busy, and far too few to fill its memory.
 _PIXELS = {"CPU": 1 << 18, "GPU": 1 << 22}
 
 
 @dataclasses.dataclass(frozen=True)
 class Throughput:
-    """What was measured.
+    """The throughput and the size of a network.
 
     Attributes:
-      trained, predicted: images per second, of all replicas and of one.
-      parameters: of the network with its head.
-      features: width of its embeddings.
-      batch_size: of the steps that were timed.
-      replicas: how many trained together.
+      training_images_per_second: of all replicas together.
+      prediction_images_per_second: of one replica.
+      parameters: number of parameters, head included.
+      features: width of the embeddings.
+      batch_size: of the timed steps.
+      replicas: number of replicas that trained together.
     """
 
-    trained: float
-    predicted: float
+    training_images_per_second: float
+    prediction_images_per_second: float
     parameters: int
     features: int
     batch_size: int
@@ -42,32 +43,37 @@ class Throughput:
 def measure_throughput(
     backbone: Backbone, image: ImageConfig, recipe: Recipe, compute: Compute, num_labels: int
 ) -> Throughput:
-    """Trains for some steps by `recipe`, with smaller batches, and predicts; input costs nothing here.
+    """Times a few training steps by `recipe`, with smaller batches, and predictions. The time of input is not included.
 
     Raises:
-      ValueError: the hardware that `compute` asks for is not there.
+      ValueError: the hardware that `compute` names is missing.
     """
     strategy = make_strategy(compute.distribution)
     replicas = strategy.num_replicas_in_sync
     kind = "GPU" if tf.config.list_logical_devices("GPU") else "CPU"
-    each = min(max(1, recipe.batch_size // replicas), max(1, _PIXELS[kind] // image.size**2))
-    shape = (each, image.size, image.size, image.channels)
+    replica_batch = min(max(1, recipe.batch_size // replicas), max(1, _PIXELS[kind] // image.size**2))
+    shape = (replica_batch, image.size, image.size, image.channels)
     images = np.random.default_rng(0).integers(0, 256, shape, np.uint8).astype(np.float32)
-    row = (images, np.zeros((each, 1), np.int64), np.ones((each, 1), np.float32), np.ones(each, np.float32))
-    timed = recipe.model_copy(update={"steps": _STEPS, "batch_size": each * replicas})
+    batch = (
+        images,
+        np.zeros((replica_batch, 1), np.int64),
+        np.ones((replica_batch, 1), np.float32),
+        np.ones(replica_batch, np.float32),
+    )
+    timed_recipe = recipe.model_copy(update={"steps": _STEPS, "batch_size": replica_batch * replicas})
     model, history = fit.fit(
         lambda: classifier.build(backbone.build(image), num_labels, dropout=recipe.dropout),
-        lambda step, context: tf.data.Dataset.from_tensors(row).repeat(),
-        timed,
+        lambda step, context: tf.data.Dataset.from_tensors(batch).repeat(),
+        timed_recipe,
         strategy,
         compute=compute,
     )
     return Throughput(
-        trained=merge(history[1:], history[0].step).images_per_second,
-        predicted=each / _prediction_seconds(model, images),
+        training_images_per_second=merge(history[1:], history[0].step).images_per_second,
+        prediction_images_per_second=replica_batch / _prediction_seconds(model, images),
         parameters=model.count_params(),
         features=model.output["features"].shape[-1],
-        batch_size=timed.batch_size,
+        batch_size=timed_recipe.batch_size,
         replicas=replicas,
     )
 

@@ -1,1 +1,1 @@
-"""The backbones: `backbone` says what one is, `registry` which there are; each has a module of its own."""
+"""The backbones, one module each; `registry` lists them, and `backbone` builds one by name."""

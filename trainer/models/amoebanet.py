@@ -1,10 +1,10 @@
-"""AmoebaNet-B (Real et al. 2018, arXiv 1802.01548): a network of two kinds of cells, which evolution found.
+"""AmoebaNet-B (Real et al. 2018, arXiv 1802.01548): a network of two kinds of cells, found by evolutionary search.
 
 A cell starts from two states, the outputs of the two cells before it; each further state is the sum of two operations
-on earlier ones. AmoebaNet-B's reduction cell names a dilated 5×5 convolution; the public implementation, from which the
-known results come, never applies the dilation, and neither does this one. The number of parameters is the same.
+on earlier states. The paper's reduction cell has a dilated 5×5 convolution. The public implementation, which gave the
+known results, never applies the dilation, and neither does this one. The number of parameters is the same.
 
-AmoebaNet-D is left out: Ngiam et al. 2018 use B.
+AmoebaNet-D is not implemented: Ngiam et al. 2018 use B.
 """
 
 import dataclasses
@@ -21,19 +21,19 @@ _STEM_CHANNELS = 32
 def build(
     image: ImageConfig, *, normal_cells: int = 18, filters: int = 512, drop_path: float = 0.0, auxiliary: bool = False
 ) -> keras.Model:
-    """Returns the backbone, [batch, 16·filters]; 549 million parameters at the published size. Native: 299 pixels.
+    """Returns the backbone, [batch, 16·filters]; 549 million parameters at the published size, for 299 pixels.
 
-    Preprocessing: 0..255 to -1..1. Feature layer: the global average of the last cell after ReLU, before dropout (a
-    recipe's, 0.5 when published). Below 19 pixels the last reduction would find a single pixel and not reduce.
+    Preprocessing: 0..255 to -1..1. Feature layer: the global average of the last cell after ReLU, before dropout (the
+    recipe's; 0.5 in the paper). Below 19 pixels the last reduction would receive a single pixel and not reduce it.
 
     Args:
-      image: what goes in.
-      normal_cells: N, all normal cells together; a third of them in each of three stacks of F, 2F and 4F filters.
+      image: the input images.
+      normal_cells: N, the number of normal cells; three stacks of F, 2F and 4F filters have a third of them each.
       filters: F.
-      drop_path: how often `DropPath` drops the outcome of an operation, for an example, at the end of the training
-        (0.3 when published, and as here the same for all cells).
+      drop_path: probability, at the end of the training, that `DropPath` drops the result of an operation for an
+        example; the same for all cells, 0.3 in the paper.
       auxiliary: also returns the features for an auxiliary head, [batch, 768], from the end of the second stack. The
-        output is then {'features', 'auxiliary'}; `trainer.models.classifier` gives each a head.
+        output is then {'features', 'auxiliary'}; `trainer.models.classifier` adds a head to each.
     """
     images = keras.Input((image.size, image.size, image.channels), name="images")
     x = layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)
@@ -51,7 +51,7 @@ def build(
         for i in range(normal_cells // 3):
             previous, x = x, _cell(_NORMAL, x, previous, width, 1, f"normal_{stack * normal_cells // 3 + i}", drop)
         if stack == 1 and auxiliary:
-            outputs["auxiliary"] = _auxiliary(x)
+            outputs["auxiliary"] = _auxiliary_features(x)
     x = layers.ReLU(name="last_relu")(x)
     features = layers.GlobalAveragePooling2D(name="features")(x)
     return keras.Model(images, {"features": features, **outputs} if outputs else features, name="backbone")
@@ -59,24 +59,24 @@ def build(
 
 @keras.saving.register_keras_serializable("specialist")
 class DropPath(layers.Layer):
-    """Leaves out paths of a network at random, ever more of them in the course of a training (Zoph et al. 2017).
+    """Drops paths of a network at random, with a probability that grows during the training (Zoph et al. 2017).
 
-    In training a whole example of the input, any shape [batch, ...], becomes 0 with probability rate · progress, and is
-    divided by the probability of staying otherwise, so that the expectation is the input. Otherwise it does nothing.
+    In training, each example of the input, any shape [batch, ...], becomes 0 with probability rate · progress, or else
+    is divided by the probability of being kept, so that the expectation is the input. In inference, and where the
+    layer is not trainable, it returns the input.
 
-    `progress` is a variable, the share of the training that is done: 0 at its start, 1 at its end, and 1 unless
-    somebody sets it. `trainer.loop.fit.fit` assigns every variable named `training_progress` before each step. One
-    instance serves all the paths of a network. What is not trainable is as in inference, as with normalisation.
+    `progress` is a variable: the share of the training that is done, from 0 to 1; initially 1. `trainer.loop.fit.fit`
+    assigns every variable named `training_progress` before each step. One instance serves all paths of a network.
 
     Args:
       rate: the probability at the end of the training.
-      seed: of the choice; None: from Keras' global seed.
+      seed: seed of the choice. None: Keras' global seed.
     """
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs):
         super().__init__(**kwargs)
         if not 0 <= rate < 1:
-            raise ValueError(f"rate: {rate}; a probability of leaving out is at least 0 and below 1")
+            raise ValueError(f"rate: {rate}; must be at least 0 and below 1")
         self.rate = rate
         self.seed = seed
         self.supports_masking = True
@@ -92,8 +92,8 @@ class DropPath(layers.Layer):
             return inputs
         keep = 1 - self.rate * self.progress.value
         shape = (ops.shape(inputs)[0], *[1] * (len(inputs.shape) - 1))
-        stays = keras.random.uniform(shape, dtype="float32", seed=self._random) < keep
-        return inputs * ops.cast(ops.cast(stays, "float32") / keep, inputs.dtype)
+        kept = keras.random.uniform(shape, dtype="float32", seed=self._random) < keep
+        return inputs * ops.cast(ops.cast(kept, "float32") / keep, inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -103,14 +103,15 @@ class DropPath(layers.Layer):
 
 
 def _norm(x, name: str):
-    # The published momentum, 0.9997, remembers the random start for thousands of steps; a small recipe has hundreds.
+    # With the published momentum, 0.9997, the initial values would persist for thousands of steps; a small recipe has
+    # hundreds.
     return layers.BatchNormalization(momentum=0.99, epsilon=1e-3, name=f"{name}_norm")(x)
 
 
 def _he_normal_depthwise() -> keras.initializers.Initializer:
-    # Keras counts all channels into the fan-in of a depthwise kernel, though each is convolved alone; its fan-out is
-    # that of one. Wide cells would start with variances next to normalisation's epsilon otherwise. And each layer gets
-    # an instance of its own: one instance gives equal values to all kernels of a shape.
+    # Keras counts all channels in the fan-in of a depthwise kernel, though each is convolved alone; its fan-out counts
+    # one. With the fan-in, the variances in wide cells would start close to normalisation's epsilon. Each layer needs
+    # its own instance, because one instance gives equal values to all kernels of a shape.
     return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")
 
 
@@ -129,7 +130,7 @@ def _bottleneck(x, filters: int, stride: int, name: str):
 
 
 def _separable(size: int) -> Callable:
-    def twice(x, filters: int, stride: int, name: str):
+    def apply(x, filters: int, stride: int, name: str):
         for part, step in (("first", stride), ("second", 1)):
             x = layers.ReLU(name=f"{name}_{part}_relu")(x)
             x = layers.SeparableConv2D(
@@ -145,7 +146,7 @@ def _separable(size: int) -> Callable:
             x = _norm(x, f"{name}_{part}")
         return x
 
-    return twice
+    return apply
 
 
 def _pool(layer: type[layers.Layer], size: int) -> Callable:
@@ -153,7 +154,7 @@ def _pool(layer: type[layers.Layer], size: int) -> Callable:
 
 
 _OPERATIONS = {
-    "identity": lambda x, filters, stride, name: x,  # only ever of states that the cell itself made
+    "identity": lambda x, filters, stride, name: x,  # its inputs always have the cell's own filters and size
     "conv1": _convolution,
     "conv3": _bottleneck,
     "sep3": _separable(3),
@@ -166,7 +167,12 @@ _OPERATIONS = {
 
 @dataclasses.dataclass(frozen=True)
 class _Cell:
-    """State 2 and those after it, each the sum of two (operation, number of the state it reads); what is put out."""
+    """A kind of cell.
+
+    Attributes:
+      sums: the states from number 2 on, each the sum of two (operation, number of its input state).
+      outputs: numbers of the states that the cell concatenates and returns.
+    """
 
     sums: tuple[tuple[tuple[str, int], tuple[str, int]], ...]
     outputs: tuple[int, ...]
@@ -195,10 +201,10 @@ _REDUCTION = _Cell(
 
 
 def _cell(cell: _Cell, x, previous, filters: int, stride: int, name: str, drop: DropPath | None):
-    """Returns the output of a cell on that of the last cell, `x`, and of the one before, `previous`."""
+    """Applies a cell to the output of the last cell, `x`, and to that of the cell before it, `previous`."""
     first = _convolution(x, filters, 1, f"{name}_input")
-    # The very first cell has one input only, and takes it as it is.
-    states = [first, x if previous is None else _fitted(previous, x, filters, f"{name}_previous")]
+    # The first cell has a single input, and uses it unchanged as the second state.
+    states = [first, x if previous is None else _match_shape(previous, x, filters, f"{name}_previous")]
     for number, terms in enumerate(cell.sums, start=2):
         results = []
         for side, (operation, state) in zip("ab", terms, strict=True):
@@ -210,8 +216,8 @@ def _cell(cell: _Cell, x, previous, filters: int, stride: int, name: str, drop: 
     return layers.Concatenate(name=name)([states[number] for number in cell.outputs])
 
 
-def _fitted(previous, x, filters: int, name: str):
-    """Returns `previous` with the height and width of `x` and the channels `filters`."""
+def _match_shape(previous, x, filters: int, name: str):
+    """Transforms `previous` to the height and width of `x`, with `filters` channels."""
     if previous.shape[1] != x.shape[1]:
         return _factorized_reduction(previous, filters, name)
     if previous.shape[-1] != filters:
@@ -220,7 +226,7 @@ def _fitted(previous, x, filters: int, name: str):
 
 
 def _factorized_reduction(x, filters: int, name: str):
-    """Half of the filters see the even pixels, the other half the odd ones."""
+    """Halves height and width: half of the filters see the even pixels, the other half the odd ones."""
     x = layers.ReLU(name=f"{name}_relu")(x)
     odd = layers.ZeroPadding2D(((0, 1), (0, 1)), name=f"{name}_pad")(x)
     odd = layers.Cropping2D(((1, 0), (1, 0)), name=f"{name}_shift")(odd)
@@ -231,10 +237,10 @@ def _factorized_reduction(x, filters: int, name: str):
     return _norm(layers.Concatenate(name=name)(halves), name)
 
 
-def _auxiliary(x):
+def _auxiliary_features(x):
     """Returns the features of the auxiliary head, [batch, 768]."""
     x = layers.ReLU(name="auxiliary_relu")(x)
-    # On maps below 5×5, which the published network never meets, all of the map is pooled.
+    # Maps below 5×5, which do not occur in the published network, are pooled completely.
     x = layers.AveragePooling2D(min(5, x.shape[1]), 3, name="auxiliary_pool")(x)
     for filters, size, name in ((128, 1, "auxiliary_in"), (768, x.shape[1], "auxiliary_out")):
         x = layers.Conv2D(filters, size, use_bias=False, kernel_initializer="he_normal", name=name)(x)

@@ -1,4 +1,4 @@
-"""A backbone with a head."""
+"""Classifiers: a backbone with a head."""
 
 import math
 
@@ -10,31 +10,28 @@ def build(
 ) -> keras.Model:
     """Returns a model from images [batch, size, size, channels], 0..255, to {'logits', 'features'}.
 
-    `logits` is float32 [batch, num_classes] whatever the precision of the rest; `features` are the backbone's. Over a
-    backbone with an auxiliary output there are `auxiliary_logits` too, for the loss alone.
+    `logits` is float32 [batch, num_classes] whatever the precision of the other layers; `features` is the backbone's
+    output. A backbone with an auxiliary output adds `auxiliary_logits`, used only by the loss.
 
-    For the `loss` 'sigmoid' the heads begin with odds of one to `num_classes` for every label (after Lin et al. 2017,
-    arXiv 1708.02002, section 4.1). From even odds, the gradients of thousands of labels that an image does not have
-    would wreck the backbone in the first steps.
+    For the `loss` 'sigmoid' the bias of the heads starts at odds of 1 : `num_classes` for every label (after Lin et al.
+    2017, arXiv 1708.02002, section 4.1). From even odds, the gradients of the thousands of labels that an image does
+    not have would destroy the backbone in the first steps.
     """
     bias = keras.initializers.Constant(-math.log(num_classes) if loss == "sigmoid" else 0.0)
 
-    def head(name: str) -> keras.layers.Layer:
+    def make_head(name: str) -> keras.layers.Layer:
         return keras.layers.Dense(num_classes, bias_initializer=bias, dtype="float32", name=name)
 
     images = keras.Input(backbone.input_shape[1:], name="images")
-    found = backbone(images)
-    if not isinstance(found, dict):
-        found = {"features": found}
-    x = found["features"]
+    backbone_outputs = backbone(images)
+    if not isinstance(backbone_outputs, dict):
+        backbone_outputs = {"features": backbone_outputs}
+    x = backbone_outputs["features"]
     if dropout:
         x = keras.layers.Dropout(dropout, seed=seed, name="dropout")(x)
-    outputs = {
-        "logits": head("head")(x),
-        "features": found["features"],
-    }
-    if "auxiliary" in found:
-        outputs["auxiliary_logits"] = head("auxiliary_head")(found["auxiliary"])
+    outputs = {"logits": make_head("head")(x), "features": backbone_outputs["features"]}
+    if "auxiliary" in backbone_outputs:
+        outputs["auxiliary_logits"] = make_head("auxiliary_head")(backbone_outputs["auxiliary"])
     return keras.Model(images, outputs, name="classifier")
 
 
@@ -42,9 +39,9 @@ def backbone_of(model: keras.Model) -> keras.Model:
     """Returns the backbone inside a model that `build` made.
 
     Raises:
-      ValueError: there is none.
+      ValueError: the model has no backbone.
     """
     for layer in model.layers:
         if layer.name == "backbone":
             return layer
-    raise ValueError(f"model: {model.name!r} has no layer named 'backbone'; it was not made by this trainer")
+    raise ValueError(f"model: {model.name!r} has no layer named 'backbone'; use a model that this trainer wrote")

@@ -1,4 +1,4 @@
-"""A small convolutional network for small images; it learns in seconds on a CPU. 144,000 parameters."""
+"""A convolutional network for small images, with 144,000 parameters. It trains in seconds on a CPU."""
 
 import keras
 
@@ -10,7 +10,7 @@ _FILTERS = ((16, 1), (32, 2), (32, 1), (64, 2), (64, 1), (128, 2))
 def build(image: ImageConfig) -> keras.Model:
     """Returns the backbone: six 3×3 convolutions with batch normalisation, then the global average, [batch, 128].
 
-    Preprocessing: 0..255 to -1..1. Feature layer: the global average. From 16 pixels on; made for 32.
+    Preprocessing: 0..255 to -1..1. Feature layer: the global average. Minimum size 16 pixels; designed for 32.
     """
     images = keras.Input((image.size, image.size, image.channels), name="images")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)

@@ -6,24 +6,24 @@ from trainer.models.backbone import ImageConfig
 
 
 def build(image: ImageConfig, *, width: float = 1.0) -> keras.Model:
-    """Returns the backbone, [batch, 2048]; 21.8 million parameters. Its native size is 299 pixels.
+    """Returns the backbone, [batch, 2048]; 21.8 million parameters. The published size is 299 pixels.
 
-    Preprocessing: 0..255 to -1..1. Feature layer: the global average. From 75 pixels on, as keras.applications demands.
+    Preprocessing: 0..255 to -1..1. Feature layer: the global average. Minimum size 75 pixels, by keras.applications.
 
     Args:
-      image: what goes in.
-      width: multiplies the filters of every convolution, and with them the features.
+      image: the input images.
+      width: factor of the number of filters of every convolution, and so of the number of features.
     """
     shape = (image.size, image.size, image.channels)
     images = keras.Input(shape, name="images")
     x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)
     network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape, pooling="avg")
     if width != 1.0:
-        network = keras.models.clone_model(network, clone_function=lambda layer: _scaled(layer, width))
+        network = keras.models.clone_model(network, clone_function=lambda layer: _scale_filters(layer, width))
     return keras.Model(images, network(x), name="backbone")
 
 
-def _scaled(layer: keras.layers.Layer, width: float) -> keras.layers.Layer:
+def _scale_filters(layer: keras.layers.Layer, width: float) -> keras.layers.Layer:
     config = layer.get_config()
     if isinstance(layer, keras.layers.Conv2D):
         config["filters"] = max(1, round(width * config["filters"]))

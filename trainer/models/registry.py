@@ -1,6 +1,6 @@
-"""The backbones, by name. Pure: what it says can be checked before Keras is imported.
+"""The registry of backbones. Pure: a configuration is validated before Keras is imported.
 
-A new one is a module in this folder and a line in SPECS.
+To add a backbone, write a module in this folder and add a line to SPECS.
 """
 
 import dataclasses
@@ -9,24 +9,32 @@ import pydantic
 
 from components.settings import StrictModel
 
-_NOT_IN_CACHE_KEYS = "a registry: a Trainer's key holds the backbone that it builds, and its options"
+_NOT_IN_CACHE_KEYS = "a registry: a Trainer's cache key contains its backbone and its options"
 
 
 class NoOptions(StrictModel):
-    """Of a backbone that has none."""
+    """This backbone has no options."""
 
 
 class InceptionV3Options(StrictModel):
-    """`width` multiplies the filters of every convolution; 1 is the published network."""
+    """The size of Inception-v3.
+
+    Attributes:
+      width: multiplies the number of filters of every convolution; 1 is the published network.
+    """
 
     width: float = pydantic.Field(1.0, gt=0, le=1)
 
 
 class AmoebaNetOptions(StrictModel):
-    """The size of the network, and how it is regularised; what they mean is said at `trainer.models.amoebanet.build`.
+    """The size of AmoebaNet-B, and its regularisation. The published network has 18 cells of 512 filters.
 
-    The published AmoebaNet-B has 18 cells of 512 filters. Below 16 filters the bottlenecks of the first cell would have
-    none at all.
+    Attributes:
+      normal_cells: number of normal cells, a third of them in each of three stacks.
+      filters: filters of the first stack; the second and third have two and four times as many.
+      drop_path: the probability that drop-path drops the output of an operation, at the end of the training; 0.3 when
+        published.
+      auxiliary: whether the training has an auxiliary head after the second stack.
     """
 
     normal_cells: int = pydantic.Field(18, ge=3, multiple_of=3)
@@ -37,13 +45,13 @@ class AmoebaNetOptions(StrictModel):
 
 @dataclasses.dataclass(frozen=True)
 class Spec:
-    """What is known of a backbone without building it.
+    """An entry of the registry.
 
     Attributes:
-      module: has `build(image, **options) -> keras.Model`, from images [batch, size, size, channels] with values 0..255
-        to features [batch, width], or to {'features', 'auxiliary'} if its training has an auxiliary head.
-      min_size: the smallest image it takes, in pixels.
-      options: the type of its options.
+      module: module with `build(image, **options) -> keras.Model`. The model maps images [batch, size, size, channels]
+        with values 0..255 to features [batch, width], or to {'features', 'auxiliary'} if it has an auxiliary head.
+      min_size: side of the smallest image, in pixels.
+      options: class of the options.
     """
 
     module: str

@@ -12,10 +12,10 @@ from components.importance_resampler.pairs import Pairs
 
 
 class LabelSubset(Matcher):
-    """Takes n of the examples that carry a named label uniformly.
+    """Draws n examples uniformly from those of the labels that you name.
 
     Attributes:
-      label_subset: names of source labels, or of nodes above them.
+      label_subset: names of source labels, or of nodes of the hierarchy above them.
     """
 
     needs = ("vocabulary",)
@@ -33,7 +33,7 @@ class LabelSubset(Matcher):
         chosen = np.array(vocabularies.descendants(vocabulary, self.label_subset))
         return label_subset(inputs.pairs, chosen, n=n, seed=seed)
 
-    def explain_draw(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
+    def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""
         return explain_draw(drawn, row)
 

@@ -94,9 +94,9 @@ def test_a_target_is_left_out_by_null(write):
             ["pretrain.preset=small_pretrian"],
             r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain",
         ),
-        (["finetune.shift=33"], r"finetune\.shift: 33; an image of 32 pixels moves by that many at most"),
+        (["finetune.shift=33"], r"finetune\.shift: 33; must be at most the image's size, 32 pixels"),
         (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
-        (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' presumes one label an image"),
+        (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' assumes one label an image"),
         (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),
         (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),
         (["image.size=15"], r"image\.size: 15; compact_cnn needs at least 16"),
@@ -111,8 +111,8 @@ def test_a_target_is_left_out_by_null(write):
             r"targets\.digits\.evaluation: unknown key 'max_loss'; it is called 'max_regression' now",
         ),
         (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': must be one of entire_source, "),
-        (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of its arms, entire_source"),
-        (["targets.digits.arms=[entire_source, entire_source]"], r"names one twice"),
+        (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of the arms entire_source"),
+        (["targets.digits.arms=[entire_source, entire_source]"], r"names an arm twice"),
         (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
         (
             ["targets.Digits=null"],
@@ -157,7 +157,7 @@ def test_a_missing_key(write):
 
 def test_a_name_that_no_target_may_have(write):
     digits = yaml.safe_load(DEMO.read_text(encoding="utf-8"))["targets"]["digits"]
-    with pytest.raises(ValueError, match=r"targets: .*'Digits' is no name for a target: use a-z, 0-9 and -"):
+    with pytest.raises(ValueError, match=r"targets: .*'Digits' is not a valid name of a target: use a-z, 0-9 and -"):
         load(write(targets={"Digits": digits}))
 
 
@@ -182,7 +182,7 @@ def test_a_missing_file():
         ("a: [1", r"is not YAML"),
         ("- 1\n- 2\n", r"holds a list, not keys and values"),
         ("", r"holds a NoneType"),
-        ("seed: 1\nseed: 2\n", r"the key 'seed' stands twice"),
+        ("seed: 1\nseed: 2\n", r"the key 'seed' occurs twice"),
     ],
     ids=["broken", "list", "empty", "key-twice"],
 )

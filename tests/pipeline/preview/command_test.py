@@ -81,14 +81,14 @@ def settings(folder, tmp_path_factory) -> str:
 def test_all_of_a_folder(folder):
     found = preview_sample.preview_data(data_of(folder=str(folder), splits={"train": 0.75, "eval": 0.25}), 1000, False)
     assert found.sample.whole == {"train", "eval"} and found.is_counted
-    assert sum(found.measured.examples.values()) == 76
-    assert found.measured.examples == {split: len(rows) for split, rows in found.sample.rows.items()}
+    assert sum(found.costs.examples.values()) == 76
+    assert found.costs.examples == {split: len(rows) for split, rows in found.sample.rows.items()}
     in_train = [row["labels"][0] for row in found.sample.rows["train"]]
     assert found.label_counts.tolist() == [in_train.count(0), in_train.count(1)]
-    assert found.measured.labels == 2 and found.measured.seconds_each > 0
+    assert found.costs.labels == 2 and found.costs.seconds_each > 0
     mean = sum(row["bytes"] for rows in found.sample.rows.values() for row in rows) / 76
-    assert 0.9 * mean < found.measured.record_bytes < mean + 200
-    assert 50 < found.measured.index_bytes < 500
+    assert 0.9 * mean < found.costs.record_bytes < mean + 200
+    assert 50 < found.costs.index_bytes < 500
 
 
 def test_of_a_sample_the_listing_tells_the_labels(folder):
@@ -97,7 +97,7 @@ def test_of_a_sample_the_listing_tells_the_labels(folder):
     assert (found.label_counts.tolist(), found.label_counts.dtype) == ([0.75 * BIRDS, 0.75 * FISH], np.float64)
     for split, share in (("train", 0.75), ("eval", 0.25)):
         taken = len(found.sample.rows[split]) / found.sample.read[split]
-        assert found.measured.examples[split] == round(80 * share * taken)
+        assert found.costs.examples[split] == round(80 * share * taken)
     assert 1 <= sum(map(len, found.sample.rejections.values())) <= 2  # of four in the first sixty
     expected = sum(
         share * len(found.sample.rejections[split]) / found.sample.read[split]
@@ -125,8 +125,8 @@ def test_of_records_only_the_bytes_are_known(tmp_path):
     )
     found = preview_sample.preview_data(data, 50, False)
     assert found.sample.read == {"train": 50, "eval": 40} and found.sample.whole == {"eval"}
-    assert found.measured.examples["eval"] == 40
-    assert found.measured.examples["train"] == pytest.approx(300, rel=0.1)
+    assert found.costs.examples["eval"] == 40
+    assert found.costs.examples["train"] == pytest.approx(300, rel=0.1)
     assert not found.is_counted  # of train the first fifty alone were seen
     assert found.label_counts[:8].tolist() == [8, 7, 7, 7, 7, 7, 7, 0] and len(found.label_counts) == 1200
 
@@ -163,7 +163,7 @@ def test_an_empty_split_and_repeated_images(tmp_path):
     splits = {"train": 0.999, "eval": 0.001}
     data = data_of(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
     found = preview_sample.preview_data(data, 20, False)
-    assert found.measured.examples == {"train": 3, "eval": 0}
+    assert found.costs.examples == {"train": 3, "eval": 0}
     assert [row["reason"] for row in found.sample.rejections["train"]] == ["duplicate_image"] * 2
     assert found.rejected == 0
     lines = lines_of(show.show_side, "source", "x", found, 0.0)
@@ -176,7 +176,7 @@ def test_data_without_a_single_good_image(tmp_path):
         (tmp_path / name / "x").mkdir(parents=True)
         (tmp_path / name / "x" / "1.png").write_bytes(b"")
     data = data_of(folder=str(tmp_path), splits={"train": "train", "eval": "eval"})
-    with pytest.raises(ValueError, match="no image of the sample can be taken: empty"):
+    with pytest.raises(ValueError, match="all images of the sample are rejected: empty"):
         preview_sample.preview_data(data, 5, False)
 
 
@@ -198,7 +198,7 @@ def side(**changes) -> preview_sample.DataPreview:
     labels = vocabulary.make_vocabulary([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
     counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)
-    measured = estimate.MeasuredData({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
+    costs = estimate.DataCosts({"train": 1_000_000, "eval": 1}, 1.0, 1.0, 1.0, 1200)
     return preview_sample.DataPreview(**{
         "labels": labels,
         "sample": drawn,
@@ -206,7 +206,7 @@ def side(**changes) -> preview_sample.DataPreview:
         "is_counted": True,
         "rejected": 0.2,
         "warnings": ["train, eval: 1 ids are in both splits"],
-        "measured": measured,
+        "costs": costs,
         **changes,
     })  # fmt: skip
 
@@ -223,7 +223,7 @@ def test_what_is_shown_of_a_side():
         "  most      n0 40, n1 39, n2 38, n3 37, n4 36, n5 35, n6 34, n7 33  (in train)",
         "  fewest    n39 1, n38 2, n37 3, n36 4, n35 5, n34 6, n33 7, n32 8",
         "  none      1,160 labels have no image in train: n40, n41, n42, n43, n44, n45, n46, n47, …",
-        "  formats   jpeg 75.0%, gif 25.0%; 1 converted to be shown as they are meant",
+        "  formats   jpeg 75.0%, gif 25.0%; 1 to be converted",
     ]
     assert [line.split() for line in lines[11:15]] == [
         ["height", "10", "30", "30"],
@@ -232,7 +232,7 @@ def test_what_is_shown_of_a_side():
         ["width/height", "2.00", "2.00", "4.00"],
     ]
     assert lines[15:] == [
-        "  set aside: 1 of those read",
+        "  set aside: 1 of the images read",
         "  reason    images    for example",
         "  empty          1    [x].jpg\\n: 0 bytes",
         "  20% of all; max_rejected allows 10%: a run would stop",
@@ -256,7 +256,7 @@ def test_counts_that_are_only_expected():
     assert "  images    n1 7, n2 1, n0 <1  (expected in train)" in lines
 
 
-MEMORY = ("and", "1.5", "GB", "of", "memory", "for", "each", "Beam", "worker")
+MEMORY = ("with", "1.5", "GB", "of", "memory", "a", "Beam", "worker")
 
 
 def test_what_is_shown_of_the_costs():
@@ -271,9 +271,9 @@ def test_what_is_shown_of_the_costs():
         ["classifier", "1", "119", "s", "2.0", "GB"],
         ["specialists", "12", "400", "days", "10", "bytes"],
         ["all", "400", "days", "2.0", "GB"],
-        [*("and", "1.5", "MB", "of", "working", "files", "while", "data", "are", "read,"), *MEMORY],
-        ["and", "4.1", "kB", "of", "checkpoints,", "while", "a", "training", "goes", "on"],
-        ["and", "the", "seconds", "that", "each", "of", "21", "nodes", "costs", "besides"],
+        [*("plus", "1.5", "MB", "of", "working", "files", "while", "data", "are", "read,"), *MEMORY],
+        ["plus", "4.1", "kB", "of", "checkpoints", "during", "a", "training"],
+        ["plus", "a", "few", "seconds", "for", "each", "of", "21", "nodes"],
         ["measured", "so"],
     ]
 

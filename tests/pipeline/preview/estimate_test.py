@@ -11,9 +11,16 @@ from trainer.loop.throughput import Throughput
 
 DEMO = str(pathlib.Path(pipeline_package.__file__).parent / "configs" / "demo.yaml")
 ARMS = "targets.digits.arms=[entire_source, same_distribution, weighted_loss, emd_subset]"
-SOURCE = estimate.MeasuredData({"train": 70_000, "eval": 10_000}, 0.5, 900.0, 100.0, labels=770)
-DIGITS = estimate.MeasuredData({"train": 100, "eval": 400, "test": 1300}, 0.25, 500.0, 60.0, labels=10)
-SPEED = Throughput(trained=100.0, predicted=1000.0, parameters=1_000_000, features=128, batch_size=64, replicas=1)
+SOURCE = estimate.DataCosts({"train": 70_000, "eval": 10_000}, 0.5, 900.0, 100.0, labels=770)
+DIGITS = estimate.DataCosts({"train": 100, "eval": 400, "test": 1300}, 0.25, 500.0, 60.0, labels=10)
+SPEED = Throughput(
+    training_images_per_second=100.0,
+    prediction_images_per_second=1000.0,
+    parameters=1_000_000,
+    features=128,
+    batch_size=64,
+    replicas=1,
+)
 NODES = [
     "source-examples",
     "source-classifier",
@@ -27,8 +34,8 @@ NODES = [
 
 def costs(*overrides: str, network: Throughput | None = SPEED) -> dict[str, tuple]:
     settings = load(DEMO, [ARMS, *overrides])
-    found = estimate.costs(settings, NODES, SOURCE, {"digits": DIGITS}, network)
-    return {cost.what: (cost.times, cost.seconds, cost.bytes) for cost in found}
+    found = estimate.estimate_costs(settings, NODES, SOURCE, {"digits": DIGITS}, network)
+    return {cost.part: (cost.nodes, cost.seconds, cost.bytes) for cost in found}
 
 
 def test_each_part_of_a_run():
@@ -40,14 +47,14 @@ def test_each_part_of_a_run():
         # All of the source's eval split, and the target's train split: 2 bytes a label, and an element of an embedding.
         "predictions": (2, 10.1, 10_100 * (770 + 128) * 2),
         # entire_source and weighted_loss never write any.
-        "samples, written": (2, 20_000 * 0.5, 20_000 * 900.0),
+        "written samples": (2, 20_000 * 0.5, 20_000 * 900.0),
         "specialists": (4, 4 * 300 * 128 / 100 + 40.0, 32_000_000),
         "fine-tuning": (4, 4 * 100 * 64 / 100 + 4 * 1.7, 32_000_000),
     }
 
 
 def test_samples_that_are_not_written_cost_nothing():
-    assert "samples, written" not in costs("resample.materialise=false")
+    assert "written samples" not in costs("resample.materialise=false")
 
 
 def test_predictions_of_a_second_stage_are_of_everything():

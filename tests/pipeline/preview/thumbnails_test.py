@@ -61,7 +61,7 @@ def test_an_earlier_page_is_replaced(tmp_path):
 def test_nothing_of_others_is_touched(tmp_path, content):
     (tmp_path / "small").mkdir()
     (tmp_path / "small" / content).write_text("mine")
-    with pytest.raises(ValueError, match=r"--thumbnails: '.*small' is there already, and not of this command"):
+    with pytest.raises(ValueError, match=r"--thumbnails: '.*small' exists, and this command did not write it"):
         thumbnails.write(str(tmp_path / "small"), "x", {})
     assert [path.name for path in (tmp_path / "small").iterdir()] == [content]
 

@@ -163,13 +163,13 @@ def test_a_run_that_failed_early_gives_way_to_the_one_before(specialist, workspa
     code, lines, stderr = specialist("prior", "--target", "pets")
     assert (code, lines) == (0, before)
     assert stderr == (
-        "note: this is of the run now; the newest, then, has not got it: "
-        "pets-prior gave no label_prior: it is blocked, and source-classifier failed\n"
+        "note: this is from the run now; the newest run, then, lacks it: "
+        "pets-prior has no output label_prior: its state is blocked, and source-classifier failed\n"
     )
     # An arm and a target that only the older run has.
     code, lines, stderr = specialist("plan", "--target", "pets", "--arm", "uniform_subsample")
     assert (code, lines) == (0, planned)
-    assert stderr.startswith("note: this is of the run now; the newest, then, has not got it: --arm: ")
+    assert stderr.startswith("note: this is from the run now; the newest run, then, lacks it: --arm: ")
     assert specialist("prior", "--target", "dishes")[0] == 0
 
 
@@ -233,7 +233,7 @@ def test_plan_says_that_an_example_is_excluded_and_by_which_image(specialist, wo
     [
         ("prior", [], "--target: the run has several; choose one of pets, dishes"),
         ("prior", ["--target", "cars"], "--target: 'cars' is not in this run; choose one of pets, dishes"),
-        ("prior", ["--target", "pets", "--label", "theta"], "--label: no source label is or contains 'theta'"),
+        ("prior", ["--target", "pets", "--label", "theta"], "--label: no source label equals or contains 'theta'"),
         (
             "plan",
             ["--target", "pets"],
@@ -243,7 +243,7 @@ def test_plan_says_that_an_example_is_excluded_and_by_which_image(specialist, wo
         (
             "plan",
             ["--target", "pets", "--arm", "uniform_subsample", "--example", "id-9"],
-            "--example: 'id-9' is not in the source's train split, whose 6 ids are like 'id-0'",
+            "--example: 'id-9' is not in the source's train split; one of its 6 ids is 'id-0'",
         ),
     ],
     ids=["several-targets", "no-target", "no-label", "several-arms", "no-arm", "no-example"],

@@ -148,7 +148,7 @@ def test_a_damaged_model(model, image, tmp_path, file, content):
     shutil.copytree(model / "10", tmp_path / "model")
     path = tmp_path / "model" / file
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2] if content is None else content)
-    with pytest.raises(ValueError, match=r"^MODEL: .*/model is damaged, push it again: TensorFlow says: \S.*$"):
+    with pytest.raises(ValueError, match=r"^MODEL: .*/model is damaged, push it again. TensorFlow reports: \S.*$"):
         predict.predict(str(tmp_path / "model"), [image("a.png", 0)])
 
 
@@ -179,7 +179,7 @@ def test_files_that_are_no_images(model, tmp_path, content, reason):
     path.write_bytes(content)
     with pytest.raises(ValueError) as error:
         predict.predict(str(model), [str(path)])
-    assert str(error.value) == f"IMAGE: {str(path)!r} is not an image that can be read ({reason})"
+    assert str(error.value) == f"IMAGE: {str(path)!r} is not a readable image ({reason}); leave it out"
 
 
 def test_a_folder_is_no_image(model, tmp_path):

@@ -16,7 +16,7 @@ def whole(found: Record) -> Record:
 def test_round_trip_and_the_last_one_of_a_workspace(tmp_path):
     path = record.write(str(tmp_path), "2026-01-02", RUN)
     record.write(str(tmp_path), "2026-01-01", Record({"targets": {}}, {}))
-    assert record.ask(path, whole) == record.ask(str(tmp_path), whole) == (RUN, None)
+    assert record.read_newest(path, whole) == record.read_newest(str(tmp_path), whole) == (RUN, None)
     assert sorted(file.name for file in (tmp_path / "runs").iterdir()) == ["2026-01-01.json", "2026-01-02.json"]
     assert RUN.targets() == ["digits", "dishes"]
 
@@ -28,16 +28,16 @@ def test_the_newest_run_that_has_it(tmp_path):
     for day, uris in ((1, ["/old"]), (2, ["/new"]), (3, []), (4, [])):
         nodes = {"a": Node("failed", 1.0, {}), "b": Node("done" if uris else "blocked", 1.0, {"model": uris})}
         record.write(str(tmp_path), f"2026-01-0{day}", Record({}, nodes))
-    assert record.ask(str(tmp_path), model_of_b) == (
+    assert record.read_newest(str(tmp_path), model_of_b) == (
         "/new",
-        "this is of the run 2026-01-02; the newest, 2026-01-04, has not got it: "
-        "b gave no model: it is blocked, and a failed",
+        "this is from the run 2026-01-02; the newest run, 2026-01-04, lacks it: "
+        "b has no output model: its state is blocked, and a failed",
     )
     # A file is that run and no other.
-    with pytest.raises(record.MissingError, match=r"^RUN: b gave no model: it is blocked, and a failed$"):
-        record.ask(str(tmp_path / "runs" / "2026-01-03.json"), model_of_b)
-    with pytest.raises(record.MissingError, match=r"^RUN: it has no node 'c'; there are a, b$"):
-        record.ask(str(tmp_path), lambda found: found.uri("c", "model"))
+    with pytest.raises(record.MissingError, match=r"^RUN: b has no output model: its state is blocked, and a failed$"):
+        record.read_newest(str(tmp_path / "runs" / "2026-01-03.json"), model_of_b)
+    with pytest.raises(record.MissingError, match=r"^RUN: the run has no node 'c'; its nodes are a, b$"):
+        record.read_newest(str(tmp_path), lambda found: found.uri("c", "model"))
 
 
 def test_another_error_does_not_go_on_to_older_runs(tmp_path):
@@ -50,14 +50,14 @@ def test_another_error_does_not_go_on_to_older_runs(tmp_path):
         return "answered"
 
     with pytest.raises(ValueError, match="several"):
-        record.ask(str(tmp_path), several)
+        record.read_newest(str(tmp_path), several)
 
 
 def test_uris():
     assert RUN.uri("a", "model_run") == "/y/1"
-    with pytest.raises(ValueError, match=r"RUN: it has no node 'c'; there are a, b"):
+    with pytest.raises(ValueError, match=r"RUN: the run has no node 'c'; its nodes are a, b"):
         RUN.uri("c", "model")
-    with pytest.raises(ValueError, match=r"RUN: b gave no model: it is failed"):
+    with pytest.raises(ValueError, match=r"RUN: b has no output model: its state is failed"):
         RUN.uri("b", "model")
 
 
@@ -66,11 +66,11 @@ def test_files_that_are_no_record(tmp_path, content):
     path = tmp_path / "run.json"
     path.write_text(content)
     with pytest.raises(ValueError, match=r"RUN: .*run\.json is not the record of a run"):
-        record.ask(str(path), whole)
+        record.read_newest(str(path), whole)
 
 
 def test_nothing_there(tmp_path):
     with pytest.raises(ValueError, match=r"RUN: .* holds no record of a run"):
-        record.ask(str(tmp_path), whole)
+        record.read_newest(str(tmp_path), whole)
     with pytest.raises(ValueError, match=r"RUN: no workspace or record 'nowhere'"):
-        record.ask("nowhere", whole)
+        record.read_newest("nowhere", whole)

@@ -84,10 +84,10 @@ def test_the_command_to_try_can_be_pasted(found):
 
 
 def test_what_is_excluded(found):
-    assert "resemble" not in shown(found)
+    assert "excluded" not in shown(found)
     excluded = {"train": (76_419, 1_061), "eval": (9, 0)}
     text = shown(dataclasses.replace(found, excluded=excluded))
-    assert "excluded, as they resemble a target's: train 1,061 of 76,419, eval 0 of 9" in " ".join(text.split())
+    assert "excluded as near-duplicates of a target's: train 1,061 of 76,419, eval 0 of 9" in " ".join(text.split())
 
 
 @pytest.fixture

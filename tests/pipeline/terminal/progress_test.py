@@ -96,7 +96,8 @@ def test_a_terminal_has_a_live_bar_and_keeps_nothing_of_it():
     screen.display.start("one")
     screen.report(60, 1)
     screen.report(3, 31)
-    (shown,) = [task.fields["detail"] for task in screen.display._bar.tasks]
+    bar, _ = screen.display._bar
+    (shown,) = [task.fields["detail"] for task in bar.tasks]
     assert shown == "step 31/300  loss 2.345  1,234 images/s  0:27 left"
     screen.display.end(NodeResult("one", State.DONE, 63.04))
     assert screen.lines[-1].endswith("✓ one                                       done        63.0 s")

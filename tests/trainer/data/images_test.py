@@ -153,7 +153,7 @@ class JpegWindowTest(tf.test.TestCase):
             for _ in range(10):
                 extent = rng.integers(1, whole.shape[:2])
                 begin = rng.integers(0, whole.shape[:2] - extent + 1)
-                window = images.jpeg_window(
+                window = images.decode_jpeg_window(
                     encoded, tf.constant(begin, tf.int32), tf.constant(extent, tf.int32), 3, ratio
                 )
                 rows, columns = (slice(b, b + e) for b, e in zip(begin, extent, strict=True))

@@ -156,7 +156,9 @@ def test_processes_that_find_different_checkpoints_do_not_train(patterns, tmp_pa
             return super().mean(values) + 0.5  # another one says one more
 
     monkeypatch.setattr(fit, "Workers", Elsewhere)
-    with pytest.raises(RuntimeError, match=r"would go on after step 0 and another one from elsewhere.*same folder"):
+    with pytest.raises(
+        RuntimeError, match=r"would resume after step 0, another one after a different step; .* same folder"
+    ):
         train(patterns, str(tmp_path))
 
 

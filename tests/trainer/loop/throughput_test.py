@@ -18,7 +18,7 @@ def test_a_network_with_its_head():
     found = measure(24, l2=1e-4, clip_norm=1.0, ema=0.9, dropout=0.1)
     assert found.parameters == BACKBONE.build(IMAGE).count_params() + 129 * 1001
     assert (found.features, found.batch_size, found.replicas) == (128, 24, 1)
-    assert min(found.predicted, found.trained) > 0
+    assert min(found.prediction_images_per_second, found.training_images_per_second) > 0
 
 
 @pytest.mark.parametrize(("pixels", "batch_size"), [(1 << 14, 16), (1 << 9, 1)], ids=["some", "less-than-an-image"])
@@ -28,4 +28,4 @@ def test_batches_stay_small(monkeypatch, pixels, batch_size):
 
 
 def test_labels_of_their_own_are_timed_too():
-    assert measure(8, loss="sigmoid").trained > 0
+    assert measure(8, loss="sigmoid").training_images_per_second > 0

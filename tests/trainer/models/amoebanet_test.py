@@ -187,7 +187,7 @@ class DropPathTest(tf.test.TestCase):
         self.assertNotAllClose(dropping(images, training=True), without(images, training=True))
 
     def test_a_rate_that_would_leave_nothing(self):
-        with pytest.raises(ValueError, match=r"rate: 1\.0; a probability of leaving out is at least 0 and below 1"):
+        with pytest.raises(ValueError, match=r"rate: 1\.0; must be at least 0 and below 1"):
             amoebanet.DropPath(1.0)
 
     def test_in_a_frozen_backbone_nothing_is_dropped(self):
