@@ -69,8 +69,8 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
       perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
       working: folder of this node's working files, outside of what TFX makes anew for each execution: another attempt
         goes on from the parts that are finished. It is part of the cache key: name the same one in every run of a
-        workspace. Beside it may lie what `components.example_gen.policy.write_policy` writes: how much may be rejected, and
-        the number of threads. None: working files are in the index, and another attempt begins anew.
+        workspace. Beside it may lie what `components.example_gen.policy.write_policy` writes: how much may be rejected,
+        and the number of threads. None: working files are in the index, and another attempt begins anew.
 
     Raises:
       ValueError: the data are not there, the hierarchy cannot be read, or an argument is out of its range.

@@ -59,7 +59,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             exec_properties["check"],
             ways.threads,
         )
-        max_rejected = exec_properties.get("max_rejected", ways.max_rejected)
+        max_rejected = exec_properties.get("max_rejected")
+        max_rejected = ways.max_rejected if max_rejected is None else float(max_rejected)
         images = None if contents.examples is None else sum(contents.examples.values())
         limit = Limit(max_rejected, images, sum(part.weight for part in contents.parts))
         with self._make_beam_pipeline() as pipeline:

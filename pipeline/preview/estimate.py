@@ -11,6 +11,7 @@ from trainer.recipes import Recipe
 
 _PARAMETER_BYTES = 4
 _PREDICTION_BYTES = 2  # of a logit, and of an element of an embedding
+INGESTION_MEMORY = 1_500_000_000  # bytes that a Beam worker takes to read data, however many there are
 
 
 @dataclasses.dataclass(frozen=True)

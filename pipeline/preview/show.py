@@ -8,7 +8,7 @@ import rich.console
 import rich.filesize
 import rich.table
 
-from pipeline.preview.estimate import Cost
+from pipeline.preview.estimate import INGESTION_MEMORY, Cost
 from pipeline.preview.sample import DataPreview
 from pipeline.terminal.text import isolate, make_cell
 
@@ -67,10 +67,8 @@ def show_costs(
     table.add_row("all", "", _format_duration(seconds), _format_size(size))
     console.print()
     console.print(table)
-    _print(
-        console,
-        f"  plus {_format_size(working_bytes)} of working files while data are read, with 1.5 GB of memory a Beam worker",
-    )
+    _print(console, f"  plus {_format_size(working_bytes)} of working files while data are read")
+    _print(console, f"  and {_format_size(INGESTION_MEMORY)} of memory for each Beam worker that reads data")
     if checkpoint_bytes is not None:
         _print(console, f"  plus {_format_size(checkpoint_bytes)} of checkpoints during a training")
     _print(console, f"  plus a few seconds for each of {nodes} nodes")

@@ -32,7 +32,9 @@ def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
         "shards": 3,
         "max_pixels": 20,
         "max_rejected": 0.5,
+        "check": "full",
         "perceptual_hashes": 0,
+        "working": None,
         "fingerprint": dataset.fingerprint(),
         "code_version": code_version.code_version(
             "components.example_gen.executor", "components.example_gen.readers.tfds"

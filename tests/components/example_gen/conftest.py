@@ -19,7 +19,7 @@ from tfx.utils import json_utils
 import components
 from components import storage
 from components.artifacts import index, rejected
-from components.example_gen import executor, policy, readers
+from components.example_gen import executor, readers
 from components.example_gen.readers.reader import Reader
 from components.example_gen.readers.tfds import TfdsReader
 
@@ -147,8 +147,6 @@ def execute(tmp_path_factory):
         root: pathlib.Path | None = None,
     ) -> Generated:
         root = root or tmp_path_factory.mktemp("run")
-        working = working or tmp_path_factory.mktemp("working") / "source-examples"
-        policy.write_policy(str(working), policy.Policy(max_rejected=max_rejected, threads=2))
         outputs = {
             "examples": standard_artifacts.Examples(),
             "index": components.ExampleIndex(),
@@ -178,6 +176,8 @@ def generate(execute):
         max_rejected: float = 0.01,
         hierarchy: dict | None = None,
         perceptual_hashes: bool = False,
+        check: str = "full",
+        working: pathlib.Path | None = None,
     ) -> Generated:
         properties = {
             "dataset": readers.dumps(dataset),
@@ -185,7 +185,9 @@ def generate(execute):
             "shards": shards,
             "max_pixels": max_pixels,
             "max_rejected": max_rejected,
+            "check": check,
             "perceptual_hashes": int(perceptual_hashes),
+            "working": working and str(working),
             "fingerprint": "1",
             "code_version": "1",
         }

@@ -15,6 +15,7 @@ from components.example_gen.images import perceptual_hash
 from components.example_gen.readers.reader import LabelledImage
 
 NAMES = ("cat", "größer", "emu")
+NO_PLACE = {"offset": None, "length": None}  # before the record is written
 
 
 def keyed(image: bytes, **options) -> examples.Indexed:
@@ -60,14 +61,14 @@ def test_the_record_and_the_row():
         "content_hash": "c0ffee",
     }
     not_asked_for = {"perceptual_hash": None, "perceptual_hash_flipped": None}
-    assert index.table([item.row]).to_pylist() == [{**item.row, **not_asked_for}]
+    assert index.table([item.row]).to_pylist() == [{**item.row, **not_asked_for, **NO_PLACE}]
 
 
 def test_perceptual_hashes_where_they_are_asked_for():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
     row = keyed(tf.io.encode_png(pixels).numpy(), perceptual_hashes=True).row
     assert (row["perceptual_hash"], row["perceptual_hash_flipped"]) == perceptual_hash.hash_image(pixels)
-    assert index.table([row]).to_pylist() == [row]
+    assert index.table([row]).to_pylist() == [{**row, **NO_PLACE}]
 
 
 def test_the_same_example_gives_the_same_bytes():

@@ -122,7 +122,13 @@ def test_the_index_has_the_rows_of_the_records_in_their_order(generated):
             ]
             for records in generated.shards(split)
         ]
-        assert generated.index_shards(split) == described
+        # The places of records have a test of their own.
+        places = {"offset", "length"}
+        found = [
+            [{name: value for name, value in row.items() if name not in places} for row in rows]
+            for rows in generated.index_shards(split)
+        ]
+        assert found == described
 
 
 def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, generate):

@@ -188,7 +188,9 @@ def test_its_parameters_say_what_the_files_depend_on(tmp_path):
         "shards": 3,
         "max_pixels": image_check.MOST_PIXELS // 2,
         "max_rejected": 0.01,
+        "check": "full",
         "perceptual_hashes": 0,
+        "working": None,
         "code_version": code_version("components.example_gen.indexer"),
     }
     names.write_text("ant\nbug\n")

@@ -23,7 +23,7 @@ KEYS = {
 @pytest.fixture
 def checked(generate):
     def run(dataset: TfdsReader, hierarchy: dict | None = None):
-        """RunWriter the ExampleGen, checks that index and Examples say the same; returns (split → records, vocabulary)."""
+        """Runs the ExampleGen, checks that index and Examples say the same; returns (split → records, vocabulary)."""
         made = generate(dataset, shards=1, hierarchy=hierarchy, max_pixels=1_000_000, max_rejected=0.0)
         labels = vocabulary.loads((made.vocabulary / vocabulary.FILE_NAME).read_text(encoding="utf-8"))
         found = {}

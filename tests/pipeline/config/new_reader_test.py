@@ -13,6 +13,7 @@ import yaml
 
 import components
 
+DEFAULTS = {"hierarchy": None, "max_pixels": 89_478_485, "check": "full", "threads": 0}
 REPOSITORY = pathlib.Path(components.__file__).parents[1]
 READERS = "components/example_gen/readers"
 COLOURS = """
@@ -153,7 +154,7 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    assert found["settings"] == {**content["source"], "hierarchy": None, "max_pixels": 89_478_485}
+    assert found["settings"] == {**content["source"], **DEFAULTS}
     assert found["location"] == str(tmp_path / "colours.txt")
     labels = ["blue", "gold", "lime", "navy", "pink", "red", "teal"]
     assert found["labels"] == labels
@@ -162,6 +163,7 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     assert as_it_was == with_registry == with_another != with_itself
     assert found["refusals"] == [
         "source.side: 0: input should be greater than 0",
-        "source: unknown key 'number'; allowed are hierarchy, max_pixels, max_rejected, splits, colours, side",
+        "source: unknown key 'number'; allowed are "
+        "hierarchy, max_pixels, max_rejected, check, threads, splits, colours, side",
         "source: has colours and folder; give exactly one of colours, dataset, folder, manifest, tfrecords, uris",
     ]

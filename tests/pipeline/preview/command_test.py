@@ -256,9 +256,6 @@ def test_counts_that_are_only_expected():
     assert "  images    n1 7, n2 1, n0 <1  (expected in train)" in lines
 
 
-MEMORY = ("with", "1.5", "GB", "of", "memory", "a", "Beam", "worker")
-
-
 def test_what_is_shown_of_the_costs():
     costs = [
         Cost("data", 1, 59.6, 1_500_000),
@@ -271,7 +268,8 @@ def test_what_is_shown_of_the_costs():
         ["classifier", "1", "119", "s", "2.0", "GB"],
         ["specialists", "12", "400", "days", "10", "bytes"],
         ["all", "400", "days", "2.0", "GB"],
-        [*("plus", "1.5", "MB", "of", "working", "files", "while", "data", "are", "read,"), *MEMORY],
+        ["plus", "1.5", "MB", "of", "working", "files", "while", "data", "are", "read"],
+        ["and", "1.5", "GB", "of", "memory", "for", "each", "Beam", "worker", "that", "reads", "data"],
         ["plus", "4.1", "kB", "of", "checkpoints", "during", "a", "training"],
         ["plus", "a", "few", "seconds", "for", "each", "of", "21", "nodes"],
         ["measured", "so"],
