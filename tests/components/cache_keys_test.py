@@ -31,7 +31,10 @@ def test_the_trainer():
             *CONTRACTS,
             *artifacts("examples", "model_labels", "plan"),
             *("components.settings", "components.storage"),
-            *(f"trainer.{name}" for name in ("component", "fn_args", "metrics", "pretrain", "recipes", "run", "serving")),
+            *(
+                f"trainer.{name}"
+                for name in ("component", "fn_args", "metrics", "pretrain", "recipes", "run", "serving")
+            ),
             *within("trainer.data", "augmentation", "images", "input_pipeline"),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
             *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "preemption", "scalars", "schedules")),
