@@ -347,7 +347,7 @@ def growth(times: int, side: int, colour: int, pixel: bytes, max_pixels: int, *m
     """Returns, of a process that checks a PNG `times` times: what came out, and the megabytes that it grew by."""
     code = f"""
 import resource, zlib
-from components.example_gen import image_check
+from components.example_gen.images import check as image_check
 
 def chunk(name, content):
     return len(content).to_bytes(4, "big") + name + content + zlib.crc32(name + content).to_bytes(4, "big")
@@ -361,7 +361,7 @@ def png(side):
 
 def check(image, max_pixels):
     try:
-        return image_check.checked(image, max_pixels).format
+        return image_check.check_image(image, max_pixels).format
     except image_check.RefusedError as error:
         return error.reason
 
