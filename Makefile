@@ -2,6 +2,7 @@
 # make test    the fast tests      make test-all   with the slow ones
 # make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
+# make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
 
 LANE   := tfx-1.16
@@ -12,7 +13,7 @@ PYTHON ?=
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all coverage lint setup constraints clean
+.PHONY: demo test test-all coverage lint docs setup constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -32,6 +33,9 @@ lint: setup
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	$(BIN)/mypy
+
+docs: setup
+	$(BIN)/python -m pipeline.config.reference
 
 setup: $(STAMP)
 

@@ -72,6 +72,29 @@ class Executor(tfx_executor.GenericExecutor):
 class Trainer(base_component.BaseComponent):
     """Runs a run_fn of this package.
 
+    Example:
+      from trainer.recipes import Recipe
+
+      shared = {"image": {"size": 299, "channels": 3}, "seed": 0}
+      classifier = Trainer(
+          run_fn="trainer.pretrain.run_fn",
+          examples=source.outputs["examples"],
+          vocabulary=source.outputs["vocabulary"],
+          custom_config={
+              "recipe": Recipe(preset="inception_v3_pretrain", steps=500_000).model_dump(),
+              "backbone": {"name": "inception_v3"},
+              **shared,
+          },
+          checkpoints="checkpoints/classifier",
+      )
+      finetune = Trainer(
+          run_fn="trainer.finetune.run_fn",
+          examples=target.outputs["examples"],
+          vocabulary=target.outputs["vocabulary"],
+          base_model=classifier.outputs["model"],
+          custom_config={"recipe": Recipe(preset="finetune").model_dump(), **shared},
+      )
+
     Args:
       run_fn: dotted path of the run_fn, such as 'trainer.pretrain.run_fn'; installed, never packaged at run time.
       examples: Examples with the splits `train` and `eval`, and `test` where there is one.

@@ -19,35 +19,38 @@ class Recipe(StrictModel):
     (Ngiam et al. 2018, section 4.1 and appendix).
 
     Attributes:
-      preset: one of `trainer.presets`, from which all takes its value that is not given here.
+      preset: name of a preset; it gives the value of every key that is not set beside it.
       steps: optimiser steps.
-      batch_size: images a step, over all replicas.
-      learning_rate: its peak.
-      base_batch_size: the batch size that `learning_rate` is meant for: the peak grows and shrinks in proportion to
-        `batch_size` (Goyal et al. 2017, arXiv 1706.02677). None: it is taken as it is.
-      warmup: share of the steps that ramp up.
-      momentum, nesterov: of SGD.
-      l2: λ in λ Σ‖kernel‖² of the loss; biases and normalisation are left alone.
-      clip_norm: the gradient's global norm is clipped to this; None: it is not.
-      ema: decay of an average of the weights, which is what gets evaluated and exported; see `trainer.loop.average`.
-        None: the weights of the last step are.
-      frozen_epochs: passes over the data at the beginning in which the head alone is trained; for fine-tuning.
-      loss: 'softmax': one label excludes the others; over an example with several labels it asks for equal shares.
-        'sigmoid': each label is a question of its own.
-      label_smoothing: share of the target distribution that is spread over all labels; with 'softmax'.
-      dropout: rate before the head.
-      crop: augmentation: a random part of the image is seen, of at least this share of its area and an aspect ratio
-        between 3/4 and 4/3; 0.08 in Inception's (Szegedy et al. 2015). None: what evaluation sees.
-      shift: augmentation, in pixels: images move by up to this much in both directions.
+      batch_size: images in a step, over all replicas.
+      learning_rate: the peak of the schedule.
+      base_batch_size: the batch size that `learning_rate` is meant for: the peak is multiplied by `batch_size` /
+        `base_batch_size` (Goyal et al. 2017, arXiv 1706.02677). null: it is not.
+      warmup: the share of the steps over which the learning rate ramps up.
+      momentum: momentum of SGD.
+      nesterov: whether the momentum is Nesterov's.
+      l2: λ in λ Σ‖kernel‖² of the loss. Biases and normalisation are not decayed.
+      clip_norm: the largest global norm of a gradient; longer ones are clipped. null: no clipping.
+      ema: decay of a moving average of the weights. The average is evaluated and exported. null: the weights of the
+        last step are.
+      frozen_epochs: number of passes over the data, at the beginning, in which only the head is trained. For
+        `finetune`.
+      loss: `softmax`: exactly one label is right; an example with several labels has equal shares of each. `sigmoid`:
+        each label is an independent binary target.
+      label_smoothing: the share of the target distribution that is spread over all labels. For `softmax`.
+      dropout: dropout rate before the head.
+      crop: augmentation: a random crop of at least this share of the image's area, with an aspect ratio between 3/4 and
+        4/3; 0.08 for Inception (Szegedy et al. 2015). null: images are cropped as in evaluation.
+      shift: augmentation: images move by up to this many pixels in both directions.
       flip: augmentation: half of the images are mirrored left to right.
-      rand_augment: augmentation: two random operations of RandAugment (Cubuk et al. 2020), up to this strength of 1.
-      mixup: augmentation: α of the Beta distribution by which images are blended in pairs (Zhang et al. 2018), 0.2 for
-        ImageNet; 0: they are not.
-      cutmix: augmentation: α of the Beta distribution by which the area is drawn that an image has of another one (Yun
-        et al. 2019), 1 for ImageNet; 0: none. With `mixup` too, each batch takes one of them by a fair coin.
+      rand_augment: augmentation: two random operations of RandAugment (Cubuk et al. 2020), of up to this strength.
+        0: none.
+      mixup: augmentation: α of the Beta distribution of MixUp (Zhang et al. 2018), which blends images in pairs; 0.2
+        for ImageNet. 0: none.
+      cutmix: augmentation: α of the Beta distribution of CutMix (Yun et al. 2019), which pastes a part of one image
+        into another; 1 for ImageNet. 0: none. With `mixup` too, a fair coin chooses one of them for each batch.
     """
 
-    preset: str | None = pydantic.Field(None, exclude=True, repr=False)
+    preset: str | None = pydantic.Field(None, exclude=True, repr=False, json_schema_extra={"enum": [*PRESETS, None]})
     steps: pydantic.PositiveInt
     batch_size: pydantic.PositiveInt
     learning_rate: pydantic.PositiveFloat
@@ -104,16 +107,16 @@ class Recipe(StrictModel):
 
 
 class Compute(StrictModel):
-    """What a training runs on. Nothing of it is part of a recipe: the global batch is the same everywhere.
+    """What a training runs on. It is no part of a recipe: the global batch is the same on all hardware.
 
     Attributes:
-      distribution: a strategy of `trainer.loop.distribution.make_strategy`.
-      precision: what the layers compute in. The variables, the loss and what is exported stay float32; float16 gets
+      distribution: the devices; docs/training.md lists what each value uses.
+      precision: the type in which layers compute. Variables, loss and the exported model stay float32; float16 gets
         dynamic loss scaling.
-      xla: whether the forward and backward pass is compiled by XLA. A TPU always does.
+      xla: whether XLA compiles the forward and backward pass. On a TPU it always does.
       synchronized_batch_norm: whether batch normalisation takes its statistics over all replicas, as one device with
-        the whole batch would; else each replica normalises its own part.
-      deterministic: whether TensorFlow's ops must be deterministic on a GPU, which is slower. On a CPU they are.
+        the whole batch would. If not, each replica normalises its own part of the batch.
+      deterministic: whether TensorFlow's ops are deterministic on a GPU, which is slower. On a CPU they always are.
     """
 
     distribution: Distribution = "auto"
@@ -124,13 +127,13 @@ class Compute(StrictModel):
 
 
 class Checkpoint(StrictModel):
-    """When a training is saved, so that it can go on after a failure. It changes nothing in the result.
+    """When a training is saved, so that it can go on after an interruption. The result does not depend on it.
 
     Attributes:
-      minutes: between two checkpoints; null: no matter how long. The last step is always saved: evaluation and export
-        come after it.
-      steps: likewise, in optimiser steps.
-      keep: how many are kept, the newest ones.
+      minutes: minutes between two checkpoints. null: only `steps` counts. The last step is always saved, before the
+        evaluation and the export.
+      steps: optimiser steps between two checkpoints. null: only `minutes` counts.
+      keep: number of checkpoints that are kept, the newest ones.
     """
 
     minutes: pydantic.PositiveFloat | None = 10.0

@@ -66,7 +66,7 @@ def counts_csv(splits: Mapping[str, SplitReport], names: tuple[str, ...]) -> str
 
 
 def summarise(
-    splits: Mapping[str, SplitReport], rejected: Mapping[str, Mapping[str, int]], names: Iterable[str]
+    splits: Mapping[str, SplitReport], count_rejected: Mapping[str, Mapping[str, int]], names: Iterable[str]
 ) -> dict:
     """Returns the content of SUMMARY_FILE.
 
@@ -79,7 +79,7 @@ def summarise(
     return {
         "examples": {name: len(found.keys) for name, found in splits.items()},
         "converted": {name: found.converted for name, found in splits.items()},
-        "rejected": {name: dict(reasons) for name, reasons in rejected.items()},
+        "rejected": {name: dict(reasons) for name, reasons in count_rejected.items()},
         "same_image": {f"{a}, {b}": _common(splits[a].contents, splits[b].contents) for a, b in pairs},
         "same_id": {f"{a}, {b}": _common(splits[a].keys, splits[b].keys) for a, b in pairs},
         "alike": _alike(names),

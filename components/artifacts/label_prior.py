@@ -97,13 +97,12 @@ class LabelPrior:
     @property
     def reachable_prior(self) -> np.ndarray:
         """P_t over the labels with N_y > 0, renormalised: what a sample of the source can follow."""
-        reachable = np.where(self.counts > 0, self.target_prior, 0.0)
-        return reachable / reachable.sum()
+        return _reachable(self.target_prior, self.counts)
 
     @property
     def weights(self) -> np.ndarray:
         """w(y) = P_t(y) / P_s(y) over the labels with N_y > 0, and 0 elsewhere; its mean under P_s is 1."""
-        return np.divide(self.reachable_prior, self.source_prior, out=np.zeros(len(self.names)), where=self.counts > 0)
+        return importance_weights(self.target_prior, self.counts)
 
     def header(self) -> dict[str, float | int | str | bool | None]:
         """Returns the settings and the diagnostics (natural logarithms)."""
@@ -117,6 +116,31 @@ class LabelPrior:
             "kl_target_source": float(np.sum(target[seen] * np.log(target[seen] / source[seen]))),
             "lost_mass": float(self.target_prior[self.counts == 0].sum()),
         }
+
+
+def importance_weights(target_prior: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Returns w(y) = P_t(y) / P_s(y) over the labels with N_y > 0, and 0 elsewhere: float64 [labels].
+
+    P_t is renormalised over those labels, so that the mean of w under P_s is 1.
+
+    Args:
+      target_prior: float [labels], P_t.
+      counts: int [labels], N_y.
+
+    Raises:
+      ValueError: the shapes differ, or P_t has no mass on a label with N_y > 0.
+    """
+    if target_prior.shape != counts.shape:
+        raise ValueError(f"target_prior: shape {target_prior.shape}, but counts: {counts.shape}; both need one a label")
+    if not target_prior[counts > 0].sum() > 0:
+        raise ValueError("target_prior: has no mass on any label with an example; there is nothing to weight")
+    source = counts / counts.sum()
+    return np.divide(_reachable(target_prior, counts), source, out=np.zeros(len(counts)), where=counts > 0)
+
+
+def _reachable(target_prior: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    reachable = np.where(counts > 0, target_prior, 0.0)
+    return reachable / reachable.sum()
 
 
 # Everything that is one value for all labels.

@@ -7,7 +7,7 @@ from tfx import types
 from tfx.components.evaluator import executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts, standard_component_specs
-from tfx.types.component_spec import ExecutionParameter
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from components.code_version import code_version
@@ -21,12 +21,26 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
         "code_version": ExecutionParameter(type=str, optional=True),
     }
+    # TFX lets it be left out.
+    INPUTS = {
+        **standard_component_specs.EvaluatorSpec.INPUTS,
+        "model": ChannelParameter(type=standard_artifacts.Model),
+    }
 
 
 class Evaluator(base_beam_component.BaseBeamComponent):
     """TFX's Evaluator, executed again when the code of our metrics changes.
 
     It runs TFX's own executor, but is not derived from TFX's component, which leaves no way to pass a wider spec.
+
+    Example:
+      from components.evaluator.config import eval_config
+
+      evaluator = Evaluator(
+          examples=target.outputs["examples"],
+          model=finetune.outputs["model"],
+          eval_config=eval_config(min_accuracy=0.9),
+      )
 
     Args:
       examples: Examples with the splits named in `splits`.

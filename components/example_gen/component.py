@@ -1,6 +1,7 @@
-"""SourceExampleGen and TargetExampleGen."""
+"""SourceExampleGen, TargetExampleGen and ExampleIndexer."""
 
 import dataclasses
+from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -10,9 +11,11 @@ from tfx.utils import json_utils
 
 from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
 from components.code_version import code_version
-from components.example_gen import executor, hierarchy_file, readers
+from components.example_gen import executor, hierarchy_file, indexer, readers
 from components.example_gen.images import check as image_check
-from components.example_gen.readers.reader import Reader
+from components.example_gen.readers import listing, tfrecords
+from components.example_gen.readers import names as names_file
+from components.example_gen.readers.reader import Reader, Splits
 
 
 class ExampleGenSpec(ComponentSpec):
@@ -35,6 +38,14 @@ class ExampleGenSpec(ComponentSpec):
         "vocabulary": ChannelParameter(type=LabelVocabulary),
         "rejected": ChannelParameter(type=Rejected),
     }
+
+
+class ExampleIndexerSpec(ComponentSpec):
+    """What ExampleIndexer takes and gives."""
+
+    PARAMETERS = ExampleGenSpec.PARAMETERS
+    INPUTS = {"original_examples": ChannelParameter(type=standard_artifacts.Examples)}  # no name may stand twice
+    OUTPUTS = ExampleGenSpec.OUTPUTS
 
 
 class _ExampleGen(base_beam_component.BaseBeamComponent):
@@ -69,34 +80,156 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         max_rejected: float = 0.01,
         perceptual_hashes: bool = False,
     ):
-        if not 0 < max_pixels <= image_check.MOST_PIXELS:
-            raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
-        if not 0 <= max_rejected <= 1:
-            raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
-        fingerprints = [dataset.fingerprint()]
-        if hierarchy:
-            fingerprints.append(hierarchy_file.fingerprint(hierarchy))
+        if not isinstance(dataset, Reader):
+            raise ValueError(
+                f"dataset: {dataset!r} is no reader; make one, for example by "
+                'components.example_gen.readers.make_reader({"folder": …, "splits": …})'
+            )
         super().__init__(
             spec=ExampleGenSpec(
-                dataset=readers.dumps(dataset),
-                hierarchy=json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
-                shards=shards,
-                max_pixels=max_pixels,
-                max_rejected=float(max_rejected),
-                perceptual_hashes=int(perceptual_hashes),
-                fingerprint="-".join(fingerprints),
+                fingerprint=_fingerprint(dataset.fingerprint(), hierarchy),
                 code_version=code_version(executor.__name__, type(dataset).__module__),
-                examples=types.Channel(type=standard_artifacts.Examples),
-                index=types.Channel(type=ExampleIndex),
-                vocabulary=types.Channel(type=LabelVocabulary),
-                rejected=types.Channel(type=Rejected),
+                **_settings(dataset, hierarchy, shards, max_pixels, max_rejected, perceptual_hashes),
+                **_outputs(),
             )
         )
 
 
 class SourceExampleGen(_ExampleGen):
-    """The ExampleGen of the source: needs the splits `train` and `eval`."""
+    """The ExampleGen of the source: needs the splits `train` and `eval`.
+
+    Example:
+      from components.example_gen import readers
+
+      source = SourceExampleGen(
+          dataset=readers.make_reader({"folder": "data/animals", "splits": {"train": 0.9, "eval": 0.1}}),
+          perceptual_hashes=True,
+      )
+    """
 
 
 class TargetExampleGen(_ExampleGen):
-    """The ExampleGen of a target: needs the splits `train` and `eval`; `test` is reported where there is one."""
+    """The ExampleGen of a target: needs the splits `train` and `eval`; `test` is reported where there is one.
+
+    Example:
+      from components.example_gen import readers
+
+      target = TargetExampleGen(
+          dataset=readers.make_reader(
+              {"manifest": "data/pets.csv", "splits": {"train": 0.8, "eval": 0.1, "test": 0.1}}
+          ),
+          perceptual_hashes=True,
+      )
+    """
+
+
+class ExampleIndexer(base_beam_component.BaseBeamComponent):
+    """Makes of the Examples of any other ExampleGen what the ExampleGens of this package give.
+
+    For pipelines that have Examples already: with its outputs, the other components work. The labels are names; or
+    integers, which count the lines of a file of `names` from 0.
+
+    Example:
+      example_gen = tfx.components.ImportExampleGen(input_base="data/records")
+      source = ExampleIndexer(
+          original_examples=example_gen.outputs["examples"],
+          splits={"train": "train", "eval": "eval"},
+          image_key="photo",
+          label_key="species",
+          perceptual_hashes=True,
+      )
+
+    Args:
+      original_examples: `tf.train.Example`s with an encoded image and its labels, in files with or without gzip.
+      splits: our train, eval and test: names of the splits of `original_examples`, or a part of one by the hash of the
+        images (train[:90%]); or shares of all images (0.8), by that hash. Train and eval are needed, test is optional.
+      image_key: feature with the encoded image.
+      label_key: feature with the labels.
+      id_key: feature that identifies an image; None: a hash of the image does.
+      names: a file with the label names in their order, one a line; None: the labels are names.
+      several_labels: whether an image may have more than one label.
+      hierarchy: what lies above the labels.
+      shards: record files a split; 0 makes files of about 128 MB.
+      max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
+      max_rejected: share of the images that may be rejected; past it the run stops.
+      perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
+
+    Outputs: as of SourceExampleGen: `examples`, in our keys; `index`, `vocabulary` and `rejected`.
+
+    Raises:
+      TypeError: `original_examples` is no channel of Examples.
+      ValueError: `names` or the hierarchy cannot be read, or an argument is out of its range.
+    """
+
+    SPEC_CLASS = ExampleIndexerSpec
+    EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(indexer.Executor)
+
+    def __init__(
+        self,
+        *,
+        original_examples: types.BaseChannel,
+        splits: Splits | None = None,
+        image_key: str = "image/encoded",
+        label_key: str = "image/class/label",
+        id_key: str | None = None,
+        names: str | None = None,
+        several_labels: bool = False,
+        hierarchy: hierarchy_file.HierarchyFile | None = None,
+        shards: int = 0,
+        max_pixels: int = image_check.MOST_PIXELS // 2,
+        max_rejected: float = 0.01,
+        perceptual_hashes: bool = False,
+    ):
+        splits = splits or {"train": "train", "eval": "eval"}
+        named = any(isinstance(split, str) for split in splits.values())
+        reader = tfrecords.TFRecordReader(
+            # Below the Examples, whose place is known when it runs.
+            tfrecords="Split-{split}/*" if named else "Split-*/*",
+            splits=splits,
+            image_key=image_key,
+            label_key=label_key,
+            id_key=id_key,
+            names=names,
+            several_labels=several_labels,
+        )
+        super().__init__(
+            spec=ExampleIndexerSpec(
+                original_examples=original_examples,
+                fingerprint=_fingerprint(
+                    listing.hash_entries(names_file.read_names(names) if names else ()), hierarchy
+                ),
+                code_version=code_version(indexer.__name__),
+                **_settings(reader, hierarchy, shards, max_pixels, max_rejected, perceptual_hashes),
+                **_outputs(),
+            )
+        )
+
+
+def _settings(
+    dataset: Reader,
+    hierarchy: hierarchy_file.HierarchyFile | None,
+    shards: int,
+    max_pixels: int,
+    max_rejected: float,
+    perceptual_hashes: bool,
+) -> dict[str, Any]:
+    if not 0 < max_pixels <= image_check.MOST_PIXELS:
+        raise ValueError(f"max_pixels: {max_pixels} is not in 1..{image_check.MOST_PIXELS}")
+    if not 0 <= max_rejected <= 1:
+        raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
+    return {
+        "dataset": readers.dumps(dataset),
+        "hierarchy": json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
+        "shards": shards,
+        "max_pixels": max_pixels,
+        "max_rejected": float(max_rejected),
+        "perceptual_hashes": int(perceptual_hashes),
+    }
+
+
+def _fingerprint(of_data: str, hierarchy: hierarchy_file.HierarchyFile | None) -> str:
+    return "-".join([of_data, *([hierarchy_file.fingerprint(hierarchy)] if hierarchy else [])])
+
+
+def _outputs() -> dict[str, types.Channel]:
+    return {key: types.Channel(type=parameter.type) for key, parameter in ExampleGenSpec.OUTPUTS.items()}

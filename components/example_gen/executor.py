@@ -27,7 +27,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        reader = readers.loads(exec_properties["dataset"])
+        reader = self._reader(input_dict, exec_properties)
         reader.prepare()
         hierarchy = json_utils.loads(exec_properties["hierarchy"])
         files = hierarchy_file.HierarchyFile(**hierarchy) if hierarchy else None
@@ -63,6 +63,11 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if tf.io.gfile.exists(work):
             tf.io.gfile.rmtree(work)
         _report(index_uri, rejected_uri, labels.names, shards, float(exec_properties["max_rejected"]))
+
+    def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
+        """Returns the reader of the images."""
+        del input_dict  # for subclasses
+        return readers.loads(exec_properties["dataset"])
 
 
 class _Read(beam.DoFn):

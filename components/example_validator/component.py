@@ -30,6 +30,17 @@ class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
 class ExampleValidator(base_component.BaseComponent):
     """Compares statistics with a schema.
 
+    Example:
+      schema = tfx.dsl.Importer(
+          source_uri=str(schemas.folder("source")),
+          artifact_type=tfx.types.standard_artifacts.Schema,
+      )
+      validator = ExampleValidator(
+          statistics=statistics.outputs["statistics"],
+          schema=schema.outputs["result"],
+          vocabulary=source.outputs["vocabulary"],
+      )
+
     Args:
       statistics: of a StatisticsGen.
       schema: what is allowed.

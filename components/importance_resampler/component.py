@@ -43,6 +43,18 @@ class ImportanceResamplerSpec(ComponentSpec):
 class ImportanceResampler(base_beam_component.BaseBeamComponent):
     """Draws a pre-training set from the source's train split.
 
+    Example:
+      from components.importance_resampler import matchers
+
+      resampler = ImportanceResampler(
+          examples=source.outputs["examples"],
+          index=source.outputs["index"],
+          label_prior=prior.outputs["label_prior"],
+          matcher=matchers.make_matcher("same_distribution", max_repeats=10),
+          n=2_000_000,
+          materialise=False,
+      )
+
     Args:
       examples, index: the source's.
       label_prior: P_t for the target at hand.
@@ -62,6 +74,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
     itself, split `train`.
 
     Raises:
+      TypeError: an input is no channel of its type.
       ValueError: an argument is out of range or does not go with the matcher, or it needs an input that is not there.
     """
 
@@ -87,6 +100,11 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         shards: int = 0,
     ):
         matcher = matcher or matchers.make_matcher("same_distribution")
+        if not isinstance(matcher, Matcher):
+            raise ValueError(
+                f"matcher: {matcher!r} is no Matcher; make one, for example by "
+                "components.importance_resampler.matchers.make_matcher('same_distribution')"
+            )
         name = matchers.name_of(matcher)
         matcher.check(n)
         optional = {
@@ -95,6 +113,9 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
             "target_predictions": target_predictions,
             "target_index": target_index,
         }
+        for key, channel in optional.items():
+            if channel is not None:  # also where the matcher does not read it
+                ImportanceResamplerSpec.INPUTS[key].type_check(key, channel)
         missing = [key for key in matcher.needs if optional[key] is None]
         if missing:
             raise ValueError(f"{missing[0]}: the matcher {name} needs {' and '.join(missing)}")

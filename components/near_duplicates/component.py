@@ -33,6 +33,12 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
 
     Equal bytes are always found. Nearly equal are images whose perceptual hashes differ in few bits.
 
+    Example:
+      duplicates = NearDuplicateFilter(
+          index=source.outputs["index"],
+          target_indices={"pets": target.outputs["index"]},
+      )
+
     Args:
       index: the source's, with perceptual hashes.
       target_indices: name → index of each target, with perceptual hashes; one filter serves all targets.
@@ -44,6 +50,7 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
     split once unless it is excluded, for trainings on all of the source.
 
     Raises:
+      TypeError: an input is no channel of its type.
       ValueError: the distance is out of range, or there is no target.
     """
 
@@ -85,6 +92,17 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
     The classifier that made the embeddings was trained before: what is found here is left out of P_s and of the
     specialists' samples, but the classifier has seen it.
 
+    Example:
+      all_of_train = Predictor(
+          examples=source.outputs["examples"], index=source.outputs["index"], model=classifier.outputs["model"]
+      )
+      more_duplicates = EmbeddingDuplicateFilter(
+          index=source.outputs["index"],
+          earlier_exclusions=duplicates.outputs["exclusions"],
+          source_predictions=all_of_train.outputs["predictions"],
+          target_predictions={"pets": predictor.outputs["predictions"]},
+      )
+
     Args:
       index: the source's.
       earlier_exclusions: of the NearDuplicateFilter.
@@ -95,6 +113,7 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
     Outputs: as of NearDuplicateFilter, holding what both stages have found.
 
     Raises:
+      TypeError: an input is no channel of its type.
       ValueError: the threshold is out of range, or there is no target.
     """
 
@@ -127,10 +146,17 @@ def _of_targets(spec: type[ComponentSpec], artifact_type: type, key: str, channe
 
     One input with all targets' artifacts would be a union of channels, which keeps no order and which Kubeflow lacks.
     """
+    if not isinstance(channels, Mapping):
+        raise TypeError(
+            f"Argument {key} should be a mapping of names to Channels of type {artifact_type} (got {channels})."
+        )
     if not channels:
         raise ValueError(f"{key}: there is no target; name at least one")
     names = sorted(channels)
-    inputs = {f"{key}_{i}": ChannelParameter(type=artifact_type) for i in range(len(names))}
+    parameter = ChannelParameter(type=artifact_type)
+    for name, channel in channels.items():
+        parameter.type_check(f"{key}[{name!r}]", channel)
+    inputs = {f"{key}_{i}": parameter for i in range(len(names))}
     with_targets = type(spec.__name__, (spec,), {"INPUTS": {**spec.INPUTS, **inputs}, "__doc__": spec.__doc__})
 
     def make(**arguments):

@@ -33,6 +33,13 @@ class PredictorSpec(ComponentSpec):
 class Predictor(base_beam_component.BaseBeamComponent):
     """Runs a model on images in a Beam job and keeps the logits and the embeddings.
 
+    Example:
+      predictor = Predictor(
+          examples=target.outputs["examples"],
+          index=target.outputs["index"],
+          model=classifier.outputs["model"],
+      )
+
     Args:
       examples, index: with the splits named in `splits`.
       model: a model whose SavedModel has the signatures `decode` and `features`.

@@ -40,6 +40,15 @@ class PriorEstimatorSpec(ComponentSpec):
 class PriorEstimator(base_component.BaseComponent):
     """Estimates P_t from the predictions for the target's train images, and w = P_t / P_s.
 
+    Example:
+      prior = PriorEstimator(
+          predictions=predictor.outputs["predictions"],
+          index=source.outputs["index"],
+          vocabulary=source.outputs["vocabulary"],
+          temperature=2.0,
+          bootstrap=1000,
+      )
+
     Args:
       predictions: the source classifier's, for the target's train split.
       index, vocabulary: the source's; P_s counts its train split.

@@ -29,8 +29,10 @@ def check_rows(array: np.ndarray, argument: str) -> None:
     """Refuses what is not a finite number for each image and column.
 
     Raises:
-      ValueError: `array` has not two dimensions with at least one row and column, or it is not finite.
+      ValueError: `array` is no numpy array, has not two dimensions with at least one row and column, or is not finite.
     """
+    if not isinstance(array, np.ndarray):
+        raise ValueError(f"{argument}: a {type(array).__name__}; give a numpy array, as np.asarray makes it")
     if array.ndim != 2 or not array.size:
         raise ValueError(f"{argument}: shape {array.shape}; expected a row an image, at least one, and two dimensions")
     for rows in spans(*array.shape):

@@ -4,7 +4,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
-from tfx.types.component_spec import ExecutionParameter
+from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.code_version import code_version
 from components.pusher import executor
@@ -17,12 +17,22 @@ class PusherSpec(standard_component_specs.PusherSpec):
         **standard_component_specs.PusherSpec.PARAMETERS,
         "code_version": ExecutionParameter(type=str, optional=True),
     }
+    # TFX lets it be left out.
+    INPUTS = {**standard_component_specs.PusherSpec.INPUTS, "model": ChannelParameter(type=standard_artifacts.Model)}
 
 
 class Pusher(base_component.BaseComponent):
     """TFX's Pusher, except that a new version appears whole or not at all.
 
     Not derived from TFX's component, which leaves no way to pass a wider spec; its executor is.
+
+    Example:
+      folder = tfx.proto.PushDestination.Filesystem(base_directory="serving/pets")
+      pusher = Pusher(
+          model=finetune.outputs["model"],
+          model_blessing=evaluator.outputs["blessing"],
+          push_destination=tfx.proto.PushDestination(filesystem=folder),
+      )
 
     Args:
       model: the model to push; of its files, only those in `Format-Serving`.

@@ -24,6 +24,9 @@ class StatisticsGenSpec(ComponentSpec):
 class StatisticsGen(base_beam_component.BaseBeamComponent):
     """Makes the statistics of a data set from its index: TFX's own would read every image to learn its size.
 
+    Example:
+      statistics = StatisticsGen(index=source.outputs["index"], vocabulary=source.outputs["vocabulary"])
+
     Args:
       index, vocabulary: of one ExampleGen.
 

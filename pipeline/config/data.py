@@ -10,13 +10,13 @@ from components.settings import StrictModel
 
 
 class Hierarchy(StrictModel):
-    """What lies above the labels; a mere string is its `file`.
+    """The nodes above the labels. A string is short for its `file`.
 
     Attributes:
-      file: CSV with the columns name and parent, Open Images' hierarchy JSON, WordNet's data.noun or ImageNet's
-        wordnet.is_a.txt.
-      titles: what people call the nodes, and then the labels too: Open Images' class-descriptions CSV, or ImageNet's
-        words.txt.
+      file: a CSV with the columns `name` and `parent`, Open Images' hierarchy JSON, WordNet's `data.noun`, or
+        ImageNet's `wordnet.is_a.txt`.
+      titles: readable names of nodes and labels: Open Images' class-descriptions CSV, or ImageNet's `words.txt`.
+        null: the names are used as they are.
     """
 
     file: str
@@ -29,12 +29,12 @@ class Hierarchy(StrictModel):
 
 
 class _Data(StrictModel):
-    """What all kinds have beside the keys of their reader.
+    """The keys that every kind of data has beside those of its reader.
 
     Attributes:
-      hierarchy: what lies above the labels, for label_subset; null: what the data say themselves.
-      max_pixels: height × width of an image that is taken; larger ones are rejected before they are decoded.
-      max_rejected: share of the images that may be rejected; past it the run stops.
+      hierarchy: the nodes above the labels, for `label_subset`. null: the hierarchy that the data set itself has.
+      max_pixels: the largest height × width of an image. Larger images are rejected before they are decoded.
+      max_rejected: the share of images that may be rejected. Above it the run stops.
     """
 
     hierarchy: Hierarchy | None = None

@@ -23,16 +23,18 @@ def _known_arm(name: str) -> str:
     return name
 
 
-Arm = Annotated[str, pydantic.AfterValidator(_known_arm)]
+Arm = Annotated[
+    str, pydantic.AfterValidator(_known_arm), pydantic.WithJsonSchema({"type": "string", "enum": list(ARMS)})
+]
 
 
 class Evaluation(StrictModel):
-    """When a model is good enough to be pushed, on the target's eval split.
+    """When a model is good enough to be pushed. All values are measured on the target's eval split.
 
     Attributes:
-      metric: what decides.
-      minimum: the least that is allowed.
-      max_regression: how much less than the last blessed model is allowed.
+      metric: the metric that decides.
+      minimum: the smallest value that may be pushed.
+      max_regression: how far the value may fall below that of the last pushed model.
     """
 
     renamed = {"max_loss": "max_regression"}
@@ -43,12 +45,12 @@ class Evaluation(StrictModel):
 
 
 class _Target(StrictModel):
-    """A target task; beside these keys there are those of its matchers that each target gives.
+    """A target task. Settings of matchers that differ from target to target stand here, too.
 
     Attributes:
-      data: its images.
-      arms: the ways to pre-train, compared.
-      push: the arm that is pushed; null: none.
+      data: the target's images, of any kind that a source has.
+      arms: the ways to pre-train that are compared.
+      push: the arm whose model is pushed, one of `arms`. null: no model is pushed.
       evaluation: when a model is good enough to be pushed.
     """
 
@@ -74,21 +76,24 @@ class _Target(StrictModel):
 
 
 class Prior(StrictModel):
-    """How P_t is estimated; see `components.prior_estimator`.
+    """How P_t is estimated.
 
     Attributes:
-      estimator: mean_prediction is the paper's.
-      temperature: softens the predictions, 2.0 in the paper; `fitted` calibrates them, as em and bbse presume.
-      bootstrap: replicates for the intervals of P_t; 0: no intervals.
+      estimator: `mean_prediction` is the paper's; docs/method.md compares the three.
+      temperature: logits are divided by it before the softmax; 2.0 in the paper. `fitted` calibrates the classifier on
+        the source's eval split, as `em` and `bbse` assume.
+      bootstrap: number of bootstrap replicates for the intervals of P_t. 0: no intervals.
       level: the share of the replicates inside an interval.
-      smoothing: e in (1 − e) P_t + e P_s.
-      floor: the least share of every label that has source examples.
-      assumption_threshold: from which ratio on the target's images of a label count as unlike the source's.
-      source_images: of the source's eval split, predicted to calibrate, to correct and to check by; at most this many.
+      smoothing: the weight e of P_s in (1 − e) P_t + e P_s.
+      floor: the smallest P_t of every label that has source examples.
+      assumption_threshold: a label is flagged if the target's images that are predicted as it lie this many times as
+        far from its mean embedding in the source as the source's own images do.
+      source_images: the largest number of the source's eval images that are predicted, for calibration, correction and
+        the check of the assumption.
     """
 
     estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: float | Literal["fitted"] = 2.0
+    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
     bootstrap: pydantic.NonNegativeInt = 200
     level: float = pydantic.Field(0.95, gt=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, le=1)
@@ -107,12 +112,14 @@ class Prior(StrictModel):
 
 
 class _Resample(StrictModel):
-    """How the pre-training sets are drawn; beside these keys there are the matchers' own.
+    """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
 
     Attributes:
-      n: (example, label) pairs of same_distribution, examples of the other arms; weighted_loss takes all.
-      seed: of the draws; null: the run's.
-      materialise: whether samples are written as Examples; else the Trainer takes them from the source's shards.
+      n: size of a pre-training set: (example, label) pairs for `same_distribution`, examples for the other arms.
+        `weighted_loss` takes all examples.
+      seed: seed of the draws. null: the run's seed.
+      materialise: whether samples are written as Examples. If not, the Trainer reads the examples from the source's
+        shards.
     """
 
     n: int = pydantic.Field(gt=0, lt=1 << 31)
@@ -147,14 +154,14 @@ else:
 
 
 class NearDuplicates(StrictModel):
-    """How the targets' images are kept out of the source; see `components.near_duplicates`.
+    """How near-duplicates of the targets' images are kept out of the source.
 
     Attributes:
-      enabled: whether they are. The source's and the targets' images are then decoded once, for their hashes.
-      distance: bits, of 64, in which the perceptual hashes of two near-duplicates differ at most.
-      flips: whether mirror images count too.
-      embeddings: the cosine from which on two images are alike to the classifier, for a second stage after it was
-        trained, which predicts all of the source; null: none.
+      enabled: whether the filter runs. All images are then decoded once, for their perceptual hashes.
+      distance: the largest Hamming distance, of 64 bits, between the perceptual hashes of two near-duplicates.
+      flips: whether mirror images count as near-duplicates, too.
+      embeddings: the smallest cosine between the classifier's embeddings of two near-duplicates, in a second stage that
+        predicts the whole source. null: no second stage.
     """
 
     enabled: bool = True
@@ -173,18 +180,23 @@ class Config(StrictModel):
     """Everything a run depends on.
 
     Attributes:
-      name: of the pipeline; runs of the same name share their history.
-      seed: of weights, order, augmentation and draws.
-      image, backbone: what goes into the networks, and which.
-      compute: what all trainings run on.
-      source, targets: the data. A target's name is part of its nodes' ids.
-      classifier, pretrain, finetune: the recipes of the three trainings.
-      checkpoint: when each of them is saved, to go on after an interruption.
-      near_duplicates: how the targets' images are kept out of the source.
-      prior, resample: from the classifier to the sample.
-      on_anomalies: what comes of data that their schema (schemas/) does not allow: `stop` trains nothing on them,
-        `warn` only tells of them at the end.
-      beam: arguments of the Beam jobs; empty: the local runner's own.
+      name: name of the pipeline. Runs of the same name in a workspace reuse each other's results.
+      seed: seed of initial weights, order, augmentation and draws.
+      image: the images as the networks see them.
+      backbone: the network.
+      compute: the hardware and precision of all trainings.
+      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind.
+      classifier: recipe of the source classifier, which predicts the target's images.
+      pretrain: recipe of the specialists. All arms use the same, so that only their data differ.
+      finetune: recipe of the fine-tuning on a target.
+      checkpoint: when trainings are saved, so that they can go on after an interruption.
+      near_duplicates: how near-duplicates of the targets' images are kept out of the source.
+      prior: how P_t is estimated.
+      resample: how the pre-training sets are drawn.
+      targets: the target tasks by name. A name may have a-z, 0-9 and -, and is part of the ids of the target's nodes.
+      on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
+        the run goes on, and lists the anomalies at its end.
+      beam: arguments of the Beam jobs. Empty: Beam runs in memory, with one worker.
     """
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
@@ -200,7 +212,9 @@ class Config(StrictModel):
     near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
     resample: Resample
-    targets: dict[str, Target] = pydantic.Field(min_length=1)
+    targets: dict[str, Target] = pydantic.Field(
+        min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
+    )
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 

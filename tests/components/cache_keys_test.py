@@ -31,7 +31,7 @@ def test_the_trainer():
             *CONTRACTS,
             *artifacts("examples", "model_labels", "plan"),
             *("components.settings", "components.storage"),
-            *within("trainer", "component", "metrics", "pretrain", "recipes", "run", "serving"),
+            *(f"trainer.{name}" for name in ("component", "metrics", "pretrain", "recipes", "run", "serving")),
             *within("trainer.data", "augmentation", "images", "input_pipeline"),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
             *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "preemption", "scalars", "schedules")),
@@ -47,7 +47,7 @@ def test_the_prior_estimator():
             *CONTRACTS,
             *artifacts("exclusions", "index", "label_prior", "predictions"),
             "components.storage",
-            *within("components.prior_estimator", *own, "simplex"),
+            *(f"components.prior_estimator.{name}" for name in (*own, "simplex")),
         ]
     )
 
@@ -58,13 +58,19 @@ def test_the_importance_resampler():
         *CONTRACTS,
         *artifacts("examples", "exclusions", "index", "label_prior", "plan", "predictions"),
         *("components.settings", "components.sharding", "components.storage"),
-        *within("components.importance_resampler", *own),
+        *(f"components.importance_resampler.{name}" for name in own),
     ]
     for name, more in (("same_distribution", []), ("emd_subset", ["whole_labels"])):
         modules = ("components.importance_resampler.executor", f"{matchers.__name__}.{name}")
         assert code_version.modules_behind(*modules) == sorted(
             shared + [f"{matchers.__name__}.{module}" for module in (name, *more)]
         )
+
+
+def test_the_example_indexer_holds_its_reader_and_no_other():
+    modules = set(code_version.modules_behind("components.example_gen.indexer"))
+    assert {f"components.example_gen.{name}" for name in ("executor", "indexer", "readers.tfrecords")} <= modules
+    assert not {f"components.example_gen.{name}" for name in ("component", "readers.tfds", "readers.folder")} & modules
 
 
 @pytest.fixture

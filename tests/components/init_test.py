@@ -1,4 +1,4 @@
-"""What `components` offers, and when it is imported."""
+"""What `components` and `trainer` offer, and when it is imported."""
 
 import importlib
 import subprocess
@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import components
+import trainer
 
 ARTIFACTS = {
     *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
@@ -14,6 +15,7 @@ ARTIFACTS = {
 COMPONENTS = {
     "EmbeddingDuplicateFilter",
     "Evaluator",
+    "ExampleIndexer",
     "ExampleValidator",
     "ImportanceResampler",
     "NearDuplicateFilter",
@@ -32,13 +34,20 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_importing_it_imports_nothing_heavy():
-    assert modules_after("import components; dir(components)") & {"tensorflow", "tfx", "apache_beam", "numpy"} == set()
+@pytest.mark.parametrize("package", ["components", "trainer"])
+def test_importing_it_imports_nothing_heavy(package):
+    heavy = {"tensorflow", "keras", "tfx", "apache_beam", "numpy"}
+    assert modules_after(f"import {package}; dir({package})") & heavy == set()
 
 
 def test_names():
     assert set(components.__all__) == ARTIFACTS | COMPONENTS
     assert components.__all__ == dir(components) == sorted(components.__all__)
+
+
+def test_the_trainer():
+    assert trainer.__all__ == dir(trainer) == ["Trainer"]
+    assert trainer.Trainer is importlib.import_module("trainer.component").Trainer
 
 
 @pytest.mark.parametrize("name", sorted(ARTIFACTS | COMPONENTS))

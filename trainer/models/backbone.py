@@ -13,17 +13,17 @@ if TYPE_CHECKING:
 
 
 class ImageConfig(StrictModel):
-    """What a network sees: square images with values 0..255.
+    """The images as the networks see them: squares with values 0..255.
 
     Attributes:
-      size: of their sides, in pixels.
+      size: side in pixels.
       channels: 1 (grey) or 3 (RGB).
-      central_crop: share of the side of an image's central square that evaluation and serving see, 0.875 in Inception's
-        evaluation; so does training, unless it crops at random.
+      central_crop: the share of the side of an image's central square that evaluation and serving see; 0.875 for
+        Inception. Training sees the same, unless its recipe has a `crop`.
     """
 
     size: pydantic.PositiveInt
-    channels: int = 3
+    channels: int = pydantic.Field(3, json_schema_extra={"enum": [1, 3]})
     central_crop: float = pydantic.Field(1.0, gt=0, le=1)
 
     @pydantic.field_validator("channels")
@@ -35,7 +35,12 @@ class ImageConfig(StrictModel):
 
 
 class Backbone(StrictModel):
-    """A backbone by name, with its options."""
+    """The network below the head.
+
+    Attributes:
+      name: name of the backbone.
+      options: options of this backbone.
+    """
 
     name: str
     # Validated, so that left out and spelt out defaults are the same configuration, and the same cache key.

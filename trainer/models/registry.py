@@ -13,20 +13,28 @@ _NOT_IN_CACHE_KEYS = "a registry: a Trainer's key holds the backbone that it bui
 
 
 class NoOptions(StrictModel):
-    """Of a backbone that has none."""
+    """This backbone has no options."""
 
 
 class InceptionV3Options(StrictModel):
-    """`width` multiplies the filters of every convolution; 1 is the published network."""
+    """The size of Inception-v3.
+
+    Attributes:
+      width: multiplies the number of filters of every convolution; 1 is the published network.
+    """
 
     width: float = pydantic.Field(1.0, gt=0, le=1)
 
 
 class AmoebaNetOptions(StrictModel):
-    """The size of the network, and how it is regularised; what they mean is said at `trainer.models.amoebanet.build`.
+    """The size of AmoebaNet-B, and its regularisation. The published network has 18 cells of 512 filters.
 
-    The published AmoebaNet-B has 18 cells of 512 filters. Below 16 filters the bottlenecks of the first cell would have
-    none at all.
+    Attributes:
+      normal_cells: number of normal cells, a third of them in each of three stacks.
+      filters: filters of the first stack; the second and third have two and four times as many.
+      drop_path: the probability that drop-path drops the output of an operation, at the end of the training; 0.3 when
+        published.
+      auxiliary: whether the training has an auxiliary head after the second stack.
     """
 
     normal_cells: int = pydantic.Field(18, ge=3, multiple_of=3)

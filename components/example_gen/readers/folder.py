@@ -18,15 +18,15 @@ _SHOWN = 3  # files in a message
 
 
 class FolderReader(files.FileReader):
-    """A folder of images, with a folder a class.
+    """A folder of images, with a folder for each class.
 
-    A label is the path of the folder that holds the image, as in 'bird/owl'; its parents are the folders above it
-    ('bird'). The id of an image is its path. Hidden files, and those outside any class folder, are not looked at; links
-    are not followed out of the folder, nor to other folders.
+    The label of an image is the path of its folder, as in `bird/owl`; its parents are the folders above it (`bird`).
+    The id of an image is its path. Hidden files and files outside the class folders are ignored. Links are not followed
+    out of the folder, nor to other folders.
 
     Attributes:
-      folder: path or URI.
-      splits: names are folders in it, which hold the class folders.
+      folder: path or URI of the folder.
+      splits: A split of the data is a folder in it, which holds the class folders.
     """
 
     folder: str

@@ -18,19 +18,20 @@ _SHOWN = 5  # rows in a message
 
 
 class ManifestReader(files.FileReader):
-    """A table of images: CSV or Parquet, a row an image.
+    """A table with a row for each image: CSV, TSV or Parquet.
 
-    Rows are counted from 1, without the header. A relative path starts at the manifest's folder and may not leave it.
+    A relative path starts at the manifest's folder and may not leave it. Messages count the rows from 1, without the
+    header.
 
     Attributes:
-      manifest: path or URI of a .csv, .tsv or .parquet file.
-      splits: names are values of the column `split_key`.
-      image_key: column of the paths or URIs.
-      label_key: column of the labels: names, integers (their digits are the names), or lists of either.
-      separator: what separates several labels in a text; null: a text is one label.
-      split_key: column of the data's own splits; null with shares.
-      id_key: column that identifies an image; null: its path does.
-      names: a file with the label names in their order; null: those of the manifest, sorted.
+      manifest: path or URI of a `.csv`, `.tsv` or `.parquet` file.
+      splits: A split of the data is a value of the column `split_key`.
+      image_key: column with the path or URI of the image.
+      label_key: column with the labels: names, integers (their digits are the names), or lists of either.
+      separator: separates several labels in one text. null: a text is one label.
+      split_key: column with the split. null: `splits` are shares.
+      id_key: column with the id of the image. null: its path is the id.
+      names: a file with the names of the labels in their order, one a line. null: the labels of the manifest, sorted.
     """
 
     manifest: str

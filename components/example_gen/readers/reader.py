@@ -111,7 +111,8 @@ def _name_or_share(value: Any) -> str | float:
 
 
 P = TypeVar("P", bound=Part)
-Splits = dict[splits.Split, Annotated[str | float, pydantic.BeforeValidator(_name_or_share)]]
+_Share = Annotated[float, pydantic.Field(gt=0, lt=1)]
+Splits = dict[splits.Split, Annotated[str | _Share, pydantic.BeforeValidator(_name_or_share)]]
 
 
 class Reader(StrictModel, abc.ABC, Generic[P]):
@@ -123,11 +124,11 @@ class Reader(StrictModel, abc.ABC, Generic[P]):
     raise ValueErrors that name the key of the configuration, its value, and the way out.
 
     Attributes:
-      splits: our train, eval and test: names of the data's own splits, or a part of one by the hash of the images
-        (train[:90%]); or shares of all images (0.8), by that hash. Train and eval are needed, test is optional.
+      splits: what goes into `train`, `eval` and, optionally, `test`: a split of the data (`train`), a part of one by
+        the hash of each image (`train[:90%]`), or a share of all images by that hash (0.8).
     """
 
-    splits: Splits
+    splits: Splits = pydantic.Field(json_schema_extra={"required": ["train", "eval"]})
 
     @pydantic.field_validator("splits")
     @classmethod

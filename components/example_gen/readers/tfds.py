@@ -58,16 +58,15 @@ class TfdsReader(Reader[TfdsPart]):
     """A prepared TFDS data set.
 
     Attributes:
-      dataset: a TFDS name such as cifar10 or oxford_iiit_pet:4.*.*, or one that comes with this package:
-        printed_glyphs or handwritten_digits.
-      splits: names are TFDS split expressions, such as train[:90%], which slice by position; shares are of all that it
-        has, by the hash of the images.
-      data_dir: where it is prepared; null is TFDS's default ($TFDS_DATA_DIR, else ~/tensorflow_datasets).
-      image_key: feature of the image.
-      label_key: feature of the labels; objects/label is the label of each of the `objects`.
-      id_key: feature that identifies an example; null: a hash of its image does.
-      min_confidence: the least `confidence` of a label that counts, where there is such a feature beside the label's; a
-        label with a 0 never does.
+      dataset: a TFDS name such as `cifar10` or `oxford_iiit_pet:4.*.*`, or one that comes with this package:
+        `printed_glyphs` or `handwritten_digits`.
+      splits: A split of the data is a TFDS split expression; its parts (`train[:90%]`) are by position, not by hash.
+      data_dir: the folder in which it is prepared. null: TFDS's default, $TFDS_DATA_DIR or ~/tensorflow_datasets.
+      image_key: feature with the image.
+      label_key: feature with the label or the labels; `objects/label` is the label of each of the `objects`.
+      id_key: feature with the id of the example. null: a hash of its image is the id.
+      min_confidence: the smallest `confidence` of a label that counts, for data sets that have this feature beside the
+        label. A label of confidence 0 never counts.
     """
 
     dataset: str

@@ -26,20 +26,20 @@ class TFRecordPart(FilePart):
 
 
 class TFRecordReader(Reader[TFRecordPart]):
-    """TFRecord files of `tf.train.Example`s that somebody else wrote.
+    """TFRecord files of `tf.train.Example`s that another program wrote.
 
-    A file that is damaged ends the run: how many images it would have had is not known.
+    A damaged file ends the run, because nothing says how many images it had.
 
     Attributes:
-      tfrecords: glob pattern of the files; with {split} in it there are files for each of the data's own splits.
-      splits: names take the place of {split}.
-      compression: of the files: none, gzip or zlib.
+      tfrecords: glob pattern of the files. `{split}` in it stands for the split of the data.
+      splits: A split of the data is a text that takes the place of `{split}`.
+      compression: compression of the files.
       image_key: feature with the encoded image.
-      label_key: feature with the labels: integers, which count the names from 0, or names.
-      id_key: feature that identifies an image; null: a hash of the image does.
-      names: a file with the label names in their order; null: the labels are names, and all are looked up by reading
-        the files once more.
-      several_labels: whether an image may have more than one.
+      label_key: feature with the labels: names, or integers that count the names from 0.
+      id_key: feature with the id of the image. null: a hash of the image is the id.
+      names: a file with the names of the labels in their order, one a line. null: the labels are names, and the files
+        are read once more to find all of them.
+      several_labels: whether an image may have several labels.
     """
 
     tfrecords: str

@@ -12,15 +12,15 @@ from components.example_gen.readers import files, listing
 
 
 class UriListReader(files.FileReader):
-    """A list of images: a text file with a path or URI a line.
+    """A text file with the path or URI of an image on each line.
 
-    A line is `URI`, and the image's label then the name of its folder, or `URI<TAB>label`. Empty lines, and those that
-    begin with #, do not count. A relative path starts at the list's folder and may not leave it. The id of an image is
-    its path or URI.
+    A line is `URI` or `URI<TAB>label`; without a label, the name of the image's folder is its label. Empty lines and
+    lines that begin with # are ignored. A relative path starts at the list's folder and may not leave it. The id of an
+    image is its path or URI.
 
     Attributes:
-      uris: path or URI of the list; with {split} in it there is a list for each of the data's own splits.
-      splits: names take the place of {split}.
+      uris: path or URI of the list. `{split}` in it stands for the split of the data: each has a list.
+      splits: A split of the data is a text that takes the place of `{split}`.
     """
 
     uris: str

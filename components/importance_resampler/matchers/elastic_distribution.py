@@ -10,7 +10,7 @@ from components.importance_resampler.pairs import Pairs
 
 
 class ElasticDistribution(Matcher):
-    """Takes the n examples whose labels have the highest importance weights."""
+    """Takes the n examples whose labels have the highest importance weights, each once."""
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `elastic_distribution`."""

@@ -57,6 +57,19 @@ class ClassMeans:
     means: np.ndarray
     counts: np.ndarray
 
+    @classmethod
+    def of_pairs(cls, embeddings: np.ndarray, rows: np.ndarray, labels: np.ndarray, num_labels: int) -> "ClassMeans":
+        """Returns the means of `embeddings`, [examples, dimensions], over (example, label) pairs.
+
+        Args:
+          rows, labels: int [pairs].
+          num_labels: how many classes there are.
+        """
+        counts = np.bincount(labels, minlength=num_labels)
+        membership = scipy.sparse.csr_matrix((np.ones(len(labels)), (labels, rows)), (num_labels, len(embeddings)))
+        sums = membership @ embeddings.astype(np.float64)
+        return cls(means=sums / np.maximum(counts, 1)[:, np.newaxis], counts=counts)
+
     def __post_init__(self) -> None:
         if self.means.ndim != 2 or len(self.means) != len(self.counts):
             raise ValueError(f"means: shape {self.means.shape} for {len(self.counts)} classes")
@@ -125,10 +138,7 @@ def class_means(
     if num_labels is None:
         num_labels = 1 + pc.max(pc.list_flatten(index_table["labels"])).as_py()
     examples, labels = index.label_pairs(index_table["labels"].take(rows), num_labels)
-    counts = np.bincount(labels, minlength=num_labels)
-    membership = scipy.sparse.csr_matrix((np.ones(len(labels)), (labels, examples)), (num_labels, len(embeddings)))
-    sums = membership @ embeddings.astype(np.float64)
-    return ClassMeans(means=sums / np.maximum(counts, 1)[:, np.newaxis], counts=counts)
+    return ClassMeans.of_pairs(embeddings, examples, labels, num_labels)
 
 
 def distances(source: ClassMeans, target: ClassMeans) -> np.ndarray:

@@ -12,10 +12,10 @@ from components.importance_resampler.pairs import Pairs
 
 
 class LabelSubset(Matcher):
-    """Takes n of the examples that carry a named label uniformly.
+    """Draws n examples uniformly from those of the labels that you name.
 
     Attributes:
-      label_subset: names of source labels, or of nodes above them.
+      label_subset: names of source labels, or of nodes of the hierarchy above them.
     """
 
     needs = ("vocabulary",)

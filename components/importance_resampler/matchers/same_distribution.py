@@ -13,7 +13,7 @@ class SameDistribution(Matcher):
     """Draws n pairs whose labels follow P_t.
 
     Attributes:
-      max_repeats: how often it may draw a pair; null: no limit.
+      max_repeats: the largest number of copies of a pair. null: no limit.
     """
 
     max_repeats: pydantic.PositiveInt | None = None

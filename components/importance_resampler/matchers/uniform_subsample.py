@@ -9,7 +9,7 @@ from components.importance_resampler.pairs import Pairs
 
 
 class UniformSubsample(Matcher):
-    """Takes n examples uniformly."""
+    """Draws n examples uniformly from the whole source."""
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `uniform_subsample`."""

@@ -9,7 +9,7 @@ from components.importance_resampler.pairs import Pairs
 
 
 class WeightedLoss(Matcher):
-    """Takes every example once, and weights its loss by w."""
+    """Takes every example once, and multiplies its loss by w."""
 
     takes_all = True
 

@@ -15,6 +15,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import standard_artifacts
 from tfx.utils import json_utils
 
+from components import importance_resampler as on_arrays
 from components import storage
 from components.artifacts import exclusions, index, label_prior, plan, predictions, vocabulary
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
@@ -244,6 +245,42 @@ MATCHERS = {
     "label_subset": ({"n": 99, "settings": {"label_subset": ["vowels"]}}, {"a": 17, "b": 0, "c": 0}),
     "emd_subset": ({"n": 18}, {"a": 0, "b": 16, "c": 2}),
 }
+
+
+EMBEDDINGS = (
+    [np.array([[9.0, 1.0], [0.0, 0.0], [4.0, 0.0], [50.0, 0.0]]), [2, 0, 1, 3]],
+    [np.array([[8.0, 0.0], [4.0, 1.0], [4.0, -1.0]]), [1, 0, 0]],
+)
+
+
+@pytest.mark.parametrize(
+    ("matcher", "settings", "draw"),
+    [
+        ("same_distribution", {}, lambda **at: on_arrays.same_distribution(LABELS, TARGET_PRIOR, **at)),
+        (
+            "same_distribution",
+            {"max_repeats": 1},
+            lambda **at: on_arrays.same_distribution(LABELS, TARGET_PRIOR, max_repeats=1, **at),
+        ),
+        ("elastic_distribution", {}, lambda **at: on_arrays.elastic_distribution(LABELS, TARGET_PRIOR, **at)),
+        ("uniform_subsample", {}, lambda **at: on_arrays.uniform_subsample(LABELS, **at)),
+        ("label_subset", {"label_subset": ["others"]}, lambda **at: on_arrays.label_subset(LABELS, [1, 2, 3], **at)),
+        ("emd_subset", {}, lambda **at: on_arrays.emd_subset(LABELS, *itertools.chain(*EMBEDDINGS), **at)),
+    ],
+)
+def test_the_functions_on_arrays_draw_the_same(source, matcher, settings, draw):
+    source.write_embeddings()
+    result = source.resample(matcher=matcher, settings=settings, n=19, seed=5, materialise=False)
+    ids = [f"id {i}" for i in range(40)]
+    copies = draw(n=19, seed=5, ids=ids)
+    assert result.copies == dict(zip(ids, copies.tolist(), strict=True))
+    assert copies.sum() == 19
+
+
+def test_the_weights_on_arrays_are_the_same(source):
+    result = source.resample(matcher="weighted_loss", n=0, materialise=False)
+    weights = np.concatenate([plan.weights_of(table) for table in result.tables])
+    assert on_arrays.weighted_loss(LABELS, TARGET_PRIOR).tolist() == weights.tolist()
 
 
 @pytest.mark.parametrize("matcher", MATCHERS)

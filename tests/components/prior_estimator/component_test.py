@@ -10,6 +10,7 @@ from tfx.utils import json_utils
 
 import components
 from components import code_version, storage
+from components import prior_estimator as on_arrays
 from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
 from components.prior_estimator import executor
@@ -106,6 +107,34 @@ def test_each_estimator(estimation, estimator):
     frame = pd.read_parquet(estimation.root / "label_prior" / "label_prior.parquet")
     assert np.all(frame.target_prior_low <= frame.target_prior_high)
     assert frame.importance_weight[3] == 0
+
+
+@pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])
+def test_the_functions_on_arrays_give_the_same(estimation, estimator):
+    prior = estimation(estimator=estimator, temperature="fitted", bootstrap=30, seed=5, level=0.8)
+    logits = estimation.target_logits.astype(np.float16)
+    rows = np.arange(59, 9, -1)
+    known, labels = logits_of(EVAL, 2)[rows].astype(np.float16), np.array([first for first, *_ in EVAL])[rows]
+    source_prior = np.array([4, 2, 4, 0]) / 10
+    temperature = on_arrays.fit_temperature(known, labels)
+    assert temperature == prior.temperature
+    estimates = {
+        "mean_prediction": lambda: on_arrays.mean_prediction(logits, temperature),
+        "em": lambda: on_arrays.em(logits, source_prior, temperature).prior,
+        "bbse": lambda: on_arrays.bbse(logits, known, labels, source_prior, temperature).prior,
+    }
+    target_prior = estimates[estimator]()
+    np.testing.assert_allclose(target_prior, prior.target_prior, atol=1e-12)
+    np.testing.assert_allclose(on_arrays.importance_weights(target_prior, prior.counts), prior.weights)
+    if estimator == "mean_prediction":
+        interval = on_arrays.bootstrap(
+            lambda weights: on_arrays.mean_prediction(logits, temperature, weights=weights),
+            len(logits),
+            replicates=30,
+            level=0.8,
+            seed=5,
+        )
+        np.testing.assert_allclose(interval, prior.interval, atol=1e-12)
 
 
 def test_labels_go_with_their_predictions_whatever_the_order(estimation):

@@ -2,13 +2,11 @@
 
 import pathlib
 
-import pydantic
 import pytest
 import yaml
 
 import pipeline
 from components.example_gen import readers
-from pipeline.config import data
 from pipeline.config import load as loading
 
 DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
@@ -105,10 +103,3 @@ def test_mistakes(load, source, message):
     with pytest.raises(ValueError, match=message) as error:
         load(source)
     assert len(str(error.value).splitlines()) <= 2
-
-
-def test_the_readme_shows_each_kind_as_it_is_taken():
-    readme = pathlib.Path(pipeline.__file__).parent.parent / "README.md"
-    lines = [line for line in readme.read_text(encoding="utf-8").splitlines() if line.startswith("{")]
-    shown = [pydantic.TypeAdapter(data.Data).validate_python(yaml.safe_load(line)) for line in lines]
-    assert {type(one.reader()) for one in shown} == set(map(readers.class_of, readers.KINDS))

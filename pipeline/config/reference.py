@@ -1,0 +1,224 @@
+"""docs/configuration.md: every key of a configuration, from its JSON Schema.
+
+`make docs` runs this module as a script, which writes the page and pipeline/configs/schema.json.
+"""
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+from components.example_gen import readers
+from components.importance_resampler import matchers
+from pipeline.config.run import ENTIRE_SOURCE
+from pipeline.config.schema import json_schema, summary
+from trainer.presets import PRESETS
+
+_ROOT = pathlib.Path(__file__).parents[2]
+PAGE = _ROOT / "docs" / "configuration.md"
+SCHEMA = _ROOT / "pipeline" / "configs" / "schema.json"
+
+_NAME = "NAME"  # stands for the name of a target
+_BOUNDS = {
+    "exclusiveMinimum": ">",
+    "minimum": "≥",
+    "exclusiveMaximum": "<",
+    "maximum": "≤",
+    "multipleOf": "multiple of",
+}
+
+_HEAD = """\
+# Configuration
+
+Every key of a configuration. `make docs` makes this page and [`schema.json`](../pipeline/configs/schema.json) from the
+code; do not edit them.
+
+- A key is given in YAML, or on the command line as its path: `--set classifier.steps=1000`.
+- A section's title has the paths at which its keys stand. The table shows them at the first one.
+- `NAME` stands for the name of a target. `--set targets.NAME=null` leaves a target out.
+- An unknown key, a wrong type and a value out of range are errors. The message names the key, the value and what is
+  allowed.
+- An editor with a YAML language server completes and checks the keys if the first line of the file is
+  `# yaml-language-server: $schema=PATH`, where PATH leads to `schema.json`.
+"""
+
+
+@dataclasses.dataclass
+class _Section:
+    """Keys that stand together.
+
+    Attributes:
+      paths: where they stand; the top has the path ''.
+      condition: in which case they are there.
+      schema: the JSON Schema of the object that has them.
+    """
+
+    paths: list[str]
+    condition: str
+    schema: dict[str, Any]
+
+    def title(self) -> str:
+        where = ", ".join(f"`{path}`" for path in self.paths if path) or "Top level"
+        return f"## {where}{self.condition}"
+
+
+def page(schema: dict[str, Any]) -> str:
+    """Returns the text of docs/configuration.md.
+
+    Args:
+      schema: as `json_schema` returns it.
+    """
+    parts = [_HEAD]
+    for section in _sections(schema):
+        rows = list(_rows(section, schema))
+        parts.append(f"{section.title()}\n\n{section.schema['description']}\n")
+        if rows:
+            parts.append(_table(("key", "type", "default", "meaning"), rows))
+    parts.append(f"## Arms\n\nThe values of `targets.{_NAME}.arms`.\n")
+    parts.append(_table(("arm", "pre-training set", "settings"), _arms()))
+    parts.append("## Presets\n\nThe values of `preset` in a recipe, and the keys that they set.\n")
+    parts.append(_table(("key", *(f"`{preset}`" for preset in PRESETS)), _presets()))
+    return "\n".join(parts)
+
+
+def _sections(schema: dict[str, Any]) -> list[_Section]:
+    found: dict[str, _Section] = {}
+
+    def visit(value: dict[str, Any], path: str) -> None:
+        """Adds the sections of a value that stands at `path`, and of all that is in it."""
+        reached = []
+        for name in _references(value):
+            if name not in found:
+                content = _object(name, schema)
+                found[name] = _Section([], _kind(content) if "oneOf" in value else "", content)
+            if path not in found[name].paths:
+                found[name].paths.append(path)
+                reached.append(found[name])
+        for section in reached:
+            inside(section.schema, path)
+
+    def inside(content: dict[str, Any], path: str) -> None:
+        for case in content.get("allOf", ()):
+            name = case["if"]["properties"]["name"]["const"]
+            options = case["then"]["properties"]["options"]
+            found.setdefault(name, _Section([f"{path}.options"], f" of `{name}`", options))
+        for key, value in content["properties"].items():
+            below = f"{path}.{key}".lstrip(".")
+            visit(value, below)
+            if isinstance(value.get("additionalProperties"), dict):
+                visit(value["additionalProperties"], f"{below}.{_NAME}")
+
+    found[""] = _Section([""], "", schema)
+    inside(schema, "")
+    return list(found.values())
+
+
+def _kind(data: dict[str, Any]) -> str:
+    """Returns how the title of a section of data says its kind."""
+    (kind,) = readers.KINDS.keys() & set(data["required"])
+    return f" with `{kind}`"
+
+
+def _references(value: dict[str, Any]) -> Iterator[str]:
+    """Yields the names of the definitions that a value may be of."""
+    if "$ref" in value:
+        yield value["$ref"].rpartition("/")[2]
+    for key in ("anyOf", "oneOf"):
+        for alternative in value.get(key, ()):
+            yield from _references(alternative)
+
+
+def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Returns the definition `name`, of its alternatives the object."""
+    found = schema["$defs"][name]
+    if "properties" in found:
+        return found
+    (alternative,) = (one for one in found["anyOf"] if "properties" in one)
+    return alternative
+
+
+def _rows(section: _Section, schema: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    required = set(section.schema.get("required", ()))
+    unless_preset = {key for case in section.schema.get("anyOf", ()) for key in case["required"]} - {"preset"}
+    properties = section.schema["properties"]
+    for key in sorted(properties, key=lambda key: key not in required):
+        value = properties[key]
+        path = f"{section.paths[0]}.{key}".lstrip(".")
+        if key in required:
+            default = "required"
+        elif key in unless_preset:
+            default = "required without `preset`"
+        elif isinstance(value["default"], dict) and value["default"]:
+            default = "its defaults"
+        else:
+            default = _code(value["default"])
+        yield f"`{path}`", _type(value, schema), default, value["description"]
+
+
+def _type(value: dict[str, Any], schema: dict[str, Any]) -> str:
+    """Returns a type in words."""
+    if "enum" in value:
+        return ", ".join(map(_code, value["enum"]))
+    for key in ("anyOf", "oneOf"):
+        if key in value:
+            return " or ".join(dict.fromkeys(_type(alternative, schema) for alternative in value[key]))
+    if "$ref" in value:
+        definition = schema["$defs"][value["$ref"].rpartition("/")[2]]
+        alternatives = [definition] if "properties" in definition else definition["anyOf"]
+        return " or ".join("section" if "properties" in one else _type(one, schema) for one in alternatives)
+    if "const" in value:
+        return _code(value["const"])
+    if value["type"] == "array":
+        return f"list of {_type(value['items'], schema)}"
+    if value["type"] == "object":
+        names = value.get("properties")
+        return (
+            f"keys {', '.join(map(_code, names))}: {_type(next(iter(names.values())), schema)}" if names else "section"
+        )
+    words = {"string": "text", "boolean": "`true`, `false`", "null": "`null`"}.get(value["type"], value["type"])
+    bounds = [f"{sign} {value[key]:,}" for key, sign in _BOUNDS.items() if key in value]
+    if "pattern" in value:
+        bounds.append(f"that matches `{value['pattern']}`")
+    return " ".join([words, ", ".join(bounds)]).strip()
+
+
+def _code(value: Any) -> str:
+    return f"`{value if isinstance(value, str) else json.dumps(value)}`"
+
+
+def _arms() -> Iterator[tuple[str, ...]]:
+    yield f"`{ENTIRE_SOURCE}`", "All examples of the source, each once.", ""
+    for name in matchers.CLASSES:
+        matcher = matchers.class_of(name)
+        settings = (
+            f"`targets.{_NAME}.{key}`" if key in matcher.of_target else f"`resample.{key}`"
+            for key in matcher.model_fields
+        )
+        yield f"`{name}`", summary(matcher).partition("\n")[0], ", ".join(settings)
+
+
+def _presets() -> Iterator[tuple[str, ...]]:
+    for key in dict.fromkeys(key for preset in PRESETS.values() for key in preset):
+        yield f"`{key}`", *(_code(preset[key]) if key in preset else "" for preset in PRESETS.values())
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]] | list[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in line)} |\n" for line in lines)
+
+
+def write() -> None:
+    """Writes the page and the JSON Schema."""
+    schema = json_schema()
+    PAGE.write_text(page(schema), encoding="utf-8")
+    SCHEMA.write_text(schema_text(schema), encoding="utf-8")
+
+
+def schema_text(schema: dict[str, Any]) -> str:
+    """Returns the text of pipeline/configs/schema.json."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+if __name__ == "__main__":
+    write()
