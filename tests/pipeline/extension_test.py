@@ -44,7 +44,7 @@ class TopPredicted(Matcher):
         return label_subset.label_subset(inputs.pairs, order[: self.top_labels], n=n, seed=seed)
 
     def explain(self, drawn, row):
-        return label_subset.explain(drawn, row)
+        return label_subset.explain_draw(drawn, row)
 '''
 
 TOY_READER = '''
@@ -69,14 +69,14 @@ class SquaresReader(Reader):
     def fingerprint(self):
         return f"{self.squares:08x}{self.each:08x}"
 
-    def has_several_labels(self):
+    def allows_several_labels(self):
         return False
 
     def read_vocabulary(self):
-        return vocabulary.make([f"shade {label}" for label in range(self.squares)])
+        return vocabulary.make_vocabulary([f"shade {label}" for label in range(self.squares)])
 
     def open(self, work):
-        rules = splits.rules(self.splits)
+        rules = splits.parse_rules(self.splits)
         parts = [FilePart("nowhere", None, rules, self.squares * self.each)]
         return Contents(self.read_vocabulary(), dict.fromkeys(rules, 1000), parts)
 

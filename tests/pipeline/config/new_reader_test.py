@@ -35,14 +35,14 @@ COLOURS = """
         def fingerprint(self):
             return "-".join(self._lines())
 
-        def has_several_labels(self):
+        def allows_several_labels(self):
             return False
 
         def read_vocabulary(self):
-            return vocabulary.make(sorted(self._lines()))
+            return vocabulary.make_vocabulary(sorted(self._lines()))
 
         def open(self, work):
-            part = FilePart(self.colours, None, splits.rules(self.splits), 1)
+            part = FilePart(self.colours, None, splits.parse_rules(self.splits), 1)
             return Contents(self.read_vocabulary(), {split: 1 for split in self.splits}, [part])
 
         def read(self, part):
@@ -99,7 +99,7 @@ SCRIPT = """
     rows = [
         row
         for split in ("train", "eval")
-        for path in storage.files(f"{sys.argv[2]}/index/Split-{split}", "index-*")
+        for path in storage.list_files(f"{sys.argv[2]}/index/Split-{split}", "index-*")
         for row in storage.read_table(path).to_pylist()
     ]
     print(
