@@ -1,4 +1,4 @@
-"""Labels in tables: what they mean to a terminal, and how wide they are."""
+"""Labels in tables: control characters are escaped, and widths are those of a terminal."""
 
 import io
 
