@@ -1,4 +1,4 @@
-"""Labels in tables: control characters are escaped, and widths are those of a terminal."""
+"""Labels in tables: isolated from right to left, without control characters, as wide as a terminal shows them."""
 
 import io
 

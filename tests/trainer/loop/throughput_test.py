@@ -1,4 +1,4 @@
-"""The speed and memory of a network, measured before a run."""
+"""The speed and the size of a network, measured before a run."""
 
 import pytest
 
