@@ -78,10 +78,9 @@ class LabelPrior:
         for name, column in columns.items():
             if column.shape != (len(self.names),):
                 raise ValueError(f"{name}: shape {column.shape} for {len(self.names)} labels")
-            if not np.isfinite(column).all() or (column < 0).any():
-                raise ValueError(
-                    f"{name}: holds {column[~(column >= 0)][:1]}; every entry must be finite and at least 0"
-                )
+            wrong = ~(np.isfinite(column) & (column >= 0))
+            if wrong.any():
+                raise ValueError(f"{name}: holds {column[wrong][0]}; every entry must be finite and at least 0")
         if not abs(self.target_prior.sum() - 1) < 1e-6:
             raise ValueError(f"target_prior: sums to {self.target_prior.sum()}, not to 1")
         if not self.target_prior[self.counts > 0].sum() > 0:

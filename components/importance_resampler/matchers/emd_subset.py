@@ -82,7 +82,7 @@ class ClassMeans:
 def emd_subset(pairs: Pairs, source: ClassMeans, target: ClassMeans, *, n: int, seed: int) -> Sample:
     """Takes whole labels nearest to the target's classes until there are n examples (Cui et al. 2018, section 4).
 
-    The order of the labels is `greedy_order`; the last one is taken in part; a hash decides which examples. Labels
+    The order of the labels is `greedy_order`. The last one is taken in part; a hash decides which examples. Labels
     without a mean embedding are never taken. The figures hold the earth mover's distance from the target to the sample
     and to the whole source (only labels with a mean embedding), and the domain similarities that follow from them.
 
