@@ -1,4 +1,4 @@
-"""The registry: what can be said of a backbone before it is built."""
+"""The registry: the properties of a backbone that are known before it is built."""
 
 import subprocess
 import sys
