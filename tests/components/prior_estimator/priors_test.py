@@ -395,7 +395,7 @@ def with_nan(logits: np.ndarray, row: int) -> np.ndarray:
         ({"temperature": 0.0}, r"temperature: 0.0; .*positive"),
         ({"temperature": -2.0}, r"temperature: -2.0"),
         ({"temperature": np.nan}, "temperature: nan"),
-        ({"weights": np.array([1.0, -1.0, 1.0])}, "weights: must be finite and at least 0"),
+        ({"weights": np.array([1.0, -1.0, 1.0])}, "weights: must be finite, at least 0"),
         ({"weights": np.zeros(3)}, "weights: .*not all 0"),
         ({"weights": np.ones(2)}, r"weights: shape \(2,\) for 3 images"),
         ({"weights": np.array([1.0, np.nan, 1.0])}, "weights"),
@@ -457,7 +457,7 @@ def test_priors_that_are_refused(prior, message):
         ({"regularisation": np.inf}, "regularisation: inf"),
         ({"target_logits": LOGITS[:1]}, "regularisation: None needs at least two target images.*give a number"),
         ({"weights": np.ones((2, 3))}, "regularisation: None needs .*without weights"),
-        ({"weights": -np.ones((2, 3)), "regularisation": 0.0}, "weights: must be finite and at least 0"),
+        ({"weights": -np.ones((2, 3)), "regularisation": 0.0}, "weights: must be finite, at least 0"),
         ({"temperature": 0.0}, "temperature: 0.0"),
     ],
 )
