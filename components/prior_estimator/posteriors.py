@@ -4,6 +4,7 @@ The logits stay in float16, as they are stored: for 18,291 labels × 20,000 imag
 float64 would take 2.9 GB. Each chunk is computed in float64 and then dropped.
 """
 
+import numbers
 from collections.abc import Iterator
 
 import numpy as np
@@ -21,8 +22,20 @@ def check(logits: np.ndarray, temperature: float, argument: str = "logits") -> N
       ValueError: as for `check_rows`, or the temperature is not a positive number.
     """
     check_rows(logits, argument)
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature: {temperature}; it must be a positive number")
+    check_temperature(temperature)
+
+
+def check_temperature(temperature: float) -> None:
+    """Checks a temperature.
+
+    Raises:
+      ValueError: it is not a positive number.
+    """
+    is_number = isinstance(temperature, numbers.Real) and not isinstance(temperature, bool)
+    if not (is_number and np.isfinite(temperature) and temperature > 0):
+        raise ValueError(
+            f"temperature: {temperature!r}; it must be a positive number (or 'fitted', of a PriorEstimator)"
+        )
 
 
 def check_rows(array: np.ndarray, argument: str) -> None:

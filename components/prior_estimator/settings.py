@@ -3,8 +3,6 @@
 import dataclasses
 from typing import Final, Literal
 
-import numpy as np
-
 from components.prior_estimator import posteriors
 
 ESTIMATORS = ("mean_prediction", "em", "bbse")
@@ -50,9 +48,7 @@ class EstimatorSettings:
                 "choose 'mean_prediction', or 'softmax'"
             )
         if self.temperature != FITTED:
-            is_number = isinstance(self.temperature, (int, float)) and not isinstance(self.temperature, bool)
-            if not (is_number and np.isfinite(self.temperature) and self.temperature > 0):
-                raise ValueError(f"temperature: {self.temperature!r}; it must be a positive number, or {FITTED!r}")
+            posteriors.check_temperature(self.temperature)
         for name, is_valid, allowed in (
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
             ("level", 0 < self.level < 1, "between 0 and 1"),

@@ -197,7 +197,7 @@ def test_a_label_outside_the_vocabulary_is_refused():
         ({"activation": "relu"}, "activation: 'relu'; choose one of softmax, sigmoid"),
         ({"estimator": "em", "activation": "sigmoid"}, "estimator: 'em' assumes one label an image"),
         ({"estimator": "bbse", "activation": "sigmoid"}, "estimator: 'bbse' assumes one label an image"),
-        ({"temperature": 0}, "temperature: 0; .*positive number, or 'fitted'"),
+        ({"temperature": 0}, r"temperature: 0; .*positive number \(or 'fitted'"),
         ({"temperature": -1.5}, "temperature: -1.5"),
         ({"temperature": float("nan")}, "temperature: nan"),
         ({"temperature": "hot"}, "temperature: 'hot'; .*'fitted'"),
