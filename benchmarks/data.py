@@ -26,7 +26,7 @@ def cut_jpegs(
 
     Args:
       count: how many.
-      widths, heights: least and largest number of pixels; heights are as widths by default.
+      widths, heights: least and largest number of pixels; heights default to widths.
       quality: of the JPEGs.
     """
     rng = np.random.default_rng(0)
@@ -39,14 +39,14 @@ def cut_jpegs(
 
 
 def encode(image: PIL.Image.Image, image_format: str, **options) -> bytes:
-    """Returns an image as a file of the given format."""
+    """Returns the bytes of an image file in the given format."""
     file = io.BytesIO()
     image.save(file, image_format, **options)
     return file.getvalue()
 
 
 def write_class_folders(folder: str, jpegs: Iterable[bytes], classes: int) -> int:
-    """Writes JPEGs to a folder a class, in turns, and returns the bytes of all files."""
+    """Writes JPEGs to one folder per class, in turn, and returns the total size of the files in bytes."""
     total = 0
     for i, jpeg in enumerate(jpegs):
         of_class = os.path.join(folder, f"class-{i % classes}")

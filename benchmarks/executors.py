@@ -1,10 +1,10 @@
-"""What it takes to call a component's executor without a pipeline."""
+"""Helpers to call a component's executor without a pipeline."""
 
 BEAM = [
     "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
     "--direct_running_mode=in_memory",
     "--direct_num_workers=1",
-    "--sdk_container_image=unused",  # or else TFX packs itself for remote workers
+    "--sdk_container_image=unused",  # otherwise TFX packages itself for remote workers
 ]
 
 
@@ -16,7 +16,7 @@ def context(folder: str):
 
 
 def artifact(artifact_type: type, uri: str, *splits: str) -> list:
-    """Returns an artifact of a type at a place, with `splits` if there are any, as an executor gets it."""
+    """Returns an artifact of a type at `uri`, with `splits` if given, in a list as an executor gets it."""
     made = artifact_type()
     made.uri = uri
     if splits:

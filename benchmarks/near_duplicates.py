@@ -1,15 +1,15 @@
-"""Near-duplicates: how many of them are found, how many false alarms there are, and what the matching costs.
+"""Near-duplicates: recall, false alarms, and the cost of the matching.
 
   python -m benchmarks.near_duplicates
 
-recall: variants of images (re-encoded, resized, cropped, …) whose hash is within d bits of their original's: of
-  patches of real photographs, which scikit-learn and scikit-image carry, and of the glyphs of the embedded source set.
-precision: of the pairs of a variant and an original, or its mirror image, within d bits, those that belong together. A
-  hard test for the photographs: neighbouring patches of one sky are hardly different images.
-false alarms: originals that have another original, or its mirror image, within d bits.
-embeddings: with --model, the SavedModel of a source classifier, the same of the glyphs by the cosine of its embeddings.
-cost: seconds and memory of the matching as the number of source hashes grows, against all pairs of the same hashes in
-  vectorised numpy. A hundredth of the source's hashes lies 0 to 12 bits from a target's, the rest is random.
+recall: the share of variants (re-encoded, resized, cropped, …) whose hash is within d bits of their original's. The
+  images are patches of the photographs in scikit-learn and scikit-image, and glyphs of the embedded source set.
+precision: the share of true pairs among the pairs of a variant and an original, or its mirror image, within d bits. The
+  photographs are a hard test: neighbouring patches of one sky hardly differ.
+false alarms: the share of originals that have another original, or its mirror image, within d bits.
+embeddings: with --model, the SavedModel of a source classifier: the same for the glyphs, by cosine of its embeddings.
+cost: seconds and memory of the matching as the number of source hashes grows, compared with all pairs of the same
+  hashes in vectorised numpy. A hundredth of the source's hashes lies 0 to 12 bits from a target's; the rest is random.
 """
 
 import argparse
@@ -40,21 +40,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--glyphs", type=int, default=2_000)
     parser.add_argument("--sources", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     parser.add_argument("--targets", type=int, default=10_000)
-    parser.add_argument("--distances", type=int, nargs="+", default=[4, 6, 10], help="whose cost is measured")
+    parser.add_argument("--distances", type=int, nargs="+", default=[4, 6, 10], help="distances to measure the cost at")
     parser.add_argument("--model", help="a Format-Serving folder, such as the demo's source-classifier")
     args = parser.parse_args(arguments)
     for title, images in (
         (f"photographs, patches of {args.patch} pixels", photographs(args.patch)),
         ("glyphs, 32 pixels", glyphs(args.glyphs)),
     ):
-        quality(title, images)
+        measure_quality(title, images)
     if args.model:
-        embedded(args.model, glyphs(args.glyphs))
-    cost(args.sources, args.targets, args.distances)
+        measure_embeddings(args.model, glyphs(args.glyphs))
+    measure_cost(args.sources, args.targets, args.distances)
 
 
 def photographs(patch: int) -> list[PIL.Image.Image]:
-    """Returns patches that do not overlap."""
+    """Returns patches of photographs; the patches do not overlap."""
     import skimage.data
 
     named = ["astronaut", "brick", "camera", "chelsea", "coffee", "coins", "grass", "gravel", "hubble_deep_field"]
@@ -70,7 +70,7 @@ def photographs(patch: int) -> list[PIL.Image.Image]:
 
 
 def glyphs(count: int) -> list[PIL.Image.Image]:
-    """Returns glyphs of the embedded source set, of as many of its labels as possible."""
+    """Returns glyphs of the embedded source set, with as many different labels as possible."""
     labels = np.random.default_rng(0).permutation(len(glyph_alphabet.CHARACTERS))
     drawn = collections.Counter(int(labels[i % len(labels)]) for i in range(count))
     files = [file for label, n in drawn.items() for file in glyph_renderer.images_of_label(label, "eval", n)]
@@ -78,7 +78,7 @@ def glyphs(count: int) -> list[PIL.Image.Image]:
 
 
 def variants(rng: np.random.Generator) -> dict[str, Callable[[PIL.Image.Image], PIL.Image.Image]]:
-    """Returns name → what makes the variant of an image."""
+    """Returns name → function that makes this variant of an image."""
 
     def jpeg(quality: int):
         def encode(image: PIL.Image.Image) -> PIL.Image.Image:
@@ -86,32 +86,32 @@ def variants(rng: np.random.Generator) -> dict[str, Callable[[PIL.Image.Image], 
 
         return encode
 
-    def resized(factor: float):
+    def resize(factor: float):
         return lambda image: image.resize([max(1, round(side * factor)) for side in image.size])
 
-    def cropped(share: float):
-        def crop(image: PIL.Image.Image) -> PIL.Image.Image:
-            # `share` of each side goes, split at random between its ends.
+    def crop(share: float):
+        def crop_image(image: PIL.Image.Image) -> PIL.Image.Image:
+            # Removes `share` of each side, split at random between its two ends.
             width, height = image.size
             lost = [round(side * share) for side in image.size]
             left, top = (int(rng.integers(0, length + 1)) for length in lost)
             return image.crop((left, top, left + width - lost[0], top + height - lost[1]))
 
-        return crop
+        return crop_image
 
     return {
         **{f"JPEG quality {quality}": jpeg(quality) for quality in (95, 75, 40)},
-        **{f"resized ×{factor}": resized(factor) for factor in (0.5, 0.75, 1.5, 2.0)},
-        **{f"cropped by {100 * share:.0f}% a side": cropped(share) for share in (0.025, 0.05)},
+        **{f"resized ×{factor}": resize(factor) for factor in (0.5, 0.75, 1.5, 2.0)},
+        **{f"cropped by {100 * share:.0f}% a side": crop(share) for share in (0.025, 0.05)},
         **{f"brightness ×{x}": lambda image, x=x: PIL.ImageEnhance.Brightness(image).enhance(x) for x in (0.8, 1.2)},
         **{f"contrast ×{x}": lambda image, x=x: PIL.ImageEnhance.Contrast(image).enhance(x) for x in (0.8, 1.2)},
         "greyscale": lambda image: image.convert("L"),
         "mirrored": PIL.ImageOps.mirror,
-        "resized ×0.5, JPEG 60": lambda image: jpeg(60)(resized(0.5)(image)),
+        "resized ×0.5, JPEG 60": lambda image: jpeg(60)(resize(0.5)(image)),
     }
 
 
-def quality(title: str, images: list[PIL.Image.Image]) -> None:
+def measure_quality(title: str, images: list[PIL.Image.Image]) -> None:
     """Prints recall by variant, precision and false alarms, for each distance."""
     known = [image for image in images if perceptual_hash.hash_image(image)[0] is not None]
     originals = np.array([perceptual_hash.hash_image(image) for image in known], np.uint64)
@@ -120,20 +120,20 @@ def quality(title: str, images: list[PIL.Image.Image]) -> None:
     recalls, pairs, right = [], 0, 0
     for name, make in variants(np.random.default_rng(0)).items():
         made = [perceptual_hash.hash_image(make(image))[0] for image in known]
-        rows, own, distances = _pairs(np.array([h for h in made if h is not None], np.uint64), originals)
+        rows, own, distances = _find_pairs(np.array([h for h in made if h is not None], np.uint64), originals)
         own = np.flatnonzero([h is not None for h in made])[rows] == own
-        pairs, right = pairs + _up_to(distances), right + _up_to(distances[own])
-        recalls.append(_up_to(distances[own]) / len(known))
+        pairs, right = pairs + _count_up_to(distances), right + _count_up_to(distances[own])
+        recalls.append(_count_up_to(distances[own]) / len(known))
         _print(name, recalls[-1], ".3f")
     _print("mean", np.mean(recalls, axis=0), ".3f")
     _print("precision", right / pairs, ".3f")
-    rows, others, distances = _pairs(originals[:, 0], originals)
+    rows, others, distances = _find_pairs(originals[:, 0], originals)
     rows, distances = rows[rows != others], distances[rows != others]
     alarms = [len(set(rows[distances <= d].tolist())) / len(known) for d in _DISTANCES]
     _print("false alarms, %", 100 * np.array(alarms), ".2f")
 
 
-def embedded(model: str, images: list[PIL.Image.Image]) -> None:
+def measure_embeddings(model: str, images: list[PIL.Image.Image]) -> None:
     """Prints recall by variant and false alarms, for each cosine."""
     import tensorflow as tf
 
@@ -155,7 +155,7 @@ def embedded(model: str, images: list[PIL.Image.Image]) -> None:
     _print("false alarms, %", [100 * np.mean(cosines.max(axis=1) >= cosine) for cosine in _COSINES], ".2f")
 
 
-def _pairs(found: np.ndarray, originals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _find_pairs(found: np.ndarray, originals: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Returns (row, original, distance) of all pairs within the largest distance, mirror images included."""
     nearest: dict[tuple[int, int], int] = {}
     for column in originals.T:
@@ -166,8 +166,8 @@ def _pairs(found: np.ndarray, originals: np.ndarray) -> tuple[np.ndarray, np.nda
     return tuple(pairs.T)
 
 
-def _up_to(distances: np.ndarray) -> np.ndarray:
-    """Returns int64 [distances 0…10]: how many are no larger."""
+def _count_up_to(distances: np.ndarray) -> np.ndarray:
+    """Returns int64 [distances 0…10]: how many values are at most each distance."""
     return np.cumsum(np.bincount(distances, minlength=len(_DISTANCES)))
 
 
@@ -175,14 +175,14 @@ def _print(name: str, values, spec: str) -> None:
     print(f"{name:<24}" + "".join(f"{value:7{spec}}" for value in values))
 
 
-def cost(sizes: list[int], num_targets: int, distances: list[int]) -> None:
-    """Prints what the matching costs, and what all pairs cost at the largest size."""
+def measure_cost(sizes: list[int], num_targets: int, distances: list[int]) -> None:
+    """Prints the cost of the matching, and of all pairs at the largest size."""
     rng = np.random.default_rng(0)
-    targets = _random(rng, num_targets)
-    sources = {size: _sources(rng, size, targets) for size in sizes}
+    targets = _draw_hashes(rng, num_targets)
+    sources = {size: _draw_sources(rng, size, targets) for size in sizes}
     largest = sources[sizes[-1]]
     start = time.perf_counter()
-    expected = _all_pairs(largest, targets, distances)
+    expected = _count_all_pairs(largest, targets, distances)
     brute = time.perf_counter() - start
     print(f"\n{num_targets:,} target hashes; all pairs of {len(largest):,} source hashes: {brute:.1f} s")
     for distance in distances:
@@ -206,9 +206,9 @@ def cost(sizes: list[int], num_targets: int, distances: list[int]) -> None:
         )
 
 
-def _sources(rng: np.random.Generator, count: int, targets: np.ndarray) -> np.ndarray:
+def _draw_sources(rng: np.random.Generator, count: int, targets: np.ndarray) -> np.ndarray:
     """Returns random hashes, of which a hundredth lies 0 to 12 bits from a target's."""
-    found = _random(rng, count)
+    found = _draw_hashes(rng, count)
     near = rng.choice(count, count // 100, replace=False)
     flips = rng.random((len(near), 64)).argsort(axis=1).astype(np.uint64)
     bits = np.where(np.arange(64) < rng.integers(0, 13, (len(near), 1)), np.uint64(1) << flips, np.uint64(0))
@@ -216,8 +216,8 @@ def _sources(rng: np.random.Generator, count: int, targets: np.ndarray) -> np.nd
     return found
 
 
-def _all_pairs(source: np.ndarray, targets: np.ndarray, distances: list[int]) -> dict[int, int]:
-    """Returns the number of pairs within each distance, every source hash compared with all targets at once."""
+def _count_all_pairs(source: np.ndarray, targets: np.ndarray, distances: list[int]) -> dict[int, int]:
+    """Returns the number of pairs within each distance. It compares every source hash with all targets at once."""
     within = np.zeros(max(distances) + 1, np.int64)
     for value in source:
         found = matching.popcount(targets ^ value)
@@ -227,7 +227,7 @@ def _all_pairs(source: np.ndarray, targets: np.ndarray, distances: list[int]) ->
     return dict(zip(distances, np.cumsum(within)[distances].tolist(), strict=True))
 
 
-def _random(rng: np.random.Generator, count: int) -> np.ndarray:
+def _draw_hashes(rng: np.random.Generator, count: int) -> np.ndarray:
     return rng.integers(0, 1 << 64, count, np.uint64)
 
 

@@ -1,11 +1,11 @@
-"""What it costs to train from a plan: the Trainer's input pipeline alone, decoding included, in images a second.
+"""The cost of training from a plan: images per second of the Trainer's input pipeline, with decoding.
 
   python -m benchmarks.plan
 
-evaluation: all of the source by a plan that takes every example once, against the same source without a plan. The
-  difference is the evaluation of the plan.
-sample: a matched sample by its plan, straight from the source's shards, against the same sample materialised. The plan
-  also has to read past what it does not take, so this depends on how large a part of the source the sample is.
+evaluation: the whole source with a plan that takes every example once, compared with the same source without a plan.
+  The difference is the evaluation of the plan.
+sample: a sample read from the source's shards by its plan, compared with the same sample materialised. Reading by
+  plan also skips the examples that are not taken, so the result depends on the share of the source that is taken.
 """
 
 import argparse
@@ -33,12 +33,12 @@ _EPOCHS = 3
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--examples", type=int, default=20_000, help="of the source")
-    parser.add_argument("--n", type=int, default=10_000, help="of the sample")
-    parser.add_argument("--size", type=int, default=96, help="of the JPEGs, in pixels")
+    parser.add_argument("--examples", type=int, default=20_000, help="number of examples of the source")
+    parser.add_argument("--n", type=int, default=10_000, help="size of the sample")
+    parser.add_argument("--size", type=int, default=96, help="side of the JPEGs, in pixels")
     parser.add_argument("--batch-size", type=int, default=100)
     parser.add_argument("--shards", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns; the median is printed")
     args = parser.parse_args(arguments)
     image = ImageConfig(size=args.size, channels=3)
     rng = np.random.default_rng(0)
@@ -61,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "plan of the sample": (source, drawn, args.n),
         }
         rates = in_turns(
-            {name: functools.partial(_rate, image, args.batch_size, *task) for name, task in tasks.items()},
+            {name: functools.partial(_measure_rate, image, args.batch_size, *task) for name, task in tasks.items()},
             args.repeats,
         )
     medians = {name: statistics.median(values) for name, values in rates.items()}
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"from the plan / materialised: {medians['plan of the sample'] / medians['materialised']:.3f}")
 
 
-def _rate(image: ImageConfig, batch_size: int, records: str, plans: str | None, count: int) -> float:
+def _measure_rate(image: ImageConfig, batch_size: int, records: str, plans: str | None, count: int) -> float:
     recipe = Recipe(steps=1, batch_size=batch_size, learning_rate=0.1)
     batches = input_pipeline.training_batches([records], image, recipe, seed=0, plan_pattern=plans)
     start = time.perf_counter()  # before the shuffle buffer is filled, which reads most of the shards

@@ -1,10 +1,11 @@
-"""How fast the Predictor is, next to `keras.Model.predict` on decoded arrays and to TFX's BulkInferrer.
+"""The speed of the Predictor, compared with `keras.Model.predict` on decoded arrays and with TFX's BulkInferrer.
 
   python -m benchmarks.predictor
 
 Inception-v3 with 1,000 classes at 299×299, on JPEGs cut from scikit-learn's sample photographs. All three run in one
-process, in turns, with the same batch size; the Predictor and BulkInferrer from the same Examples in Beam's in-memory
-runner, files and logits included. A ratio above 1 means that the Predictor is faster.
+process, in turns. The Predictor and Keras use the same batch size; BulkInferrer chooses its own. The Predictor and
+BulkInferrer read the same Examples and write their results in Beam's in-memory runner, and this is timed too. A ratio
+above 1 means that the Predictor is faster.
 """
 
 import argparse
@@ -38,11 +39,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--backbone", default="inception_v3")
-    parser.add_argument("--size", type=int, default=299, help="of what the network sees, in pixels; at most 300")
+    parser.add_argument("--size", type=int, default=299, help="side of the network's input, in pixels; at most 300")
     parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--shards", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=3, help="turns, of which the median is given")
+    parser.add_argument("--repeats", type=int, default=3, help="number of turns; the median is printed")
     args = parser.parse_args(arguments)
     image = ImageConfig(size=args.size, channels=3)
     jpegs = list(data.cut_jpegs(args.images, (args.size, round(1.4 * args.size))))

@@ -1,17 +1,17 @@
-"""How well the estimators recover a known label shift, against mean prediction on the same posteriors.
+"""How well the estimators recover a known label shift, compared with mean prediction on the same posteriors.
 
     python -m benchmarks.priors
 
-Images are drawn from Gaussian classes and seen by a classifier whose posteriors are exact under P_s, so that what is
-measured is the estimators alone. The error is the L1 distance from the true P_t, between 0 and 2; behind it, its ratio
-to that of mean prediction at a temperature of 1, the peer. The paper's temperature of 2 is shown beside it.
+The images come from Gaussian classes, and the classifier's posteriors are exact under P_s, so that only the estimators
+are measured. The error is the L1 distance from the true P_t, between 0 and 2. In brackets is its ratio to the error of
+mean prediction at a temperature of 1. The paper's temperature of 2 has a column of its own.
 """
 
 import argparse
 import dataclasses
 import functools
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -58,8 +58,8 @@ def draw(labels: int, target: int, source: int, spread: float, strength: float, 
     )
 
 
-def estimates(shift: Shift) -> dict[str, functools.partial]:
-    """Returns what gives P_t, by name; em and bbse with the fitted temperature."""
+def make_estimators(shift: Shift) -> dict[str, Callable[[], np.ndarray]]:
+    """Returns name → function that estimates P_t; em and bbse use the fitted temperature."""
     fitted = calibration.fit_temperature(shift.source_logits, shift.source_labels)
     mean = functools.partial(priors.mean_prediction, shift.target_logits)
     known = (shift.source_logits, shift.source_labels, shift.source_prior, fitted)
@@ -77,7 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Prints the tables; the arguments are those of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=_size, nargs="+", default=SIZES, metavar="LABELS:TARGET:SOURCE:SPREAD")
-    parser.add_argument("--seeds", type=int, default=3, help="drawn for each, of which the mean is given")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds; the mean is printed")
     args = parser.parse_args(arguments)
     print(f"L1 error of P_t (ratio to mean prediction, T = 1), mean of {args.seeds} seeds")
     for labels, target, source, spread in args.sizes:
@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             errors: dict[str, list[float]] = {}
             for seed in range(args.seeds):
                 shift = draw(labels, target, source, spread, strength, seed)
-                for estimator, estimate in estimates(shift).items():
+                for estimator, estimate in make_estimators(shift).items():
                     start = time.perf_counter()
                     error = np.abs(estimate() - shift.target_prior).sum()
                     seconds[estimator] = seconds.get(estimator, 0.0) + time.perf_counter() - start

@@ -1,11 +1,11 @@
-"""How fast and how exact the resampler is, each against a named peer.
+"""The speed and the exactness of the resampler, each compared with a named peer.
 
   python -m benchmarks.resampler            all three
   python -m benchmarks.resampler planning   one of copy, distance, planning
 
-copy: a materialised sample against a plain Beam copy of as many records, in the same process by turns.
-distance: L1 distance of the label distribution that comes out to the one that was asked for, next to other samplers.
-planning: time and peak memory from an index file to a plan, each size in a process of its own.
+copy: a materialised sample compared with a plain Beam copy of as many records, in one process and in turns.
+distance: L1 distance of a sample's label distribution from the target prior, compared with other samplers.
+planning: time and peak memory from an index file to a plan; each size runs in a process of its own.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("parts", nargs="*", help="copy, distance, planning; all by default")
     parser.add_argument("--records", type=int, default=20_000, help="copy: records of the source, and of the sample")
     parser.add_argument("--record-bytes", type=int, default=5_000, help="copy: their size")
-    parser.add_argument("--repeats", type=int, default=3, help="copy: turns, of which the median is given")
+    parser.add_argument("--repeats", type=int, default=3, help="copy: number of turns; the median is printed")
     parser.add_argument("--labels", type=int, default=200, help="distance: labels of the source")
     parser.add_argument("--examples", type=int, default=100_000, help="distance: examples of the source")
     parser.add_argument("--n", type=int, default=10_000, help="distance: size of the sample")
@@ -54,28 +54,28 @@ def main(arguments: Sequence[str] | None = None) -> None:
     unknown = set(args.parts) - {"copy", "distance", "planning"}
     if unknown:
         parser.error(f"parts: {', '.join(sorted(unknown))}; there are copy, distance and planning")
-    # First, because the peak of a child counts from that of its parent.
+    # First, because the peak memory of a child process starts at that of its parent.
     if "planning" in (args.parts or ["planning"]):
-        planning(
+        measure_planning(
             [int(pairs) for pairs in args.pairs],
             args.plan_labels,
             args.labels_per_example,
             args.matcher or "same_distribution",
         )
     if "copy" in (args.parts or ["copy"]):
-        copy(args.records, args.record_bytes, args.repeats)
+        measure_copy(args.records, args.record_bytes, args.repeats)
     if "distance" in (args.parts or ["distance"]):
-        distance(args.labels, args.examples, args.n)
+        measure_distance(args.labels, args.examples, args.n)
 
 
-def skewed(num_labels: int, rng: np.random.Generator, power: float = 1.2) -> np.ndarray:
-    """Returns a distribution in which the mass of labels falls with their rank, and every label has some."""
+def make_skewed(num_labels: int, rng: np.random.Generator, power: float = 1.2) -> np.ndarray:
+    """Returns a distribution whose masses fall as a power of the label's rank; ranks are random, no mass is 0."""
     mass = rng.permutation(1 / np.arange(1, num_labels + 1) ** power)
     return mass / mass.sum()
 
 
-def copy(records: int, record_bytes: int, repeats: int) -> None:
-    """Prints the time of a materialised sample, of a plain copy, and their ratio."""
+def measure_copy(records: int, record_bytes: int, repeats: int) -> None:
+    """Prints the times of a materialised sample and of a plain copy, and their ratio."""
     with tempfile.TemporaryDirectory() as folder:
         source = _write_source(folder, records, record_bytes)
         tasks = {"resample": _resample, "plain copy": _plain_copy}
@@ -104,14 +104,14 @@ def _write_source(folder: str, records: int, record_bytes: int, num_labels: int 
 
     rng = np.random.default_rng(0)
     names = tuple(f"label {y}" for y in range(num_labels))
-    labels = rng.choice(num_labels, records, p=skewed(num_labels, rng))
+    labels = rng.choice(num_labels, records, p=make_skewed(num_labels, rng))
     items = [
         testing.make_record(_image(record_bytes, rng), (int(label),), f"example {row}", split="train", names=names)
         for row, label in enumerate(labels)
     ]
     data.write_examples(folder, items, shards=4)
     counts = np.bincount(labels, minlength=num_labels)
-    prior = LabelPrior(names, counts, skewed(num_labels, rng), "mean_prediction", 2.0, 1)
+    prior = LabelPrior(names, counts, make_skewed(num_labels, rng), "mean_prediction", 2.0, 1)
     storage.write_table(f"{folder}/prior/{label_prior.FILE_NAME}", label_prior.to_table(prior))
     return folder
 
@@ -157,18 +157,18 @@ def _plain_copy(source: str, target: str, n: int) -> None:
         )
 
 
-def distance(num_labels: int, examples: int, n: int) -> None:
-    """Prints the L1 distance of what comes out to what was asked, for ours and for three other samplers."""
+def measure_distance(num_labels: int, examples: int, n: int) -> None:
+    """Prints the L1 distance of the drawn from the asked distribution, for this project's and three other samplers."""
     rng = np.random.default_rng(0)
-    # Not so skewed that rejection_resample rejects more than nine tenths: it then writes pages of warnings.
-    source, asked = (skewed(num_labels, rng, power=0.4) for _ in range(2))
+    # A mild skew: rejection_resample writes pages of warnings if it rejects more than nine tenths.
+    source, asked = (make_skewed(num_labels, rng, power=0.4) for _ in range(2))
     labels = np.concatenate([np.arange(num_labels), rng.choice(num_labels, examples, p=source)])
     counts = np.bincount(labels, minlength=num_labels)
     samplers: dict[str, Callable] = {
-        "ours, same_distribution": _ours,
-        "tf.data rejection_resample": _rejection_resample,
-        "numpy choice with replacement": _choice,
-        "a coin flip per element": _coin_flips,
+        "this project's same_distribution": _draw_same_distribution,
+        "tf.data rejection_resample": _draw_by_rejection,
+        "numpy choice with replacement": _draw_by_choice,
+        "a coin flip per element": _draw_by_coin_flips,
     }
     print(f"distance: {num_labels} labels, {len(labels):,} examples, n = {n:,}; L1 = Σ |achieved − asked|")
     print(f"  {'the source itself':<32}{np.abs(counts / counts.sum() - asked).sum():9.5f}")
@@ -180,25 +180,25 @@ def distance(num_labels: int, examples: int, n: int) -> None:
         print(f"  {name:<32}{l1:9.5f}  {int(drawn.sum()):8,} examples  {seconds:7.2f} s")
 
 
-def _ours(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+def _draw_same_distribution(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
     rows = np.arange(len(labels), dtype=np.int32)
     pairs = Pairs(rows, labels.astype(np.int32), rows.astype(np.uint64), len(asked))
     return pairs.label_sums(same_distribution(pairs, asked, n=n, seed=0).copies)
 
 
-def _choice(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+def _draw_by_choice(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
     chances = (asked / np.bincount(labels, minlength=len(asked)))[labels]
     rows = np.random.default_rng(1).choice(len(labels), n, p=chances / chances.sum())
     return np.bincount(labels[rows], minlength=len(asked))
 
 
-def _coin_flips(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+def _draw_by_coin_flips(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
     expected = (n * asked / np.bincount(labels, minlength=len(asked)))[labels]
     copies = np.floor(expected) + (np.random.default_rng(1).random(len(labels)) < expected % 1)
     return np.bincount(labels, weights=copies, minlength=len(asked))
 
 
-def _rejection_resample(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
+def _draw_by_rejection(labels: np.ndarray, asked: np.ndarray, n: int) -> np.ndarray:
     import tensorflow as tf
 
     counts = np.bincount(labels, minlength=len(asked))
@@ -216,15 +216,15 @@ def _rejection_resample(labels: np.ndarray, asked: np.ndarray, n: int) -> np.nda
     return np.bincount(next(drawn.as_numpy_iterator()), minlength=len(asked))
 
 
-def planning(sizes: list[int], num_labels: int, labels_per_example: float, matcher: str) -> None:
+def measure_planning(sizes: list[int], num_labels: int, labels_per_example: float, matcher: str) -> None:
     """Prints time and peak memory of planning, and how they grow from one size to the next."""
     print(f"planning: {matcher}, {num_labels:,} labels, {labels_per_example} labels an example, n = half the pairs")
     before = None
     with tempfile.TemporaryDirectory() as folder:
         for pairs in sizes:
             path = os.path.join(folder, f"{pairs}.parquet")
-            _alone(_write_index, path, pairs, num_labels, labels_per_example)
-            read, planned, memory = _alone(_plan, path, num_labels, matcher)
+            _run_in_process(_write_index, path, pairs, num_labels, labels_per_example)
+            read, planned, memory = _run_in_process(_plan, path, num_labels, matcher)
             line = f"  {pairs:>12,} pairs  read {read:6.2f} s  plan {planned:6.2f} s  peak {memory / 1e6:8.0f} MB"
             if before is not None:
                 line += f"  pairs ×{pairs / before[0]:.0f}, plan ×{planned / before[1]:.1f}, "
@@ -233,8 +233,8 @@ def planning(sizes: list[int], num_labels: int, labels_per_example: float, match
             before = pairs, planned, memory
 
 
-def _alone(function: Callable, *arguments):
-    """Runs `function` in a process of its own, so that its peak memory is nobody else's."""
+def _run_in_process(function: Callable, *arguments):
+    """Runs `function` in a process of its own, so that the peak memory is that of the function."""
     with concurrent.futures.ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *arguments).result()
 
@@ -242,8 +242,8 @@ def _alone(function: Callable, *arguments):
 def _write_index(path: str, pairs: int, num_labels: int, labels_per_example: float) -> None:
     rng = np.random.default_rng(0)
     examples = round(pairs / labels_per_example)
-    first = rng.choice(num_labels, examples, p=skewed(num_labels, rng)).astype(np.int32)
-    # A second label for the first ones of them; another than the first.
+    first = rng.choice(num_labels, examples, p=make_skewed(num_labels, rng)).astype(np.int32)
+    # The first `several` examples get a second label, which differs from their first.
     several = pairs - examples
     second = (first[:several] + rng.integers(1, num_labels, several)) % num_labels
     values = np.insert(first, np.arange(1, several + 1), second.astype(np.int32))
@@ -254,7 +254,7 @@ def _write_index(path: str, pairs: int, num_labels: int, labels_per_example: flo
 
 def _plan(path: str, num_labels: int, matcher: str) -> tuple[float, float, int]:
     """Returns seconds to read the index, seconds to plan, and bytes of memory at the peak of both."""
-    target_prior = skewed(num_labels, np.random.default_rng(1))
+    target_prior = make_skewed(num_labels, np.random.default_rng(1))
     baseline = _peak_bytes()
     start = time.perf_counter()
     table = pq.read_table(path)

@@ -1,11 +1,11 @@
-"""How fast the training loop is, next to a bare `keras.Model.fit` on the same tensors in memory.
+"""The speed of the training loop, compared with a bare `keras.Model.fit` on the same tensors in memory.
 
   python -m benchmarks.trainer
 
-The same network, batches and optimiser in one process, in turns because the machine may have other work too; neither
-is timed before its function is traced. The medians are given. An overhead below 0 means that our loop is faster. The
-third row of a network is our loop with what a recipe adds: weight decay, clipping, smoothing and an average of the
-weights. Each row of ours has the share of the time that was spent waiting for input.
+Both train the same network on the same batches with the same optimiser, in one process, in turns because the machine
+may have other work too. Timing starts after a function is traced. Medians are printed. A negative overhead means that
+`fit.fit` is faster. The third row of a network is `fit.fit` with a whole recipe: weight decay, clipping, smoothing and
+an average of the weights. The rows of `fit.fit` also show the share of the time spent waiting for input.
 """
 
 import argparse
@@ -36,23 +36,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--networks", nargs="+", choices=_NETWORKS, default=list(_NETWORKS))
-    parser.add_argument("--batch-size", type=int, help="by default each network's own")
-    parser.add_argument("--steps", type=int, help="that are timed; by default each network's own number")
-    parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
+    parser.add_argument("--batch-size", type=int, help="default: each network's own")
+    parser.add_argument("--steps", type=int, help="number of timed steps; default: each network's own")
+    parser.add_argument("--repeats", type=int, default=5, help="number of turns; the median is printed")
     args = parser.parse_args(arguments)
     print(f"{'':32}{'ms a step':>12}{'images/s':>12}{'overhead':>12}{'input wait':>12}")
     for name in args.networks:
         image, classes, batch_size, steps = _NETWORKS[name]
         batch_size, steps = args.batch_size or batch_size, args.steps or steps
-        images, labels = _tensors(image, classes, batch_size)
+        images, labels = _make_tensors(image, classes, batch_size)
 
         def make_model(name=name, image=image, classes=classes) -> keras.Model:
             return classifier.build(Backbone(name=name).build(image), classes)
 
         tasks = {
-            "keras.Model.fit": _keras,
-            "fit.fit": _ours,
-            "fit.fit, whole recipe": functools.partial(_ours, **_EXTRAS),
+            "keras.Model.fit": _train_with_keras,
+            "fit.fit": _train,
+            "fit.fit, whole recipe": functools.partial(_train, **_EXTRAS),
         }
         times = in_turns(
             {task: functools.partial(run, make_model, images, labels, steps) for task, run in tasks.items()},
@@ -68,16 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
 
 
-def _tensors(image: ImageConfig, classes: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+def _make_tensors(image: ImageConfig, classes: int, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     shape = (8 * batch_size, image.size, image.size, image.channels)
     return random.integers(0, 256, shape, np.uint8), random.integers(0, classes, (8 * batch_size, 1))
 
 
-def _keras(
+def _train_with_keras(
     make_model: Callable[[], keras.Model], images: np.ndarray, labels: np.ndarray, steps: int
 ) -> tuple[float, float]:
-    """Returns the seconds a step of the second epoch; of its input nothing is known."""
+    """Returns the seconds per step of the second epoch, and NaN: Keras does not report its wait for input."""
     model = make_model()
     bare = keras.Model(model.input, model.output["logits"])
     bare.compile(
@@ -100,10 +100,10 @@ class _Clock(keras.callbacks.Callback):
         self.seconds = time.perf_counter() - self._start
 
 
-def _ours(
+def _train(
     make_model: Callable[[], keras.Model], images: np.ndarray, labels: np.ndarray, steps: int, **extras
 ) -> tuple[float, float]:
-    """Returns the seconds a step of the second half, and the share of them spent waiting for input."""
+    """Returns the seconds per step of the second half, and the share of them spent waiting for input."""
     batch_size = len(images) // 8
     rows = (images, labels, np.ones(labels.shape, np.float32), np.ones(len(labels), np.float32))
     recipe = Recipe(

@@ -1,6 +1,6 @@
-"""The custom TFX components. Names are imported when they are asked for, so that `import components` costs nothing.
+"""The custom TFX components. A name is imported when it is first used, so that `import components` is fast.
 
-The examples in their docstrings make one pipeline. They presume `from tfx import v1 as tfx`.
+The examples in the components' docstrings form one pipeline. They assume `from tfx import v1 as tfx`.
 """
 
 from components import exports
@@ -10,7 +10,7 @@ _NOT_IN_CACHE_KEYS = "names where the components are"
 __getattr__, __dir__, __all__ = exports.lazy(
     __name__,
     {
-        # Artifact types stand here because Kubeflow resolves a type as `package.ClassName`, with one dot.
+        # Artifact types are exported because Kubeflow resolves a type as `package.ClassName`, with one dot.
         "ExampleIndex": "components.artifacts.types",
         "Exclusions": "components.artifacts.types",
         "LabelPrior": "components.artifacts.types",

@@ -1,10 +1,11 @@
 """The version of the code behind a pipeline node, as a part of its cache key.
 
-TFX caches on an executor's name, inputs and parameters, not on its code. Every node of ours therefore carries a hash of
-the code that decides what it gives: the modules it starts from, and every module of this project that they import.
+TFX caches on an executor's name, inputs and parameters, not on its code. Every node of this project therefore carries a
+hash of the code that determines its output: the modules it starts from, and every module of this project that they
+import.
 
-Not hashed is what a node only says: docstrings, the messages of errors, what it logs; and modules that set
-`_NOT_IN_CACHE_KEYS` at their top, to the reason why they decide nothing.
+The hash leaves out docstrings, error messages and logging. It also leaves out modules that set `_NOT_IN_CACHE_KEYS` at
+their top, to the reason why they do not affect any output.
 """
 
 import ast
@@ -15,7 +16,7 @@ import importlib.util
 import pathlib
 from collections.abc import Iterator
 
-_NOT_IN_CACHE_KEYS = "another rule gives other versions by itself"
+_NOT_IN_CACHE_KEYS = "a change of these rules changes the versions by itself"
 
 _PACKAGES = ("components", "pipeline", "schemas", "trainer")
 _LOGGERS = frozenset({"logging", "logger", "log", "_log"})
@@ -25,8 +26,8 @@ _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critica
 def code_version(*modules: str) -> str:
     """Returns 16 hex digits that change when the code behind `modules` changes.
 
-    Imports are followed as they are written (inside functions too); a module that is only reached by a name made at run
-    time is not seen, and has to be named.
+    It follows import statements, those inside functions too. It does not see a module whose name is made at run time;
+    name that module as well.
 
     Args:
       modules: dotted names of modules of this project, for example 'components.predictor.executor'.
@@ -35,7 +36,7 @@ def code_version(*modules: str) -> str:
       ValueError: one of them is not a module of this project.
     """
     digest = hashlib.sha256()
-    for name, syntax in sorted(_reachable(modules).items()):
+    for name, syntax in sorted(_find_modules(modules).items()):
         digest.update(f"{name}\n{syntax}\n".encode())
     return digest.hexdigest()[:16]
 
@@ -46,10 +47,10 @@ def modules_behind(*modules: str) -> list[str]:
     Raises:
       ValueError: one of `modules` is not a module of this project.
     """
-    return sorted(_reachable(modules))
+    return sorted(_find_modules(modules))
 
 
-def _reachable(modules: tuple[str, ...]) -> dict[str, str]:
+def _find_modules(modules: tuple[str, ...]) -> dict[str, str]:
     for module in modules:
         if _path(module) is None:
             raise ValueError(f"module: {module!r} is not a module of {', '.join(_PACKAGES)}")
@@ -63,30 +64,30 @@ def _reachable(modules: tuple[str, ...]) -> dict[str, str]:
             continue
         seen.add(name)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        parsed = _parsed(path.read_text(encoding="utf-8"), package)
+        parsed = _parse(path.read_text(encoding="utf-8"), package)
         if parsed is not None:
             found[name], imports = parsed
             waiting.extend(imports)
     return found
 
 
-# The nodes of a pipeline run the same few modules, whose parsing would take a quarter of a second a node.
+# The nodes of a pipeline share most modules. To parse them again would take a quarter of a second per node.
 @functools.cache
-def _parsed(text: str, package: str) -> tuple[str, tuple[str, ...]] | None:
-    """Returns the syntax of a module in `package`, and what it imports; None: it says that it decides nothing."""
+def _parse(text: str, package: str) -> tuple[str, tuple[str, ...]] | None:
+    """Returns the syntax and the imports of a module in `package`, or None if it sets `_NOT_IN_CACHE_KEYS`."""
     tree = ast.parse(text)
-    if any(isinstance(node, ast.Assign) and _is_mark(node.targets[0]) for node in tree.body):
+    if any(isinstance(node, ast.Assign) and _is_marker(node.targets[0]) for node in tree.body):
         return None
-    silent = _Silent().visit(tree)
-    return ast.dump(silent), tuple(dict.fromkeys(_imports(silent, package)))
+    stripped = _MessageRemover().visit(tree)
+    return ast.dump(stripped), tuple(dict.fromkeys(_imports(stripped, package)))
 
 
-def _is_mark(target: ast.expr) -> bool:
+def _is_marker(target: ast.expr) -> bool:
     return isinstance(target, ast.Name) and target.id == "_NOT_IN_CACHE_KEYS"
 
 
-class _Silent(ast.NodeTransformer):
-    """Takes out what a module only says."""
+class _MessageRemover(ast.NodeTransformer):
+    """Removes docstrings, error messages and logging."""
 
     def visit(self, node: ast.AST) -> ast.AST:
         documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -95,7 +96,7 @@ class _Silent(ast.NodeTransformer):
         return super().visit(node)
 
     def visit_Raise(self, node: ast.Raise) -> ast.AST:
-        # Of Python's own errors alone: what is given to one of ours may be written down, as the reason of a rejection.
+        # Only Python's own errors: one of this project may hold output, such as the reason of a rejection.
         if isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name) and _is_error(node.exc.func.id):
             node.exc = node.exc.func
         return self.generic_visit(node)
@@ -113,7 +114,7 @@ def _is_error(name: str) -> bool:
 
 
 def _root(node: ast.expr) -> str | None:
-    """Returns the name that `a.b(c).d` begins with."""
+    """Returns the first name of an expression: `a` of `a.b(c).d`."""
     while isinstance(node, (ast.Attribute, ast.Call)):
         node = node.value if isinstance(node, ast.Attribute) else node.func
     return node.id if isinstance(node, ast.Name) else None
@@ -126,12 +127,12 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom):
             module = importlib.util.resolve_name("." * node.level + (node.module or ""), package)
             yield module
-            # `from package import module` names a module, `from module import name` does not: _path tells them apart.
+            # `from package import module` names a module, `from module import name` does not: `_path` finds out.
             yield from (f"{module}.{alias.name}" for alias in node.names)
 
 
 def _path(module: str) -> pathlib.Path | None:
-    """Returns the file of a module of this project; nothing is imported to find it."""
+    """Returns the file of a module of this project, or None; imports nothing."""
     package, *below = module.split(".")
     spec = importlib.util.find_spec(package) if package in _PACKAGES else None
     if spec is None or spec.submodule_search_locations is None:

@@ -2,18 +2,18 @@
 
 import importlib.util
 
-_NOT_IN_CACHE_KEYS = "it only finds out what is installed"
+_NOT_IN_CACHE_KEYS = "it only checks what is installed"
 
 
 def require(extra: str, *modules: str) -> None:
-    """Checks that what an extra installs is there, and imports nothing to find out.
+    """Checks that the packages of an extra are installed, without importing them.
 
     Args:
       extra: its name in setup.py, for example 'demo'.
-      modules: top-level modules that it brings.
+      modules: the top-level modules of its packages.
 
     Raises:
-      ModuleNotFoundError: one of them is missing; the message names the extra.
+      ModuleNotFoundError: a module is missing; the message names the extra.
     """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:

@@ -1,4 +1,4 @@
-"""The base of everything typed that a user writes: no unknown keys, no silent conversions."""
+"""The base model of everything that a user configures: no unknown keys, no silent conversions."""
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping
@@ -7,17 +7,17 @@ from typing import Any, ClassVar
 import pydantic
 
 
-def did_you_mean(value: str, known: Iterable[str], shown: Callable[[str], str] = str) -> str:
-    """Returns what an error says behind an unknown `value`: the nearest of the `known` ones, or nothing."""
+def did_you_mean(value: str, known: Iterable[str], show: Callable[[str], str] = str) -> str:
+    """Returns a hint for an error about an unknown `value`: the most similar `known` one, or an empty string."""
     near = difflib.get_close_matches(value, known, n=1)
-    return f" (did you mean {shown(near[0])}?)" if near else ""
+    return f" (did you mean {show(near[0])}?)" if near else ""
 
 
 class StrictModel(pydantic.BaseModel):
     """A frozen model whose error for an unknown key names the known ones.
 
     Attributes:
-      renamed: earlier names of keys → what they are called now.
+      renamed: former name of a key → its name now.
     """
 
     renamed: ClassVar[Mapping[str, str]] = {}
@@ -26,7 +26,7 @@ class StrictModel(pydantic.BaseModel):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _known_keys(cls, value: Any) -> Any:
+    def _check_keys(cls, value: Any) -> Any:
         if isinstance(value, dict):
             for key in value:
                 if key in cls.renamed:

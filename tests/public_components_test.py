@@ -153,5 +153,5 @@ def test_a_dataset_that_is_no_reader(name):
 
 def test_a_matcher_by_its_name(calls):
     arguments = {**calls[components.ImportanceResampler], "matcher": "same_distribution"}
-    with pytest.raises(ValueError, match=r"^matcher: 'same_distribution' is no Matcher; make one"):
+    with pytest.raises(ValueError, match=r"^matcher: 'same_distribution' is not a Matcher; make one"):
         components.ImportanceResampler(**arguments)

@@ -1,1 +1,1 @@
-"""The contracts between the components: artifact types, and how each table and file of them is written and read."""
+"""The contracts between the components: artifact types, and how their tables and files are written and read."""

@@ -1,6 +1,6 @@
-"""The Examples: a `tf.train.Example` an image, by the keys that TensorFlow's image classification uses. Pure.
+"""The Examples: one `tf.train.Example` per image, with the keys that TensorFlow's image classification uses. Pure.
 
-Splits are `train`, `eval` and `test`; a split is TFRecord files.
+The splits are `train`, `eval` and `test`; a split is a set of TFRecord files.
 """
 
 from typing import Any
@@ -9,8 +9,8 @@ IMAGE = "image/encoded"  # bytes[1]: JPEG or PNG
 FORMAT = "image/format"  # bytes[1]: jpeg or png
 HEIGHT, WIDTH = "image/height", "image/width"  # int64[1]: pixels
 LABELS = "image/class/label"  # int64[≥1]: indices into the vocabulary
-LABEL_NAMES = "image/class/text"  # bytes[same]
-SOURCE_ID = "image/source_id"  # bytes[1]: unique, stable, whatever the sharding
+LABEL_NAMES = "image/class/text"  # bytes[≥1]: the names of LABELS
+SOURCE_ID = "image/source_id"  # bytes[1]: unique, and the same for any sharding
 
 
 def source_id_of(example: Any) -> str:

@@ -1,7 +1,7 @@
-"""The Exclusions: which source images must not be used, and the target images that they resemble. Pure.
+"""The Exclusions: the source images that must not be used, and the target images that they resemble. Pure.
 
-A split of the source has a file a shard of its index, also where nothing is excluded, with a row a pair of images; an
-image is excluded if it stands in one. Beside them lies a summary.
+A split of the source has one file per shard of its index, even if nothing is excluded. A row is a pair of images; a
+source image is excluded if it is in a row. A summary lies beside the files.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ from components.artifacts import index
 
 FILE_PATTERN = "pairs-*.parquet"
 SUMMARY_FILE = "summary.json"
-CONTENT_PROPERTY = "content"  # a custom property of the exclusions and their plan: what `content_hash` says of them
-# From the surest to the least sure: equal bytes, near perceptual hashes, near embeddings of the classifier.
+CONTENT_PROPERTY = "content"  # a custom property of the exclusions and their plan: their `content_hash`
+# From the most to the least certain: equal bytes, near perceptual hashes, near embeddings of the classifier.
 REASONS = ("identical", "perceptual_hash", "embedding")
 
 SCHEMA = pa.schema(
     [
         ("source_id", pa.string()),
         ("source_split", pa.string()),
-        ("target", pa.string()),  # its name
+        ("target", pa.string()),  # name of the target
         ("target_id", pa.string()),
         ("target_split", pa.string()),
         ("reason", pa.string()),  # one of REASONS
@@ -42,11 +42,11 @@ def excluded_ids(pairs: pa.Table) -> pa.Array:
 
 
 def content_hash(index_uri: str, tables: Iterable[pa.Table]) -> str:
-    """Returns 32 hex digits that are the same where the same images of an index are excluded, for whatever reasons.
+    """Returns 32 hex digits that identify which images of an index are excluded; the reasons do not matter.
 
     Args:
-      index_uri: where the index is.
-      tables: the pairs of each of its shards, in their order.
+      index_uri: URI of the index.
+      tables: the pairs of each shard, in the order of the shards.
     """
     digest = hashlib.blake2b(f"{index_uri} {SCHEMA}".encode(), digest_size=16)
     for pairs in tables:
@@ -55,41 +55,45 @@ def content_hash(index_uri: str, tables: Iterable[pa.Table]) -> str:
 
 
 def excluded_keys(pairs: pa.Table) -> np.ndarray:
-    """Returns uint64 [excluded]: the `key`s that the excluded source images have in the index."""
+    """Returns uint64 [excluded]: the excluded source images' `key`s in the index."""
     return np.array([index.id_key(source_id) for source_id in excluded_ids(pairs).to_pylist()], np.uint64)
 
 
 def mask_kept(keys: pa.ChunkedArray, excluded: np.ndarray) -> np.ndarray:
-    """Returns bool [images]: which are not excluded.
+    """Returns bool [images]: whether each image is kept.
 
     Args:
-      keys: of a part of the index, its column `key`.
-      excluded: from `excluded_keys`.
+      keys: the column `key` of a part of the index.
+      excluded: the result of `excluded_keys`.
     """
     return ~np.isin(keys.to_numpy(), excluded)
 
 
 def drop_excluded(table: pa.Table, pairs: pa.Table) -> pa.Table:
-    """Returns the rows of `table`, with a column source_id, whose images are not excluded."""
+    """Returns the rows of `table`, which has a column source_id, whose images are not excluded."""
     return table.filter(pc.invert(pc.is_in(table["source_id"], value_set=excluded_ids(pairs))))
 
 
 def describe_matches(pairs: pa.Table, source_id: str) -> list[str]:
-    """Returns in words what a source image resembles, a line a target image; none if it is not excluded."""
+    """Describes the target images that a source image resembles, one line each; no line if it is not excluded."""
     rows = pairs.filter(pc.equal(pairs["source_id"], source_id)).to_pylist()
-    return [f"{_how(row)} {row['target_id']} of {row['target']} ({row['target_split']})" for row in rows]
+    return [f"{_describe_match(row)} {row['target_id']} of {row['target']} ({row['target_split']})" for row in rows]
 
 
 def counts(pairs: pa.Table, index_table: pa.Table) -> Counter[tuple[str, ...]]:
-    """Returns what `summary` adds up over the shards: of one, its `pairs` and its index (column perceptual_hash).
+    """Returns the counts of one shard, which `summary` adds up.
 
-    An image counts under its surest reason, and there under its nearest target image.
+    An image counts under its most certain reason, and there under its nearest target image.
+
+    Args:
+      pairs: the shard's pairs.
+      index_table: the shard's index, with the column perceptual_hash.
     """
     found: Counter[tuple[str, ...]] = Counter(
         {("images",): len(index_table), ("without_hash",): index_table["perceptual_hash"].null_count}
     )
     seen = set()
-    for row in pairs.to_pylist():  # those of an image stand together, the surest and nearest first
+    for row in pairs.to_pylist():  # an image's rows follow each other, the most certain and nearest first
         if row["source_id"] not in seen:
             seen.add(row["source_id"])
             found["excluded",] += 1
@@ -101,33 +105,33 @@ def counts(pairs: pa.Table, index_table: pa.Table) -> Counter[tuple[str, ...]]:
 
 
 def summary(settings: Mapping, targets: Mapping, splits: Iterable[tuple[str, Counter]]) -> str:
-    """Returns the JSON of the summary: the settings, the targets, and of each split of the source what was found.
+    """Returns the summary as JSON: the settings, the targets, and the counts of each split of the source.
 
     Args:
-      settings: what was asked for.
-      targets: name → what there is to say of a target.
+      settings: the settings of the filter.
+      targets: name → description of the target.
       splits: (split, counts of one of its shards).
     """
     totals: dict[str, Counter] = {}
     for split, found in splits:
         totals[split] = totals.get(split, Counter()) + found
-    source = {split: _nested(total) for split, total in sorted(totals.items())}
+    source = {split: _nest(total) for split, total in sorted(totals.items())}
     content = {"settings": dict(settings), "targets": dict(targets), "source": source}
     return json.dumps(content, indent=2) + "\n"
 
 
-def _nested(total: Counter[tuple[str, ...]]) -> dict[str, int | dict[str, int]]:
-    def detailed(name: str) -> Iterator[tuple[str, int]]:
+def _nest(total: Counter[tuple[str, ...]]) -> dict[str, int | dict[str, int]]:
+    def select(name: str) -> Iterator[tuple[str, int]]:
         return ((key[1], count) for key, count in total.items() if key[0] == name)
 
     return {
         **{name: total[name,] for name in ("images", "without_hash", "excluded", "flipped")},
-        "reasons": dict(sorted(detailed("reasons"))),
-        "distances": dict(sorted(detailed("distances"), key=lambda pair: int(pair[0]))),
+        "reasons": dict(sorted(select("reasons"))),
+        "distances": dict(sorted(select("distances"), key=lambda pair: int(pair[0]))),
     }
 
 
-def _how(row: Mapping) -> str:
+def _describe_match(row: Mapping) -> str:
     mirrored = "the mirror image of " if row["flipped"] else ""
     if row["reason"] == "identical":
         return "the same bytes as"

@@ -1,6 +1,6 @@
-"""Hierarchies: which node lies above which, read from the formats in which data sets publish them. Pure.
+"""Hierarchies of nodes, read from the formats in which data sets publish them. Pure.
 
-A hierarchy speaks of nodes; `components.artifacts.vocabulary.apply_hierarchy` puts a data set's labels under it.
+`components.artifacts.vocabulary.apply_hierarchy` applies a hierarchy to the labels of a data set.
 """
 
 import collections
@@ -16,14 +16,14 @@ from typing import Any
 
 @dataclasses.dataclass(frozen=True)
 class Hierarchy:
-    """What lies directly above each node.
+    """The parents of each node.
 
     Attributes:
-      parents: node → the nodes directly above it; a node on top may be missing.
-      titles: node → what people call it, where the file says so and it is not the node's own name.
+      parents: node → the nodes directly above it; a node without parents may be missing.
+      titles: node → its title, if people call it by another name.
 
     Raises:
-      ValueError: a node lies above itself; the message names the cycle.
+      ValueError: a node is its own ancestor; the message names the cycle.
     """
 
     parents: Mapping[str, Sequence[str]]
@@ -44,79 +44,79 @@ def check_acyclic(parents: Mapping[str, Sequence[str]]) -> None:
     except graphlib.CycleError as error:
         cycle = error.args[1][::-1]
         raise ValueError(
-            f"hierarchy: {' → '.join(map(repr, cycle))} is a cycle (each lies below the next); a node cannot lie above "
-            "itself, take one of these parents out"
+            f"hierarchy: {' → '.join(map(repr, cycle))} is a cycle (each lies below the next); remove one "
+            "of these parents"
         ) from error
 
 
 def parse(text: str, titles: str | None = None) -> Hierarchy:
-    """Reads a hierarchy, whose format its content tells.
+    """Reads a hierarchy. The format is recognised by its content.
 
-    - CSV with the columns `name` and `parent`: a row a pair, several rows for several parents.
-    - Open Images' JSON (`bbox_labels_600_hierarchy.json`): `Subcategory` makes a parent. `Part` does not: a wheel is
-      no kind of car.
-    - `data.noun` of WordNet 3.0, by its hypernyms (of instances too). A node is `n` and the synset's offset, as
+    - CSV with the columns `name` and `parent`: one row per pair, so a node with several parents has several rows.
+    - Open Images' JSON (`bbox_labels_600_hierarchy.json`): a node is the parent of its `Subcategory`, but
+      not of its `Part`: a wheel is not a kind of car.
+    - `data.noun` of WordNet 3.0: hypernyms are parents (of instances too). A node is `n` and the synset's offset, as
       ImageNet names its classes; its title is the synset's first word.
-    - ImageNet's `wordnet.is_a.txt`: a line is a parent and its child.
+    - ImageNet's `wordnet.is_a.txt`: each line is a parent and its child.
 
     Args:
       text: the content of the file.
-      titles: the content of a file that says what people call the nodes: CSV of name and title, with or without a
-        header (Open Images' `class-descriptions.csv`), or ImageNet's `words.txt`, whose first word is taken.
+      titles: the content of a file with titles for the nodes: CSV of name and title, with or without a header (Open
+        Images' `class-descriptions.csv`), or ImageNet's `words.txt`, of which the first word is taken.
 
     Raises:
-      ValueError: it is none of these, or has a cycle.
+      ValueError: the text has none of these formats, or the hierarchy has a cycle.
     """
     lines = [line for line in text.splitlines() if line.strip()]
-    named = _titles(titles) if titles else {}
+    named = _parse_titles(titles) if titles else {}
     if text.lstrip().startswith("{"):
-        return Hierarchy(_open_images(text), named)
-    # WordNet's licence stands on top, in lines that begin with two spaces.
+        return Hierarchy(_parse_open_images(text), named)
+    # WordNet's licence comes first, in lines that begin with two spaces.
     first = next((line for line in lines if not line.startswith("  ")), "")
     if re.match(r"\d{8} \d\d n ", first):
-        parents, words = _wordnet(lines)
+        parents, words = _parse_wordnet(lines)
         return Hierarchy(parents, {**words, **named})
     if lines and all(re.fullmatch(r"n\d{8} n\d{8}", line.strip()) for line in lines):
         return Hierarchy(_group(reversed(line.split()) for line in lines), named)
-    return Hierarchy(_table(text), named)
+    return Hierarchy(_parse_csv(text), named)
 
 
-def _table(text: str) -> dict[str, list[str]]:
+def _parse_csv(text: str) -> dict[str, list[str]]:
     rows = csv.DictReader(io.StringIO(text, newline=""))
     if not {"name", "parent"} <= set(rows.fieldnames or ()):
         raise ValueError(
             f"hierarchy: begins with {text[:40]!r}; allowed are CSV with the columns name and parent, Open Images' "
             "hierarchy JSON, WordNet's data.noun and ImageNet's wordnet.is_a.txt"
         )
-    # A row without a parent says that the name is on top.
+    # A row without a parent is a node at the top.
     pairs = ((row["name"].strip(), (row["parent"] or "").strip()) for row in rows)
     return _group((name, parent) for name, parent in pairs if parent)
 
 
-def _open_images(text: str) -> dict[str, list[str]]:
+def _parse_open_images(text: str) -> dict[str, list[str]]:
     try:
         root = json.loads(text)
-        return _group(_kinds(root))
+        return _group(_list_subcategories(root))
     except json.JSONDecodeError as error:
-        raise ValueError(f"hierarchy: begins as JSON and is none: {error}") from error
+        raise ValueError(f"hierarchy: begins like JSON, but is not valid: {error}") from error
     except RecursionError as error:
-        raise ValueError("hierarchy: its nodes are nested too deep to be read") from error
+        raise ValueError("hierarchy: its nodes are nested too deeply to be read") from error
 
 
-def _kinds(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _list_subcategories(node: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if not isinstance(node, dict) or "LabelName" not in node:
         raise ValueError(
             f"hierarchy: {str(node)[:60]!r} has no LabelName; each node of Open Images' JSON is an object with "
             "LabelName, and Subcategory and Part where it has any"
         )
     for child in node.get("Subcategory") or ():
-        yield from _kinds(child)
+        yield from _list_subcategories(child)
         yield child["LabelName"], node["LabelName"]
-    for part in node.get("Part") or ():  # parts have kinds of their own
-        yield from _kinds(part)
+    for part in node.get("Part") or ():  # parts have subcategories of their own
+        yield from _list_subcategories(part)
 
 
-def _wordnet(lines: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
+def _parse_wordnet(lines: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, str]]:
     """Reads lines of offset, file, type, number of words (hex), words, number of pointers, pointers | gloss."""
     pairs, words = [], {}
     for line in lines:
@@ -131,11 +131,11 @@ def _wordnet(lines: Iterable[str]) -> tuple[dict[str, list[str]], dict[str, str]
                 if symbol in ("@", "@i") and kind == "n":
                     pairs.append((name, f"n{offset}"))
         except (IndexError, ValueError) as error:
-            raise ValueError(f"hierarchy: {line[:60]!r} is no line of WordNet's data.noun") from error
+            raise ValueError(f"hierarchy: {line[:60]!r} is not a line of WordNet's data.noun") from error
     return _group(pairs), words
 
 
-def _titles(text: str) -> dict[str, str]:
+def _parse_titles(text: str) -> dict[str, str]:
     if "\t" in text.partition("\n")[0]:
         pairs = (line.partition("\t")[::2] for line in text.splitlines() if line.strip())
         return {name: words.partition(",")[0].strip() for name, words in pairs}

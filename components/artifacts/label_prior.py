@@ -1,4 +1,4 @@
-"""The LabelPrior: P_s, P_t and importance weights, one row a source label, with a header. Pure."""
+"""The LabelPrior: P_s, P_t and importance weights, one row per source label, with a header. Pure."""
 
 import dataclasses
 import json
@@ -15,13 +15,13 @@ _HEADER = b"label_prior"
 
 @dataclasses.dataclass(frozen=True)
 class Assumption:
-    """How far the target's images lie from the source's, label by label.
+    """The distance of the target's images from the source's, for each label.
 
     Attributes:
-      target_images: int64 [labels], how many target images have the label as their top prediction.
+      target_images: int64 [labels], number of target images whose top prediction is the label.
       ratio: float64 [labels], their distance from the source's mean in units of the source's own spread; NaN without
         a target image or a source image, and everywhere if no source label has two images that differ.
-      flagged: bool [labels], whether the ratio is above the threshold, on images enough.
+      flagged: bool [labels], whether the ratio is above the threshold and there are enough target images.
     """
 
     target_images: np.ndarray
@@ -31,23 +31,23 @@ class Assumption:
 
 @dataclasses.dataclass(frozen=True)
 class LabelPrior:
-    """The priors of both sides over K source labels, and how P_t was estimated.
+    """The priors of source and target over K source labels, and how P_t was estimated.
 
     Attributes:
       names: K label names, in the order of the vocabulary.
-      counts: int64 [K], N_y, the (example, label) pairs of each label in the source's train split.
-      target_prior: float64 [K], P_t as it was estimated; sums to 1.
+      counts: int64 [K], N_y, number of (example, label) pairs of each label in the source's train split.
+      target_prior: float64 [K], the estimated P_t; sums to 1.
       estimator: 'mean_prediction', 'em' or 'bbse'.
-      temperature: what the logits were divided by.
-      num_images: how many target images P_t comes from.
+      temperature: the divisor of the logits.
+      num_images: number of target images that P_t was estimated from.
       temperature_fitted: whether the temperature was fitted on the source's eval split.
       activation: 'softmax' or 'sigmoid'.
       iterations, converged: of 'em' and 'bbse'.
       regularisation: λ of 'bbse'.
-      smoothing, floor: what was done to P_t afterwards; see `priors.adjust`.
+      smoothing, floor: how P_t was adjusted afterwards; see `priors.adjust`.
       interval: (low, high), float64 [K] each, of P_t; None without a bootstrap.
       replicates, level, seed: of the bootstrap; the interval holds the share `level` of the replicates.
-      assumption: how far the target's images lie from the source's, label by label; None if it was not checked.
+      assumption: the distance of the target's images from the source's; None if it was not checked.
       assumption_threshold: the ratio above which labels are flagged.
     """
 
@@ -78,10 +78,9 @@ class LabelPrior:
         for name, column in columns.items():
             if column.shape != (len(self.names),):
                 raise ValueError(f"{name}: shape {column.shape} for {len(self.names)} labels")
-            if not np.isfinite(column).all() or (column < 0).any():
-                raise ValueError(
-                    f"{name}: holds {column[~(column >= 0)][:1]}; every entry must be finite and at least 0"
-                )
+            wrong = ~(np.isfinite(column) & (column >= 0))
+            if wrong.any():
+                raise ValueError(f"{name}: holds {column[wrong][0]}; every entry must be finite and at least 0")
         if not abs(self.target_prior.sum() - 1) < 1e-6:
             raise ValueError(f"target_prior: sums to {self.target_prior.sum()}, not to 1")
         if not self.target_prior[self.counts > 0].sum() > 0:
@@ -97,7 +96,7 @@ class LabelPrior:
     @property
     def reachable_prior(self) -> np.ndarray:
         """P_t over the labels with N_y > 0, renormalised: what a sample of the source can follow."""
-        return _reachable(self.target_prior, self.counts)
+        return _renormalise(self.target_prior, self.counts)
 
     @property
     def weights(self) -> np.ndarray:
@@ -131,19 +130,21 @@ def importance_weights(target_prior: np.ndarray, counts: np.ndarray) -> np.ndarr
       ValueError: the shapes differ, or P_t has no mass on a label with N_y > 0.
     """
     if target_prior.shape != counts.shape:
-        raise ValueError(f"target_prior: shape {target_prior.shape}, but counts: {counts.shape}; both need one a label")
+        raise ValueError(
+            f"target_prior: shape {target_prior.shape}, but counts: {counts.shape}; both need one value per label"
+        )
     if not target_prior[counts > 0].sum() > 0:
         raise ValueError("target_prior: has no mass on any label with an example; there is nothing to weight")
     source = counts / counts.sum()
-    return np.divide(_reachable(target_prior, counts), source, out=np.zeros(len(counts)), where=counts > 0)
+    return np.divide(_renormalise(target_prior, counts), source, out=np.zeros(len(counts)), where=counts > 0)
 
 
-def _reachable(target_prior: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _renormalise(target_prior: np.ndarray, counts: np.ndarray) -> np.ndarray:
     reachable = np.where(counts > 0, target_prior, 0.0)
     return reachable / reachable.sum()
 
 
-# Everything that is one value for all labels.
+# All fields that have one value for all labels.
 _SETTINGS = tuple(
     field.name
     for field in dataclasses.fields(LabelPrior)
@@ -155,7 +156,7 @@ def reorder(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
     """Returns `prior` in the order of the label names `names`.
 
     Raises:
-      ValueError: it is of other labels.
+      ValueError: the prior has other labels.
     """
     if tuple(names) == prior.names:
         return prior
@@ -174,10 +175,10 @@ def reorder(prior: LabelPrior, names: Sequence[str]) -> LabelPrior:
 
 
 def to_table(prior: LabelPrior) -> pa.Table:
-    """Returns the table that `pandas.read_parquet` shows; the header is JSON in its schema's metadata.
+    """Returns the prior as a table with one row per label; the header is JSON in its schema's metadata.
 
-    The interval and the check of the assumption have columns where the prior has them: `target_prior_low`,
-    `target_prior_high`; `target_images`, `assumption_ratio`, `assumption_flag`.
+    If the prior has an interval, there are columns `target_prior_low` and `target_prior_high`; if the assumption was
+    checked, `target_images`, `assumption_ratio` and `assumption_flag`.
     """
     columns = {
         "label": np.arange(len(prior.names), dtype=np.int32),
@@ -197,7 +198,7 @@ def to_table(prior: LabelPrior) -> pa.Table:
 
 
 def from_table(table: pa.Table) -> LabelPrior:
-    """Reads what `to_table` made."""
+    """Returns the prior in a table from `to_table`."""
     header = json.loads(table.schema.metadata[_HEADER])
 
     def column(name: str) -> np.ndarray:

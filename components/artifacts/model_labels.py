@@ -1,6 +1,6 @@
-"""The label names inside a SavedModel, `assets.extra/labels.csv`: its outputs are in their order.
+"""The label names in a SavedModel, `assets.extra/labels.csv`, in the order of its outputs.
 
-Who meets a model and a vocabulary maps one to the other by these names, never by position alone.
+Code that uses a model with a vocabulary must match them by these names, never by position alone.
 """
 
 import os
@@ -13,12 +13,12 @@ from components.artifacts import vocabulary
 
 
 def write(saved_model: str, names: Sequence[str]) -> None:
-    """Puts `names` into the SavedModel in the folder `saved_model`."""
+    """Writes `names` into the SavedModel in the folder `saved_model`."""
     storage.write_text(_path(saved_model), vocabulary.dumps(vocabulary.make_vocabulary(names)))
 
 
 def read(saved_model: str) -> tuple[str, ...] | None:
-    """Returns the names in the order of the outputs; None of a model that has none with it."""
+    """Returns the names in the order of the outputs, or None if the model has none."""
     path = _path(saved_model)
     return vocabulary.loads(storage.read_text(path)).names if tf.io.gfile.exists(path) else None
 

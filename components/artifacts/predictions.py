@@ -1,7 +1,7 @@
 """The Predictions table: an id and the logits of each example. Pure.
 
-Logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors underflow
-in float16. They are kept as fixed-size binary, little-endian float16, because older Arrow's Parquet has no float16.
+It has logits, not posteriors: any temperature can be applied later, and over thousands of labels most posteriors
+underflow in float16. They are little-endian float16 in fixed-size binary, because older Arrow's Parquet has no float16.
 """
 
 from collections.abc import Sequence
@@ -13,19 +13,19 @@ FILE_PATTERN = "predictions-*.parquet"
 
 
 def table(source_ids: Sequence[str], logits: np.ndarray, embedding: np.ndarray | None = None) -> pa.Table:
-    """Returns the table of `logits`, and of `embedding` where there is one.
+    """Returns the table of `logits` and, if given, `embedding`.
 
     Args:
-      source_ids: of the examples.
+      source_ids: ids of the examples.
       logits: float [examples, labels], in the order of the vocabulary.
-      embedding: float [examples, dimensions], what the classifier's last layer sees; None: no column.
+      embedding: float [examples, dimensions], the input of the classifier's last layer; None: no column.
 
     Raises:
       ValueError: the shapes do not fit, or a logit or an embedding is not finite.
     """
-    columns = {"source_id": pa.array(source_ids, pa.string()), "logits": _cells("logits", source_ids, logits)}
+    columns = {"source_id": pa.array(source_ids, pa.string()), "logits": _to_cells("logits", source_ids, logits)}
     if embedding is not None:
-        columns["embedding"] = _cells("embedding", source_ids, embedding)
+        columns["embedding"] = _to_cells("embedding", source_ids, embedding)
     return pa.table(columns)
 
 
@@ -33,35 +33,35 @@ def logits_of(predictions: pa.Table) -> np.ndarray:
     """Returns the float16 logits of a table, [examples, labels].
 
     Raises:
-      ValueError: it has none.
+      ValueError: the table has none.
     """
-    return _halves(predictions, "logits")
+    return _read_halves(predictions, "logits")
 
 
 def embeddings_of(predictions: pa.Table) -> np.ndarray:
     """Returns the float16 embeddings of a table, [examples, dimensions].
 
     Raises:
-      ValueError: it has none.
+      ValueError: the table has none.
     """
-    return _halves(predictions, "embedding")
+    return _read_halves(predictions, "embedding")
 
 
 def reorder_logits(predictions: pa.Table, positions: np.ndarray) -> pa.Table:
-    """Returns the table with those logits of each example that stand at `positions`, in their order.
+    """Returns the table with the logits at `positions` of each example, in that order.
 
     Args:
       positions: int [labels]; see `vocabulary.positions`.
 
     Raises:
-      ValueError: it has no logits, or another number of them.
+      ValueError: the table has no logits, or another number of them.
     """
     logits = logits_of(predictions)
     if logits.shape[1] != len(positions):
-        raise ValueError(f"logits: {logits.shape[1]} an example for a classifier of {len(positions)} labels")
+        raise ValueError(f"logits: {logits.shape[1]} per example, but the classifier has {len(positions)} labels")
     if np.array_equal(positions, np.arange(len(positions))):
         return predictions
-    column = _cells("logits", predictions["source_id"].to_pylist(), logits[:, positions])
+    column = _to_cells("logits", predictions["source_id"].to_pylist(), logits[:, positions])
     return predictions.set_column(predictions.column_names.index("logits"), "logits", column)
 
 
@@ -70,7 +70,7 @@ def has_embeddings(predictions: pa.Table) -> bool:
     return "embedding" in predictions.column_names
 
 
-def _cells(name: str, source_ids: Sequence[str], values: np.ndarray) -> pa.Array:
+def _to_cells(name: str, source_ids: Sequence[str], values: np.ndarray) -> pa.Array:
     if values.ndim != 2 or len(values) != len(source_ids):
         raise ValueError(f"{name}: shape {values.shape} for {len(source_ids)} examples; expected a row for each")
     if not np.isfinite(values).all():
@@ -82,7 +82,7 @@ def _cells(name: str, source_ids: Sequence[str], values: np.ndarray) -> pa.Array
     return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(halves), [None, pa.py_buffer(halves.tobytes())])
 
 
-def _halves(predictions: pa.Table, name: str) -> np.ndarray:
+def _read_halves(predictions: pa.Table, name: str) -> np.ndarray:
     if name not in predictions.column_names:
         raise ValueError(
             f"predictions: no column {name!r} among {', '.join(predictions.column_names)}; let the Predictor write it"

@@ -1,6 +1,6 @@
-"""What could not be taken: one row an image, with the reason. Pure.
+"""The rejected images: one row per image, with the reason. Pure.
 
-The files stand beside the shards of a split: `Split-<name>/rejected-00000-of-00004.parquet`.
+The files lie beside the shards of a split: `Split-<name>/rejected-00000-of-00004.parquet`.
 """
 
 import collections
@@ -16,18 +16,18 @@ SCHEMA = pa.schema(
         ("source_id", pa.string()),
         ("uri", pa.string()),  # where it was read from; null: from a file with many images
         ("split", pa.string()),
-        ("reason", pa.string()),  # a word to count by, such as truncated
+        ("reason", pa.string()),  # one word, such as truncated; images are counted by it
         ("detail", pa.string()),
     ]
 )
-DUPLICATE_IMAGE = "duplicate_image"  # a reason that is no fault
-_DETAIL = 300  # characters
-_SHOWN = 3  # examples of a reason in a message
+DUPLICATE_IMAGE = "duplicate_image"  # a reason that is not an error
+_MAX_DETAIL = 300  # characters
+_MAX_EXAMPLES = 3  # examples of a reason in a message
 
 
 @dataclasses.dataclass(frozen=True)
 class Rejection:
-    """An image that is set aside; see SCHEMA."""
+    """A rejected image; see SCHEMA."""
 
     source_id: str
     uri: str | None
@@ -35,8 +35,8 @@ class Rejection:
     detail: str
 
     def row(self, split: str) -> dict[str, str | None]:
-        """Returns it as a row of the table."""
-        return {**dataclasses.asdict(self), "split": split, "detail": self.detail[:_DETAIL]}
+        """Returns the image's row of the table."""
+        return {**dataclasses.asdict(self), "split": split, "detail": self.detail[:_MAX_DETAIL]}
 
 
 def table(rows: Iterable[dict]) -> pa.Table:
@@ -55,22 +55,22 @@ def count_reasons(tables: Iterable[pa.Table]) -> dict[str, int]:
 def check_share(
     reasons: Mapping[str, int], kept: int, max_rejected: float, tables: Sequence[pa.Table] | None = None
 ) -> None:
-    """Refuses a share of rejected images above `max_rejected`, in which duplicates of an image do not count.
+    """Checks that the share of rejected images is at most `max_rejected`. Duplicates of an image do not count.
 
     Args:
-      reasons: reason → number of images.
-      kept: number of examples that were taken.
+      reasons: reason → number of rejected images.
+      kept: number of accepted images.
       max_rejected: share of all images, in [0, 1].
-      tables: of all rejected images, from which the message gets examples.
+      tables: all rejected images, of which the message then gives examples.
 
     Raises:
-      ValueError: there are more; it says how many for which reason.
+      ValueError: the share is larger; the message gives the number of images by reason.
     """
     by_reason = {reason: count for reason, count in reasons.items() if reason != DUPLICATE_IMAGE}
     rejected = sum(by_reason.values())
     if rejected <= max_rejected * (kept + rejected):
         return
-    examples = {reason: f" ({_examples(tables, reason)})" if tables else "" for reason in by_reason}
+    examples = {reason: f" ({_list_examples(tables, reason)})" if tables else "" for reason in by_reason}
     lines = "; ".join(f"{count} {reason}{examples[reason]}" for reason, count in by_reason.items())
     raise ValueError(
         f"max_rejected: {rejected} of {kept + rejected} images cannot be taken, more than the share {max_rejected:g} "
@@ -78,10 +78,10 @@ def check_share(
     )
 
 
-def _examples(tables: Iterable[pa.Table], reason: str) -> str:
+def _list_examples(tables: Iterable[pa.Table], reason: str) -> str:
     shown: list[str] = []
     for part in tables:
-        for row in part.to_pylist() if len(shown) < _SHOWN else ():
-            if row["reason"] == reason and len(shown) < _SHOWN:
+        for row in part.to_pylist() if len(shown) < _MAX_EXAMPLES else ():
+            if row["reason"] == reason and len(shown) < _MAX_EXAMPLES:
                 shown.append(f"{row['source_id']}: {row['detail']}" if not shown else row["source_id"])
     return ", ".join(shown)

@@ -5,14 +5,14 @@ A type declares no PROPERTIES and is named `package.ClassName` with one dot: Kub
 
 from tfx.types import artifact
 
-_NOT_IN_CACHE_KEYS = "the types of its inputs are in the cache key of a node anyway"
+_NOT_IN_CACHE_KEYS = "the cache key of a node has the types of its inputs anyway"
 
 
 class ExampleIndex(artifact.Artifact):
-    """What is known of each example without its pixels: `Split-<name>/index-*.parquet`.
+    """What is known about each example, without its pixels: `Split-<name>/index-*.parquet`.
 
-    Its files are aligned with the Examples' shards. See `components.artifacts.index` for the columns. Beside them:
-    `counts.csv`, examples a label and split, and `summary.json`; see `components.artifacts.data_report`.
+    Its files are aligned with the Examples' shards. See `components.artifacts.index` for the columns. Beside them
+    lie `counts.csv`, examples by label and split, and `summary.json`; see `components.artifacts.data_report`.
     """
 
     TYPE_NAME = "components.ExampleIndex"
@@ -25,7 +25,7 @@ class LabelVocabulary(artifact.Artifact):
 
 
 class Rejected(artifact.Artifact):
-    """What could not be taken, with the reasons: `Split-<name>/rejected-*.parquet`.
+    """The rejected images, with the reasons: `Split-<name>/rejected-*.parquet`.
 
     See `components.artifacts.rejected`.
     """
@@ -43,7 +43,7 @@ class Predictions(artifact.Artifact):
 
 
 class LabelPrior(artifact.Artifact):
-    """P_s, P_t and the importance weights, one row a source label: `label_prior.parquet`.
+    """P_s, P_t and the importance weights, one row per source label: `label_prior.parquet`.
 
     See `components.artifacts.label_prior`.
     """
@@ -61,7 +61,7 @@ class Exclusions(artifact.Artifact):
 
 
 class ResamplePlan(artifact.Artifact):
-    """How often each source example is taken: `Split-train/copies-*.parquet`, and `labels.parquet` if it was drawn.
+    """How often each source example is taken: `Split-train/copies-*.parquet`; and `labels.parquet` if drawn.
 
     See `components.artifacts.plan`.
     """

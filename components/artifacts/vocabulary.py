@@ -1,4 +1,4 @@
-"""The label vocabulary: which integer stands for which name, and what lies above it in the hierarchy. Pure."""
+"""The label vocabulary: the name of each label index, and its parents in the hierarchy. Pure."""
 
 import collections
 import csv
@@ -21,11 +21,11 @@ class Vocabulary:
 
     Attributes:
       names: K unique label names; the position is the label's index.
-      parents: K tuples of the names of the nodes directly above a label; empty tuples without a hierarchy.
-      above: nodes above the labels that are no labels themselves → the nodes directly above them, where there are any.
+      parents: K tuples with the names of the nodes directly above each label; empty tuples without a hierarchy.
+      above: node above the labels that is not a label → the nodes directly above it; only nodes that have any.
 
     Raises:
-      ValueError: names or parents are none, or the hierarchy has a cycle.
+      ValueError: a name or a parent is not valid, or the hierarchy has a cycle.
     """
 
     names: tuple[str, ...]
@@ -50,12 +50,12 @@ class Vocabulary:
         return len(self.names)
 
     def edges(self) -> dict[str, tuple[str, ...]]:
-        """Returns each label, and each node above one that has parents, with what lies directly above it."""
+        """Returns node → its parents, for each label and for each node above one that has parents."""
         return {**dict(zip(self.names, self.parents, strict=True)), **self.above}
 
 
 def make_vocabulary(names: Sequence[str], parents: Mapping[str, Sequence[str]] | None = None) -> Vocabulary:
-    """Returns the vocabulary of `names` with the `parents` of those, and of nodes above them, that have any."""
+    """Returns the vocabulary of `names`, with their `parents` and those of the nodes above them."""
     parents = parents or {}
     above, waiting = {}, [parent for name in names for parent in parents.get(name, ())]
     known = set(names)
@@ -70,25 +70,25 @@ def make_vocabulary(names: Sequence[str], parents: Mapping[str, Sequence[str]] |
 
 
 def apply_hierarchy(labels: Vocabulary, hierarchy: hierarchies.Hierarchy) -> Vocabulary:
-    """Returns `labels` in their order under `hierarchy`, in place of the parents that they had.
+    """Returns `labels` in the same order, with their parents in `hierarchy` instead of those that they had.
 
-    Where the hierarchy has titles, labels and nodes go by them; of nodes that share one, each keeps its name behind it
-    in brackets: 'crane (n02012849)'. Labels that are no nodes stay, with nothing above them.
+    Labels and nodes that have a title in the hierarchy are renamed to it. If several nodes share a title, each has its
+    old name behind it in brackets: 'crane (n02012849)'. Labels that are not in the hierarchy stay, without parents.
 
     Raises:
-      ValueError: no label is a node of the hierarchy.
+      ValueError: no label is in the hierarchy.
     """
     if hierarchy.nodes().isdisjoint(labels.names):
         shown = sorted(hierarchy.nodes())[:3]
         raise ValueError(
             f"hierarchy: none of the {len(labels)} labels ({', '.join(labels.names[:3])}, …) is a node of it "
-            f"({', '.join(shown)}, …); name a file of this data set's labels"
+            f"({', '.join(shown)}, …); give a hierarchy of this data set's labels"
         )
     plain = make_vocabulary(labels.names, hierarchy.parents)
     nodes = {*plain.names, *(parent for parents in plain.edges().values() for parent in parents)}
     titles = {node: hierarchy.titles.get(node, node) for node in nodes}
-    times = collections.Counter(titles.values())
-    called = {node: title if times[title] == 1 else f"{title} ({node})" for node, title in titles.items()}
+    uses = collections.Counter(titles.values())
+    called = {node: title if uses[title] == 1 else f"{title} ({node})" for node, title in titles.items()}
     edges = {called[node]: [called[parent] for parent in parents] for node, parents in plain.edges().items()}
     return make_vocabulary([called[name] for name in labels.names], edges)
 
@@ -100,7 +100,7 @@ def descendants(vocabulary: Vocabulary, nodes: Iterable[str]) -> tuple[int, ...]
       nodes: names of labels, or of nodes above them.
 
     Raises:
-      ValueError: there is no node of such a name.
+      ValueError: no label or node has one of these names.
     """
     found = set(nodes)
     edges = vocabulary.edges()
@@ -123,16 +123,16 @@ def descendants(vocabulary: Vocabulary, nodes: Iterable[str]) -> tuple[int, ...]
 
 
 def positions(names: Sequence[str], of: Sequence[str], argument: str) -> np.ndarray:
-    """Returns where each of `names` stands in `of`: int64 [K].
+    """Returns the position of each of `names` in `of`: int64 [K].
 
-    What is in the order of `of`, taken at these positions, is in the order of `names`.
+    An array in the order of `of`, indexed by these positions, is in the order of `names`.
 
     Args:
       names, of: two vocabularies of the same labels, in any order.
-      argument: what `of` belongs to, for the message.
+      argument: the name of the argument that has `of`, for the message.
 
     Raises:
-      ValueError: they are not the same labels.
+      ValueError: the labels differ.
     """
     found = {name: position for position, name in enumerate(of)}
     missing, foreign = sorted(set(names) - set(found)), sorted(set(found) - set(names))
@@ -150,7 +150,7 @@ def dumps(vocabulary: Vocabulary) -> str:
     Nodes above the labels follow them, without an index.
     """
     text = io.StringIO()
-    # All names in quotes: the writer's own choice leaves a carriage return outside them, which a reader ends a row at.
+    # Quote all names: by default the writer leaves a carriage return unquoted, and a reader would end the row there.
     table = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
     table.writerow(["index", "name", "parents"])
     for index, (name, parents) in enumerate(zip(vocabulary.names, vocabulary.parents, strict=True)):
@@ -161,7 +161,7 @@ def dumps(vocabulary: Vocabulary) -> str:
 
 
 def loads(text: str) -> Vocabulary:
-    """Reads what `dumps` wrote.
+    """Returns the vocabulary in a text from `dumps`.
 
     Raises:
       ValueError: the indices are not 0, 1, 2, …

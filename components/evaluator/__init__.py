@@ -1,1 +1,1 @@
-"""Evaluator: the metrics of a target model, and whether it may replace the last one."""
+"""Evaluator: measures a target model, and decides whether it may replace the last one."""

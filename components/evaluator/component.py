@@ -1,4 +1,4 @@
-"""Evaluator."""
+"""The component Evaluator."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ from components.evaluator import metrics
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
-    """What TFX's Evaluator takes and gives, and the version of our metrics."""
+    """TFX's spec, with the code version of our metrics."""
 
     PARAMETERS = {
         **standard_component_specs.EvaluatorSpec.PARAMETERS,
@@ -68,7 +68,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
         splits: Sequence[str] = ("eval",),
     ):
         if not splits:
-            raise ValueError(f"splits: {splits!r} names none; allowed are the names of splits of the examples")
+            raise ValueError(f"splits: {splits!r} names none; name at least one split of the examples")
         super().__init__(
             spec=EvaluatorSpec(
                 examples=examples,

@@ -1,4 +1,4 @@
-"""What the Evaluator measures, when it blesses, and how to read what it found."""
+"""The configuration of the Evaluator, and a reader of its metrics."""
 
 import tensorflow_model_analysis as tfma
 from tensorflow_model_analysis import constants
@@ -9,30 +9,30 @@ from components.evaluator import metrics
 
 THRESHOLD_METRICS = ("accuracy", "mean_per_class_accuracy")
 
-# Keras computes accuracy in float32, where nine out of ten is less than 0.9.
+# Keras computes accuracy in float32, in which 9 / 10 is below 0.9.
 _ROUNDING = 1e-6
 
 
 def eval_config(
     *, metric: str = "accuracy", min_accuracy: float, min_improvement: float | None = 0.0
 ) -> config_pb2.EvalConfig:
-    """Returns the measurements of a single-label classifier and the thresholds that its blessing takes.
+    """Returns the metrics of a single-label classifier, and the thresholds for a blessing.
 
-    Measured: `accuracy`; `top_5_accuracy`, which is 1 by definition with five classes or fewer; `cross_entropy` in
-    nats, with probabilities clipped to 1e-7; `mean_per_class_accuracy`; `example_count`. The model's `serving_default`
-    gives `probabilities`, [B, K]; an example's only value of `image/class/label` is the index of its class.
+    The metrics are `accuracy`; `top_5_accuracy`, which is 1 with five classes or fewer; `cross_entropy` in nats, with
+    probabilities clipped to 1e-7; `mean_per_class_accuracy`; `example_count`. The model's signature `serving_default`
+    must return `probabilities`, [B, K]. An example has one value of `image/class/label`, the index of its class.
 
     Args:
-      metric: the metric that both thresholds are on, 'accuracy' or 'mean_per_class_accuracy'.
-      min_accuracy: the least value of `metric` to be blessed, 0 to 1.
-      min_improvement: the least difference of `metric` to the baseline, on the same examples, -1 to 1: 0 takes a model
-        that is as good, 0.01 one that is a point better, -0.01 one that loses no more than a point. None does not
-        compare. Without a baseline there is no comparison either.
+      metric: the metric of both thresholds, 'accuracy' or 'mean_per_class_accuracy'.
+      min_accuracy: smallest `metric` for a blessing, 0 to 1.
+      min_improvement: smallest difference of `metric` to the baseline, on the same examples, -1 to 1. 0 blesses a model
+        that is as good, 0.01 requires one point more, -0.01 allows one point less. None does not compare. Without a
+        baseline there is no comparison either.
 
-    A difference to a threshold of less than 1e-6 counts as met.
+    A model that misses a threshold by less than 1e-6 is blessed.
 
     Raises:
-      ValueError: an argument is none of the above.
+      ValueError: an argument is out of range.
     """
     if metric not in THRESHOLD_METRICS:
         raise ValueError(f"metric: {metric!r}; allowed are {', '.join(THRESHOLD_METRICS)}")
@@ -51,7 +51,7 @@ def eval_config(
                 absolute={"value": min_improvement - _ROUNDING},
             )
         )
-    measured = [
+    metric_configs = [
         config_pb2.MetricConfig(class_name="SparseCategoricalAccuracy", config='{"name": "accuracy"}'),
         config_pb2.MetricConfig(
             class_name="SparseTopKCategoricalAccuracy", config='{"name": "top_5_accuracy", "k": 5}'
@@ -64,7 +64,7 @@ def eval_config(
         ),
         config_pb2.MetricConfig(class_name="ExampleCount"),
     ]
-    for entry in measured:
+    for entry in metric_configs:
         if f'"{metric}"' in entry.config:
             entry.threshold.CopyFrom(threshold)
     return config_pb2.EvalConfig(
@@ -74,7 +74,7 @@ def eval_config(
             )
         ],
         slicing_specs=[config_pb2.SlicingSpec()],
-        metrics_specs=[config_pb2.MetricsSpec(metrics=measured)],
+        metrics_specs=[config_pb2.MetricsSpec(metrics=metric_configs)],
     )
 
 
@@ -85,16 +85,16 @@ def read_metrics(evaluation_dir: str) -> dict[str, float]:
       evaluation_dir: the URI of a ModelEvaluation artifact.
 
     Raises:
-      ValueError: there are none in `evaluation_dir`.
+      ValueError: `evaluation_dir` has no metrics.
     """
-    found = {}
+    values = {}
     for record in tfma.load_metrics(evaluation_dir):
         if record.slice_key.single_slice_keys or record.HasField("cross_slice_key"):
             continue
         for item in record.metric_keys_and_values:
-            # A model has a name only where there are two; example_count belongs to none.
+            # Models have names only in a comparison, and example_count belongs to no model.
             if item.key.model_name in ("", constants.CANDIDATE_KEY) and not item.key.is_diff:
-                found[item.key.name] = item.value.double_value.value
-    if not found:
-        raise ValueError(f"evaluation_dir: {evaluation_dir!r} holds no metrics; allowed is the result of an Evaluator")
-    return found
+                values[item.key.name] = item.value.double_value.value
+    if not values:
+        raise ValueError(f"evaluation_dir: {evaluation_dir!r} has no metrics; give the `evaluation` of an Evaluator")
+    return values

@@ -1,4 +1,4 @@
-"""Metrics that TFMA does not have."""
+"""A metric that TFMA lacks: mean per-class accuracy."""
 
 import collections
 
@@ -7,10 +7,10 @@ from tensorflow_model_analysis.proto import config_pb2
 
 
 class MeanPerClassAccuracy(metric_types.Metric):
-    """The accuracy of each class, averaged over the classes that have examples: rare classes count like frequent ones.
+    """The mean of the classes' accuracies, over classes with examples. Rare classes count as much as frequent ones.
 
-    Labels are class indices, one an example; predictions are [K] values of any scale, of which the largest counts.
-    NaN where no example has a positive weight.
+    Labels are class indices, one an example. Predictions are [K] values of any scale, of which the largest counts.
+    The metric is NaN if no example has a positive weight.
     """
 
     def __init__(self, name: str = "mean_per_class_accuracy"):
@@ -27,13 +27,13 @@ def _computations(
     output_name: str = "",
     example_weighted: bool = False,
 ) -> metric_types.MetricComputations:
-    where = {"model_name": model_name, "output_name": output_name, "example_weighted": example_weighted}
-    # With TFMA's default threshold of 0.5 a most probable class below one half would be no prediction at all.
+    keys = {"model_name": model_name, "output_name": output_name, "example_weighted": example_weighted}
+    # With TFMA's default threshold of 0.5, a most probable class below one half would not count as a prediction.
     matrices = multi_class_confusion_matrix_metrics.multi_class_confusion_matrices(
-        thresholds=[float("-inf")], name=f"_{name}_confusion_matrix", eval_config=eval_config, **where
+        thresholds=[float("-inf")], name=f"_{name}_confusion_matrix", eval_config=eval_config, **keys
     )
     matrices_key = matrices[-1].keys[-1]
-    key = metric_types.MetricKey(name=name, **where)
+    key = metric_types.MetricKey(name=name, **keys)
 
     def result(metrics: dict) -> dict[metric_types.MetricKey, float]:
         (matrix,) = metrics[matrices_key].values()

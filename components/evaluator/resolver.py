@@ -1,4 +1,4 @@
-"""Which model a new one is compared with."""
+"""Chooses the model that a new one is compared with."""
 
 import ml_metadata as mlmd
 from tfx import types
@@ -16,26 +16,26 @@ Artifacts = dict[str, list[types.Artifact]]
 class LastOtherBlessedModel(resolver.ResolverStrategy):
     """Resolves to the most recently blessed model other than the candidate.
 
-    Models of other labels, or of the same in another order, are passed over: the Evaluator compares outputs with labels
-    by position, and would find them wrong about everything.
+    Models with different labels, or with the same labels in another order, are skipped: the Evaluator matches outputs
+    and labels by position, so their accuracy would be wrong.
 
-    TFX's LatestBlessedModelStrategy does not leave the candidate out. A rerun with nothing changed then finds the model
-    that was just blessed as a new baseline of itself, so that nothing downstream is cached and it is pushed twice.
+    TFX's LatestBlessedModelStrategy does not skip the candidate. An unchanged rerun would then resolve to the model
+    that was just blessed as the baseline of itself. Nothing downstream would be cached, and the model be pushed twice.
 
     Channels of the Resolver:
       model: all models of the pipeline.
-      model_blessing: the blessings that count; its producer chooses the target.
-      candidate: the one model that is about to be evaluated.
+      model_blessing: the blessings of one Evaluator, and so of one target.
+      candidate: the model to be evaluated.
 
-    Outputs: `model` and `model_blessing`, one artifact each, or none each as long as no other model is blessed, which
-    leaves the Evaluator without a baseline; `candidate`, as it came.
+    Outputs: `model` and `model_blessing`, one artifact each, or none if no other model is blessed: the Evaluator then
+    has no baseline; `candidate`, unchanged.
     """
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
         """Chooses among the artifacts of `input_dict`.
 
         Raises:
-          ValueError: the channels are not the three above, or `candidate` is not one model.
+          ValueError: the channels are not those above, or `candidate` is not exactly one model.
         """
         if set(input_dict) != _KEYS:
             raise ValueError(f"channels: {sorted(input_dict)}; LastOtherBlessedModel takes {sorted(_KEYS)}")
@@ -44,7 +44,7 @@ class LastOtherBlessedModel(resolver.ResolverStrategy):
         candidate = input_dict["candidate"][0]
         labels = _labels(candidate)
         others = {model.id: model for model in input_dict["model"] if model.id != candidate.id}
-        # By the blessing, not by the model: going back to an older configuration blesses an older model again.
+        # Sorted by blessing, not by model, because returning to an older configuration blesses an older model again.
         for blessing in sorted(input_dict["model_blessing"], key=lambda artifact: artifact.id, reverse=True):
             model = others.get(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
             blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)

@@ -44,6 +44,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         parent = exec_properties.get("working") or os.path.join(index_uri, "work")
         work = working.begin(parent, _decisive(input_dict, exec_properties), outputs)
         contents = reader.open(work.lists)
+        work.note_outputs(outputs)
         working.check_space(work, output.uri, sum(contents.sizes.values()))
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from components.artifacts.rejected import DUPLICATE_IMAGE
 
 _NOT_IN_CACHE_KEYS = "it decides when an ingestion stops"
+# Fewer are read to their end in seconds, and then the message names everything that is wrong.
+LEAST_IMAGES = 2000
 _PATIENCE = 2.0  # where the number of images is estimated, as many times the limit are let pass for now
 
 
@@ -67,9 +69,9 @@ class Limit:
           ValueError: it is.
         """
         found = sum(counts.faults.values())
-        if self.max_rejected is None or not found:
-            return
         read = counts.taken + found
+        if self.max_rejected is None or not found or read < LEAST_IMAGES:
+            return
         images = self.images or read * self.weight / max(counts.weight, 1)
         if found <= self.max_rejected * max(images, read) * (1 if self.images else _PATIENCE):
             return

@@ -65,6 +65,10 @@ class Working:
         for path in tf.io.gfile.glob(self._path("*")):
             yield int(os.path.basename(path).removesuffix(".json")), _loads(storage.read_text(path))
 
+    def note_outputs(self, outputs: Sequence[str]) -> None:
+        """Notes the URIs that this attempt writes to, so that the next one can delete them if this one is killed."""
+        storage.write_text(os.path.join(self.folder, _OUTPUTS), json.dumps(list(outputs)))
+
     def counts(self) -> Counts:
         """Returns what all parts that are finished gave."""
         return sum((part.counts for _, part in self.finished()), Counts())
@@ -103,7 +107,6 @@ def begin(parent: str, decisive: Mapping[str, object], outputs: Sequence[str]) -
     for uri in (work.lists, *outputs):
         for path in tf.io.gfile.glob(os.path.join(os.path.dirname(uri), ".tmp-*")):
             tf.io.gfile.rmtree(path)
-    storage.write_text(os.path.join(work.folder, _OUTPUTS), json.dumps(list(outputs)))
     return work
 
 

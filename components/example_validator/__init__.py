@@ -1,1 +1,1 @@
-"""ExampleValidator: statistics against a schema, and whether a run goes on with what it finds."""
+"""ExampleValidator: compares statistics with a schema, and stops the run if there are anomalies."""

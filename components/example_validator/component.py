@@ -1,4 +1,4 @@
-"""ExampleValidator."""
+"""The component ExampleValidator."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -14,7 +14,7 @@ ON_ANOMALIES = ("stop", "warn")
 
 
 class ExampleValidatorSpec(standard_component_specs.ExampleValidatorSpec):
-    """TFX's spec, with a vocabulary and what an anomaly leads to."""
+    """TFX's spec, with a vocabulary, the reaction to anomalies, and the code version."""
 
     PARAMETERS = {
         **standard_component_specs.ExampleValidatorSpec.PARAMETERS,

@@ -1,4 +1,4 @@
-"""TFX's ExampleValidator, with the vocabulary as the domain of the labels, and an end of the run if it is asked for."""
+"""TFX's executor, with the vocabulary as the domain of the labels, and an error for anomalies if so configured."""
 
 import json
 import os
@@ -29,16 +29,16 @@ class Executor(tfx_executor.Executor):
         path = os.path.join(artifact_utils.get_single_uri(input_dict["vocabulary"]), vocabulary.FILE_NAME)
         self._num_labels = len(vocabulary.loads(storage.read_text(path)))
         result = super().Do(input_dict, output_dict, exec_properties)
-        found = anomalies.read(artifact_utils.get_single_uri(output_dict["anomalies"]))
-        if found and exec_properties["on_anomalies"] == "stop":
+        lines = anomalies.read(artifact_utils.get_single_uri(output_dict["anomalies"]))
+        if lines and exec_properties["on_anomalies"] == "stop":
             raise ValueError(
-                f"on_anomalies: the data are not what their schema allows ({'; '.join(found)}); mend them, or set "
-                "it to 'warn' to go on with them"
+                f"on_anomalies: 'stop', and the data violate their schema ({'; '.join(lines)}); correct them, or set "
+                "it to 'warn' to continue"
             )
         return result
 
     def _Validate(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> anomalies_pb2.Anomalies:
-        # Which labels there are is the one thing that a schema cannot know of data it has not seen.
+        # The schema is the same for all data sets, so it cannot contain the number of labels.
         for feature in inputs[standard_component_specs.SCHEMA_KEY].feature:
             if feature.name == examples.LABELS:
                 feature.int_domain.max = self._num_labels - 1

@@ -1,6 +1,6 @@
 """ImportanceResampler: from a label prior to a pre-training set, as a plan and as Examples.
 
-Its matchers are here as functions on numpy arrays too; see `components.importance_resampler.arrays`.
+Its matchers are also functions on numpy arrays; see `components.importance_resampler.arrays`.
 """
 
 from components import exports

@@ -1,15 +1,15 @@
-"""The matchers on numpy arrays, for those who have a file of labels: labels in, copies out. Pure.
+"""The matchers on numpy arrays: labels in, copies out. Pure.
 
-For the same labels, ids, prior and seed they draw what the ImportanceResampler draws. All of them take:
+With the same labels, ids, prior and seed they draw the same sample as the ImportanceResampler. Common arguments:
 
   labels: the label of each example, int [examples]; or a list of lists, if examples have several. Labels count from 0.
   n: how many to draw, at least 1: (example, label) pairs with `same_distribution`, examples with the others.
   seed: another seed gives another sample with the same quotas.
-  ids: [examples], unique strings or integers that identify the examples: with them the draw does not depend on the
-    order of the examples. None: the row numbers.
+  ids: [examples], unique strings or integers; they make the draw independent of the order of the examples. None: the
+    row numbers.
 
 They return int32 [examples]: how often to take each example. `np.repeat(rows, copies)` is the sample. `weighted_loss`
-alone takes no n, and returns weights.
+takes no n, and returns weights instead.
 """
 
 import itertools
@@ -46,7 +46,7 @@ def same_distribution(
     Args:
       labels, n, seed, ids: see the top of the module.
       target_prior: float [labels], P_t.
-      max_repeats: how often it may draw a pair; None: no limit.
+      max_repeats: how often a pair may be drawn; None: no limit.
 
     Returns:
       int32 [examples], the copies; they sum to n.
@@ -55,7 +55,7 @@ def same_distribution(
       ValueError: an argument is out of range, P_t has no mass on a label that has examples, or `max_repeats` leaves
         fewer than n pairs.
     """
-    pairs, target_prior = _with_prior(labels, ids, target_prior)
+    pairs, target_prior = _make_pairs_with_prior(labels, ids, target_prior)
     return same.same_distribution(pairs, target_prior, n=n, seed=seed, max_repeats=max_repeats).copies
 
 
@@ -74,13 +74,13 @@ def elastic_distribution(
     Raises:
       ValueError: an argument is out of range, or P_t has no mass on a label that has examples.
     """
-    pairs, target_prior = _with_prior(labels, ids, target_prior)
+    pairs, target_prior = _make_pairs_with_prior(labels, ids, target_prior)
     weights = label_prior.importance_weights(target_prior, pairs.counts)
     return elastic.elastic_distribution(pairs, weights, n=n, seed=seed).copies
 
 
 def uniform_subsample(labels: Labels, *, n: int, seed: int = 0, ids: Ids | None = None) -> np.ndarray:
-    """Takes n examples uniformly, none twice; all where there are fewer.
+    """Takes n examples uniformly, none twice; all of them if there are fewer.
 
     Args:
       labels, n, seed, ids: see the top of the module.
@@ -91,13 +91,13 @@ def uniform_subsample(labels: Labels, *, n: int, seed: int = 0, ids: Ids | None 
     Raises:
       ValueError: an argument is out of range.
     """
-    return uniform.uniform_subsample(_pairs(labels, ids), n=n, seed=seed).copies
+    return uniform.uniform_subsample(_make_pairs(labels, ids), n=n, seed=seed).copies
 
 
 def label_subset(
     labels: Labels, chosen: Sequence[int] | np.ndarray, *, n: int, seed: int = 0, ids: Ids | None = None
 ) -> np.ndarray:
-    """Takes n of the examples that carry a chosen label uniformly, none twice; all of them where there are fewer.
+    """Takes n of the examples that carry a chosen label uniformly, none twice; all of them if there are fewer.
 
     Args:
       labels, n, seed, ids: see the top of the module.
@@ -109,10 +109,10 @@ def label_subset(
     Raises:
       ValueError: an argument is out of range, or no example carries a chosen label.
     """
-    chosen = _integers("chosen", chosen)
+    chosen = _to_integers("chosen", chosen)
     if len(np.unique(chosen)) != len(chosen) or (chosen < 0).any():
         raise ValueError(f"chosen: {chosen.tolist()}; give labels, which count from 0, each once")
-    pairs = _pairs(labels, ids, 1 + chosen.max(initial=-1))
+    pairs = _make_pairs(labels, ids, 1 + chosen.max(initial=-1))
     return subset.label_subset(pairs, chosen, n=n, seed=seed).copies
 
 
@@ -133,8 +133,8 @@ def emd_subset(
       labels, n, seed, ids: see the top of the module.
       source_embeddings: float [source images, dimensions], of images of the source; they need not be the examples.
       source_labels: their labels, in the same form as `labels`.
-      target_embeddings: float [target images, dimensions], by the same network.
-      target_labels: their labels, which are the target's own.
+      target_embeddings: float [target images, dimensions], from the same network.
+      target_labels: their labels, from the target's own label space.
 
     Returns:
       int32 [examples], 0 or 1.
@@ -142,9 +142,9 @@ def emd_subset(
     Raises:
       ValueError: an argument is out of range, the shapes do not fit, or no label with examples has an embedding.
     """
-    pairs = _pairs(labels, ids, 1 + _label_pairs("source_labels", source_labels)[1].max(initial=-1))
-    source = _means("source", source_embeddings, source_labels, pairs.num_labels)
-    target = _means("target", target_embeddings, target_labels, 1)
+    pairs = _make_pairs(labels, ids, 1 + _flatten_labels("source_labels", source_labels)[1].max(initial=-1))
+    source = _make_means("source", source_embeddings, source_labels, pairs.num_labels)
+    target = _make_means("target", target_embeddings, target_labels, 1)
     return emd.emd_subset(pairs, source, target, n=n, seed=seed).copies
 
 
@@ -161,22 +161,22 @@ def weighted_loss(labels: Labels, target_prior: np.ndarray) -> np.ndarray:
     Raises:
       ValueError: an argument is out of range, or P_t has no mass on a label that has examples.
     """
-    pairs, target_prior = _with_prior(labels, None, target_prior)
+    pairs, target_prior = _make_pairs_with_prior(labels, None, target_prior)
     sample = weighted.weighted_loss(pairs, label_prior.importance_weights(target_prior, pairs.counts))
     assert sample.weights is not None
     return sample.weights
 
 
-def _with_prior(labels: Labels, ids: Ids | None, target_prior: np.ndarray) -> tuple[Pairs, np.ndarray]:
+def _make_pairs_with_prior(labels: Labels, ids: Ids | None, target_prior: np.ndarray) -> tuple[Pairs, np.ndarray]:
     target_prior = np.asarray(target_prior, np.float64)
-    pairs = _pairs(labels, ids, target_prior.size)
+    pairs = _make_pairs(labels, ids, target_prior.size)
     quotas.check_masses("target_prior", target_prior, pairs.num_labels)
     return pairs, target_prior
 
 
-def _pairs(labels: Labels, ids: Ids | None, num_labels: int = 1) -> Pairs:
+def _make_pairs(labels: Labels, ids: Ids | None, num_labels: int = 1) -> Pairs:
     """Returns the pairs of `labels`, over a vocabulary of at least `num_labels`."""
-    rows, flat = _label_pairs("labels", labels)
+    rows, flat = _flatten_labels("labels", labels)
     ids = range(len(labels)) if ids is None else ids
     if len(ids) != len(labels):
         raise ValueError(f"ids: {len(ids)} of them for {len(labels)} examples; give one for each, or None")
@@ -184,27 +184,27 @@ def _pairs(labels: Labels, ids: Ids | None, num_labels: int = 1) -> Pairs:
     return Pairs(rows=rows, labels=flat, keys=keys, num_labels=max(num_labels, 1 + flat.max(initial=-1)))
 
 
-def _label_pairs(argument: str, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+def _flatten_labels(argument: str, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """Returns the (example, label) pairs as two int32 arrays, rows and labels."""
     if any(np.ndim(of_example) for of_example in itertools.islice(labels, 1)):
         counts = [len(of_example) for of_example in labels]
         rows = np.repeat(np.arange(len(labels), dtype=np.int32), counts)
-        return rows, _integers(argument, list(itertools.chain.from_iterable(labels)))
-    return np.arange(len(labels), dtype=np.int32), _integers(argument, labels)
+        return rows, _to_integers(argument, list(itertools.chain.from_iterable(labels)))
+    return np.arange(len(labels), dtype=np.int32), _to_integers(argument, labels)
 
 
-def _integers(argument: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
+def _to_integers(argument: str, values: Sequence[int] | np.ndarray) -> np.ndarray:
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(
-            f"{argument}: {array.dtype} such as {array.flat[0]!r}; give integers, which np.unique(names, "
-            "return_inverse=True) makes of names"
+            f"{argument}: {array.dtype} such as {array.flat[0]!r}; give integers, for example from "
+            "np.unique(names, return_inverse=True)"
         )
     return array.astype(np.int32)
 
 
-def _means(side: str, embeddings: np.ndarray, labels: Labels, num_labels: int) -> emd.ClassMeans:
+def _make_means(prefix: str, embeddings: np.ndarray, labels: Labels, num_labels: int) -> emd.ClassMeans:
     if len(labels) != len(embeddings):
-        raise ValueError(f"{side}_labels: {len(labels)} of them for {len(embeddings)} embeddings; give one for each")
-    rows, flat = _label_pairs(f"{side}_labels", labels)
+        raise ValueError(f"{prefix}_labels: {len(labels)} of them for {len(embeddings)} embeddings; give one for each")
+    rows, flat = _flatten_labels(f"{prefix}_labels", labels)
     return emd.ClassMeans.of_pairs(np.asarray(embeddings), rows, flat, max(num_labels, 1 + flat.max(initial=-1)))

@@ -12,11 +12,11 @@ from components.importance_resampler.matchers.matcher import Matcher
 
 
 class ImportanceResamplerSpec(ComponentSpec):
-    """What ImportanceResampler takes and gives."""
+    """Inputs, outputs and parameters of ImportanceResampler."""
 
     PARAMETERS = {
         "matcher": ExecutionParameter(type=str),  # its name
-        "settings": ExecutionParameter(type=str),  # the matcher's own, as JSON
+        "settings": ExecutionParameter(type=str),  # of the matcher, as JSON
         "n": ExecutionParameter(type=int),
         "seed": ExecutionParameter(type=int),
         "materialise": ExecutionParameter(type=int),  # 0 or 1
@@ -57,25 +57,25 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
 
     Args:
       examples, index: the source's.
-      label_prior: P_t for the target at hand.
+      label_prior: P_t of the target.
       matcher: how to draw, such as `SameDistribution()`, the paper's; see `components.importance_resampler.matchers`.
       n: how many (example, label) pairs to draw with SameDistribution, or examples with the others; at least 1. Left
         out for WeightedLoss, which takes every example once.
       seed: another seed gives another sample with the same quotas.
       vocabulary: the source's, for LabelSubset; with any matcher the prior is checked against it.
-      source_predictions: with embeddings, of the source's eval split, for EmdSubset.
-      target_predictions, target_index: with embeddings, of the target's train split, for EmdSubset.
-      exclusions: source examples that are never taken, and that count nowhere; those that the prior was estimated with.
+      source_predictions: of the source's eval split, with embeddings; for EmdSubset.
+      target_predictions, target_index: of the target's train split, with embeddings; for EmdSubset.
+      exclusions: source examples that are neither taken nor counted; the prior must have been estimated with the same.
       materialise: whether to write the sample as Examples; False writes the plan only.
-      shard_bytes: size of the record files to aim at, in bytes of encoded images.
-      shards: their number, whatever the size; 0: as `shard_bytes` says.
+      shard_bytes: approximate size of a record file, in bytes of encoded images.
+      shards: number of record files; 0: as many as `shard_bytes` makes.
 
     Outputs: `plan`, how often each source example is taken; if materialised also `resampled_examples`, the sample
     itself, split `train`.
 
     Raises:
-      TypeError: an input is no channel of its type.
-      ValueError: an argument is out of range or does not go with the matcher, or it needs an input that is not there.
+      TypeError: an input is not a channel of its type.
+      ValueError: an argument is out of range or does not fit the matcher, or an input that it needs is missing.
     """
 
     SPEC_CLASS = ImportanceResamplerSpec
@@ -102,7 +102,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         matcher = matcher or matchers.make_matcher("same_distribution")
         if not isinstance(matcher, Matcher):
             raise ValueError(
-                f"matcher: {matcher!r} is no Matcher; make one, for example by "
+                f"matcher: {matcher!r} is not a Matcher; make one, for example by "
                 "components.importance_resampler.matchers.make_matcher('same_distribution')"
             )
         name = matchers.name_of(matcher)
@@ -124,7 +124,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         if shard_bytes < 1:
             raise ValueError(f"shard_bytes: {shard_bytes}; a record file has at least 1 byte")
         if shards < 0:
-            raise ValueError(f"shards: {shards}; it must be at least 1, or 0 for as many as shard_bytes says")
+            raise ValueError(f"shards: {shards}; it must be at least 1, or 0 for as many as shard_bytes makes")
         outputs = {"plan": types.Channel(type=ResamplePlan)}
         if materialise:
             outputs["resampled_examples"] = types.Channel(type=standard_artifacts.Examples)
@@ -134,8 +134,8 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
                 index=index,
                 label_prior=label_prior,
                 exclusions=exclusions,
-                # What the matcher does not read is left out, so that a change of it does not draw again. Only the
-                # vocabulary always goes in: the prior is checked against it.
+                # Inputs that the matcher does not read are left out, so that a change of them does not draw again. Only
+                # the vocabulary always goes in: the prior is checked against it.
                 **{key: optional[key] for key in ("vocabulary", *matcher.needs)},
                 matcher=name,
                 settings=matcher.model_dump_json(),

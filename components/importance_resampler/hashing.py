@@ -1,4 +1,4 @@
-"""What draws are decided by: 64-bit hashes of (seed, label, example) that look random. Pure."""
+"""The 64-bit hashes of (seed, label, example) that decide every draw; they look random. Pure."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ _MIX = ((30, np.uint64(0xBF58476D1CE4E5B9)), (27, np.uint64(0x94D049BB133111EB))
 
 
 def splitmix(values: np.ndarray) -> np.ndarray:
-    """Returns uint64 values that look random; one to one."""
+    """Maps uint64 values one to one to values that look random."""
     values = values + _GOLDEN
     for shift, factor in _MIX:
         values ^= values >> np.uint64(shift)
@@ -18,19 +18,19 @@ def splitmix(values: np.ndarray) -> np.ndarray:
 
 
 def label_salts(seed: int, num_labels: int) -> np.ndarray:
-    """Returns uint64 [labels]: what `hashes` takes for a draw within each label."""
-    return splitmix(_stream(seed) + np.arange(num_labels, dtype=np.uint64))
+    """Returns uint64 [labels]: the salts of `hashes` for a draw within each label."""
+    return splitmix(_hash_seed(seed) + np.arange(num_labels, dtype=np.uint64))
 
 
 def example_salt(seed: int) -> np.ndarray:
-    """Returns uint64 [1]: what `hashes` takes for a draw that knows no labels."""
-    return splitmix(_stream(seed) - np.uint64(1))
+    """Returns uint64 [1]: the salt of `hashes` for a draw that ignores labels."""
+    return splitmix(_hash_seed(seed) - np.uint64(1))
 
 
 def hashes(keys: np.ndarray, salts: np.ndarray) -> np.ndarray:
-    """Returns uint64 hashes of example keys. One to one in the key, so that under one salt no two examples ever tie."""
+    """Returns uint64 hashes of example keys. One to one in the key: under one salt no two examples tie."""
     return splitmix(keys ^ salts)
 
 
-def _stream(seed: int) -> np.ndarray:
+def _hash_seed(seed: int) -> np.ndarray:
     return splitmix(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64))

@@ -1,4 +1,4 @@
-"""What a sample was asked for and what came out, label by label: the ResamplePlan's table of labels. Pure."""
+"""The ResamplePlan's table of labels, which compares the sample with P_t. Pure."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,23 +12,23 @@ from components.importance_resampler.matchers.matcher import Sample
 from components.importance_resampler.pairs import Pairs
 
 
-def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, asked_for: Mapping[str, Any]) -> pa.Table:
+def labels_table(sample: Sample, pairs: Pairs, prior: LabelPrior, settings: Mapping[str, Any]) -> pa.Table:
     """Returns the table of the labels, with a header.
 
-    Its columns: label, name, count (N_y), asked (P_t over the labels with N_y > 0), quota (n_y, how many were drawn for
-    the label), unique (of how many different examples), repeats (the rest of n_y), seen (how often training meets the
-    label: the other labels of the examples drawn count too, and loss weights), capped (n_y is held down by
-    max_repeats), rank (which label an example counts under first; null: none counts under it).
+    Its columns: label, name, count (N_y), asked (P_t over the labels with N_y > 0), quota (n_y, the number drawn for
+    the label), unique (the number of different examples among them), repeats (the rest of n_y), seen (how often
+    training sees the label, over all labels of the drawn examples, times their loss weights), capped (whether
+    max_repeats limits n_y), rank (0 for the label that an example counts under first; null: none counts under it).
 
-    The header holds `asked_for` (`matcher`, `n`, `seed` and the matcher's own settings), the size of the sample, what
-    its matcher reports, and total variation distances ½ Σ |p − q| to `asked`: of the quotas, of the labels that
+    The header holds `settings` (`matcher`, `n`, `seed` and the matcher's own settings), the size of the sample, the
+    figures of its matcher, and total variation distances ½ Σ |p − q| to `asked`: of the quotas, of the labels that
     training sees, and of the source itself.
     """
     asked = prior.reachable_prior
     seen = pairs.label_sums(sample.copies if sample.weights is None else sample.copies * sample.weights)
     unique = np.minimum(sample.quotas, pairs.counts)
     header = {
-        **asked_for,
+        **settings,
         "examples": int(sample.copies.sum(dtype=np.int64)),
         "unique_examples": int(np.count_nonzero(sample.copies)),
         "max_copies": int(sample.copies.max()),

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from components.artifacts import index
 
-# Pairs that are worked on at a time: temporary arrays then stay at some megabytes, however large the source.
+# Number of pairs that are processed at a time, so that temporary arrays take only some megabytes.
 _PART = 1 << 20
 
 
@@ -24,7 +24,7 @@ class Pairs:
       num_labels: K, the size of the vocabulary.
 
     Raises:
-      ValueError: an example without a label, or with one twice; a label outside the vocabulary; two examples of one id.
+      ValueError: an example has no label, or one twice; a label is outside the vocabulary; two examples have one id.
     """
 
     rows: np.ndarray

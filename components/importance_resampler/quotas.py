@@ -15,14 +15,16 @@ def check_n(n: int) -> None:
 def check_masses(name: str, masses: np.ndarray, num_labels: int) -> None:
     """Raises ValueError if `masses` is not float [labels] with finite entries of at least 0 and a positive sum."""
     if masses.shape != (num_labels,):
-        raise ValueError(f"{name}: shape {masses.shape} for {num_labels} labels; it must be of the index's vocabulary")
+        raise ValueError(
+            f"{name}: shape {masses.shape} for {num_labels} labels; it needs one value per label of the vocabulary"
+        )
     wrong = ~(np.isfinite(masses) & (masses >= 0))
     if wrong.any():
         raise ValueError(
             f"{name}: {masses[wrong][0]} for label {wrong.argmax()}; entries must be finite and at least 0"
         )
     if not masses.sum() > 0:
-        raise ValueError(f"{name}: is 0 for every label; nothing can be drawn by it")
+        raise ValueError(f"{name}: is 0 for every label; nothing can be drawn")
 
 
 def quotas(
@@ -31,7 +33,7 @@ def quotas(
     """Returns n_y = n · P_t(y) in whole numbers by largest remainder; equal remainders go to the lower label.
 
     Labels without an example get none, and P_t is renormalised over the others. With `max_repeats` no label gets more
-    than max_repeats · N_y: what is over goes to the other labels in proportion to P_t, until none is over any more.
+    than max_repeats · N_y: the excess goes to the other labels in proportion to P_t, until no label exceeds its limit.
 
     Args:
       target_prior: float [labels], P_t.
@@ -40,7 +42,7 @@ def quotas(
       max_repeats: how often a pair may be drawn, at least 1; None: no limit.
 
     Returns:
-      n_y, int64 [labels], summing to n exactly; and bool [labels], which of them are held down by the limit.
+      n_y, int64 [labels], summing to n exactly; and bool [labels], which of them the limit reduces.
 
     Raises:
       ValueError: n or max_repeats < 1; shapes differ; P_t has a negative or a non-finite entry, or no mass where there
@@ -51,16 +53,16 @@ def quotas(
     reachable = np.where(counts > 0, target_prior, 0.0)
     if not reachable.sum() > 0:
         raise ValueError("target_prior: has no mass on any label that has examples")
-    limits = _limits(counts, reachable, n, max_repeats)
+    limits = _compute_limits(counts, reachable, n, max_repeats)
     capped = np.zeros(len(counts), bool)
     while True:
         free = np.where(capped, 0.0, reachable)
         total = free.sum()
         shares = (n - limits[capped].sum()) * (free / total) if total > 0 else free
-        over = shares > limits
-        if not over.any():
+        exceeds = shares > limits
+        if not exceeds.any():
             break
-        capped |= over
+        capped |= exceeds
     whole = np.floor(shares).astype(np.int64)
     remainders = np.where(free > 0, shares - whole, -1.0)
     whole[capped] = limits[capped]
@@ -69,7 +71,7 @@ def quotas(
     return whole, capped
 
 
-def _limits(counts: np.ndarray, reachable: np.ndarray, n: int, max_repeats: int | None) -> np.ndarray:
+def _compute_limits(counts: np.ndarray, reachable: np.ndarray, n: int, max_repeats: int | None) -> np.ndarray:
     if max_repeats is None:
         return np.full(len(counts), n)
     if max_repeats < 1:

@@ -1,4 +1,4 @@
-"""Where the copies of a sample stand in its record files: apart from each other. Pure."""
+"""The positions of a sample's copies in its record files, far from each other. Pure."""
 
 from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
@@ -8,15 +8,17 @@ import numpy as np
 from components.importance_resampler import hashing
 
 _Item = TypeVar("_Item")
-# Places are below this: the shard then fits into the last digit without an overflow.
+# Places are below this, so that the shard can be added without an overflow.
 _PLACES = np.uint64(1 << 62)
 
 
 def spread_copies(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarray:
-    """Returns uint64 keys, one a copy, row after row: modulo `shards` the key is the copy's shard, its size the place.
+    """Returns uint64 keys, one per copy, in the order of the rows.
 
-    The copies of an example go to consecutive shards, so that no shard has two more of them than another. Those that
-    share a shard stand at equal distances in the range of the keys, from an offset that the example's hash decides.
+    A key modulo `shards` is the copy's shard; the order of the keys is the order within the shard.
+
+    The copies of an example go to consecutive shards, so that no shard has two more of them than another. Copies that
+    share a shard lie at equal distances in the range of the keys, from an offset that the example's hash decides.
 
     Args:
       keys: uint64 [examples].
@@ -33,13 +35,13 @@ def spread_copies(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarr
 
 
 def separate_copies(items: Sequence[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
-    """Returns `items` reordered so that no two neighbours have the same identity, wherever that is possible.
+    """Returns `items` reordered so that no two neighbours have the same identity, if possible.
 
-    It is, unless one identity makes up more than half of the items, rounded up; then only its surplus stays together,
-    at the end. Items move as little as that takes: one that would stand beside its like waits for the next place.
+    It is impossible only if one identity makes up more than half of the items, rounded up; its surplus then stays
+    together at the end. Items move as little as necessary: one that would follow an equal one waits for the next place.
     """
     apart: list[_Item] = []
-    waiting: list[_Item] = []  # all of the identity that stands last in `apart`
+    waiting: list[_Item] = []  # all have the identity of the last item of `apart`
     for item in items:
         if apart and identity(item) == identity(apart[-1]):
             waiting.append(item)
@@ -47,14 +49,14 @@ def separate_copies(items: Sequence[_Item], identity: Callable[[_Item], Hashable
         apart.append(item)
         if waiting:
             apart.append(waiting.pop())
-    return _fit_in(apart, waiting, identity) if waiting else apart
+    return _insert_waiting(apart, waiting, identity) if waiting else apart
 
 
-def _fit_in(apart: list[_Item], waiting: list[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
-    """Puts `waiting`, all of one identity, into the gaps of `apart` that do not touch it: the last ones first."""
+def _insert_waiting(apart: list[_Item], waiting: list[_Item], identity: Callable[[_Item], Hashable]) -> list[_Item]:
+    """Inserts `waiting`, all of one identity, between items of `apart` with other identities, starting at the end."""
     alike = identity(waiting[-1])
-    fitted: list[_Item] = []  # from the back
-    touches = True  # nothing goes behind the last one, which is of this identity
+    fitted: list[_Item] = []  # in reverse order
+    touches = True  # nothing can follow the last item, which has this identity
     for item in reversed(apart):
         is_alike = identity(item) == alike
         if waiting and not touches and not is_alike:

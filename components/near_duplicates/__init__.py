@@ -1,1 +1,1 @@
-"""NearDuplicateFilter: which images of the source equal, or nearly equal, an image of a target."""
+"""NearDuplicateFilter: finds the source images that equal, or nearly equal, an image of a target."""

@@ -1,4 +1,4 @@
-"""NearDuplicateFilter, and EmbeddingDuplicateFilter, an optional second stage."""
+"""The components NearDuplicateFilter and EmbeddingDuplicateFilter, an optional second stage."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from components.near_duplicates import embeddings, executor, matching
 
 
 class NearDuplicateFilterSpec(ComponentSpec):
-    """What NearDuplicateFilter takes and gives; `_of_targets` adds an input `target_indices_<i>` for each target."""
+    """Parameters, inputs and outputs. `_add_targets` adds an input `target_indices_<i>` for each target."""
 
     PARAMETERS = {
         "targets": ExecutionParameter(type=str),  # their names in the order of the inputs, a JSON list
@@ -66,12 +66,12 @@ class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
         flips: bool = True,
     ):
         matching.check_distance(distance)
-        spec = _of_targets(NearDuplicateFilterSpec, ExampleIndex, "target_indices", target_indices)
+        spec = _add_targets(NearDuplicateFilterSpec, ExampleIndex, "target_indices", target_indices)
         super().__init__(spec=spec(index=index, distance=distance, flips=int(flips)))
 
 
 class EmbeddingDuplicateFilterSpec(ComponentSpec):
-    """As for NearDuplicateFilter; the inputs of the targets are `target_predictions_<i>`."""
+    """Parameters, inputs and outputs. `_add_targets` adds an input `target_predictions_<i>` for each target."""
 
     PARAMETERS = {
         "targets": ExecutionParameter(type=str),
@@ -130,7 +130,7 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
         threshold: float = 0.99,
     ):
         embeddings.check_threshold(threshold)
-        spec = _of_targets(EmbeddingDuplicateFilterSpec, Predictions, "target_predictions", target_predictions)
+        spec = _add_targets(EmbeddingDuplicateFilterSpec, Predictions, "target_predictions", target_predictions)
         super().__init__(
             spec=spec(
                 index=index,
@@ -141,10 +141,11 @@ class EmbeddingDuplicateFilter(base_beam_component.BaseBeamComponent):
         )
 
 
-def _of_targets(spec: type[ComponentSpec], artifact_type: type, key: str, channels: Mapping[str, types.BaseChannel]):
-    """Returns what makes a `spec` with an input for each target.
+def _add_targets(spec: type[ComponentSpec], artifact_type: type, key: str, channels: Mapping[str, types.BaseChannel]):
+    """Returns a function that creates a `spec` with an input for each target.
 
-    One input with all targets' artifacts would be a union of channels, which keeps no order and which Kubeflow lacks.
+    A single input with all targets' artifacts would be a union of channels, which has no order, and which Kubeflow does
+    not support.
     """
     if not isinstance(channels, Mapping):
         raise TypeError(

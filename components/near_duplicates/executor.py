@@ -1,4 +1,4 @@
-"""Looks for the targets' images among the source's, a shard of its index at a time, in a Beam job."""
+"""Finds near-duplicates in a Beam job, one shard of the source's index at a time."""
 
 import dataclasses
 import os
@@ -22,13 +22,13 @@ from components.near_duplicates import embeddings, neighbours
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A shard of the source, and the files that belong to it.
+    """The files of a shard of the source.
 
     Attributes:
-      split: of the source.
+      split: split of the source.
       index: path of the shard's index.
-      pairs, plan: paths to write to; no plan for splits that are not trained on.
-      earlier: exclusions of an earlier stage, which stay, or None.
+      pairs, plan: paths to write to; `plan` is None for splits that are not trained on.
+      earlier: path of the exclusions of an earlier stage, which are kept, or None.
       predictions: path of the shard's predictions, or None.
     """
 
@@ -45,8 +45,8 @@ class _Executor(base_beam_executor.BaseBeamExecutor):
         """Writes exclusions, summary and plan.
 
         Args:
-          settings, targets: for the summary.
-          load: called on each worker, once a process; gives (shard, its index) → pairs.
+          settings, targets: entries of the summary.
+          load: returns a function (shard, its index) → pairs; called once in each process of a worker.
         """
         exclusions_uri = artifact_utils.get_single_uri(output_dict["exclusions"])
         shards = _shards(
@@ -85,10 +85,10 @@ class Executor(_Executor):
         distance, flips = int(exec_properties["distance"]), bool(int(exec_properties["flips"]))
         paths = _target_files(input_dict, exec_properties, "target_indices", index.FILE_PATTERN)
         targets = {}
-        for name, of_target in paths.items():
-            hashes = storage.read_table(of_target, ["perceptual_hash"])["perceptual_hash"]
+        for name, target_paths in paths.items():
+            hashes = storage.read_table(target_paths, ["perceptual_hash"])["perceptual_hash"]
             targets[name] = {"images": len(hashes), "without_hash": hashes.null_count}
-            _check_hashed(f"target {name!r}", **targets[name])
+            _check_hashes(f"target {name!r}", **targets[name])
         settings = {"distance": distance, "flips": flips}
         self._filter(input_dict, output_dict, settings, targets, _HashStage(paths, distance, flips))
 
@@ -105,15 +105,15 @@ class EmbeddingExecutor(_Executor):
         threshold = float(exec_properties["threshold"])
         paths = _target_files(input_dict, exec_properties, "target_predictions", predictions.FILE_PATTERN)
         targets = {
-            name: {"images": sum(len(storage.read_table(path, ["source_id"])) for path in of_target)}
-            for name, of_target in paths.items()
+            name: {"images": sum(len(storage.read_table(path, ["source_id"])) for path in target_paths)}
+            for name, target_paths in paths.items()
         }
         self._filter(input_dict, output_dict, {"threshold": threshold}, targets, _EmbeddingStage(paths, threshold))
 
 
 @dataclasses.dataclass(frozen=True)
 class _HashStage:
-    """Reads the targets' indices, and gives what compares a shard's index with them."""
+    """Reads the targets' indices, and returns a function that compares a shard's index with them."""
 
     paths: dict[str, list[str]]
     distance: int
@@ -121,54 +121,55 @@ class _HashStage:
 
     def __call__(self) -> "_Neighbours":
         tables = [
-            _with_target(storage.read_table(of_target, neighbours.TARGET_COLUMNS), name)
-            for name, of_target in self.paths.items()
+            _add_target(storage.read_table(target_paths, neighbours.TARGET_COLUMNS), name)
+            for name, target_paths in self.paths.items()
         ]
-        found = neighbours.HashNeighbours(
+        find = neighbours.HashNeighbours(
             _sort_targets(pa.concat_tables(tables)), distance=self.distance, flips=self.flips
         )
-        return _Neighbours(lambda shard, rows: found(rows))
+        return _Neighbours(lambda shard, rows: find(rows))
 
 
 @dataclasses.dataclass(frozen=True)
 class _EmbeddingStage:
-    """Reads the targets' embeddings, and gives what compares a shard's with them."""
+    """Reads the targets' embeddings, and returns a function that compares a shard's embeddings with them."""
 
     paths: dict[str, list[str]]
     threshold: float
 
     def __call__(self) -> "_Neighbours":
         tables = []
-        for name, of_target in self.paths.items():
-            for path in of_target:
+        for name, target_paths in self.paths.items():
+            for path in target_paths:
                 split = storage.split_of(path)
                 table = storage.read_table(path, ["source_id", "embedding"])
                 tables.append(
-                    _with_target(table.append_column("split", pa.array([split] * len(table), pa.string())), name)
+                    _add_target(table.append_column("split", pa.array([split] * len(table), pa.string())), name)
                 )
         targets = _sort_targets(pa.concat_tables(tables))
-        known = embeddings.normalise(predictions.embeddings_of(targets))
+        target_embeddings = embeddings.normalise(predictions.embeddings_of(targets))
 
         def find(shard: Shard, rows: pa.Table) -> pa.Table:
             if shard.predictions is None:
                 return exclusions.SCHEMA.empty_table()
-            own = storage.read_table(shard.predictions, ["source_id", "embedding"])
-            own = own.append_column("split", pa.array([shard.split] * len(own), pa.string()))
-            matches = embeddings.find_near(embeddings.normalise(predictions.embeddings_of(own)), known, self.threshold)
-            return neighbours.exclusions_table(own, targets, matches)
+            source = storage.read_table(shard.predictions, ["source_id", "embedding"])
+            source = source.append_column("split", pa.array([shard.split] * len(source), pa.string()))
+            source_embeddings = embeddings.normalise(predictions.embeddings_of(source))
+            matches = embeddings.find_near(source_embeddings, target_embeddings, self.threshold)
+            return neighbours.exclusions_table(source, targets, matches)
 
         return _Neighbours(find)
 
 
 @dataclasses.dataclass
 class _Neighbours:
-    """(shard, its index) → pairs. A class of its own, since `Shared` keeps only what can be referred to weakly."""
+    """A function (shard, its index) → pairs, in a class because `Shared` needs objects that allow weak references."""
 
     find: Callable[[Shard, pa.Table], pa.Table]
 
 
 class _Match(beam.DoFn):
-    """Shard → (split, its counts); its pairs and its part of the plan are written."""
+    """Writes the pairs of a shard and its part of the plan, and yields (split, counts of the shard)."""
 
     _neighbours: _Neighbours  # one for all shards of a process
 
@@ -215,12 +216,14 @@ def _shards(
 
 
 def _aligned_files(uri: str | None, folder: str, pattern: str, shards: int) -> list[str] | list[None]:
-    """Returns the files of a split that stand beside the index's, or None for each."""
+    """Returns the file of each shard of the index, or None for each if there is no artifact."""
     if uri is None:
         return [None] * shards
     paths = storage.list_files(os.path.join(uri, folder), pattern)
     if len(paths) != shards:
-        raise ValueError(f"{uri}: {len(paths)} files for the {shards} of the index; both must be of the same source")
+        raise ValueError(
+            f"{uri}: {len(paths)} files for {shards} files of the index; both must come from the same source"
+        )
     return paths
 
 
@@ -238,32 +241,32 @@ def _uri(input_dict, key: str) -> str | None:
     return artifact_utils.get_single_uri(input_dict[key]) if input_dict.get(key) else None
 
 
-def _with_target(table: pa.Table, target: str) -> pa.Table:
+def _add_target(table: pa.Table, target: str) -> pa.Table:
     return table.append_column("target", pa.array([target] * len(table), pa.string()))
 
 
 def _sort_targets(targets: pa.Table) -> pa.Table:
-    """Returns the images in an order that their sharding does not change: which of equally near ones is listed."""
+    """Sorts the images, so that the choice among equally near ones does not depend on the sharding."""
     return targets.sort_by([("target", "ascending"), ("split", "ascending"), ("source_id", "ascending")])
 
 
 def _join_pairs(earlier: pa.Table, pairs: pa.Table) -> pa.Table:
-    """Returns both, the pairs of an image together, the earlier first."""
+    """Joins both tables. The pairs of an image are adjacent, the earlier ones first."""
     table = pa.concat_tables([earlier, pairs])
     first: dict[str, int] = {}
     order = [first.setdefault(source_id, len(first)) for source_id in table["source_id"].to_pylist()]
     return table.take(np.argsort(order, kind="stable")) if order else table
 
 
-def _write_summary(found: list[tuple[str, Counter]], uri: str, settings: dict, targets: dict) -> None:
+def _write_summary(counts: list[tuple[str, Counter]], uri: str, settings: dict, targets: dict) -> None:
     if "distance" in settings:
-        totals = sum((of_shard for _, of_shard in found), Counter())
-        _check_hashed("index", images=totals["images",], without_hash=totals["without_hash",])
+        totals = sum((shard_counts for _, shard_counts in counts), Counter())
+        _check_hashes("index", images=totals["images",], without_hash=totals["without_hash",])
     path = os.path.join(uri, exclusions.SUMMARY_FILE)
-    storage.write_text(path, exclusions.summary(settings, targets, found))
+    storage.write_text(path, exclusions.summary(settings, targets, counts))
 
 
-def _check_hashed(side: str, *, images: int, without_hash: int) -> None:
+def _check_hashes(side: str, *, images: int, without_hash: int) -> None:
     if images and images == without_hash:
         raise ValueError(
             f"{side}: none of its {images} images has a perceptual hash; give its ExampleGen perceptual_hashes=True"

@@ -1,9 +1,9 @@
-"""All pairs of 64-bit hashes within a Hamming distance, found exactly without comparing all with all. Pure.
+"""Finds all pairs of 64-bit hashes within a Hamming distance, exactly and without comparing all pairs. Pure.
 
-Multi-index hashing (Norouzi, Punjani and Fleet 2012, "Fast search in Hamming space with multi-index hashing"): the 64
-bits are cut into four substrings. Of two hashes that differ in at most d = 4r + a bits, 0 ≤ a < 4, either one of the
-first a + 1 substrings differs in at most r bits, or one of the others in at most r − 1: if not, they would differ in at
-least (a + 1)(r + 1) + (3 − a) r = d + 1 bits. Only pairs that a table of substrings brings together are compared.
+This is multi-index hashing (Norouzi, Punjani and Fleet 2012, "Fast search in Hamming space with multi-index hashing").
+The 64 bits are split into four substrings. If two hashes differ in at most d = 4r + a bits, 0 ≤ a < 4, then one of the
+first a + 1 substrings differs in at most r bits, or one of the others in at most r − 1. Otherwise they would differ in
+at least (a + 1)(r + 1) + (3 − a) r = d + 1 bits. Only pairs that a table of substrings matches are compared.
 """
 
 import itertools
@@ -13,22 +13,22 @@ import numpy as np
 
 MAX_DISTANCE = 10
 _BITS, _SUBSTRINGS = 16, 4
-# The tables hold every substring within the radius of each hash's, so that a query looks up once; beyond so many
-# entries (4 bytes each) they hold the substrings alone, and a query looks up all that is within the radius of its own.
+# The tables hold all substrings within the radius of each hash's, so that a query needs one look-up. Above this number
+# of entries (4 bytes each) they hold only the hashes' own, and a query looks up all substrings within the radius.
 _MAX_ENTRIES = 1 << 26
 _BLOCK = 1 << 12  # queries whose candidates are counted at a time
-_CANDIDATES = 1 << 18  # pairs that are compared at a time: their arrays stay in the cache
+_CANDIDATES = 1 << 18  # pairs that are compared at a time; their arrays fit in the cache
 
 
 class MultiIndex:
-    """Hashes in which those near to other hashes are looked up.
+    """An index of hashes that finds those near a query.
 
-    Memory: at most 256 MB of tables, and about 40 bytes a hash beyond.
+    Memory: about 40 bytes a hash, and at most 256 MB for the tables.
 
     Args:
       hashes: uint64 [hashes].
-      distance: the largest number of bits in which a pair may differ, 0 to MAX_DISTANCE.
-      max_entries: of the tables; see above.
+      distance: largest number of differing bits of a pair, 0 to MAX_DISTANCE.
+      max_entries: largest number of entries of the tables at which they hold all substrings within the radius.
 
     Raises:
       ValueError: the distance is out of range.
@@ -38,21 +38,25 @@ class MultiIndex:
         check_distance(distance)
         self._hashes = np.ascontiguousarray(hashes, np.uint64)
         self._distance = distance
-        radius, others = divmod(distance, _SUBSTRINGS)
-        radii = [radius if i <= others else radius - 1 for i in range(_SUBSTRINGS)]
+        radius, remainder = divmod(distance, _SUBSTRINGS)
+        radii = [radius if i <= remainder else radius - 1 for i in range(_SUBSTRINGS)]
         masks = [_masks(radius) for radius in radii]
-        stored = len(hashes) * sum(map(len, masks)) <= max_entries
+        is_expanded = len(hashes) * sum(map(len, masks)) <= max_entries
         self._tables = [
-            (i, _Table(_substring(self._hashes, i), own if stored else own[:1]), own[:1] if stored else own)
-            for i, own in enumerate(masks)
-            if len(own)
+            (
+                i,
+                _Table(_substring(self._hashes, i), table_masks if is_expanded else table_masks[:1]),
+                table_masks[:1] if is_expanded else table_masks,
+            )
+            for i, table_masks in enumerate(masks)
+            if len(table_masks)
         ]
 
     def pairs(self, queries: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Yields the pairs of `queries`, uint64 [queries], with the hashes, in blocks of consecutive queries.
+        """Yields the pairs of `queries`, uint64 [queries], and hashes, in blocks of consecutive queries.
 
-        Each block is (query, hash, distance): int64, int64 and uint8 [pairs], by query, distance and hash. A block has
-        all pairs of its queries. Memory follows the pairs of one query, or 2**18 candidates where that is more.
+        Each block is (query, hash, distance): int64, int64 and uint8 [pairs], sorted by query, distance and hash. A
+        block has all pairs of its queries. Memory is proportional to the pairs of one query, but at least to 2**18.
         """
         queries = np.ascontiguousarray(queries, np.uint64)
         for start in range(0, len(queries), _BLOCK):
@@ -60,30 +64,30 @@ class MultiIndex:
             counts = sum(table.counts(_substring(block, i), masks) for i, table, masks in self._tables)
             parts = np.cumsum(counts) // _CANDIDATES
             for part in np.split(np.arange(len(block)), 1 + np.flatnonzero(np.diff(parts))):
-                rows, found, distances = self._of(block[part])
+                rows, matches, distances = self._find(block[part])
                 if len(rows):
-                    yield rows + (start + part[0]), found, distances
+                    yield rows + (start + part[0]), matches, distances
 
-    def _of(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _find(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         near = []
         for i, table, masks in self._tables:
             substrings = _substring(queries, i)
             for mask in masks:
-                rows, found = table.candidates(substrings ^ mask)
-                distances = popcount(queries[rows] ^ self._hashes[found])
+                rows, matches = table.candidates(substrings ^ mask)
+                distances = popcount(queries[rows] ^ self._hashes[matches])
                 kept = np.flatnonzero(distances <= self._distance)
-                near.append((rows[kept], found[kept], distances[kept]))
-        rows, found, distances = (np.concatenate(column) for column in zip(*near, strict=True))
-        # Several substrings may have brought the same pair together.
-        order = np.lexsort((found, distances, rows))
-        rows, found, distances = rows[order], found[order], distances[order]
+                near.append((rows[kept], matches[kept], distances[kept]))
+        rows, matches, distances = (np.concatenate(column) for column in zip(*near, strict=True))
+        # Several substrings can match the same pair.
+        order = np.lexsort((matches, distances, rows))
+        rows, matches, distances = rows[order], matches[order], distances[order]
         first = np.ones(len(rows), bool)
-        first[1:] = (rows[1:] != rows[:-1]) | (found[1:] != found[:-1])
-        return rows[first], found[first].astype(np.int64), distances[first]
+        first[1:] = (rows[1:] != rows[:-1]) | (matches[1:] != matches[:-1])
+        return rows[first], matches[first].astype(np.int64), distances[first]
 
 
 class _Table:
-    """Substring → the hashes that have it, or one that a mask makes of theirs."""
+    """A table: substring → the hashes that have it, or have it after a XOR with one of the masks."""
 
     def __init__(self, substrings: np.ndarray, masks: np.ndarray):
         values = (substrings[:, np.newaxis] ^ masks).ravel()
@@ -93,12 +97,12 @@ class _Table:
         np.cumsum(np.bincount(values, minlength=1 << _BITS), out=self._starts[1:])
 
     def counts(self, substrings: np.ndarray, masks: np.ndarray) -> np.ndarray:
-        """Returns int64 [queries]: how many candidates each query has under all masks."""
+        """Returns the number of candidates of each query over all masks, int64 [queries]."""
         sizes = np.diff(self._starts)
         return sum(sizes[substrings ^ mask] for mask in masks)
 
     def candidates(self, substrings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Returns the queries and the hashes of all pairs that share a substring."""
+        """Returns the row numbers (query, hash) of all pairs that share a substring."""
         starts = self._starts[substrings]
         counts = self._starts[substrings.astype(np.int64) + 1] - starts
         ends = np.cumsum(counts)
@@ -115,10 +119,10 @@ def check_distance(distance: int) -> None:
 
 
 def popcount(values: np.ndarray) -> np.ndarray:
-    """Returns uint8 of the same shape: how many bits of uint64 `values` are set."""
+    """Returns the number of set bits of uint64 `values`, uint8 of the same shape."""
     if hasattr(np, "bitwise_count"):  # from numpy 2 on
         return np.bitwise_count(values)
-    # Sums of 2, 4 and 8 bits side by side; the product adds up the eight bytes in the highest one.
+    # Adds the bits in groups of 2, 4 and 8; the product adds up the eight bytes in the highest one.
     sums = values >> np.uint64(1)
     sums &= np.uint64(0x5555555555555555)
     np.subtract(values, sums, out=sums)
@@ -139,7 +143,7 @@ def _substring(hashes: np.ndarray, i: int) -> np.ndarray:
 
 
 def _masks(radius: int) -> np.ndarray:
-    """Returns uint16 [masks]: those of at most `radius` bits, the empty one first; none for a radius of -1."""
+    """Returns the masks with at most `radius` set bits, uint16 [masks], the empty one first; none for radius -1."""
     bits = [np.uint16(1 << i) for i in range(_BITS)]
-    chosen = [some for size in range(radius + 1) for some in itertools.combinations(bits, size)]
-    return np.array([np.bitwise_or.reduce(np.array(some, np.uint16)) for some in chosen], np.uint16)
+    subsets = [subset for size in range(radius + 1) for subset in itertools.combinations(bits, size)]
+    return np.array([np.bitwise_or.reduce(np.array(subset, np.uint16)) for subset in subsets], np.uint16)

@@ -1,7 +1,7 @@
-"""The target images that equal or resemble those of a part of the source. Pure.
+"""Finds the target images that equal or resemble source images. Pure.
 
-Of a source image no more than the MAX_MATCHES nearest target images are listed: thousands of images that are all alike
-would else make millions of pairs, of which the first already says all that matters.
+Only the MAX_MATCHES nearest target images of a source image are listed. Otherwise thousands of similar images would
+make millions of pairs, though one is enough to exclude the source image.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ MAX_MATCHES = 8
 TARGET_COLUMNS = ("source_id", "split", "content_hash", "perceptual_hash", "perceptual_hash_flipped")
 SOURCE_COLUMNS = ("source_id", "split", "content_hash", "perceptual_hash")
 
-_Each: TypeAlias = np.ndarray | float
+_Column: TypeAlias = np.ndarray | float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Matches:
     """Pairs of images.
 
     Attributes:
-      source, target: int64 [pairs], rows.
-      reason: int8 [pairs], of `exclusions.REASONS`.
+      source, target: int64 [pairs], row numbers.
+      reason: int8 [pairs], positions in `exclusions.REASONS`.
       distance: float32 [pairs]: differing bits, or 1 − cosine for embeddings.
       flipped: bool [pairs].
     """
@@ -42,14 +42,16 @@ class Matches:
 
     @classmethod
     def of(
-        cls, source: np.ndarray, target: np.ndarray, reason: int, distance: _Each, flipped: _Each = False
+        cls, source: np.ndarray, target: np.ndarray, reason: int, distance: _Column, flipped: _Column = False
     ) -> "Matches":
-        """Returns pairs; what is one for all is given once."""
+        """Returns pairs. A scalar applies to all of them."""
 
-        def each(value: _Each, kind: npt.DTypeLike) -> np.ndarray:
+        def broadcast(value: _Column, kind: npt.DTypeLike) -> np.ndarray:
             return np.broadcast_to(np.asarray(value, kind), len(source))
 
-        return cls(source, target, each(reason, np.int8), each(distance, np.float32), each(flipped, bool))
+        return cls(
+            source, target, broadcast(reason, np.int8), broadcast(distance, np.float32), broadcast(flipped, bool)
+        )
 
     @classmethod
     def concatenate(cls, parts: Sequence["Matches"]) -> "Matches":
@@ -63,63 +65,65 @@ class Matches:
         return [field.name for field in dataclasses.fields(cls)]
 
     def take(self, which: np.ndarray) -> "Matches":
-        """Returns the pairs `which`, by number or mask."""
+        """Returns the pairs `which`, given as row numbers or a mask."""
         return Matches(*(getattr(self, name)[which] for name in self.names()))
 
     def nearest(self) -> "Matches":
-        """Returns each pair of images once, and of a source image's the nearest, in order; the surest reason first."""
+        """Returns each pair once, for each source image the MAX_MATCHES nearest, sorted by reason and distance."""
         ordered = self.take(np.lexsort((self.flipped, self.distance, self.reason, self.target, self.source)))
-        new = np.ones(len(ordered.source), bool)
-        new[1:] = (np.diff(ordered.source) != 0) | (np.diff(ordered.target) != 0)
-        once = ordered.take(new)
-        ordered = once.take(np.lexsort((once.target, once.flipped, once.distance, once.reason, once.source)))
-        return ordered.take(_first(ordered.source, MAX_MATCHES))
+        is_first = np.ones(len(ordered.source), bool)
+        is_first[1:] = (np.diff(ordered.source) != 0) | (np.diff(ordered.target) != 0)
+        unique = ordered.take(is_first)
+        ordered = unique.take(
+            np.lexsort((unique.target, unique.flipped, unique.distance, unique.reason, unique.source))
+        )
+        return ordered.take(_mask_first(ordered.source, MAX_MATCHES))
 
 
 class HashNeighbours:
-    """The images of the targets, in which those that resemble an image of the source are looked up.
+    """Finds the targets' images that equal, or nearly equal, a source image.
 
     Args:
-      targets: the indices of all targets with the columns TARGET_COLUMNS, and `target`, the name.
-      distance: the largest distance of two perceptual hashes, 0 to `matching.MAX_DISTANCE`.
-      flips: whether the mirror images of the targets' count too.
+      targets: the indices of all targets, with the columns TARGET_COLUMNS and `target`, the name.
+      distance: largest distance of two perceptual hashes, 0 to `matching.MAX_DISTANCE`.
+      flips: whether mirror images count as near-duplicates.
     """
 
     def __init__(self, targets: pa.Table, *, distance: int, flips: bool):
         self._targets = targets
         self._bytes = pc.unique(targets["content_hash"])
         self._same_bytes = _Groups(pc.index_in(targets["content_hash"], value_set=self._bytes).to_numpy())
-        rows, hashes = _present(targets["perceptual_hash"])
-        flipped_rows, flipped_hashes = _present(targets["perceptual_hash_flipped"])
+        rows, hashes = _drop_missing(targets["perceptual_hash"])
+        flipped_rows, flipped_hashes = _drop_missing(targets["perceptual_hash_flipped"])
         if not flips:
             flipped_rows, flipped_hashes = flipped_rows[:0], flipped_hashes[:0]
         self._rows = np.concatenate([rows, flipped_rows])
         self._flipped = np.arange(len(self._rows)) >= len(rows)
-        # Equal hashes are looked up once, however many images share one.
+        # Each distinct hash is looked up once, even if several images share it.
         unique, group = np.unique(np.concatenate([hashes, flipped_hashes]), return_inverse=True)
         self._same_hash = _Groups(group)
         self._index = matching.MultiIndex(unique, distance)
 
     def __call__(self, source: pa.Table) -> pa.Table:
         """Returns the exclusions among the images of `source`, an index with the columns SOURCE_COLUMNS."""
-        matches = Matches.concatenate([self._identical(source), self._near(source)])
+        matches = Matches.concatenate([self._find_identical(source), self._find_near(source)])
         return exclusions_table(source, self._targets, matches.nearest())
 
-    def _identical(self, source: pa.Table) -> Matches:
-        found = pc.index_in(source["content_hash"], value_set=self._bytes)
-        rows = np.flatnonzero(pc.is_valid(found).to_numpy())
-        which, target = self._same_bytes.members(found.drop_null().to_numpy(), MAX_MATCHES)
+    def _find_identical(self, source: pa.Table) -> Matches:
+        positions = pc.index_in(source["content_hash"], value_set=self._bytes)
+        rows = np.flatnonzero(pc.is_valid(positions).to_numpy())
+        which, target = self._same_bytes.members(positions.drop_null().to_numpy(), MAX_MATCHES)
         return Matches.of(rows[which], target, 0, 0)
 
-    def _near(self, source: pa.Table) -> Matches:
-        rows, hashes = _present(source["perceptual_hash"])
+    def _find_near(self, source: pa.Table) -> Matches:
+        rows, hashes = _drop_missing(source["perceptual_hash"])
         unique, group = np.unique(hashes, return_inverse=True)
         parts = []
-        for query, found, distance in self._index.pairs(unique):
-            # Twice as many as are listed: an image may stand in both for itself and for its mirror image.
-            first = _first(query, 2 * MAX_MATCHES)
-            query, found, distance = query[first], found[first], distance[first]
-            which, entry = self._same_hash.members(found, 2 * MAX_MATCHES)
+        for query, match, distance in self._index.pairs(unique):
+            # Twice MAX_MATCHES, because an image and its mirror image have an entry each.
+            first = _mask_first(query, 2 * MAX_MATCHES)
+            query, match, distance = query[first], match[first], distance[first]
+            which, entry = self._same_hash.members(match, 2 * MAX_MATCHES)
             part = Matches.of(query[which], self._rows[entry], 1, distance[which], self._flipped[entry])
             parts.append(part.nearest())
         matches = Matches.concatenate(parts)
@@ -128,33 +132,34 @@ class HashNeighbours:
 
 
 def exclusions_table(source: pa.Table, targets: pa.Table, matches: Matches) -> pa.Table:
-    """Returns `matches` as exclusions.
+    """Returns `matches` as a table of exclusions.
 
     Args:
-      source: columns source_id and split.
-      targets: columns target, source_id and split.
+      source: table with the columns source_id and split.
+      targets: table with the columns target, source_id and split.
+      matches: pairs of their rows.
     """
-    from_source, from_target = source.take(matches.source), targets.take(matches.target)
-    embedding = matches.reason == exclusions.REASONS.index("embedding")
+    source_rows, target_rows = source.take(matches.source), targets.take(matches.target)
+    is_embedding = matches.reason == exclusions.REASONS.index("embedding")
     columns = {
-        "source_id": from_source["source_id"],
-        "source_split": from_source["split"],
-        "target": from_target["target"],
-        "target_id": from_target["source_id"],
-        "target_split": from_target["split"],
+        "source_id": source_rows["source_id"],
+        "source_split": source_rows["split"],
+        "target": target_rows["target"],
+        "target_id": target_rows["source_id"],
+        "target_split": target_rows["split"],
         "reason": pa.array(exclusions.REASONS, pa.string()).take(pa.array(matches.reason)),
-        "distance": pa.array(np.where(embedding, 0, matches.distance).astype(np.int8), mask=embedding),
-        "similarity": pa.array(1 - matches.distance, pa.float32(), mask=~embedding),
+        "distance": pa.array(np.where(is_embedding, 0, matches.distance).astype(np.int8), mask=is_embedding),
+        "similarity": pa.array(1 - matches.distance, pa.float32(), mask=~is_embedding),
         "flipped": pa.array(matches.flipped),
     }
     return pa.table([columns[field.name] for field in exclusions.SCHEMA], exclusions.SCHEMA)
 
 
 class _Groups:
-    """Group → its members.
+    """Finds the members of groups.
 
     Args:
-      groups: int [members], the group of each.
+      groups: int [members], the group of each member.
     """
 
     def __init__(self, groups: np.ndarray):
@@ -163,20 +168,20 @@ class _Groups:
         self._starts = np.cumsum(self._sizes) - self._sizes
 
     def members(self, groups: np.ndarray, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Returns (which of `groups`, member) of all members, or the first `limit` of each."""
+        """Returns (position in `groups`, member) for all members, or for the first `limit` of each group."""
         sizes = self._sizes[groups] if limit is None else np.minimum(self._sizes[groups], limit)
         which = np.repeat(np.arange(len(groups)), sizes)
         position = np.arange(len(which)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         return which, self._members[self._starts[groups][which] + position]
 
 
-def _present(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the rows that have a hash, and their hashes."""
+def _drop_missing(column: pa.ChunkedArray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the numbers of the rows with a hash, and their hashes."""
     return np.flatnonzero(pc.is_valid(column).to_numpy()), column.drop_null().to_numpy()
 
 
-def _first(groups: np.ndarray, limit: int) -> np.ndarray:
-    """Returns bool: the first `limit` of each group; equal `groups` stand together."""
+def _mask_first(groups: np.ndarray, limit: int) -> np.ndarray:
+    """Returns the mask of the first `limit` members of each group, bool; equal `groups` are adjacent."""
     starts = np.flatnonzero(np.diff(groups, prepend=-1))
     position = np.arange(len(groups)) - np.repeat(starts, np.diff(starts, append=len(groups)))
     return position < limit

@@ -1,4 +1,4 @@
-"""Which exclusions a run goes on with: those of an earlier one, if they exclude the same images."""
+"""Replaces new exclusions by those of an earlier run that exclude the same images."""
 
 import ml_metadata as mlmd
 from tfx import types
@@ -12,23 +12,23 @@ Artifacts = dict[str, list[types.Artifact]]
 
 
 class FirstOfSameContent(resolver.ResolverStrategy):
-    """Resolves to the first exclusions, and the first plan, that have the content of the new ones.
+    """Resolves to the first exclusions, and the first plan, with the same content as the new ones.
 
-    What is trained on the source has them as its inputs, and TFX reuses results by the identity of inputs, not by what
-    is in them. A new target whose images resemble none of the source would else be reason to train everything again.
+    TFX reuses the results of trainings by the identity of their inputs, not by their content. Without this strategy, a
+    new target without near-duplicates in the source would train everything again.
 
     Channels of the Resolver:
-      exclusions, plan: of a filter, one artifact each.
-      all_exclusions, all_plans: all that the filter ever gave.
+      exclusions, plan: the outputs of a filter, one artifact each.
+      all_exclusions, all_plans: all earlier outputs of the filter.
 
-    Outputs: `exclusions` and `plan`, one artifact each; the others as they came.
+    Outputs: `exclusions` and `plan`, one artifact each; the other channels unchanged.
     """
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
         """Chooses among the artifacts of `input_dict`.
 
         Raises:
-          ValueError: the channels are not the four above, or there is not one new artifact of each kind.
+          ValueError: the channels are not those above, or there is not exactly one new artifact of each kind.
         """
         if set(input_dict) != _KEYS:
             raise ValueError(f"channels: {sorted(input_dict)}; FirstOfSameContent takes {sorted(_KEYS)}")

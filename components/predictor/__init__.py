@@ -1,1 +1,1 @@
-"""Predictor: the source classifier on images, once; the only place where it meets the target."""
+"""Predictor: runs the source classifier on images. No other component applies it to the target."""

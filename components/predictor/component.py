@@ -1,4 +1,4 @@
-"""Predictor."""
+"""The component Predictor."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from components.predictor import executor
 
 
 class PredictorSpec(ComponentSpec):
-    """What Predictor takes and gives."""
+    """Parameters, inputs and outputs of Predictor."""
 
     PARAMETERS = {
         "splits": ExecutionParameter(type=str),  # a JSON list

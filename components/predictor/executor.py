@@ -1,4 +1,4 @@
-"""Beam batch inference: a shard of Examples in, its logits and embeddings out."""
+"""Beam batch inference: computes the logits and embeddings of each shard of Examples."""
 
 import os
 from typing import Any
@@ -31,10 +31,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         model = path_utils.serving_model_path(artifact_utils.get_single_uri(input_dict["model"]))
         output_uri = artifact_utils.get_single_uri(output_dict["predictions"])
         limit = int(exec_properties["max_examples"])
-        if names := model_labels.read(model):  # whose the logits are
+        if names := model_labels.read(model):  # the labels of the logits
             labels = vocabulary.dumps(vocabulary.make_vocabulary(names))
             storage.write_text(os.path.join(output_uri, vocabulary.FILE_NAME), labels)
-        # One handle for all shards: the workers of a process then hold the model once.
+        # With one handle for all shards, a process loads the model once.
         predict = _Predict(model, int(exec_properties["batch_size"]), shared.Shared())
         with self._make_beam_pipeline() as pipeline:
             for split in json_utils.loads(exec_properties["splits"]):
@@ -55,7 +55,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
 
 def _last_key(indices: list[str], limit: int) -> int:
-    """Returns the largest key among the `limit` smallest ones: a sample that no sharding changes. 0: all examples."""
+    """Returns the largest of the `limit` smallest keys, a sample independent of the sharding. 0: all examples."""
     if not limit:
         return np.iinfo(np.uint64).max
     keys = storage.read_table(indices, ["key"])["key"].to_numpy()
@@ -63,45 +63,45 @@ def _last_key(indices: list[str], limit: int) -> int:
 
 
 class _Predict(beam.DoFn):
-    """(shard of Examples, its index, path of its predictions) → the latter, written."""
+    """Reads (shard of Examples, its index, output path), writes the predictions there, and yields the path."""
 
-    _loaded: Any  # the SavedModel, one for all shards of a process
+    _saved_model: Any  # the SavedModel, one for all shards of a process
 
     def __init__(self, model: str, batch_size: int, handle: shared.Shared):
         self._model, self._batch_size, self._handle = model, batch_size, handle
 
     def setup(self):
-        self._loaded = self._handle.acquire(lambda: tf.saved_model.load(self._model), tag=self._model)
+        self._saved_model = self._handle.acquire(lambda: tf.saved_model.load(self._model), tag=self._model)
 
     def process(self, element: tuple[str, str, str], last_key: int):
         shard, index_path, path = element
-        wanted = storage.read_table(index_path, ["key"])["key"].to_numpy() <= np.uint64(last_key)
-        features = self._loaded.signatures["features"]
+        is_selected = storage.read_table(index_path, ["key"])["key"].to_numpy() <= np.uint64(last_key)
+        features = self._saved_model.signatures["features"]
         width = {name: spec.shape[1] for name, spec in features.structured_outputs.items()}
         tables = [predictions.table([], *(np.empty((0, width[name])) for name in ("logits", "features")))]
-        for source_ids, pixels in self._batches(shard, wanted):
-            found = features(pixels=pixels)
+        for source_ids, pixels in self._batches(shard, is_selected):
+            outputs = features(pixels=pixels)
             ids = [source_id.decode() for source_id in source_ids.numpy()]
-            tables.append(predictions.table(ids, found["logits"].numpy(), found["features"].numpy()))
+            tables.append(predictions.table(ids, outputs["logits"].numpy(), outputs["features"].numpy()))
         storage.write_table(path, pa.concat_tables(tables))
         yield path
 
-    def _batches(self, shard: str, wanted: np.ndarray) -> tf.data.Dataset:
-        """Yields (ids, pixels). Decoding runs in other threads, ahead of the model."""
-        decode = self._loaded.signatures["decode"]
+    def _batches(self, shard: str, is_selected: np.ndarray) -> tf.data.Dataset:
+        """Yields batches of (ids, pixels). Decoding runs in other threads while the model runs."""
+        decode = self._saved_model.signatures["decode"]
         parse = {
             examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string),
             examples.IMAGE: tf.io.FixedLenFeature([], tf.string),
         }
 
-        def pixels(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        def decode_record(record: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             row = tf.io.parse_single_example(record, parse)
             return row[examples.SOURCE_ID], decode(encoded=row[examples.IMAGE])["pixels"]
 
-        # A batch of any size runs through the same graph: the last one of a shard compiles nothing.
+        # The graph accepts any batch size, so the smaller last batch of a shard is not compiled again.
         return (
-            storage.read_repeated_records(shard, wanted.astype(np.int32))
-            .map(pixels, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+            storage.read_repeated_records(shard, is_selected.astype(np.int32))
+            .map(decode_record, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
             .batch(self._batch_size)
             .prefetch(tf.data.AUTOTUNE)
         )

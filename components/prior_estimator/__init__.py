@@ -1,11 +1,11 @@
-"""PriorEstimator: from predictions and the source index to P_s, P_t and importance weights.
+"""PriorEstimator: estimates P_s, P_t and importance weights from predictions and the source index.
 
-What it is made of is here as functions on numpy arrays.
+Exports its estimators as functions on numpy arrays.
 """
 
 from components import exports
 
-_NOT_IN_CACHE_KEYS = "names where the functions are"
+_NOT_IN_CACHE_KEYS = "it lists the modules of the exported functions"
 
 __getattr__, __dir__, __all__ = exports.lazy(
     __name__,

@@ -1,4 +1,4 @@
-"""The temperature that calibrates a classifier. Pure."""
+"""Fits the temperature that calibrates a classifier. Pure."""
 
 import numpy as np
 import scipy.optimize
@@ -7,26 +7,26 @@ import scipy.special
 from components.prior_estimator import posteriors
 
 _LOWEST, _HIGHEST = 0.01, 100.0
-_FLAT = 1e-9  # nats an image
+_MIN_GAIN = 1e-9  # nats an image; a smaller difference is rounding
 
 
 def fit_temperature(
     logits: np.ndarray, labels: np.ndarray, *, rows: np.ndarray | None = None, activation: str = "softmax"
 ) -> float:
-    """Returns the T under which the labels are likeliest, given logits / T (Guo et al. 2017, section 4.2).
+    """Returns the T that maximises the likelihood of the labels given logits / T (Guo et al. 2017, section 4.2).
 
-    With 'softmax' it minimises the cross entropy of each (image, label) pair; with 'sigmoid' the binary cross entropy
-    of every label of every image. Both are convex in 1 / T, so that a minimum is the only one.
+    With 'softmax' T minimises the sum of the cross entropies of all (image, label) pairs; with 'sigmoid' the sum of the
+    binary cross entropies of all labels and images. Both are convex in 1 / T, so the minimum is unique.
 
     Args:
-      logits: [images, labels], of any float type; of images the classifier did not learn from.
+      logits: [images, labels], of any float type; of images not used to train the classifier.
       labels: int [pairs], the label of each (image, label) pair.
-      rows: int [pairs], the image of each pair; None: one label an image, in their order.
+      rows: int [pairs], the image of each pair. None: image i has label i of `labels`.
       activation: 'softmax' or 'sigmoid'.
 
     Raises:
       ValueError: there is no image or no pair, a logit is not finite, a label is outside the vocabulary, the activation
-        is unknown, or no T from 0.01 to 100 is better than the ends of that range.
+        is unknown, or no T between 0.01 and 100 is better than both ends of that range.
     """
     posteriors.check(logits, 1.0)
     if activation not in posteriors.ACTIVATIONS:
@@ -34,7 +34,7 @@ def fit_temperature(
     members = posteriors.incidence(labels, rows, *logits.shape)
 
     def loss(log_temperature: float) -> float:
-        """Nats an image."""
+        """Returns the loss in nats an image."""
         total = 0.0
         for span in posteriors.spans(*logits.shape):
             scaled = logits[span].astype(np.float64) / np.exp(log_temperature)
@@ -47,9 +47,9 @@ def fit_temperature(
 
     bounds = (np.log(_LOWEST), np.log(_HIGHEST))
     best = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5})
-    if not best.fun < min(loss(bound) for bound in bounds) - _FLAT:
+    if not best.fun < min(loss(bound) for bound in bounds) - _MIN_GAIN:
         raise ValueError(
-            f"logits: no temperature from {_LOWEST} to {_HIGHEST} makes {len(logits)} images likelier than the ends of "
-            "that range: the classifier makes no mistake on them, or knows nothing; give a larger sample, or a number"
+            f"logits: no temperature between {_LOWEST} and {_HIGHEST} fits {len(logits)} images better than both ends "
+            "of that range: the classifier is always right, or no better than chance; give a larger sample, or a number"
         )
     return float(np.exp(best.x))

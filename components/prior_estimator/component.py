@@ -1,4 +1,4 @@
-"""PriorEstimator."""
+"""The component PriorEstimator."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from components.prior_estimator.settings import EstimatorSettings
 
 
 class PriorEstimatorSpec(ComponentSpec):
-    """What PriorEstimator takes and gives."""
+    """Parameters, inputs and outputs of PriorEstimator."""
 
     PARAMETERS = {
         "estimator": ExecutionParameter(type=str),

@@ -1,4 +1,4 @@
-"""From settings, predictions and label counts to the LabelPrior. Pure."""
+"""Computes the LabelPrior from settings, predictions and label counts. Pure."""
 
 import dataclasses
 import functools
@@ -15,7 +15,7 @@ from components.prior_estimator.settings import FITTED, EstimatorSettings
 
 @dataclasses.dataclass(frozen=True)
 class Images:
-    """What the classifier says of some images.
+    """The classifier's predictions for some images.
 
     Attributes:
       logits: float16 [images, labels].
@@ -28,10 +28,10 @@ class Images:
 
 @dataclasses.dataclass(frozen=True)
 class LabelledImages:
-    """Images of the source, which the classifier did not learn from.
+    """Images of the source that the classifier was not trained on.
 
     Attributes:
-      images: what the classifier says of them.
+      images: the classifier's predictions for them.
       rows, labels: int32 [pairs], their (image, label) pairs.
     """
 
@@ -40,27 +40,27 @@ class LabelledImages:
     labels: np.ndarray
 
 
-def images(table: pa.Table) -> Images:
-    """Returns the images of a Predictions table."""
+def read_images(table: pa.Table) -> Images:
+    """Returns the predictions in a Predictions table."""
     embeddings = predictions.embeddings_of(table) if predictions.has_embeddings(table) else None
     return Images(predictions.logits_of(table), embeddings)
 
 
-def labelled_images(table: pa.Table, index_table: pa.Table, num_labels: int) -> LabelledImages:
-    """Returns the images of a Predictions table with their labels from an index (columns source_id and labels).
+def read_labelled_images(table: pa.Table, index_table: pa.Table, num_labels: int) -> LabelledImages:
+    """Returns the predictions in a table, with the labels from an index (columns source_id and labels).
 
     Raises:
       ValueError: an id is not in the index, or as for `index.label_pairs`.
     """
-    found = pc.index_in(table["source_id"], value_set=index_table["source_id"])
-    if found.null_count:
-        missing = table["source_id"].filter(pc.is_null(found))
+    positions = pc.index_in(table["source_id"], value_set=index_table["source_id"])
+    if positions.null_count:
+        missing = table["source_id"].filter(pc.is_null(positions))
         raise ValueError(
             f"source_predictions: {len(missing)} of {len(table)} ids are not in the index of the source's eval split, "
-            f"among them {missing[0].as_py()!r}; both must come from the same examples"
+            f"for example {missing[0].as_py()!r}; both must come from the same examples"
         )
-    rows, labels = index.label_pairs(index_table["labels"].take(found), num_labels)
-    return LabelledImages(images(table), rows, labels)
+    rows, labels = index.label_pairs(index_table["labels"].take(positions), num_labels)
+    return LabelledImages(read_images(table), rows, labels)
 
 
 def estimate(
@@ -70,18 +70,19 @@ def estimate(
     target: Images,
     source: LabelledImages | None = None,
 ) -> label_prior.LabelPrior:
-    """Estimates P_t as `settings` say.
+    """Estimates P_t by `settings`.
 
     Args:
+      settings: the estimator and its options.
       names: K label names, in the order of the vocabulary.
       counts: int64 [K], N_y.
-      target: the target's train images.
-      source: a sample of the source's eval split; 'fitted', 'em' and 'bbse' need it. With embeddings on both sides
-        the assumption P_s(x|y) = P_t(x|y) is checked.
+      target: predictions for the target's train images.
+      source: predictions for a sample of the source's eval split; required by 'fitted', 'em' and 'bbse'. If both have
+        embeddings, the assumption P_s(x|y) = P_t(x|y) is checked.
 
     Raises:
-      ValueError: `source` is needed and missing, logits are of another vocabulary, there is no source example, or as
-        for what is called.
+      ValueError: `source` is required and missing, the logits have a different vocabulary, there is no source example,
+        or an argument of the estimator is invalid.
     """
     _check(settings, names, counts, target, source)
     source_prior = counts / counts.sum()
@@ -91,23 +92,23 @@ def estimate(
         temperature = calibration.fit_temperature(
             source.images.logits, source.labels, rows=source.rows, activation=settings.activation
         )
-    result, replicates = _estimators(settings, float(temperature), names, source_prior, target, source)
+    result, estimate_replicates = _run_estimator(settings, float(temperature), names, source_prior, target, source)
 
-    def adjusted(prior: np.ndarray) -> np.ndarray:
+    def adjust(prior: np.ndarray) -> np.ndarray:
         return priors.adjust(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
 
     interval = None
     if settings.bootstrap:
         interval = intervals.bootstrap(
-            lambda weights: adjusted(replicates(weights)),
+            lambda weights: adjust(estimate_replicates(weights)),
             len(target.logits),
             replicates=settings.bootstrap,
             level=settings.level,
             seed=settings.seed,
         )
-    checked = None
+    assumption_check = None
     if source is not None and source.images.embeddings is not None and target.embeddings is not None:
-        checked = assumption.check(
+        assumption_check = assumption.check(
             source.images.embeddings,
             source.labels,
             target.embeddings,
@@ -119,7 +120,7 @@ def estimate(
     return label_prior.LabelPrior(
         names=tuple(names),
         counts=counts,
-        target_prior=adjusted(result.prior),
+        target_prior=adjust(result.prior),
         estimator=settings.estimator,
         temperature=float(temperature),
         num_images=len(target.logits),
@@ -134,8 +135,8 @@ def estimate(
         replicates=settings.bootstrap,
         level=settings.level if settings.bootstrap else None,
         seed=settings.seed if settings.bootstrap else None,
-        assumption=checked,
-        assumption_threshold=settings.assumption_threshold if checked else None,
+        assumption=assumption_check,
+        assumption_threshold=settings.assumption_threshold if assumption_check else None,
     )
 
 
@@ -144,18 +145,18 @@ def _check(
 ) -> None:
     if source is None:
         settings.check_without_source()
-    sides = {"predictions": target} if source is None else {"predictions": target, "source_predictions": source.images}
-    for argument, side in sides.items():
-        if side.logits.shape[1] != len(names):
+    inputs = {"predictions": target} if source is None else {"predictions": target, "source_predictions": source.images}
+    for argument, images in inputs.items():
+        if images.logits.shape[1] != len(names):
             raise ValueError(
-                f"{argument}: {side.logits.shape[1]} logits an image, but the source vocabulary has {len(names)} "
+                f"{argument}: {images.logits.shape[1]} logits an image, but the source vocabulary has {len(names)} "
                 "labels; they must come from a classifier of this source"
             )
     if not counts.sum() > 0:
-        raise ValueError("index: the source's train split has no example")
+        raise ValueError("index: the source's train split has no example; check the data and the exclusions")
 
 
-def _estimators(
+def _run_estimator(
     settings: EstimatorSettings,
     temperature: float,
     names: Sequence[str],
@@ -163,17 +164,17 @@ def _estimators(
     target: Images,
     source: LabelledImages | None,
 ) -> tuple[priors.Estimate, Callable[[np.ndarray], np.ndarray]]:
-    """Returns the estimate, and what gives float64 [replicates, labels] for weights [replicates, images]."""
+    """Returns the estimate, and a function from weights [replicates, images] to P_t [replicates, labels], float64."""
     if settings.estimator == "em":
         em = functools.partial(priors.em, target.logits, source_prior, temperature)
         result = em()
-        # Near the estimate, but with a way back for the labels that it has put to 0.
+        # Close to the estimate, but above 0 for all labels, because em cannot leave 0.
         start = 0.9 * result.prior + 0.1 * source_prior
         return result, lambda weights: em(weights=weights, start=start).prior
     if settings.estimator == "bbse":
         assert source is not None, "_check has refused it"
-        known = (source.images.logits, source.labels, source_prior, temperature)
-        bbse = functools.partial(priors.bbse, target.logits, *known, source_rows=source.rows, names=names)
+        arguments = (source.images.logits, source.labels, source_prior, temperature)
+        bbse = functools.partial(priors.bbse, target.logits, *arguments, source_rows=source.rows, names=names)
         result = bbse()
         return result, lambda weights: bbse(weights=weights, regularisation=result.regularisation).prior
     mean = functools.partial(priors.mean_prediction, target.logits, temperature, activation=settings.activation)

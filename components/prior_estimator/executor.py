@@ -1,4 +1,4 @@
-"""Reads predictions and the source index, writes the label prior."""
+"""Reads predictions and the source index, and writes the label prior."""
 
 import dataclasses
 import os
@@ -39,7 +39,7 @@ class Executor(base_executor.BaseExecutor):
             train = train.filter(exclusions.mask_kept(train["key"], exclusions.excluded_keys(excluded["train"])))
 
         def read_predictions(key: str, split: str):
-            """Returns the Predictions with the logits in the order of the vocabulary."""
+            """Returns the Predictions, with the logits in the order of the vocabulary."""
             table = read(key, split, predictions.FILE_PATTERN)
             path = os.path.join(artifact_utils.get_single_uri(input_dict[key]), vocabulary.FILE_NAME)
             if not tf.io.gfile.exists(path):
@@ -50,7 +50,7 @@ class Executor(base_executor.BaseExecutor):
         source = None
         if input_dict.get("source_predictions"):
             predicted = read_predictions("source_predictions", "eval")
-            source = estimate.labelled_images(
+            source = estimate.read_labelled_images(
                 exclusions.drop_excluded(predicted, excluded["eval"]) if excluded else predicted,
                 read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
                 len(labels),
@@ -59,7 +59,7 @@ class Executor(base_executor.BaseExecutor):
             settings_of(exec_properties),
             labels.names,
             index.label_counts(index.label_pairs(train["labels"], len(labels)), len(labels)),
-            estimate.images(read_predictions("predictions", "train")),
+            estimate.read_images(read_predictions("predictions", "train")),
             source,
         )
         if prior.converged is False:
@@ -74,7 +74,7 @@ def to_properties(settings: EstimatorSettings) -> dict[str, Any]:
 
 
 def settings_of(exec_properties: dict[str, Any]) -> EstimatorSettings:
-    """Returns the settings that `to_properties` was given. Some runners turn whole numbers into floats."""
+    """Reverts `to_properties`. Integers are restored, because some runners turn them into floats."""
     values = {field.name: exec_properties[field.name] for field in dataclasses.fields(EstimatorSettings)}
-    whole = {name: int(values[name]) for name in ("bootstrap", "seed")}
-    return EstimatorSettings(**{**values, **whole, "temperature": json_utils.loads(values["temperature"])})
+    integers = {name: int(values[name]) for name in ("bootstrap", "seed")}
+    return EstimatorSettings(**{**values, **integers, "temperature": json_utils.loads(values["temperature"])})

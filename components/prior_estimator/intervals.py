@@ -10,15 +10,15 @@ def bootstrap(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns percentile intervals of an estimator, over images drawn with replacement.
 
-    See Efron and Tibshirani 1993, chapter 13. They cover the sampling error of the target's images. What the classifier
-    gets wrong, and what the source's sample adds to that, is the same in every replicate and not in the interval.
+    See Efron and Tibshirani 1993, chapter 13. The intervals cover the sampling error of the target's images. They do
+    not cover the errors of the classifier or of the source's sample, which are the same in every replicate.
 
     Args:
-      estimate: gives float [replicates, labels] for the weights [replicates, images]: how often each image was drawn.
-      num_images: how many target images there are.
-      replicates: how often to draw, at least 1. The weights need 8 bytes for each image of each.
-      level: the share of replicates that lies inside, between 0 and 1; the same share of the rest lies on either side.
-      seed: of the draws.
+      estimate: maps weights [replicates, images], how often each image was drawn, to float [replicates, labels].
+      num_images: number of target images.
+      replicates: number of replicates, at least 1. The weights take 8 bytes for each image and replicate.
+      level: share of the replicates inside the interval, between 0 and 1; the rest is split equally between both sides.
+      seed: seed of the draws.
 
     Returns:
       The lower and the upper ends, float64 [labels] each.

@@ -1,9 +1,10 @@
-"""Posteriors of logits, a chunk of images at a time. Pure.
+"""Computes posteriors from logits, a chunk of images at a time. Pure.
 
-Logits stay the float16 they are stored in: 18,291 labels × 20,000 images are 0.7 GB of them, and would be 2.9 GB of
-float64 posteriors. A chunk is computed in float64 and forgotten.
+The logits stay in float16, as they are stored: for 18,291 labels × 20,000 images they take 0.7 GB, and posteriors in
+float64 would take 2.9 GB. Each chunk is computed in float64 and then dropped.
 """
 
+import numbers
 from collections.abc import Iterator
 
 import numpy as np
@@ -15,14 +16,26 @@ _CHUNK_CELLS = 1 << 22
 
 
 def check(logits: np.ndarray, temperature: float, argument: str = "logits") -> None:
-    """Refuses logits and temperatures that have no posteriors.
+    """Checks logits and the temperature.
 
     Raises:
       ValueError: as for `check_rows`, or the temperature is not a positive number.
     """
     check_rows(logits, argument)
-    if not (np.isfinite(temperature) and temperature > 0):
-        raise ValueError(f"temperature: {temperature}; it must be a positive number")
+    check_temperature(temperature)
+
+
+def check_temperature(temperature: float) -> None:
+    """Checks a temperature.
+
+    Raises:
+      ValueError: it is not a positive number.
+    """
+    is_number = isinstance(temperature, numbers.Real) and not isinstance(temperature, bool)
+    if not (is_number and np.isfinite(temperature) and temperature > 0):
+        raise ValueError(
+            f"temperature: {temperature!r}; it must be a positive number (or 'fitted', of a PriorEstimator)"
+        )
 
 
 def check_rows(array: np.ndarray, argument: str) -> None:
@@ -42,25 +55,25 @@ def check_rows(array: np.ndarray, argument: str) -> None:
 
 
 def spans(images: int, width: int) -> Iterator[slice]:
-    """Yields slices that cover `images` rows of `width` numbers, some megabytes each."""
+    """Yields slices that cover `images` rows of `width` numbers, a few megabytes each."""
     length = max(1, _CHUNK_CELLS // width)
     for start in range(0, images, length):
         yield slice(start, min(start + length, images))
 
 
 def chunks(
-    logits: np.ndarray, temperature: float, activation: str = "softmax", among: np.ndarray | None = None
+    logits: np.ndarray, temperature: float, activation: str = "softmax", support: np.ndarray | None = None
 ) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yields (rows, float64 [rows, labels] posteriors of these rows).
+    """Yields (rows, their posteriors, float64 [rows, labels]).
 
     Args:
       logits: [images, labels], of any float type; see `check`.
-      temperature: what they are divided by.
+      temperature: the logits are divided by it.
       activation: 'softmax', or 'sigmoid' for labels that do not exclude each other.
-      among: bool [labels], the labels that the softmax runs over; the others get 0.
+      support: bool [labels], the labels of the softmax; the others get 0. None: all labels.
 
     Raises:
-      ValueError: `activation` is neither.
+      ValueError: the activation is unknown.
     """
     if activation not in ACTIVATIONS:
         raise ValueError(f"activation: {activation!r}; choose one of {', '.join(ACTIVATIONS)}")
@@ -70,8 +83,8 @@ def chunks(
         if activation == "sigmoid":
             yield rows, scipy.special.expit(chunk, out=chunk)
             continue
-        if among is not None:
-            chunk[:, ~among] = -np.inf
+        if support is not None:
+            chunk[:, ~support] = -np.inf
         chunk -= chunk.max(axis=1, keepdims=True)
         np.exp(chunk, out=chunk)
         chunk /= chunk.sum(axis=1, keepdims=True)
@@ -81,10 +94,10 @@ def chunks(
 def weighted_sums(
     logits: np.ndarray, temperature: float, weights: np.ndarray | scipy.sparse.spmatrix, activation: str = "softmax"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums the posteriors p(x) of all images x, and their squared lengths, once for each row of `weights`.
+    """Returns weighted sums of the posteriors p(x) of all images x, and of their squared lengths.
 
     Args:
-      weights: [images] or [sums, images], dense or sparse by columns.
+      weights: [images] or [sums, images], dense or in the sparse CSC format.
 
     Returns:
       Σ_x weight(x) p(x), float64 [labels] or [sums, labels]; and Σ_x weight(x) ‖p(x)‖², float64 [] or [sums].
@@ -99,14 +112,14 @@ def weighted_sums(
 
 
 def means(logits: np.ndarray, temperature: float, members: scipy.sparse.csc_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Returns the mean posterior of groups of images, and how much sampling makes it vary.
+    """Returns the mean posterior of each group of images, and the sampling variance of the mean.
 
     Args:
-      members: which image is in which group, as a 0/1 matrix [groups, images]; no group is empty.
+      members: 0/1 matrix [groups, images]: 1 if the image is in the group. No group is empty.
 
     Returns:
-      float64 [groups, labels]; and the trace of each mean's covariance, float64 [groups], which is estimated from the
-      group's own images: a group of one has the average variance of the others.
+      float64 [groups, labels]; and the trace of each mean's covariance, float64 [groups], estimated from the group's
+      own images. A group with one image gets the pooled variance of all groups.
     """
     sums, squares = weighted_sums(logits, temperature, members)
     count = np.asarray(members.sum(axis=1)).ravel()
@@ -117,14 +130,14 @@ def means(logits: np.ndarray, temperature: float, members: scipy.sparse.csc_matr
 
 
 def incidence(labels: np.ndarray, rows: np.ndarray | None, num_images: int, num_labels: int) -> scipy.sparse.csc_matrix:
-    """Returns which image has which label, as a 0/1 matrix [labels, images].
+    """Returns the 0/1 matrix [labels, images] that has a 1 where an image has a label.
 
     Args:
       labels: int [pairs], the label of each (image, label) pair.
-      rows: int [pairs], the image of each pair; None: one label an image, in their order.
+      rows: int [pairs], the image of each pair. None: image i has label i of `labels`.
 
     Raises:
-      ValueError: there is no pair, the lengths do not fit, or a label is outside 0..num_labels-1.
+      ValueError: there is no pair, the lengths differ, or a label is outside 0..num_labels-1.
     """
     if rows is None:
         rows = np.arange(num_images)

@@ -1,6 +1,6 @@
 """Estimators of the target's label prior P_t(y), in source labels. Pure.
 
-Each takes weights of the target's images, and many sets of weights at once: that is what a bootstrap needs.
+Each accepts weights of the target's images, and several sets of weights at once, as a bootstrap needs.
 """
 
 import dataclasses
@@ -12,19 +12,19 @@ import scipy.sparse
 
 from components.prior_estimator import posteriors, simplex
 
-# Up to a quarter of a gigabyte of posteriors is kept from one step of `em` to the next; more is computed again.
-_KEPT_CELLS = 1 << 25
+# `em` keeps up to 256 MB of posteriors from step to step. Above that it computes them again in each step.
+_CACHED_CELLS = 1 << 25
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What an estimator came to.
+    """The result of an estimator.
 
     Attributes:
-      prior: float64 [labels], P_t; [replicates, labels] if there were as many sets of weights.
-      iterations: how many steps were taken; None if there is nothing to iterate.
-      converged: whether the last step met the tolerance.
-      regularisation: λ of `bbse`.
+      prior: P_t, float64 [labels], or [replicates, labels] for several sets of weights.
+      iterations: number of steps; None if the estimator is not iterative.
+      converged: whether the last step met the tolerance; None if the estimator is not iterative.
+      regularisation: λ of `bbse`; None for the others.
     """
 
     prior: np.ndarray
@@ -39,25 +39,25 @@ def mean_prediction(
     """Returns P_t as the mean of the classifier's predictions (Ngiam et al. 2018, section 3.1).
 
     With 'softmax' it is the mean over images of softmax(logits / T). With 'sigmoid', for a source whose images have
-    several labels, it is Σ_x sigmoid(logit_y(x) / T), divided by its sum over the labels: the expected share of y among
-    all (image, label) pairs, which is the unit that P_s counts. Mind that a temperature above 1 moves every sigmoid
-    towards ½: over thousands of labels T = 2 drowns the few that an image has. Use 1, or the fitted temperature.
+    several labels, it is Σ_x sigmoid(logit_y(x) / T), divided by its sum over the labels: the expected share of y in
+    all (image, label) pairs, which are the unit of P_s. A temperature above 1 moves every sigmoid towards ½, so that
+    with thousands of labels T = 2 hides the few that an image has. Use 1, or the fitted temperature.
 
     Args:
       logits: [images, labels], of any float type; computed in float64.
-      temperature: T, softens the predictions when above 1; the paper uses 2.0.
+      temperature: T; above 1 it flattens the predictions. The paper uses 2.0.
       activation: 'softmax' or 'sigmoid'.
-      weights: float [images] or [replicates, images], how much each image counts; None: all the same.
+      weights: float [images] or [replicates, images], the weight of each image; None: equal weights.
 
     Returns:
       float64 [labels] or [replicates, labels], summing to 1.
 
     Raises:
       ValueError: there is no image, a logit is not finite, the temperature is not positive, the activation is unknown,
-        a weight is negative or not finite, or all are 0.
+        a weight is negative or not finite, or all weights are 0.
     """
     posteriors.check(logits, temperature)
-    sums, _ = posteriors.weighted_sums(logits, temperature, _shares(weights, len(logits)), activation)
+    sums, _ = posteriors.weighted_sums(logits, temperature, _normalise_weights(weights, len(logits)), activation)
     totals = sums.sum(axis=-1, keepdims=True)
     if not (totals > 0).all():
         raise ValueError("logits: every sigmoid of them is 0; check that they are the logits of the source classifier")
@@ -76,45 +76,44 @@ def em(
 ) -> Estimate:
     """Estimates P_t by expectation maximisation (Saerens, Latinne and Decaestecker 2002, equation 2.9).
 
-    A step is the mean over images of softmax(logits / T + log(P_t / P_s)): the posteriors as they would be if the P_t
-    of the step before were true. The first step is mean prediction at the same temperature; the limit is the P_t under
-    which the target's images are likeliest. With more labels than images that is a sparse one: smooth it.
+    A step is the mean over images of softmax(logits / T + log(P_t / P_s)), the posteriors if the P_t of the previous
+    step were true. The first step is the mean prediction at the same temperature. The limit is the P_t that maximises
+    the likelihood of the target's images. With more labels than images it is sparse: smooth it.
 
-    It assumes that an image has one label, that softmax(logits / T) are calibrated posteriors under P_s, and that
-    P_s(x|y) = P_t(x|y). So T should be the fitted temperature: with the paper's 2.0 even no shift gives w ≠ 1.
+    The estimator assumes that an image has one label, that softmax(logits / T) are calibrated posteriors under P_s, and
+    that P_s(x|y) = P_t(x|y). Use the fitted temperature: with the paper's 2.0, w ≠ 1 even without a shift.
 
     Args:
       logits: [images, labels], of any float type; computed in float64.
       source_prior: float [labels], P_s. A label with P_s = 0 gets P_t = 0.
       temperature: T.
-      weights: float [images] or [replicates, images], how much each image counts; None: all the same.
-      start: float [labels], the P_t to begin with; what is 0 there stays 0. None: P_s.
-      tolerance: it ends when no step's total variation distance ½ Σ |ΔP_t| is above this.
-      max_iterations: or after as many steps.
+      weights: float [images] or [replicates, images], the weight of each image; None: equal weights.
+      start: float [labels], the initial P_t; labels that are 0 in it stay 0. None: P_s.
+      tolerance: stops when the total variation distance ½ Σ |ΔP_t| of a step is at most this, in all replicates.
+      max_iterations: largest number of steps.
 
     Raises:
-      ValueError: as for `mean_prediction`; or `source_prior` or `start` is no distribution over the same labels.
+      ValueError: as for `mean_prediction`; or `source_prior` or `start` is not a distribution over the same labels.
     """
     posteriors.check(logits, temperature)
     _check_prior("source_prior", source_prior, logits.shape[1])
     if start is not None:
         _check_prior("start", start, logits.shape[1])
-    among = source_prior > 0
-    shares = _shares(weights, len(logits))
-    passes = functools.partial(posteriors.chunks, logits, temperature, among=among)
-    kept = list(passes()) if logits.size <= _KEPT_CELLS else None
+    support = source_prior > 0
+    shares = _normalise_weights(weights, len(logits))
+    compute_chunks = functools.partial(posteriors.chunks, logits, temperature, support=support)
+    cached = list(compute_chunks()) if logits.size <= _CACHED_CELLS else None
     prior = np.broadcast_to(source_prior if start is None else start, (*shares.shape[:-1], len(source_prior)))
     for iteration in range(1, max_iterations + 1):
-        ratio = np.divide(prior, source_prior, out=np.zeros(prior.shape), where=among)
-        attributed = np.zeros(prior.shape)
-        # With p = softmax(logits / T), softmax(logits / T + log ratio) is p · ratio / Σ p · ratio, so that one set of
-        # exponentials serves all replicates. The largest entry of p is at least 1 / labels: what underflows is nothing
-        # beside it.
-        for rows, chunk in kept or passes():
+        ratio = np.divide(prior, source_prior, out=np.zeros(prior.shape), where=support)
+        sums = np.zeros(prior.shape)
+        # With p = softmax(logits / T), softmax(logits / T + log ratio) is p · ratio / Σ p · ratio, so one set of
+        # exponentials serves all replicates. Underflow is harmless: the largest entry of p is at least 1 / labels.
+        for rows, chunk in cached or compute_chunks():
             share, evidence = shares[..., rows].T, chunk @ ratio.T
-            # An image that a replicate leaves out may have no evidence in it at all.
-            attributed += np.divide(share, evidence, out=np.zeros(share.shape), where=share > 0).T @ chunk
-        updated = ratio * attributed
+            # The evidence may be 0 for an image that the replicate does not contain.
+            sums += np.divide(share, evidence, out=np.zeros(share.shape), where=share > 0).T @ chunk
+        updated = ratio * sums
         updated /= updated.sum(axis=-1, keepdims=True)  # 1 up to rounding
         change = 0.5 * np.abs(updated - prior).sum(axis=-1).max()
         prior = updated
@@ -141,31 +140,31 @@ def bbse(
     """Estimates P_t by black box shift estimation (Lipton, Wang and Smola 2018, section 4), from posteriors.
 
     Let q be the mean posterior over the target, and column j of M the mean posterior over the source's images of label
-    j: then q = M P_t in expectation. P_t is the p that minimises ‖Mp − q‖² + λ ‖p − P_s‖² over the probability simplex.
-    Means of posteriors, not of decisions, stand in q and M (PACC of Bella et al. 2010): they vary less from sample to
-    sample. M is ill-conditioned where labels are hard to tell apart, hence λ.
+    j. Then q = M P_t in expectation. P_t is the p that minimises ‖Mp − q‖² + λ ‖p − P_s‖² over the probability simplex.
+    q and M are means of posteriors instead of decisions (PACC of Bella et al. 2010), because these vary less between
+    samples. The term with λ is needed because M is ill-conditioned if the classifier confuses labels.
 
-    It assumes that an image has one label (of an image with several, each counts), and P_s(x|y) = P_t(x|y). It corrects
-    whatever the posteriors get wrong on the source, but the more calibrated they are, the less it has to amplify.
+    The estimator assumes that P_s(x|y) = P_t(x|y) and that an image has one label; of several, each counts. It corrects
+    systematic errors of the posteriors on the source. The better they are calibrated, the less noise it amplifies.
 
     Args:
-      target_logits, source_logits: [images, labels], of any float type; computed in float64. The source's images must
-        not be those the classifier learned from.
+      target_logits, source_logits: [images, labels], of any float type; computed in float64. The classifier must not
+        have been trained on these source images.
       source_labels: int [pairs], the label of each (source image, label) pair.
       source_prior: float [labels], P_s. A label with P_s = 0 gets P_t = 0.
-      temperature: what the logits are divided by.
-      source_rows: int [pairs], the source image of each pair; None: one label an image, in their order.
-      weights: float [images] or [replicates, images], how much each target image counts; None: all the same.
-      regularisation: λ. 0 is plain constrained least squares. None takes the largest λ whose residual stays within the
-        sampling noise that is expected of q and M: a shift that is not seen in the noise is not believed. Under a
-        strong shift 0 comes nearer to the truth.
+      temperature: the logits are divided by it.
+      source_rows: int [pairs], the source image of each pair. None: image i has label i of `source_labels`.
+      weights: float [images] or [replicates, images], the weight of each target image; None: equal weights.
+      regularisation: λ. 0 is plain constrained least squares. None chooses the largest λ whose residual is within the
+        expected sampling noise of q and M, so that a shift below the noise is ignored. Under a strong shift, 0 is more
+        accurate.
       names: label names, for messages.
-      max_labels: how many labels with P_s > 0 are allowed. M is dense, and needs images of each of them.
-      tolerance, max_iterations: of `simplex.LeastSquares`.
+      max_labels: largest number of labels with P_s > 0. M is dense, and needs images of each of them.
+      tolerance, max_iterations: see `simplex.LeastSquares`.
 
     Raises:
       ValueError: as for `em`; a label is outside the vocabulary, there are more than `max_labels`, a label with P_s > 0
-        has no source image, λ is negative, or it is None where there are weights or only one target image.
+        has no source image, λ is negative, or λ is None although there are weights or only one target image.
     """
     posteriors.check(target_logits, temperature, "target_logits")
     posteriors.check(source_logits, temperature, "source_logits")
@@ -175,28 +174,28 @@ def bbse(
     _check_prior("source_prior", source_prior, num_labels)
     if regularisation is None and (weights is not None or len(target_logits) < 2):
         raise ValueError(
-            "regularisation: None needs two target images or more, without weights, to know the sampling noise; "
+            "regularisation: None needs at least two target images, without weights, to estimate the sampling noise; "
             "give a number, for example 0"
         )
     if regularisation is not None and not (np.isfinite(regularisation) and regularisation >= 0):
         raise ValueError(f"regularisation: {regularisation}; it must be at least 0, or None")
-    among = np.flatnonzero(source_prior > 0)
-    if len(among) > max_labels:
+    support = np.flatnonzero(source_prior > 0)
+    if len(support) > max_labels:
         raise ValueError(
-            f"source_prior: {len(among)} labels are more than max_labels = {max_labels}, beyond which bbse is too "
-            "ill-conditioned to be of use; choose the estimator 'em' or 'mean_prediction'"
+            f"source_prior: {len(support)} labels are more than max_labels = {max_labels}, and bbse is too "
+            "ill-conditioned for that many; choose the estimator 'em' or 'mean_prediction'"
         )
-    members = posteriors.incidence(source_labels, source_rows, len(source_logits), num_labels)[among]
-    lacking = among[np.diff(members.tocsr().indptr) == 0]
-    if len(lacking):
-        shown = ", ".join(str(names[label]) if names else str(label) for label in lacking[:5])
+    members = posteriors.incidence(source_labels, source_rows, len(source_logits), num_labels)[support]
+    missing = support[np.diff(members.tocsr().indptr) == 0]
+    if len(missing):
+        shown = ", ".join(str(names[label]) if names else str(label) for label in missing[:5])
         raise ValueError(
-            f"source_labels: {len(lacking)} of {len(among)} labels with P_s > 0 have no source image, among them "
+            f"source_labels: {len(missing)} of {len(support)} labels with P_s > 0 have no source image, for example "
             f"{shown}; predict a larger sample of the source's eval split, or choose the estimator 'em'"
         )
     columns, columns_noise = posteriors.means(source_logits, temperature, members)
-    values, _ = posteriors.weighted_sums(target_logits, temperature, _shares(weights, len(target_logits)))
-    problem = simplex.LeastSquares(columns, values, source_prior[among], tolerance, max_iterations)
+    values, _ = posteriors.weighted_sums(target_logits, temperature, _normalise_weights(weights, len(target_logits)))
+    problem = simplex.LeastSquares(columns, values, source_prior[support], tolerance, max_iterations)
     if regularisation is None:
         _, values_noise = posteriors.means(
             target_logits, temperature, scipy.sparse.csc_matrix(np.ones((1, len(target_logits))))
@@ -204,18 +203,18 @@ def bbse(
         regularisation = problem.largest_regularisation(lambda p: values_noise[0] + columns_noise @ p**2)
     point, iterations, converged = problem.solve(regularisation)
     prior = np.zeros((*point.shape[:-1], num_labels))
-    prior[..., among] = point
+    prior[..., support] = point
     return Estimate(prior, iterations, converged, regularisation)
 
 
 def adjust(
     target_prior: np.ndarray, source_prior: np.ndarray, *, smoothing: float = 0.0, floor: float = 0.0
 ) -> np.ndarray:
-    """Returns P_t smoothed towards P_s, and with a floor under it; over the labels that the source can give.
+    """Smooths P_t towards P_s, and applies a floor, over the labels that the source has.
 
     With smoothing e, P_t becomes (1 − e) P_t + e P_s over the labels with P_s > 0, so that w becomes (1 − e) w + e.
-    With a floor f, each of them then gets at least f, before they are renormalised. The mass of labels with P_s = 0 is
-    left as it is, for it is lost anyway and should be reported as what it was.
+    With a floor f, each of them is then raised to at least f, and they are renormalised. The mass of labels with
+    P_s = 0 is not changed: it is lost in any case, and is reported as estimated.
 
     Args:
       target_prior: float [..., labels], P_t.
@@ -228,31 +227,35 @@ def adjust(
     """
     if not 0 <= smoothing <= 1:
         raise ValueError(f"smoothing: {smoothing}; it must be from 0 to 1")
-    among = source_prior > 0
-    if not 0 <= floor < 1 / among.sum():
-        raise ValueError(f"floor: {floor}; it must be at least 0 and less than 1 / {among.sum()}, the share of a label")
-    reachable = target_prior[..., among]
+    support = source_prior > 0
+    if not 0 <= floor < 1 / support.sum():
+        raise ValueError(
+            f"floor: {floor}; it must be at least 0 and less than 1 / {support.sum()}, the share of a label"
+        )
+    reachable = target_prior[..., support]
     mass = reachable.sum(axis=-1, keepdims=True)
-    inside = np.maximum((1 - smoothing) * reachable + smoothing * mass * source_prior[among], floor * mass)
-    total = np.maximum(inside.sum(axis=-1, keepdims=True), np.finfo(float).tiny)  # 0 where there is no mass to move
+    adjusted = np.maximum((1 - smoothing) * reachable + smoothing * mass * source_prior[support], floor * mass)
+    total = np.maximum(adjusted.sum(axis=-1, keepdims=True), np.finfo(float).tiny)  # 0 if no label has mass
     result = target_prior.copy()
-    result[..., among] = inside * (mass / total)
+    result[..., support] = adjusted * (mass / total)
     return result
 
 
-def _shares(weights: np.ndarray | None, num_images: int) -> np.ndarray:
+def _normalise_weights(weights: np.ndarray | None, num_images: int) -> np.ndarray:
     """Returns weights that sum to 1, float64 [images] or [replicates, images]."""
     if weights is None:
         return np.full(num_images, 1 / num_images)
     if weights.ndim not in (1, 2) or weights.shape[-1] != num_images:
-        raise ValueError(f"weights: shape {weights.shape} for {num_images} images; one for each, in one row or many")
+        raise ValueError(
+            f"weights: shape {weights.shape} for {num_images} images; give [images] or [replicates, images]"
+        )
     if not (np.isfinite(weights).all() and (weights >= 0).all() and (weights.sum(axis=-1) > 0).all()):
-        raise ValueError("weights: must be finite and at least 0, and not all be 0")
+        raise ValueError("weights: must be finite, at least 0, and not all 0")
     return weights / weights.sum(axis=-1, keepdims=True)
 
 
 def _check_prior(argument: str, prior: np.ndarray, num_labels: int) -> None:
     if prior.shape != (num_labels,):
-        raise ValueError(f"{argument}: shape {prior.shape} for {num_labels} labels; it must be of the same vocabulary")
+        raise ValueError(f"{argument}: shape {prior.shape} for {num_labels} labels; it must have the same vocabulary")
     if not (np.isfinite(prior).all() and (prior >= 0).all() and abs(prior.sum() - 1) < 1e-6):
         raise ValueError(f"{argument}: must be at least 0 everywhere and sum to 1, not to {prior.sum()}")

@@ -1,9 +1,7 @@
-"""How P_t is to be estimated. Pure."""
+"""The settings of PriorEstimator. Pure."""
 
 import dataclasses
 from typing import Final, Literal
-
-import numpy as np
 
 from components.prior_estimator import posteriors
 
@@ -17,17 +15,17 @@ class EstimatorSettings:
 
     Attributes:
       estimator: 'mean_prediction' (the paper's), 'em' or 'bbse'; see `priors`.
-      temperature: what the logits are divided by, 2.0 in the paper; or 'fitted', on the sample of the source's eval
-        split, which 'em' and 'bbse' should have: they presume calibrated posteriors.
-      activation: 'softmax'; or 'sigmoid' if the classifier's labels do not exclude each other, with 'mean_prediction'.
-      bootstrap: replicates for the interval of P_t; 0: no interval.
-      level: the share of the replicates that the interval holds.
-      smoothing, floor: what to do to P_t afterwards; see `priors.adjust`. 0: nothing.
-      assumption_threshold: the ratio above which the check of the assumption flags a label; see `assumption.check`.
-      seed: of the bootstrap.
+      temperature: the logits are divided by it; 2.0 in the paper. 'fitted' fits it on a sample of the source's eval
+        split. Use that with 'em' and 'bbse', which assume calibrated posteriors.
+      activation: 'softmax'; or 'sigmoid' if the labels do not exclude each other, with 'mean_prediction' only.
+      bootstrap: number of replicates for the interval of P_t; 0: no interval.
+      level: share of the replicates inside the interval.
+      smoothing, floor: adjustments of P_t; see `priors.adjust`. 0: none.
+      assumption_threshold: ratio above which the check of the assumption flags a label; see `assumption.check`.
+      seed: seed of the bootstrap.
 
     Raises:
-      ValueError: one is out of range, or they do not go together.
+      ValueError: a value is out of range, or values exclude each other.
     """
 
     estimator: str = "mean_prediction"
@@ -46,14 +44,12 @@ class EstimatorSettings:
                 raise ValueError(f"{name}: {getattr(self, name)!r}; choose one of {', '.join(choices)}")
         if self.activation == "sigmoid" and self.estimator != "mean_prediction":
             raise ValueError(
-                f"estimator: {self.estimator!r} presumes one label an image, which activation 'sigmoid' denies; "
+                f"estimator: {self.estimator!r} assumes one label an image, but activation 'sigmoid' does not; "
                 "choose 'mean_prediction', or 'softmax'"
             )
         if self.temperature != FITTED:
-            numeric = isinstance(self.temperature, (int, float)) and not isinstance(self.temperature, bool)
-            if not (numeric and np.isfinite(self.temperature) and self.temperature > 0):
-                raise ValueError(f"temperature: {self.temperature!r}; it must be a positive number, or {FITTED!r}")
-        for name, fits, allowed in (
+            posteriors.check_temperature(self.temperature)
+        for name, is_valid, allowed in (
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
             ("level", 0 < self.level < 1, "between 0 and 1"),
             ("smoothing", 0 <= self.smoothing <= 1, "from 0 to 1"),
@@ -61,14 +57,14 @@ class EstimatorSettings:
             ("assumption_threshold", self.assumption_threshold > 0, "positive"),
             ("seed", self.seed >= 0, "at least 0"),
         ):
-            if not fits:
+            if not is_valid:
                 raise ValueError(f"{name}: {getattr(self, name)}; it must be {allowed}")
 
     def check_without_source(self) -> None:
-        """Refuses what cannot be done without predictions for the source.
+        """Checks that the settings need no predictions for the source.
 
         Raises:
-          ValueError: these settings need them.
+          ValueError: they need them.
         """
         if self.estimator != "mean_prediction" or self.temperature == FITTED:
             raise ValueError(

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-# Where λ is looked for, in units of the curvature: from next to no effect to nothing but effect.
-_LEAST, _MOST = 1e-8, 1e4
-_HALVINGS = 12  # of the logarithm of that range: to a percent
+# Range of the search for λ, in units of the curvature: from almost no effect to almost full effect.
+_MIN_REGULARISATION, _MAX_REGULARISATION = 1e-8, 1e4
+_BISECTIONS = 12  # of the logarithm of that range; gives λ to a percent
 
 
 def project(points: np.ndarray) -> np.ndarray:
-    """Returns the nearest point of the probability simplex for each row (Held, Wolfe and Crowder 1974).
+    """Projects each row onto the probability simplex (Held, Wolfe and Crowder 1974).
 
     Args:
       points: float [..., labels].
@@ -20,7 +20,7 @@ def project(points: np.ndarray) -> np.ndarray:
     Returns:
       float64 [..., labels]: at least 0, each row summing to 1.
     """
-    # A common shift changes nothing, and without it 1 would be lost beside large numbers.
+    # A common shift does not change the result, but prevents the 1 below from being lost beside large numbers.
     points = points - points.max(axis=-1, keepdims=True)
     descending = -np.sort(-points, axis=-1)
     excess = np.cumsum(descending, axis=-1) - 1
@@ -31,14 +31,14 @@ def project(points: np.ndarray) -> np.ndarray:
 
 @dataclasses.dataclass(frozen=True)
 class LeastSquares:
-    """Minimise ‖Mp − q‖² + λ ‖p − anchor‖² over the simplex, for one q or many at once.
+    """Minimises ‖Mp − q‖² + λ ‖p − anchor‖² over the simplex, for one or several q.
 
     Attributes:
       columns: float64 [labels, outcomes], the columns of M as rows.
       values: float64 [..., outcomes], q.
-      anchor: float64 [labels], on the simplex; also where the search begins.
-      tolerance: the search ends when the duality gap, in units of the curvature, is at most this for every q.
-      max_iterations: or after as many steps.
+      anchor: float64 [labels], a point of the simplex; the search starts there.
+      tolerance: the search stops when the duality gap, in units of the curvature, is at most this for every q.
+      max_iterations: largest number of steps.
     """
 
     columns: np.ndarray
@@ -52,10 +52,10 @@ class LeastSquares:
         return self.columns @ self.columns.T
 
     def solve(self, regularisation: float) -> tuple[np.ndarray, int, bool]:
-        """Returns p, float64 [..., labels], how many steps it took, and whether the tolerance was met.
+        """Returns p, float64 [..., labels], the number of steps, and whether the tolerance was met.
 
-        Accelerated projected gradient (Beck and Teboulle 2009) that drops its momentum whenever that points uphill
-        (O'Donoghue and Candès 2015). The gap g·p − min g bounds the distance to the minimum from above (Jaggi 2013).
+        The method is accelerated projected gradient (Beck and Teboulle 2009) with a restart whenever the momentum
+        points uphill (O'Donoghue and Candès 2015). The gap g·p − min g bounds the suboptimality (Jaggi 2013).
         """
         gram = self._gram + regularisation * np.eye(len(self.anchor))
         linear = self.values @ self.columns.T + regularisation * self.anchor
@@ -63,22 +63,22 @@ class LeastSquares:
         gram, linear = gram / curvature, linear / curvature
         point = np.broadcast_to(self.anchor, linear.shape)
         gradient = point @ gram - linear
-        ahead, gradient_ahead = point, gradient
+        extrapolated, gradient_extrapolated = point, gradient
         momentum = np.ones((*linear.shape[:-1], 1))
         for iteration in range(self.max_iterations):
             gap = (gradient * point).sum(axis=-1) - gradient.min(axis=-1)
             if (gap <= self.tolerance).all():
                 return point, iteration, True
-            before, gradient_before = point, gradient
-            point = project(ahead - gradient_ahead)
+            previous, gradient_previous = point, gradient
+            point = project(extrapolated - gradient_extrapolated)
             gradient = point @ gram - linear
-            uphill = ((ahead - point) * (point - before)).sum(axis=-1, keepdims=True) > 0
-            following = np.where(uphill, 1, (1 + np.sqrt(1 + 4 * momentum**2)) / 2)
-            pull = np.where(uphill, 0, (momentum - 1) / following)
-            momentum = following
-            # The gradient is affine, so that the one ahead costs no product with the matrix.
-            ahead = point + pull * (point - before)
-            gradient_ahead = gradient + pull * (gradient - gradient_before)
+            uphill = ((extrapolated - point) * (point - previous)).sum(axis=-1, keepdims=True) > 0
+            next_momentum = np.where(uphill, 1, (1 + np.sqrt(1 + 4 * momentum**2)) / 2)
+            inertia = np.where(uphill, 0, (momentum - 1) / next_momentum)
+            momentum = next_momentum
+            # The gradient is affine, so extrapolating it saves a product with the matrix.
+            extrapolated = point + inertia * (point - previous)
+            gradient_extrapolated = gradient + inertia * (gradient - gradient_previous)
         return point, self.max_iterations, False
 
     def residual(self, point: np.ndarray) -> np.ndarray:
@@ -86,32 +86,32 @@ class LeastSquares:
         return np.square(point @ self.columns - self.values).sum(axis=-1)
 
     def largest_regularisation(self, noise: Callable[[np.ndarray], float]) -> float:
-        """Returns the largest λ whose residual stays within the noise (Morozov 1966): the discrepancy principle.
+        """Returns the largest λ whose residual is within the noise, by the discrepancy principle (Morozov 1966).
 
-        Where even λ = 0 leaves more than the noise, no p explains q; the noise then comes on top of that residual.
+        If the residual exceeds the noise even at λ = 0, no p explains q. The noise is then added to that residual.
 
         Args:
-          noise: gives what sampling alone is expected to make of ‖Mp − q‖² if p is the truth.
+          noise: p → the expected ‖Mp − q‖² by sampling alone, if p is the truth.
         """
-        closest, _, _ = self.solve(0.0)
-        unexplained = self.residual(closest) if self.residual(closest) > noise(closest) else 0.0
+        unregularised, _, _ = self.solve(0.0)
+        unexplained = self.residual(unregularised) if self.residual(unregularised) > noise(unregularised) else 0.0
 
-        def within(log_regularisation: float) -> bool:
+        def is_within_noise(log_regularisation: float) -> bool:
             point, _, _ = self.solve(np.exp(log_regularisation))
             return bool(self.residual(point) <= unexplained + noise(point))
 
         scale = np.log(_curvature(self._gram))
-        low, high = scale + np.log(_LEAST), scale + np.log(_MOST)
-        if within(high):
+        low, high = scale + np.log(_MIN_REGULARISATION), scale + np.log(_MAX_REGULARISATION)
+        if is_within_noise(high):
             return float(np.exp(high))
-        if not within(low):
+        if not is_within_noise(low):
             return 0.0
-        for _ in range(_HALVINGS):
+        for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            low, high = (middle, high) if within(middle) else (low, middle)
+            low, high = (middle, high) if is_within_noise(middle) else (low, middle)
         return float(np.exp(low))
 
 
 def _curvature(gram: np.ndarray) -> float:
-    # The largest absolute row sum bounds the largest eigenvalue, so that a step of its inverse is never too long.
+    # The largest absolute row sum bounds the largest eigenvalue from above, so steps of its inverse cannot overshoot.
     return float(np.abs(gram).sum(axis=1).max())

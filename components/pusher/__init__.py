@@ -1,1 +1,1 @@
-"""Pusher: a blessed SavedModel into the folder of a model server, whole or not at all."""
+"""Pusher: copies a blessed SavedModel to the folder of a model server, completely or not at all."""

@@ -1,4 +1,4 @@
-"""Pusher."""
+"""The component Pusher."""
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
@@ -11,7 +11,7 @@ from components.pusher import executor
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
-    """What TFX's Pusher takes and gives, and the version of our executor."""
+    """TFX's spec, with the code version of our executor."""
 
     PARAMETERS = {
         **standard_component_specs.PusherSpec.PARAMETERS,

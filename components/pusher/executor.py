@@ -1,4 +1,4 @@
-"""Pushing a model so that a server never sees half of it."""
+"""Pushes a model such that a server never sees an incomplete one."""
 
 import os
 import time
@@ -11,18 +11,18 @@ from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
-# TensorFlow Serving takes folders with a numeric name for versions, and no others.
+# TensorFlow Serving takes only folders with a numeric name for versions, so it ignores this one.
 _STAGING = ".incoming"
 
 
 class Executor(executor.Executor):
-    """TFX's executor, told to push to a folder beside the versions, and a rename of what it left there.
+    """Pushes with TFX's executor to a staging folder beside the versions, then renames that folder.
 
-    A kill before the rename leaves only that folder, which the next push removes; a kill between the rename and the end
-    of the execution leaves a whole version, and the next run pushes the model once more.
+    If the process is killed before the rename, only the staging folder is left, and the next push removes it. If it is
+    killed after the rename, the version is complete, and the next run pushes the model again.
 
-    An object store has no atomic rename of a folder. There the files are copied to the version's folder with
-    `saved_model.pb` last, as TFX does, because nothing loads a folder without it.
+    Object stores cannot rename a folder atomically. There the files are copied to the version's folder, with
+    `saved_model.pb` last, because no server loads a folder without it.
     """
 
     def Do(
@@ -31,7 +31,7 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed; the version is the Unix time in seconds, or one above the last version."""
+        """Pushes the model if it is blessed. The version is the Unix time in seconds, but above all existing ones."""
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = destination.filesystem.base_directory
@@ -51,13 +51,13 @@ class Executor(executor.Executor):
 
 
 def next_version(folder: str) -> int:
-    """Returns the Unix time in seconds, but at least one more than every version in `folder`, which need not exist."""
+    """Returns the Unix time in seconds, or 1 above the highest version in `folder` if that is later."""
     names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(folder)] if fileio.exists(folder) else []
     return max([int(time.time()), *(int(name) + 1 for name in names if name.isdecimal())])
 
 
 def publish(source: str, target: str) -> None:
-    """Makes the SavedModel folder `source` appear as `target`, which must not exist, on the same file system."""
+    """Moves the SavedModel folder `source` to `target`, which must not exist and is on the same file system."""
     if renames_folders(target):
         fileio.rename(source, target)
         return
@@ -66,7 +66,7 @@ def publish(source: str, target: str) -> None:
 
 
 def renames_folders(path: str) -> bool:
-    """Whether the file system of `path` renames a folder in one step."""
+    """Returns whether the file system of `path` renames folders atomically."""
     return "://" not in path or path.startswith("hdfs://")
 
 

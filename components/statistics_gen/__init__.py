@@ -1,1 +1,1 @@
-"""StatisticsGen: what the index says of each example, as TFDV's statistics; no image is read."""
+"""StatisticsGen: computes TFDV's statistics from the index, without reading images."""

@@ -1,4 +1,4 @@
-"""StatisticsGen."""
+"""The component StatisticsGen."""
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
@@ -11,7 +11,7 @@ from components.statistics_gen import executor
 
 
 class StatisticsGenSpec(ComponentSpec):
-    """What StatisticsGen takes and gives."""
+    """Parameters, inputs and outputs of StatisticsGen."""
 
     PARAMETERS = {"code_version": ExecutionParameter(type=str)}
     INPUTS = {

@@ -1,4 +1,4 @@
-"""Reads the index, writes a FeatureStats.pb a split."""
+"""Reads the index and writes a FeatureStats.pb for each split."""
 
 import os
 from typing import Any

@@ -1,7 +1,7 @@
-"""What statistics are made of: the features of each example that its row of the index tells. Pure.
+"""Reads the features of each example, over which statistics are computed, from the index. Pure.
 
-They are called by the keys of the Examples where there are such. The number of labels an image is the number of values
-of `image/class/label`, and the count of each label is that of `image/class/text`.
+Features that Examples have too bear the same keys. The number of labels of an image is the number of values of
+`image/class/label`, and the count of a label is that of its value of `image/class/text`.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ COLUMNS = ("source_id", "labels", "format", "original_format", "converted", "hei
 
 
 def of_index(index: pa.Table, names: Sequence[str]) -> pa.RecordBatch:
-    """Returns a row an example, whose columns are lists, as TFDV takes them; null where the example lacks the feature.
+    """Returns the features, a row for each example. Columns are lists, as TFDV needs; null if a feature is missing.
 
-    Columns: `image/format` and `image/original_format` binary, as written and as read; `image/converted` int64, 1 where
-    the bytes differ; `image/height`, `image/width` int64, pixels; `image/aspect` float64, width over height, of sizes
-    above 0; `image/bytes` int64, of the encoded image; `image/class/label` int64 and `image/class/text` binary, one a
-    label; `image/source_id/length` int64, in characters: ids themselves are all different, so that their statistics
-    would cost much and say nothing. An empty id has the length 0.
+    Columns: `image/format` and `image/original_format` binary, as written and as read; `image/converted` int64, 1 if
+    the bytes differ; `image/height` and `image/width` int64, in pixels; `image/aspect` float64, width / height, null
+    if one of them is not above 0; `image/bytes` int64, size of the encoded image; `image/class/label` int64 and
+    `image/class/text` binary, one value for each label; `image/source_id/length` int64, in characters. The ids
+    themselves are not among the features: all of them differ, so their statistics would be expensive and useless.
 
     Args:
-      index: with COLUMNS.
-      names: of the labels. One outside them has its number as its text.
+      index: table with COLUMNS.
+      names: names of the labels. The text of a label without a name is its number.
     """
     index = index.combine_chunks()
     columns = {name: pa.concat_arrays(index[name].chunks or [pa.array([], index[name].type)]) for name in COLUMNS}
@@ -49,7 +49,7 @@ def of_index(index: pa.Table, names: Sequence[str]) -> pa.RecordBatch:
 
 
 def _single(values: pa.Array) -> pa.ListArray:
-    """Returns each value as a list of it, and null as null."""
+    """Wraps each value in a list; null stays null."""
     valid = values.is_valid().to_numpy(zero_copy_only=False)
     offsets = np.concatenate([[0], np.cumsum(valid)]).astype(np.int32)
     return pa.ListArray.from_arrays(pa.array(offsets, mask=np.append(~valid, False)), values.drop_null())

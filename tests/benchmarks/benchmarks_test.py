@@ -42,7 +42,7 @@ TINY = {
     "priors": ("--sizes 3:40:60:0.6 --seeds 1", r"\(", 4 * 5),
     "resampler": (
         "--records 40 --record-bytes 400 --repeats 1 --labels 5 --examples 300 --n 50 --pairs 200 400 --plan-labels 7",
-        r"ratio |of CPU time |plan ×|peak ×|ours, same_distribution *",
+        r"ratio |of CPU time |plan ×|peak ×|this project's same_distribution *",
         5,
     ),
     "trainer": ("--networks compact_cnn --batch-size 4 --steps 2 --repeats 1", r"compact_cnn, .{,20} [\d .]+ ", 3),
@@ -62,7 +62,7 @@ def test_near_duplicates_by_the_embeddings_of_a_model(tmp_path, capsys):
     model = classifier.build(Backbone(name="compact_cnn").build(image), 3)
     folder, keras_file = str(tmp_path / "Format-Serving"), str(tmp_path / "model.keras")
     serving.export(model, image, ("a", "b", "c"), saved_model=folder, keras_file=keras_file)
-    near_duplicates.embedded(folder, near_duplicates.glyphs(4))
+    near_duplicates.measure_embeddings(folder, near_duplicates.glyphs(4))
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     values = [[float(value) for value in row[-6:]] for row in rows]
     assert len(values) == 1 + len(near_duplicates.variants(None))

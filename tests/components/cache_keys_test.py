@@ -1,4 +1,4 @@
-"""Which code is in the cache key of a node: that which decides what it gives, and nothing else."""
+"""The cache key of a node covers the code that determines its output, and no other code."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Photographs, and what becomes of them on their way into other data sets."""
+"""Photographs, and variants of them as other data sets have them."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and tables and records that come back as they went in."""
+"""Files are written whole or not at all; tables and records are read back as they were written."""
 
 import pathlib
 

@@ -1,4 +1,4 @@
-"""The list of private APIs in docs/architecture.md, against the code and the tests that it names."""
+"""The list of private APIs in docs/architecture.md agrees with the code and the tests that it names."""
 
 import ast
 import pathlib

@@ -1,4 +1,4 @@
-"""Pictures that nothing resembles, and runs in which everything has to go well."""
+"""Pictures without near-duplicates, and runs that must succeed."""
 
 import io
 import pathlib

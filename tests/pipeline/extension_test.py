@@ -44,7 +44,7 @@ class TopPredicted(Matcher):
         return label_subset.label_subset(inputs.pairs, order[: self.top_labels], n=n, seed=seed)
 
     def explain(self, drawn, row):
-        return label_subset.explain(drawn, row)
+        return label_subset.explain_draw(drawn, row)
 '''
 
 TOY_READER = '''

@@ -168,7 +168,7 @@ def test_the_materialised_sample_is_what_the_plan_takes(source, tmp_path):
         {key: [artifact] for key, artifact in inputs.items()},
         {key: [artifact] for key, artifact in outputs.items()},
         {
-            **{"strategy": "same_distribution", "n": 50, "seed": 3, "max_repeats": 0, "label_subset": "[]"},
+            **{"matcher": "same_distribution", "settings": "{}", "n": 50, "seed": 3},
             **{"materialise": 1, "shard_bytes": 1 << 20, "shards": 2},
         },
     )

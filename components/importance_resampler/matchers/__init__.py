@@ -1,7 +1,8 @@
-"""The matchers: ways to draw a pre-training set from the source, by the name that a configuration's arm has.
+"""The registry of matchers, the ways to draw a pre-training set from the source.
 
-A new one is a module of that name in this folder, with a subclass of `matcher.Matcher`, and a line in CLASSES. The
-configuration, the component, `specialist plan --example` and the estimate of a run find it here.
+A configuration's arm has the name of its matcher. To add one, add a module of that name to this folder, with a subclass
+of `matcher.Matcher`, and a line to CLASSES. The configuration, the component, `specialist plan --example` and the
+estimate of a run find it here.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 _NOT_IN_CACHE_KEYS = "a registry: a node's key holds the matcher that it uses"
 
-# Module → its class, which is imported when it is asked for.
+# Module → its class, which is imported when it is first used.
 CLASSES = {
     "same_distribution": "SameDistribution",
     "elastic_distribution": "ElasticDistribution",
@@ -31,7 +32,7 @@ def class_of(name: str) -> type[Matcher]:
     """Returns the class of the matcher `name`.
 
     Raises:
-      ValueError: there is none.
+      ValueError: there is no such matcher.
     """
     if name not in CLASSES:
         raise ValueError(
@@ -44,7 +45,7 @@ def make_matcher(name: str, **settings: Any) -> Matcher:
     """Returns the matcher `name` with its settings.
 
     Raises:
-      ValueError: there is none, or a setting is not one of its own, or out of range.
+      ValueError: there is no such matcher, or a setting is unknown or out of range.
     """
     return class_of(name)(**settings)
 

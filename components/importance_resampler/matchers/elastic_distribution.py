@@ -24,13 +24,14 @@ class ElasticDistribution(Matcher):
 def elastic_distribution(pairs: Pairs, weights: np.ndarray, *, n: int, seed: int) -> Sample:
     """Takes whole labels in descending w until there are n examples, none twice (Ngiam et al. 2018, section 3.1).
 
-    Equal weights go by label index. The last label is taken in part, as the hash decides. Labels of weight 0 are never
-    taken: the target has none of them. So fewer than n come out where the others have fewer.
+    Labels of equal weight are ordered by index. The last label is taken in part; a hash decides which examples. Labels
+    of weight 0 are never taken, because the target has none of them; if the others have fewer than n examples, the
+    sample is smaller.
 
     Args:
       weights: float [labels], w(y) = P_t(y) / P_s(y).
       n: how many examples, at least 1.
-      seed: decides who is taken of the last label.
+      seed: decides which examples of the last label are taken.
 
     Raises:
       ValueError: n < 1; a weight is negative or not finite; no label with examples has a positive one.

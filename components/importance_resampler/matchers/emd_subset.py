@@ -36,8 +36,8 @@ class EmdSubset(Matcher):
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `emd_subset`."""
-        source = _means(require(inputs.source, "source"), inputs.pairs.num_labels)
-        target = _means(require(inputs.target, "target"))
+        source = _read_means(require(inputs.source, "source"), inputs.pairs.num_labels)
+        target = _read_means(require(inputs.target, "target"))
         return emd_subset(inputs.pairs, source, target, n=n, seed=seed)
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
@@ -51,7 +51,7 @@ class ClassMeans:
 
     Attributes:
       means: float64 [classes, dimensions]; zeros where a class has no example.
-      counts: int64 [classes], the examples that each mean is of.
+      counts: int64 [classes], number of examples of each mean.
     """
 
     means: np.ndarray
@@ -82,15 +82,15 @@ class ClassMeans:
 def emd_subset(pairs: Pairs, source: ClassMeans, target: ClassMeans, *, n: int, seed: int) -> Sample:
     """Takes whole labels nearest to the target's classes until there are n examples (Cui et al. 2018, section 4).
 
-    The order of the labels is `greedy_order`; the last one is taken in part, as the hash decides. Labels that have
-    no mean embedding are never taken. The figures hold the earth mover's distance of the target to the sample and to
-    the whole source (of those labels), and the domain similarities that follow from them.
+    The order of the labels is `greedy_order`. The last one is taken in part; a hash decides which examples. Labels
+    without a mean embedding are never taken. The figures hold the earth mover's distance from the target to the sample
+    and to the whole source (only labels with a mean embedding), and the domain similarities that follow from them.
 
     Args:
       source: mean embeddings of the source labels, in the order of the vocabulary.
-      target: those of the target's classes, by the same network.
+      target: mean embeddings of the target's classes, from the same network.
       n: how many examples, at least 1.
-      seed: decides who is taken of the last label.
+      seed: decides which examples of the last label are taken.
 
     Raises:
       ValueError: n < 1; the shapes do not fit; no label with examples has a mean embedding.
@@ -118,11 +118,11 @@ def emd_subset(pairs: Pairs, source: ClassMeans, target: ClassMeans, *, n: int, 
 def class_means(
     source_ids: pa.ChunkedArray, embeddings: np.ndarray, index_table: pa.Table, num_labels: int | None = None
 ) -> ClassMeans:
-    """Returns the means of `embeddings`, [examples, dimensions], over the labels that an index gives their examples.
+    """Returns the mean of `embeddings`, [examples, dimensions], of each label, with the labels of an index.
 
     Args:
-      source_ids: those of the embeddings, in any order; the index may have more.
-      index_table: its columns source_id and labels.
+      source_ids: the ids of the embeddings' examples, in any order; the index may have more.
+      index_table: the index, with the columns source_id and labels.
       num_labels: how many classes there are; None: up to the largest label of the index.
 
     Raises:
@@ -145,7 +145,7 @@ def distances(source: ClassMeans, target: ClassMeans) -> np.ndarray:
     """Returns float64 [target classes, source classes]: Euclidean distances of the means.
 
     Raises:
-      ValueError: the embeddings have another number of dimensions.
+      ValueError: the embeddings have different numbers of dimensions.
     """
     if source.means.shape[1] != target.means.shape[1]:
         raise ValueError(
@@ -163,11 +163,11 @@ def greedy_order(distances: np.ndarray) -> np.ndarray:
     Args:
       distances: float [target classes, source classes].
     """
-    left = np.array(distances)
-    order = np.empty(left.shape[1], np.int64)
+    remaining = np.array(distances)
+    order = np.empty(remaining.shape[1], np.int64)
     for position in range(len(order)):
-        order[position] = left[position % len(left)].argmin()
-        left[:, order[position]] = np.inf
+        order[position] = remaining[position % len(remaining)].argmin()
+        remaining[:, order[position]] = np.inf
     return order
 
 
@@ -195,6 +195,6 @@ def similarity(distance: float) -> float:
     return float(np.exp(-_GAMMA * distance))
 
 
-def _means(images: Predicted, num_labels: int | None = None) -> ClassMeans:
+def _read_means(images: Predicted, num_labels: int | None = None) -> ClassMeans:
     table = images.predictions
     return class_means(table["source_id"], predictions.embeddings_of(table), images.index, num_labels)

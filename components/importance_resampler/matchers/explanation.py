@@ -1,4 +1,4 @@
-"""Why a plan takes an example as often as it does. Pure."""
+"""The parts of an explanation: why a plan takes an example as often as it does. Pure."""
 
 import dataclasses
 import functools
@@ -17,9 +17,9 @@ class Draw:
     """A draw that an example takes part in.
 
     Attributes:
-      label: name of the label that it is drawn for; None: the draw knows no labels.
-      pool: how many examples take part; of same_distribution this is N_y.
-      quota: how many copies they share; of same_distribution this is n_y.
+      label: name of the label that it is drawn for; None: the draw ignores labels.
+      pool: number of examples that take part; N_y with same_distribution.
+      quota: number of copies that they share; n_y with same_distribution.
       rank: the example's place in the order of the hash, from 1.
     """
 
@@ -30,17 +30,17 @@ class Draw:
 
     @property
     def base(self) -> int:
-        """How many copies each of the pool gets."""
+        """How many copies each example of the pool gets."""
         return self.quota // self.pool
 
     @property
     def odd(self) -> int:
-        """How many of the pool, the first in the order of the hash, get one more."""
+        """How many examples of the pool, the first in the order of the hash, get one more copy."""
         return self.quota % self.pool
 
     @property
     def copies(self) -> int:
-        """How many the example gets."""
+        """How many copies the example gets."""
         return self.base + (self.rank <= self.odd)
 
     def __str__(self) -> str:
@@ -59,9 +59,9 @@ class Explanation:
 
     Attributes:
       labels: names of its labels.
-      draws: those that it takes part in; none where no label of it was chosen. Its copies are their sum.
+      draws: the draws that it takes part in; its copies are their sum. None if none of its labels was chosen.
       weight: the factor of its loss.
-      excluded: the target images that it resembles, in words, for which it is never taken; none if it may be.
+      excluded: descriptions of the target images that it is excluded for; none if it may be taken.
     """
 
     labels: tuple[str, ...]
@@ -77,13 +77,13 @@ class Explanation:
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """A sample, as its plan tells it, and the pairs that it was drawn from.
+    """A sample, as its plan records it, and the pairs that it was drawn from.
 
     Attributes:
       labels: the plan's table of labels.
-      pairs: those of the index that the plan was made from.
+      pairs: the pairs of the index that the plan was made from.
       seed: of the draw.
-      examples: how many were drawn.
+      examples: the number of examples drawn.
     """
 
     labels: pa.Table
@@ -98,14 +98,14 @@ class Drawn:
 
     @functools.cached_property
     def best_ranks(self) -> np.ndarray:
-        """int32 [examples], the rank of the label that each counts under; K where none of its labels was chosen."""
+        """int32 [examples], the rank of the label that each counts under; K if none of its labels was chosen."""
         return self.pairs.best_ranks(self.ranks)
 
     def own_labels(self, row: int) -> list[int]:
         """Returns the labels of an example."""
         return self.pairs.labels[self.pairs.rows == row].tolist()
 
-    def within_label(self, row: int, label: int, pool: np.ndarray) -> Draw:
+    def draw_for_label(self, row: int, label: int, pool: np.ndarray) -> Draw:
         """Returns the draw of an example for one of its labels, from the rows `pool`."""
         salt = hashing.label_salts(self.seed, self.pairs.num_labels)[label]
         rank = rank_in(hashing.hashes(self.pairs.keys[pool], salt), hashing.hashes(self.pairs.keys[[row]], salt))

@@ -1,4 +1,4 @@
-"""The examples of labels that a person names ("bird", "vehicle"), as the paper compares with. Pure."""
+"""The examples of labels that the user names ("bird", "vehicle"), a baseline of the paper. Pure."""
 
 import numpy as np
 import pydantic
@@ -39,7 +39,7 @@ class LabelSubset(Matcher):
 
 
 def label_subset(pairs: Pairs, labels: np.ndarray, *, n: int, seed: int) -> Sample:
-    """Takes n of the examples that carry one of `labels` uniformly, none twice; all of them where there are fewer.
+    """Takes n of the examples that carry one of `labels` uniformly, none twice; all of them if there are fewer.
 
     Args:
       labels: int [chosen], label indices without repetition.
@@ -58,7 +58,7 @@ def label_subset(pairs: Pairs, labels: np.ndarray, *, n: int, seed: int) -> Samp
         available = available[hashes <= np.partition(hashes, n - 1)[n - 1]]
     copies = np.zeros(len(pairs.keys), np.int32)
     copies[available] = 1
-    return Sample(copies=copies, quotas=_per_label(best[available], labels, pairs.num_labels), ranks=ranks)
+    return Sample(copies=copies, quotas=_count_per_label(best[available], labels, pairs.num_labels), ranks=ranks)
 
 
 def explain_draw(drawn: Drawn, row: int) -> tuple[Draw, ...]:
@@ -70,7 +70,7 @@ def explain_draw(drawn: Drawn, row: int) -> tuple[Draw, ...]:
     return (Draw(None, len(pool), drawn.examples, rank_in(pool, hashes[row])),)
 
 
-def _per_label(best: np.ndarray, order: np.ndarray, num_labels: int) -> np.ndarray:
+def _count_per_label(best: np.ndarray, order: np.ndarray, num_labels: int) -> np.ndarray:
     counts = np.zeros(num_labels, np.int64)
     counts[order] = np.bincount(best, minlength=num_labels)[: len(order)]
     return counts

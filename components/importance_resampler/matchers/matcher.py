@@ -1,4 +1,4 @@
-"""What a matcher is: settings, what it needs, a draw, and the explanation of a draw. Pure."""
+"""The interface of a matcher: its settings, the inputs it needs, a draw, and the explanation of a draw. Pure."""
 
 import abc
 import dataclasses
@@ -20,17 +20,17 @@ _Input = TypeVar("_Input")
 
 @dataclasses.dataclass(frozen=True)
 class Sample:
-    """A resampling.
+    """The sample that a matcher draws.
 
     Attributes:
       copies: int32 [examples], how often each is taken.
-      quotas: int64 [labels], how many were drawn for each label. Matchers that take examples count each under its
+      quotas: int64 [labels], the number drawn for each label. Matchers that take examples count each under its
         highest-ranked label.
       ranks: int32 [labels], 0 for the label that an example counts under first, K for labels that none counts under;
-        None where examples count under each of their labels.
+        None if examples count under each of their labels.
       weights: float32 [examples], factors of the loss; None: all are 1.
-      capped: bool [labels], whose quota a limit holds down; None: none is.
-      figures: what only this matcher has to report.
+      capped: bool [labels], whether a limit reduces the quota; None: there is no limit.
+      figures: figures that only this matcher reports.
     """
 
     copies: np.ndarray
@@ -41,16 +41,16 @@ class Sample:
     figures: Mapping[str, float | int] = dataclasses.field(default_factory=dict)
 
     def expand(self, kept: np.ndarray) -> "Sample":
-        """Returns it as a sample of all examples, if it is one of those that were kept; the others are taken 0 times.
+        """Returns this sample of the kept examples as a sample of all examples; the others are taken 0 times.
 
         Args:
-          kept: bool [all examples]; the examples of this sample are those where it is true, in this order.
+          kept: bool [all examples], true for the examples of this sample, in their order.
         """
 
         def spread(values: np.ndarray) -> np.ndarray:
-            spread = np.zeros(len(kept), values.dtype)
-            spread[kept] = values
-            return spread
+            expanded = np.zeros(len(kept), values.dtype)
+            expanded[kept] = values
+            return expanded
 
         weights = None if self.weights is None else spread(self.weights)
         return dataclasses.replace(self, copies=spread(self.copies), weights=weights)
@@ -58,11 +58,11 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Predicted:
-    """What the source's classifier says of images whose labels are known.
+    """The source classifier's predictions for images with known labels.
 
     Attributes:
       predictions: a Predictions table; see `components.artifacts.predictions`.
-      index: of the same split, the columns source_id and labels; it may have more examples.
+      index: the index of the same split, with the columns source_id and labels; it may have more examples.
     """
 
     predictions: pa.Table
@@ -71,14 +71,14 @@ class Predicted:
 
 @dataclasses.dataclass(frozen=True)
 class Inputs:
-    """What there is to draw by; a matcher gets what it names in `needs`, the rest may be None.
+    """The inputs of a draw; a matcher gets those that it names in `needs`, the others may be None.
 
     Attributes:
-      pairs: of the source's train split, without what is excluded.
-      prior: estimated for that source.
+      pairs: the pairs of the source's train split, without excluded examples.
+      prior: the prior that was estimated for that source.
       vocabulary: the source's labels.
-      source: the source's eval split.
-      target: the target's train split, with the target's own labels.
+      source: predictions for the source's eval split.
+      target: predictions for the target's train split, with the target's own labels.
 
     Raises:
       ValueError: the prior was estimated for another source.
@@ -98,7 +98,7 @@ class Inputs:
             )
         # Equal counts alone do not make it the same vocabulary.
         if self.vocabulary is not None and self.vocabulary.names != self.prior.names:
-            raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.ordered")
+            raise ValueError("label_prior: its labels are not in the order of the vocabulary; see label_prior.reorder")
 
 
 def require(value: _Input | None, argument: str) -> _Input:
@@ -108,7 +108,7 @@ def require(value: _Input | None, argument: str) -> _Input:
       ValueError: it is None.
     """
     if value is None:
-        raise ValueError(f"{argument}: None, but the matcher needs it; give it with the inputs")
+        raise ValueError(f"{argument}: None, but the matcher needs it; give it in Inputs")
     return value
 
 
@@ -116,9 +116,9 @@ class Matcher(StrictModel):
     """A way to draw a pre-training set; its fields are its settings.
 
     Attributes:
-      needs: inputs of the ImportanceResampler that it reads besides examples, index and label prior, of `vocabulary`,
-        `source_predictions`, `target_predictions` and `target_index`.
-      of_target: those of its settings that a configuration gives for each target; the others are the same for all.
+      needs: the optional inputs of the ImportanceResampler that it reads: any of `vocabulary`, `source_predictions`,
+        `target_predictions` and `target_index`.
+      of_target: the settings that a configuration gives for each target; the others are the same for all.
       takes_all: whether it takes every example once, weighting the loss, instead of drawing n.
     """
 
@@ -127,10 +127,10 @@ class Matcher(StrictModel):
     takes_all: ClassVar[bool] = False
 
     def check(self, n: int) -> None:
-        """Refuses a size of the sample that does not go with the matcher.
+        """Checks that the matcher can draw a sample of size n.
 
         Raises:
-          ValueError: there is nothing to draw, too much, or a number where nothing is drawn.
+          ValueError: n is out of range, or it was given and the matcher takes every example.
         """
         if not self.takes_all:
             quotas.check_n(n)
@@ -138,10 +138,10 @@ class Matcher(StrictModel):
             raise ValueError(f"n: {n}, but this matcher takes every example once; leave n out")
 
     def check_labels(self, vocabulary: Vocabulary) -> None:
-        """Refuses settings that name labels which the source does not have; for matchers that need the vocabulary.
+        """Checks that the source has the labels that the settings name; for matchers that need the vocabulary.
 
         Raises:
-          ValueError: there is such a name.
+          ValueError: the source has no label of such a name.
         """
 
     @abc.abstractmethod
@@ -149,8 +149,8 @@ class Matcher(StrictModel):
         """Returns a sample.
 
         Args:
-          inputs: with what the matcher needs.
-          n: how many to draw, as `check` allows; what is counted is up to the matcher.
+          inputs: what the matcher needs.
+          n: how many to draw, as `check` allows; the matcher decides what is counted.
           seed: another one gives another sample with the same quotas.
 
         Raises:
@@ -163,7 +163,7 @@ class Matcher(StrictModel):
 
         Args:
           drawn: what this matcher drew.
-          row: of the example.
+          row: the example's row.
         """
 
     def weight(self, drawn: Drawn, row: int) -> float:

@@ -26,7 +26,7 @@ class SameDistribution(Matcher):
         """See `Matcher.explain`: a draw for each label of the example."""
         pairs = drawn.pairs
         return tuple(
-            drawn.within_label(row, label, pairs.rows[pairs.labels == label]) for label in drawn.own_labels(row)
+            drawn.draw_for_label(row, label, pairs.rows[pairs.labels == label]) for label in drawn.own_labels(row)
         )
 
 
@@ -41,7 +41,7 @@ def same_distribution(
     Args:
       target_prior: float [labels], P_t.
       n, max_repeats: see `quotas.quotas`.
-      seed: decides who gets the odd extra copy.
+      seed: decides which examples get an extra copy.
 
     Raises:
       ValueError: see `quotas.quotas`.
@@ -53,27 +53,27 @@ def same_distribution(
     figures = {}
     if max_repeats is not None:
         reachable = np.where(pairs.counts > 0, target_prior, 0.0)
-        over = reachable / reachable.sum() - drawn / n
-        figures = {"capped_labels": int(capped.sum()), "capped_mass": float(np.maximum(over, 0)[capped].sum())}
+        excess = reachable / reachable.sum() - drawn / n
+        figures = {"capped_labels": int(capped.sum()), "capped_mass": float(np.maximum(excess, 0)[capped].sum())}
     return Sample(copies=pairs.example_sums(copies), quotas=drawn, capped=capped, figures=figures)
 
 
 def select_lowest(pairs: Pairs, wanted: np.ndarray, seed: int) -> np.ndarray:
-    """Returns bool [pairs]: of each label's pairs the wanted[label] ones that come first in the order of the hash.
+    """Returns bool [pairs]: true for the wanted[label] pairs of each label with the lowest hashes.
 
-    A radix selection: the pairs of a label are counted by the leading bits of their hashes, and only those whose bits
-    are the threshold's are sorted. It takes 6 bytes a pair, where a sort of all takes 30.
+    A radix selection: it counts the pairs of a label by the leading bits of their hashes, and sorts only those whose
+    leading bits are the threshold's. It takes 6 bytes per pair; a sort of all pairs takes 30.
 
     Args:
       wanted: int64 [labels], each from 0 to N_y.
     """
-    # Some eight pairs a cell on average: the cells then take a byte a pair, and few pairs have to be sorted.
+    # About eight pairs per cell: the cells then take one byte per pair, and few pairs have to be sorted.
     bits = min(max((len(pairs) // pairs.num_labels).bit_length() - 3, 1), 15)
     salts = hashing.label_salts(seed, pairs.num_labels)
     leading = np.empty(len(pairs), np.uint16)
     cells = np.zeros(pairs.num_labels << bits, np.int64)
     for part in pairs.parts():
-        leading[part] = _hashes(pairs, part, salts) >> np.uint64(64 - bits)
+        leading[part] = _hash_pairs(pairs, part, salts) >> np.uint64(64 - bits)
         cells += np.bincount((pairs.labels[part].astype(np.int64) << bits) + leading[part], minlength=len(cells))
     up_to = cells.reshape(pairs.num_labels, -1).cumsum(axis=1)
     threshold = (up_to <= wanted[:, np.newaxis]).sum(axis=1)
@@ -82,12 +82,12 @@ def select_lowest(pairs: Pairs, wanted: np.ndarray, seed: int) -> np.ndarray:
 
     chosen = leading < threshold[pairs.labels]
     undecided = np.flatnonzero((leading == threshold[pairs.labels]) & (wanted > whole)[pairs.labels])
-    undecided = undecided[np.lexsort((_hashes(pairs, undecided, salts), pairs.labels[undecided]))]
+    undecided = undecided[np.lexsort((_hash_pairs(pairs, undecided, salts), pairs.labels[undecided]))]
     labels = pairs.labels[undecided]
     position = np.arange(len(labels)) - np.searchsorted(labels, labels)
     chosen[undecided[position < (wanted - whole)[labels]]] = True
     return chosen
 
 
-def _hashes(pairs: Pairs, which: slice | np.ndarray, salts: np.ndarray) -> np.ndarray:
+def _hash_pairs(pairs: Pairs, which: slice | np.ndarray, salts: np.ndarray) -> np.ndarray:
     return hashing.hashes(pairs.keys[pairs.rows[which]], salts[pairs.labels[which]])

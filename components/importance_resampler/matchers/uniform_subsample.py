@@ -1,4 +1,4 @@
-"""A uniform subsample of the source: is it the matching that helps, or only the smaller set? Pure."""
+"""A uniform subsample of the source, to see whether matching helps or only a smaller set does. Pure."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ class UniformSubsample(Matcher):
 
 
 def uniform_subsample(pairs: Pairs, *, n: int, seed: int) -> Sample:
-    """Takes n examples uniformly, none twice; all of them where there are fewer. Larger samples hold the smaller ones.
+    """Takes n examples uniformly, none twice; all of them if there are fewer. A larger sample contains a smaller one.
 
     Raises:
       ValueError: n < 1.

@@ -1,4 +1,4 @@
-"""Importance weighting without sampling, which the paper discusses and rejects: let users see why. Pure."""
+"""Importance weighting without sampling, which the paper discusses and rejects; for comparison. Pure."""
 
 import numpy as np
 

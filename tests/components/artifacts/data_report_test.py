@@ -1,4 +1,4 @@
-"""Counts of labels and splits, and what stands in several splits."""
+"""Counts by label and split, and images and ids that are in several splits."""
 
 import json
 
@@ -59,7 +59,8 @@ def test_the_summary():
     assert data_report.list_warnings(found) == [
         "train, eval: 2 images are in both splits, byte for byte",
         "train, eval: 1 ids are in both splits",
-        "the labels 'café' and 'cafe\u0301' and ' café' differ in what nobody sees; are they one?",
+        "the labels 'café' and 'cafe\u0301' and ' café' look the same: only spaces or Unicode composition "
+        "differ; if they are one label, give them one name",
     ]
 
 

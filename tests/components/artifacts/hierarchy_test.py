@@ -1,4 +1,4 @@
-"""Hierarchies: read from each format, put over a vocabulary, and asked for what lies below a node."""
+"""Hierarchies: reading each format, applying one to a vocabulary, and finding the labels below a node."""
 
 import json
 
@@ -136,10 +136,10 @@ def test_formats(text, titles, parents, expected_titles):
     [
         ("", None, r"hierarchy: begins with ''; allowed are CSV with the columns name and parent, Open"),
         ("name,parents\na,b\n", None, r"hierarchy: begins with 'name,parents\\na,b\\n'; allowed"),
-        ('{"LabelName": ', None, r"hierarchy: begins as JSON and is none: Expecting value"),
+        ('{"LabelName": ', None, r"hierarchy: begins like JSON, but is not valid: Expecting value"),
         ('{"Name": "x"}', None, r"hierarchy: .* has no LabelName"),
         ('{"LabelName": "x", "Subcategory": ["y"]}', None, r"hierarchy: 'y' has no LabelName"),
-        ("00001740 03 n 02 entity 0 001\n", None, r"'00001740 03 n 02 entity 0 001' is no line of WordNet's"),
+        ("00001740 03 n 02 entity 0 001\n", None, r"'00001740 03 n 02 entity 0 001' is not a line of WordNet's"),
         ("n00001740 n01503061\nn00001740\n", None, r"begins with 'n00001740 n01503061"),
         (CSV, "a,b\nc\n", r"the row \['c'\] of the titles is not a name and a title"),
         ("name,parent\na,b\nb,c\nc,b\n", None, r"^hierarchy: 'b' → 'c' → 'b' is a cycle \(each lies below the next\)"),
@@ -190,6 +190,6 @@ def test_open_images_by_display_name():
 
 def test_a_hierarchy_of_other_labels_is_refused():
     labels = vocabulary.make_vocabulary(["n1", "n2"])
-    message = r"none of the 2 labels \(n1, n2, …\) is a node of it \(animal, bird, cat, …\); name a file of this"
+    message = r"none of the 2 labels \(n1, n2, …\) is a node of it \(animal, bird, cat, …\); give a hierarchy of this"
     with pytest.raises(ValueError, match=message):
         vocabulary.apply_hierarchy(labels, hierarchy.parse(CSV))

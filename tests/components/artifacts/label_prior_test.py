@@ -177,6 +177,7 @@ def test_the_header_holds_the_settings():
         ({"target_prior": np.array([0.5, 0.5])}, r"target_prior: shape \(2,\) for 4 labels"),
         ({"target_prior": np.array([0.5, 0.7, -0.2, 0.0])}, "target_prior: .*-0.2"),
         ({"target_prior": np.array([0.5, np.nan, 0.5, 0.0])}, "target_prior: .*nan"),
+        ({"target_prior": np.array([0.5, 0.25, np.inf, 0.0])}, "target_prior: holds inf;"),
         ({"target_prior": np.array([0.5, 0.25, 0.0, 0.0])}, "target_prior: sums to 0.75"),
         ({"target_prior": np.array([0.0, 0.0, 1.0, 0.0])}, "target_prior: all of its mass"),
         ({"interval": (np.zeros(4), np.ones(3))}, r"interval high: shape \(3,\)"),

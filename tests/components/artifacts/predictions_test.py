@@ -49,7 +49,7 @@ def test_logits_in_another_order():
     assert np.array_equal(predictions.embeddings_of(swapped), EMBEDDINGS)
     assert swapped["source_id"].to_pylist() == IDS
     assert predictions.reorder_logits(table, np.array([0, 1])) is table
-    with pytest.raises(ValueError, match="logits: 2 an example for a classifier of 3 labels"):
+    with pytest.raises(ValueError, match="logits: 2 per example, but the classifier has 3 labels"):
         predictions.reorder_logits(table, np.array([0, 2, 1]))
 
 

@@ -34,10 +34,10 @@ def test_counts_are_by_reason_the_most_frequent_first():
 def test_the_share_is_of_all_images(kept, max_rejected, stops):
     tables = [rejected.table(rows(("a", "empty"), ("b", "empty"), ("c", "damaged")))]
     if not stops:
-        rejected.check_share(tables, kept, max_rejected)
+        rejected.check_share(rejected.count_reasons(tables), kept, max_rejected, tables)
         return
     with pytest.raises(ValueError) as error:
-        rejected.check_share(tables, kept, max_rejected)
+        rejected.check_share(rejected.count_reasons(tables), kept, max_rejected, tables)
     assert str(error.value) == (
         f"max_rejected: 3 of {kept + 3} images cannot be taken, more than the share {max_rejected:g} that is allowed: "
         "2 empty (a: about a, b); 1 damaged (c: about c); repair or remove them, or raise max_rejected"

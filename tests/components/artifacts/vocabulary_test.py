@@ -1,4 +1,4 @@
-"""labels.csv: what goes in comes out."""
+"""The vocabulary and labels.csv."""
 
 import io
 

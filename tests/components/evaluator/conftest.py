@@ -1,4 +1,4 @@
-"""A model that looks its probabilities up, and Examples for it."""
+"""A model that reads its probabilities from a table, and Examples for it."""
 
 import os
 from collections.abc import Sequence

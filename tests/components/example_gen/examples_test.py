@@ -1,4 +1,4 @@
-"""An image as it is taken or set aside, as a record, and as a row of the index."""
+"""An image is accepted or rejected; it becomes a record and a row of the index."""
 
 import dataclasses
 

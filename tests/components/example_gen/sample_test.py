@@ -46,7 +46,7 @@ def test_a_sample_of_all_is_what_the_example_gen_writes(draw, folder, generate):
     found = draw(200)
     made = generate(FolderReader(folder=folder, splits=SPLITS), max_rejected=0.1, perceptual_hashes=True)
     for split in SPLITS:
-        written = [row for shard in made.index_shards(split) for row in shard]
+        written = [{**row, "offset": None, "length": None} for shard in made.index_shards(split) for row in shard]
         assert sorted(index.table(found.rows[split]).to_pylist(), key=lambda row: row["key"]) == written
     assert found.whole == set(SPLITS)
     assert found.read == {"train": 90, "eval": len(found.rows["eval"]), "test": 30 - len(found.rows["eval"])}

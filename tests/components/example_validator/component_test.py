@@ -154,9 +154,9 @@ def test_each_anomaly_is_found_where_it_is(tmp_path, side, values, expected):
     assert [line.split(": ")[:2] for line in found] == [["train", feature] for feature in expected]
     with pytest.raises(ValueError) as error:
         data.validate(side, on_anomalies="stop")
-    assert str(error.value).startswith("on_anomalies: the data are not what their schema allows (train: image/")
+    assert str(error.value).startswith("on_anomalies: 'stop', and the data violate their schema (train: image/")
     assert all(line in str(error.value) for line in found)
-    assert str(error.value).endswith("; mend them, or set it to 'warn' to go on with them")
+    assert str(error.value).endswith("; correct them, or set it to 'warn' to continue")
 
 
 def test_their_parameters():

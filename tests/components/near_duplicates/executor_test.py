@@ -241,5 +241,5 @@ def test_embeddings_add_to_what_was_found_before(data):
 def test_predictions_of_another_source(data):
     data.write_predictions("source-predictions", "train", {"a": [1.0]}, shards=1)
     data.write_predictions("pets-predictions", "train", {"b": [1.0]})
-    with pytest.raises(ValueError, match="1 files for the 4 of the index; both must be of the same source"):
+    with pytest.raises(ValueError, match="1 files for 4 files of the index; both must come from the same source"):
         data.filter_embeddings(data.filter(["pets"]), ["pets"], threshold=0.99)

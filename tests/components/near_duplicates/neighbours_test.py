@@ -152,7 +152,7 @@ def test_embeddings(monkeypatch, blocks):
 
 
 def test_embeddings_that_do_not_fit():
-    with pytest.raises(ValueError, match="target_predictions: embeddings of 3 dimensions, the source's have 2"):
+    with pytest.raises(ValueError, match="target_predictions: embeddings have 3 dimensions, the source's have 2"):
         embeddings.find_near(np.ones((1, 2), np.float32), np.ones((1, 3), np.float32), 0.5)
     for threshold in (0.0, 1.01):
         with pytest.raises(ValueError, match=rf"threshold: {threshold}"):

@@ -1,4 +1,4 @@
-"""Which exclusions a run goes on with."""
+"""Which exclusions a run uses."""
 
 import pytest
 from tfx import types

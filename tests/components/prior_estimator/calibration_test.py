@@ -101,5 +101,5 @@ def test_input_that_is_refused(logits, labels, options, message):
     ids=["no mistake", "worse than chance", "knows nothing", "one label"],
 )
 def test_what_no_temperature_calibrates_is_refused(logits, labels):
-    with pytest.raises(ValueError, match=r"logits: no temperature from 0.01 to 100.*larger sample, or a number"):
+    with pytest.raises(ValueError, match=r"logits: no temperature between 0.01 and 100.*larger sample, or a number"):
         calibration.fit_temperature(logits, labels)

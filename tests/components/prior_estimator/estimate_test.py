@@ -129,7 +129,7 @@ def test_a_missing_source_is_refused(settings):
 
 def test_bbse_names_the_labels_it_has_no_images_of():
     source = estimate.LabelledImages(TARGET, np.arange(20), np.arange(20) % 2)
-    with pytest.raises(ValueError, match=r"1 of 3 labels .*among them two"):
+    with pytest.raises(ValueError, match=r"1 of 3 labels .*for example two"):
         estimate.estimate(EstimatorSettings(estimator="bbse"), NAMES, COUNTS, TARGET, source)
 
 
@@ -164,7 +164,7 @@ INDEX = pa.table(
 
 def test_a_sample_is_joined_to_its_labels_by_id():
     table = predictions.table(["b", "d", "a"], LOGITS[:3], LOGITS[3:6, :2])
-    labelled = estimate.labelled_images(table, INDEX, 4)
+    labelled = estimate.read_labelled_images(table, INDEX, 4)
     assert labelled.rows.tolist() == [0, 0, 1, 2]
     assert labelled.labels.tolist() == [1, 2, 3, 0]
     assert np.array_equal(labelled.images.logits, LOGITS[:3])
@@ -173,7 +173,7 @@ def test_a_sample_is_joined_to_its_labels_by_id():
 
 def test_a_sample_and_an_index_of_several_files():
     table = pa.concat_tables([predictions.table(["c"], LOGITS[:1]), predictions.table(["d", "a"], LOGITS[1:3])])
-    labelled = estimate.labelled_images(table, pa.concat_tables([INDEX[:1], INDEX[1:]]), 4)
+    labelled = estimate.read_labelled_images(table, pa.concat_tables([INDEX[:1], INDEX[1:]]), 4)
     assert labelled.labels.tolist() == [2, 3, 0]
     assert labelled.images.embeddings is None
     assert np.array_equal(labelled.images.logits, LOGITS[:3])
@@ -182,12 +182,12 @@ def test_a_sample_and_an_index_of_several_files():
 def test_an_id_that_is_not_in_the_index_is_refused():
     table = predictions.table(["b", "x", "y"], LOGITS[:3])
     with pytest.raises(ValueError, match=r"source_predictions: 2 of 3 ids are not in the index.*'x'"):
-        estimate.labelled_images(table, INDEX, 4)
+        estimate.read_labelled_images(table, INDEX, 4)
 
 
 def test_a_label_outside_the_vocabulary_is_refused():
     with pytest.raises(ValueError, match="labels: 3 is outside the vocabulary of 3 labels"):
-        estimate.labelled_images(predictions.table(["d"], LOGITS[:1]), INDEX, 3)
+        estimate.read_labelled_images(predictions.table(["d"], LOGITS[:1]), INDEX, 3)
 
 
 @pytest.mark.parametrize(
@@ -195,9 +195,9 @@ def test_a_label_outside_the_vocabulary_is_refused():
     [
         ({"estimator": "pacc"}, "estimator: 'pacc'; choose one of mean_prediction, em, bbse"),
         ({"activation": "relu"}, "activation: 'relu'; choose one of softmax, sigmoid"),
-        ({"estimator": "em", "activation": "sigmoid"}, "estimator: 'em' presumes one label an image"),
-        ({"estimator": "bbse", "activation": "sigmoid"}, "estimator: 'bbse' presumes one label an image"),
-        ({"temperature": 0}, "temperature: 0; .*positive number, or 'fitted'"),
+        ({"estimator": "em", "activation": "sigmoid"}, "estimator: 'em' assumes one label an image"),
+        ({"estimator": "bbse", "activation": "sigmoid"}, "estimator: 'bbse' assumes one label an image"),
+        ({"temperature": 0}, r"temperature: 0; .*positive number \(or 'fitted'"),
         ({"temperature": -1.5}, "temperature: -1.5"),
         ({"temperature": float("nan")}, "temperature: nan"),
         ({"temperature": "hot"}, "temperature: 'hot'; .*'fitted'"),

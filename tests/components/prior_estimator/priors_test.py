@@ -328,7 +328,7 @@ def test_the_size_of_the_chunks_changes_nothing(shift, monkeypatch, cells):
 
     expected = everything()
     monkeypatch.setattr(posteriors, "_CHUNK_CELLS", cells)
-    monkeypatch.setattr(priors, "_KEPT_CELLS", 0)
+    monkeypatch.setattr(priors, "_CACHED_CELLS", 0)
     assert everything() == pytest.approx(expected, abs=1e-12)
 
 
@@ -365,15 +365,15 @@ def test_adjusted_replicates_stay_distributions(labels, smoothing, floor, seed):
     source_prior = rng.dirichlet(np.ones(labels)) * (rng.random(labels) < 0.7)
     source_prior[0] += 0.1
     source_prior /= source_prior.sum()
-    among = source_prior > 0
+    support = source_prior > 0
     replicates = rng.dirichlet(np.ones(labels), size=3)
-    floor /= among.sum()
+    floor /= support.sum()
     result = priors.adjust(replicates, source_prior, smoothing=smoothing, floor=floor)
     assert result.sum(axis=1) == pytest.approx(np.ones(3), abs=1e-12)
-    assert np.array_equal(result[:, ~among], replicates[:, ~among])
+    assert np.array_equal(result[:, ~support], replicates[:, ~support])
     if smoothing == 1 and floor == 0:
-        inside = replicates[:, among].sum(axis=1, keepdims=True)
-        assert result[:, among] / inside == pytest.approx(np.tile(source_prior[among], (3, 1)), abs=1e-12)
+        inside = replicates[:, support].sum(axis=1, keepdims=True)
+        assert result[:, support] / inside == pytest.approx(np.tile(source_prior[support], (3, 1)), abs=1e-12)
 
 
 # --- what is refused
@@ -395,8 +395,8 @@ def with_nan(logits: np.ndarray, row: int) -> np.ndarray:
         ({"temperature": 0.0}, r"temperature: 0.0; .*positive"),
         ({"temperature": -2.0}, r"temperature: -2.0"),
         ({"temperature": np.nan}, "temperature: nan"),
-        ({"weights": np.array([1.0, -1.0, 1.0])}, "weights: must be finite and at least 0"),
-        ({"weights": np.zeros(3)}, "weights: .*not all be 0"),
+        ({"weights": np.array([1.0, -1.0, 1.0])}, "weights: must be finite, at least 0"),
+        ({"weights": np.zeros(3)}, "weights: .*not all 0"),
         ({"weights": np.ones(2)}, r"weights: shape \(2,\) for 3 images"),
         ({"weights": np.array([1.0, np.nan, 1.0])}, "weights"),
     ],
@@ -423,7 +423,7 @@ def test_sigmoids_that_all_vanish_are_refused():
 @pytest.mark.parametrize(
     ("prior", "message"),
     [
-        (np.full(4, 0.25), r"shape \(4,\) for 3 labels; it must be of the same vocabulary"),
+        (np.full(4, 0.25), r"shape \(4,\) for 3 labels; it must have the same vocabulary"),
         (np.array([0.5, 0.7, -0.2]), "at least 0 everywhere"),
         (np.array([0.5, 0.25, 0.125]), "sum to 1, not to 0.875"),
         (np.array([0.5, np.nan, 0.5]), "at least 0 everywhere"),
@@ -449,15 +449,15 @@ def test_priors_that_are_refused(prior, message):
         ({"source_labels": np.array([0, 1])}, "labels: 2 of them for 3 rows"),
         (
             {"source_labels": np.array([0, 0, 2])},
-            "1 of 3 labels with P_s > 0 have no source image, among them 1;.*'em'",
+            "1 of 3 labels with P_s > 0 have no source image, for example 1;.*'em'",
         ),
-        ({"source_labels": np.array([2, 2, 2]), "names": "abc"}, "2 of 3 labels .*among them a, b;.*larger sample"),
+        ({"source_labels": np.array([2, 2, 2]), "names": "abc"}, "2 of 3 labels .*for example a, b;.*larger sample"),
         ({"max_labels": 2}, "3 labels are more than max_labels = 2.*'em' or 'mean_prediction'"),
         ({"regularisation": -1.0}, "regularisation: -1.0"),
         ({"regularisation": np.inf}, "regularisation: inf"),
-        ({"target_logits": LOGITS[:1]}, "regularisation: None needs two target images.*give a number"),
+        ({"target_logits": LOGITS[:1]}, "regularisation: None needs at least two target images.*give a number"),
         ({"weights": np.ones((2, 3))}, "regularisation: None needs .*without weights"),
-        ({"weights": -np.ones((2, 3)), "regularisation": 0.0}, "weights: must be finite and at least 0"),
+        ({"weights": -np.ones((2, 3)), "regularisation": 0.0}, "weights: must be finite, at least 0"),
         ({"temperature": 0.0}, "temperature: 0.0"),
     ],
 )

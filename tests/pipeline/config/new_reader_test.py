@@ -100,7 +100,7 @@ SCRIPT = """
     rows = [
         row
         for split in ("train", "eval")
-        for path in storage.files(f"{sys.argv[2]}/index/Split-{split}", "index-*")
+        for path in storage.list_files(f"{sys.argv[2]}/index/Split-{split}", "index-*")
         for row in storage.read_table(path).to_pylist()
     ]
     print(

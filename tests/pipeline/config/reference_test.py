@@ -1,4 +1,4 @@
-"""The reference of the configuration and its JSON Schema: complete, and as the code says today."""
+"""The reference of the configuration and its JSON Schema are complete and up to date."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Labels in tables: what they mean to a terminal, and how wide they are."""
+"""Labels in tables: isolated from right to left, without control characters, as wide as a terminal shows them."""
 
 import io
 

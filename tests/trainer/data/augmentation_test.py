@@ -1,4 +1,4 @@
-"""RandAugment and the mixing of batches. Shift, flip and crop are tested where they are seen to be applied."""
+"""RandAugment and the mixing of batches."""
 
 import random
 

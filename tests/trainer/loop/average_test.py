@@ -1,4 +1,4 @@
-"""The average, step by step; and what it is worth: as much as the weights, already after a few hundred steps."""
+"""The average of the weights, step by step; after a few hundred steps it is as good as the weights."""
 
 import keras
 import numpy as np

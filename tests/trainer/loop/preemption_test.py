@@ -1,4 +1,4 @@
-"""What a program makes of SIGTERM while a training may ask about it, and afterwards."""
+"""How a program handles SIGTERM during a training, and afterwards."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What is measured of a network before a run."""
+"""The speed and the size of a network, measured before a run."""
 
 import pytest
 

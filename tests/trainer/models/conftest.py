@@ -1,4 +1,4 @@
-"""Images that can be learned by heart only."""
+"""Images that a network can only memorise."""
 
 from collections.abc import Callable
 

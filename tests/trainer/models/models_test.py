@@ -1,4 +1,4 @@
-"""The registry: what can be said of a backbone before it is built."""
+"""The registry: the properties of a backbone that are known before it is built."""
 
 import subprocess
 import sys
@@ -88,8 +88,8 @@ def test_a_backbone_maps_images_to_features(name):
 
 def test_a_configuration_is_checked_without_importing_keras():
     code = (
-        "import sys; from trainer import recipes; from trainer.models.backbone import Backbone, Image; "
-        "Backbone(name='inception_v3').check(Image(size=75)); "
+        "import sys; from trainer import recipes; from trainer.models.backbone import Backbone, ImageConfig; "
+        "Backbone(name='inception_v3').check(ImageConfig(size=75)); "
         "print(sorted({'keras', 'tensorflow', 'numpy'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)

@@ -361,7 +361,7 @@ def png(side):
 
 def check(image, max_pixels):
     try:
-        return image_check.checked(image, max_pixels).format
+        return image_check.check_image(image, max_pixels).format
     except image_check.RefusedError as error:
         return error.reason
 

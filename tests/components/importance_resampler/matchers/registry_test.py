@@ -1,4 +1,4 @@
-"""The matchers as they are asked for: by name, with settings and inputs."""
+"""The registry: matchers by name, with their settings and inputs."""
 
 import dataclasses
 import pathlib
