@@ -47,8 +47,8 @@ def test_the_share_is_of_all_images(kept, max_rejected, stops):
 def test_three_examples_of_a_reason_are_enough():
     tables = [rejected.table(rows(*((f"i{i}", "empty") for i in range(k, k + 2)))) for k in (0, 2, 4)]
     with pytest.raises(ValueError, match=r": 6 empty \(i0: about i0, i1, i2\); repair"):
-        rejected.check_share(tables, 0, 0.5)
+        rejected.check_share(rejected.count_reasons(tables), 0, 0.5, tables)
 
 
 def test_nothing_rejected_is_never_too_much():
-    rejected.check_share([], 0, 0.0)
+    rejected.check_share({}, 0, 0.0)
