@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 import math
@@ -11,7 +12,7 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from components import storage
+from components import decoding, storage
 from components.artifacts import vocabulary
 from components.settings import StrictModel
 from trainer import serving
@@ -86,6 +87,9 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
             example_ids=lambda step: input_pipeline.example_ids(
                 patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
             ),
+            batch_records=lambda step: input_pipeline.batch_records(
+                patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
+            ),
             on_progress=write_scalars,
         )
     if workers.is_chief:
@@ -116,7 +120,8 @@ def _write(
             batches = input_pipeline.evaluation_batches(
                 patterns, settings.image, batch_size, several_labels=settings.several_labels
             )
-            metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
+            with decoding.name_undecodable(functools.partial(input_pipeline.read_records, patterns)):
+                metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
     serving.export(

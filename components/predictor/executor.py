@@ -13,7 +13,7 @@ from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
-from components import storage
+from components import decoding, storage
 from components.artifacts import examples, index, model_labels, predictions, vocabulary
 
 
@@ -79,10 +79,11 @@ class _Predict(beam.DoFn):
         features = self._saved_model.signatures["features"]
         width = {name: spec.shape[1] for name, spec in features.structured_outputs.items()}
         tables = [predictions.table([], *(np.empty((0, width[name])) for name in ("logits", "features")))]
-        for source_ids, pixels in self._batches(shard, is_selected):
-            outputs = features(pixels=pixels)
-            ids = [source_id.decode() for source_id in source_ids.numpy()]
-            tables.append(predictions.table(ids, outputs["logits"].numpy(), outputs["features"].numpy()))
+        with decoding.name_undecodable(lambda: storage.read_records(shard)):
+            for source_ids, pixels in self._batches(shard, is_selected):
+                outputs = features(pixels=pixels)
+                ids = [source_id.decode() for source_id in source_ids.numpy()]
+                tables.append(predictions.table(ids, outputs["logits"].numpy(), outputs["features"].numpy()))
         storage.write_table(path, pa.concat_tables(tables))
         yield path
 

@@ -241,6 +241,22 @@ def test_several_labels_where_one_is_expected_is_an_error(trainings):
     assert not (trainings.root / "refused" / "Format-Serving").exists()
 
 
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_an_image_that_cannot_be_decoded_is_named(trainings, split):
+    """As under `check: header`."""
+    data = trainings.data(f"broken-{split}", SOURCE, SOURCE_SPLITS)
+    path = storage.list_files(data["examples"][0].path(split=split), storage.RECORD_PATTERN)[1]
+    found = [tf.train.Example.FromString(record) for record in storage.read_records(path)]
+    encoded = found[1].features.feature["image/encoded"].bytes_list
+    encoded.value[0] = encoded.value[0][:-40]
+    storage.write_records(path, [example.SerializeToString() for example in found])
+    with pytest.raises(ValueError) as error:
+        trainings("pretrain", f"stopped-{split}", data, backbone=BACKBONE)
+    assert str(error.value).startswith(f"the image of '{split}-3' cannot be decoded; ") and "\n" not in str(error.value)
+    assert "`check: full`" in str(error.value)
+    assert not (trainings.root / f"stopped-{split}" / "Format-Serving").exists()
+
+
 def test_a_frozen_pass_leaves_the_backbone_alone(trainings, target, pretrained):
     base = trainings.at(standard_artifacts.Model(), pretrained.name)
     inputs = {**target, "base_model": [base]}

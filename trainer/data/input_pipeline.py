@@ -1,7 +1,7 @@
 """From Examples to batches of uint8 images and labels: reads shards, orders examples, deals them to replicas."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -14,7 +14,6 @@ from trainer.recipes import Recipe
 
 _SHUFFLE_BYTES = 128 << 20
 _LABEL_MULTIPLE = 8  # pads several labels to few different lengths: XLA compiles anew for each
-_SOURCE_ID = {examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string)}
 
 
 def training_batches(
@@ -116,6 +115,11 @@ def evaluation_batches(
     )
 
 
+def read_records(patterns: list[str]) -> Iterator[bytes]:
+    """Yields the records of all files that match."""
+    return itertools.chain.from_iterable(map(storage.read_records, _list_files(patterns)))
+
+
 def pass_length(patterns: list[str], plan_pattern: str | None = None) -> int:
     """Returns how many examples one pass of training takes: as many as the plan says, or else as the files hold.
 
@@ -140,13 +144,16 @@ def example_ids(
     patterns: list[str], recipe: Recipe, *, seed: int, plan_pattern: str | None = None, step: int
 ) -> list[str]:
     """Returns the `image/source_id`s of the batch that `training_batches` gives at `step`, the first one being 0."""
+    records = batch_records(patterns, recipe, seed=seed, plan_pattern=plan_pattern, step=step)
+    return [examples.source_id_of(tf.train.Example.FromString(record)) for record in records]
 
-    def source_id(record: tf.Tensor, weight: tf.Tensor) -> tf.Tensor:
-        del weight
-        return tf.io.parse_single_example(record, _SOURCE_ID)[examples.SOURCE_ID]
 
+def batch_records(
+    patterns: list[str], recipe: Recipe, *, seed: int, plan_pattern: str | None = None, step: int
+) -> Iterator[bytes]:
+    """Yields the records of the batch that `training_batches` gives at `step`, the first one being 0."""
     draws = _order_draws(patterns, seed, plan_pattern, step * recipe.batch_size).take(recipe.batch_size)
-    return [value.decode() for value in draws.map(source_id).as_numpy_iterator()]
+    return (record for record, _ in draws.as_numpy_iterator())
 
 
 def _order_draws(patterns: list[str], seed: int, plan_pattern: str | None, start: int) -> tf.data.Dataset:
@@ -159,13 +166,13 @@ def _order_draws(patterns: list[str], seed: int, plan_pattern: str | None, start
     if len(plans) != len(files):
         raise ValueError(f"plan: {len(plans)} files for {len(files)} record files; make the plan from the same source")
 
-    def read_records(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
+    def read_shard(file: tf.Tensor, plan_file: tf.Tensor) -> tf.data.Dataset:
         if plan_pattern:
             return storage.read_repeated_records(file, *_read_plan(plan_file))
         return storage.record_dataset(file).map(lambda record: (record, 1.0))
 
     shards = tf.data.Dataset.from_tensor_slices((files, plans))
-    if next(iter(shards.flat_map(read_records)), None) is None:  # else iterating would never end
+    if next(iter(shards.flat_map(read_shard)), None) is None:  # else iterating would never end
         if plan_pattern:
             raise ValueError(f"plan: {plan_pattern} takes no example of {patterns}; make a plan with at least one")
         raise ValueError(f"examples: {patterns} hold no example; training needs at least one")
@@ -179,7 +186,7 @@ def _order_draws(patterns: list[str], seed: int, plan_pattern: str | None, start
         return (
             shards.shuffle(len(files), seed=seeds[0], reshuffle_each_iteration=False)
             .interleave(
-                read_records, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+                read_shard, cycle_length=min(len(files), 16), num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
             )
             .shuffle(buffer, seed=seeds[1], reshuffle_each_iteration=False)
         )

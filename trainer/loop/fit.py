@@ -1,13 +1,15 @@
 """The one training loop, for pre-training and fine-tuning, under any distribution strategy."""
 
 import functools
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import tensorflow as tf
 
+from components import decoding
 from trainer.loop import losses, optimizer, precision, preemption, progress
 from trainer.loop.average import Average
 from trainer.loop.checkpoints import Checkpoints
@@ -33,6 +35,7 @@ def fit(
     frozen_steps: int = 0,
     checkpoints: Checkpoints | None = None,
     example_ids: Callable[[int], list[str]] = lambda step: [],
+    batch_records: Callable[[int], Iterable[bytes]] = lambda step: (),
     on_progress: Callable[[Progress], None] = lambda entry: None,
 ) -> tuple[keras.Model, list[Progress]]:
     """Trains a model for `recipe.steps` steps, starting from its newest checkpoint.
@@ -52,6 +55,7 @@ def fit(
       frozen_steps: number of steps, at the start, that train the head alone; the backbone runs in inference mode.
       checkpoints: those of this training. The caller deletes them once the model has been exported.
       example_ids: steps done → the ids of the next batch; called when the loss is not finite.
+      batch_records: steps done → the records of the next batch; called when an image cannot be decoded.
       on_progress: called with every entry of the history, those before an interruption first.
 
     Returns:
@@ -106,7 +110,9 @@ def fit(
             to_phase = frozen_steps - done if done < frozen_steps else recipe.steps - done
             chunk = min(chunk, to_phase, checkpoints.steps_to_next(done))
             start = time.perf_counter()
-            means, finite, input_wait_seconds = (value.numpy() for value in run(iterator, tf.constant(chunk)))
+            steps = range(done, done + chunk)  # the counter may lag behind the batch that could not be read
+            with decoding.name_undecodable(lambda: itertools.chain.from_iterable(map(batch_records, steps))):
+                means, finite, input_wait_seconds = (value.numpy() for value in run(iterator, tf.constant(chunk)))
             seconds = time.perf_counter() - start
             loss, accuracy, gradient_norm = (float(mean) for mean in means)
             if finite < chunk:

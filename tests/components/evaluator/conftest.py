@@ -50,11 +50,14 @@ def write_model():
 @pytest.fixture
 def write_examples():
     def write(uri: str, split: str, labels: Sequence[int]) -> None:
-        """Writes example i with label `labels[i]` to two shards of `split` of the Examples artifact at `uri`."""
+        """Writes example i with label `labels[i]` to two shards of `split` of the Examples artifact at `uri`.
+
+        One is compressed, as of earlier versions: TFX tells it by the ending.
+        """
         os.makedirs(os.path.join(uri, f"Split-{split}"))
-        for shard in range(2):
-            path = os.path.join(uri, f"Split-{split}", f"data_tfrecord-{shard:05d}-of-00002.gz")
-            with tf.io.TFRecordWriter(path, "GZIP") as writer:
+        for shard, (suffix, compression) in enumerate([(".gz", "GZIP"), ("", "")]):
+            path = os.path.join(uri, f"Split-{split}", f"data_tfrecord-{shard:05d}-of-00002{suffix}")
+            with tf.io.TFRecordWriter(path, compression) as writer:
                 for row in range(shard, len(labels), 2):
                     writer.write(_example(row, labels[row]).SerializeToString())
 

@@ -140,10 +140,9 @@ def test_too_little_space_is_refused_before_anything_is_read(generate, folder, r
     usage = collections.namedtuple("Usage", ["total", "used", "free"])
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 2 * size))
     reader = FolderReader(folder=str(folder), splits=SPLITS)
-    # Once as working files and once as they are written, and a fiftieth for what stands around them; by split, rounded.
-    with pytest.raises(
-        ValueError, match=rf"^disk: .* has {2 * size:,} bytes free, and the images need {2 * size // 10}"
-    ):
+    # Once as working files and once as they are written, each with a fiftieth for what stands around them.
+    needed = 2 * int(size * 1.02)
+    with pytest.raises(ValueError, match=rf"^disk: .* has {2 * size:,} bytes free, and the images need {needed:,}: "):
         generate(reader)
     assert read == []
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 3 * size))

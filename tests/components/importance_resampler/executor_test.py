@@ -1,4 +1,5 @@
 import collections
+import hashlib
 import io
 import itertools
 import os
@@ -180,6 +181,39 @@ def test_the_records_are_what_the_plan_says(source):
     assert (header["examples"], header["n"], header["seed"]) == (150, 150, 0)
     # 0.1, 0.6 and 0.2 of 0.9; nothing has label d.
     assert result.labels["quota"].to_pylist() == [17, 100, 33, 0]
+
+
+def digest(found: Result) -> str:
+    return hashlib.sha256(repr(found.shards).encode()).hexdigest()[:32]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sizes", "expected"),
+    [
+        ({}, [51, 49], "fa03196e8863e29b2bfc62195f123702"),
+        ({"n": 700, "shards": 3}, [233, 238, 229], "5df7917850c8abb3c56d5874c95a54a0"),
+        ({"matcher": "elastic_distribution", "n": 20}, [14, 6], "d891256139dfe3dd0688967cd616dee4"),
+    ],
+    ids=["same_distribution", "many copies", "elastic_distribution"],
+)
+def test_the_same_records_in_the_same_order_as_ever(source, settings, sizes, expected):
+    found = source.resample(**settings)
+    assert [len(shard) for shard in found.shards] == sizes
+    assert digest(found) == expected
+
+
+def test_compressed_shards_of_earlier_versions(source):
+    expected = source.resample(n=300)
+    for path in storage.list_files(source.artifacts["examples"].path(split="train"), storage.RECORD_PATTERN):
+        with tf.io.TFRecordWriter(f"{path}.gz", "GZIP") as writer:
+            for record in storage.read_records(path):
+                writer.write(record)
+        os.remove(path)
+    for path in storage.list_files(f"{source.artifacts['index'].uri}/Split-train", index.FILE_PATTERN):
+        storage.write_table(path, storage.read_table(path).drop(["offset", "length"]))
+    found = source.resample(n=300)
+    assert found.shards == expected.shards and found.records == expected.records
+    assert not list(source.root.rglob("*.unpacked"))
 
 
 def test_the_copies_of_an_example_are_spread(source):

@@ -1,5 +1,7 @@
 """The Predictor on an exported model whose logits are small whole numbers: exact in float16, whatever the batch."""
 
+import dataclasses
+import os
 import pathlib
 import shutil
 
@@ -184,6 +186,37 @@ def test_an_index_of_other_shards_is_refused(predict, model, images, tmp_path):
             predict(model, ["test"], 2)
     finally:
         images.uri = images_uri
+
+
+def test_an_image_that_cannot_be_decoded_is_named(predict, model, images, tmp_path, monkeypatch):
+    other = standard_artifacts.Examples()
+    other.uri, other.splits = str(tmp_path / "other"), ["test"]
+    items = [keyed("test", 0, row) for row in range(3)]
+    example = tf.train.Example.FromString(items[1].record)
+    encoded = example.features.feature["image/encoded"].bytes_list
+    encoded.value[0] = encoded.value[0][:-20]
+    items[1] = dataclasses.replace(items[1], record=example.SerializeToString())
+    testing.write_shard(other.path(split="test"), f"{other.uri}-index/Split-test", 0, 1, items)
+    monkeypatch.setattr(images, "uri", other.uri)
+    with pytest.raises(ValueError, match=r"^the image of 'ö-test-0-8' cannot be decoded; .*`check: full`"):
+        predict(model, ["test"], 2)
+
+
+def test_compressed_shards_of_earlier_versions(predict, model, images, tmp_path, monkeypatch):
+    expected_tables = predict(model, ["train"], 2)
+    shutil.copytree(images.uri, tmp_path / "old")
+    shutil.copytree(f"{images.uri}-index", tmp_path / "old-index")
+    for path in storage.list_files(str(tmp_path / "old" / "Split-train"), storage.RECORD_PATTERN):
+        with tf.io.TFRecordWriter(f"{path}.gz", "GZIP") as writer:
+            for record in storage.read_records(path):
+                writer.write(record)
+        os.remove(path)
+    monkeypatch.setattr(images, "uri", str(tmp_path / "old"))
+    found = predict(model, ["train"], 2)
+    assert found.keys() == expected_tables.keys()
+    for path, (ids, logits) in expected_tables.items():
+        assert found[path][0] == ids
+        np.testing.assert_array_equal(found[path][1], logits)
 
 
 def test_a_classifier_that_has_diverged(predict, tmp_path):
