@@ -1,7 +1,7 @@
 """Naming the image that cannot be decoded, where a training or a prediction stops at one."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 
@@ -11,11 +11,11 @@ _NOT_IN_CACHE_KEYS = "it says what is wrong with an image, and decides nothing"
 
 
 @contextlib.contextmanager
-def name_undecodable(records: Callable[[], Iterable[bytes]]) -> Iterator[None]:
+def name_undecodable(records: Iterable[bytes]) -> Iterator[None]:
     """Turns TensorFlow's error about an image that cannot be decoded into one that names the image.
 
     Args:
-      records: called in case of an error; returns the Examples that the image is one of.
+      records: the Examples that the image is one of; read in case of an error only.
 
     Raises:
       ValueError: an image cannot be decoded.
@@ -23,7 +23,7 @@ def name_undecodable(records: Callable[[], Iterable[bytes]]) -> Iterator[None]:
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
-        for record in records():
+        for record in records:
             example = tf.train.Example.FromString(record)
             try:
                 tf.io.decode_image(examples.image_of(example), expand_animations=False)

@@ -2,7 +2,6 @@
 
 import csv
 import dataclasses
-import functools
 import io
 import json
 import math
@@ -120,7 +119,7 @@ def _write(
             batches = input_pipeline.evaluation_batches(
                 patterns, settings.image, batch_size, several_labels=settings.several_labels
             )
-            with decoding.name_undecodable(functools.partial(input_pipeline.read_records, patterns)):
+            with decoding.name_undecodable(input_pipeline.read_records(patterns)):
                 metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))

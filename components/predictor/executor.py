@@ -1,5 +1,6 @@
 """Beam batch inference: computes the logits and embeddings of each shard of Examples."""
 
+import itertools
 import os
 from typing import Any
 
@@ -79,7 +80,7 @@ class _Predict(beam.DoFn):
         features = self._saved_model.signatures["features"]
         width = {name: spec.shape[1] for name, spec in features.structured_outputs.items()}
         tables = [predictions.table([], *(np.empty((0, width[name])) for name in ("logits", "features")))]
-        with decoding.name_undecodable(lambda: storage.read_records(shard)):
+        with decoding.name_undecodable(itertools.chain.from_iterable(map(storage.read_records, [shard]))):
             for source_ids, pixels in self._batches(shard, is_selected):
                 outputs = features(pixels=pixels)
                 ids = [source_id.decode() for source_id in source_ids.numpy()]

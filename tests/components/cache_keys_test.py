@@ -56,11 +56,11 @@ def test_the_prior_estimator():
 
 
 def test_the_importance_resampler():
-    own = ("executor", "hashing", "labels_table", "pairs", "spacing", "quotas", "matchers.matcher")
+    own = ("copying", "executor", "hashing", "labels_table", "pairs", "spacing", "quotas", "matchers.matcher")
     shared = [
         *CONTRACTS,
         *artifacts("examples", "exclusions", "index", "label_prior", "plan", "predictions"),
-        *("components.settings", "components.sharding", "components.storage"),
+        *(f"components.{name}" for name in ("parallel_map", "records", "settings", "sharding", "storage")),
         *(f"components.importance_resampler.{name}" for name in own),
     ]
     for name, more in (("same_distribution", []), ("emd_subset", ["whole_labels"])):

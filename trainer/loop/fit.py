@@ -110,8 +110,9 @@ def fit(
             to_phase = frozen_steps - done if done < frozen_steps else recipe.steps - done
             chunk = min(chunk, to_phase, checkpoints.steps_to_next(done))
             start = time.perf_counter()
-            steps = range(done, done + chunk)  # the counter may lag behind the batch that could not be read
-            with decoding.name_undecodable(lambda: itertools.chain.from_iterable(map(batch_records, steps))):
+            # Of all steps of the call: the counter may lag behind the batch that could not be read.
+            records = itertools.chain.from_iterable(map(batch_records, range(done, done + chunk)))
+            with decoding.name_undecodable(records):
                 means, finite, input_wait_seconds = (value.numpy() for value in run(iterator, tf.constant(chunk)))
             seconds = time.perf_counter() - start
             loss, accuracy, gradient_norm = (float(mean) for mean in means)
