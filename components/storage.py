@@ -118,9 +118,23 @@ def record_dataset(path) -> "tf.data.Dataset":
     return tf.data.TFRecordDataset(path, compression_type=tf.where(is_gzip, "GZIP", ""))
 
 
+def is_remote(path: str) -> bool:
+    """Returns whether `path` names its file system, as gs://… does."""
+    return "://" in path
+
+
+def reading_threads(path: str) -> int:
+    """Returns how many threads should read files such as `path`.
+
+    An object store answers after tens of milliseconds, to each of many. A disk is fast enough for two, and memory that
+    threads free goes back to the system later the more of them there are.
+    """
+    return 8 if is_remote(path) else 2
+
+
 def read_range(path: str, start: int, size: int) -> bytes:
     """Returns `size` bytes of the file at `path` from `start` on; fewer where it ends before."""
-    if "://" in path:
+    if is_remote(path):
         import tensorflow as tf
 
         with tf.io.gfile.GFile(path, "rb") as file:

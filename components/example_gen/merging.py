@@ -16,7 +16,6 @@ from components.parallel_map import parallel_map
 
 _BUFFERED_BYTES = 64 << 20  # of all pieces of a shard
 _LEAST_BUFFER = 64 << 10
-_THREADS = 8  # that open pieces: an object store answers after tens of milliseconds, to each of them
 
 
 def write_shard(runs: str, pieces: Sequence[Piece], path: str, index_path: str, rejected_path: str) -> None:
@@ -31,7 +30,7 @@ def write_shard(runs: str, pieces: Sequence[Piece], path: str, index_path: str, 
       index_path, rejected_path: of the tables.
     """
     each = max(_BUFFERED_BYTES // max(len(pieces), 1), _LEAST_BUFFER)
-    shard = _Shard(list(parallel_map(lambda piece: Opened(runs, piece, each), pieces, _THREADS)))
+    shard = _Shard(list(parallel_map(lambda piece: Opened(runs, piece, each), pieces, storage.reading_threads(runs))))
     storage.write_records(path, shard.records())
     storage.write_table(index_path, shard.index())
     storage.write_table(rejected_path, rejected.table(shard.rejections))

@@ -125,7 +125,7 @@ def check_space(work: Working, output: str, image_bytes: int) -> None:
     needed: dict[int, int] = collections.Counter()
     paths = {}
     for path, size in ((work.folder, max(image_bytes - done, 0)), (output, image_bytes)):
-        if "://" not in path:
+        if not storage.is_remote(path):
             there = _existing(path)
             device = os.stat(there).st_dev
             paths.setdefault(device, there)

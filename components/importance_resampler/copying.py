@@ -17,7 +17,6 @@ from components.artifacts import plan
 from components.importance_resampler import spacing
 from components.parallel_map import parallel_map
 
-_THREADS = 8  # that read: an object store answers after tens of milliseconds, to each of them
 # A copy on its way to its shard. The complement of a source's number, which is negative, says that it was unpacked.
 _COPY = np.dtype([("key", "<u8"), ("source", "<i8"), ("offset", "<i8"), ("length", "<i8")])
 
@@ -101,7 +100,8 @@ class Copy(beam.PTransform):
         copies = _sorted(np.concatenate([np.frombuffer(group, _COPY) for group in groups]), self._read)
         _, examples = np.unique(copies[["source", "offset"]], return_inverse=True)
         order = spacing.separate_copies(range(len(copies)), examples.tolist().__getitem__)
-        found = parallel_map(lambda i: self._read(copies[i]), order, _THREADS, lambda i: int(copies[i]["length"]))
+        threads = storage.reading_threads(self._folder)
+        found = parallel_map(lambda i: self._read(copies[i]), order, threads, lambda i: int(copies[i]["length"]))
         name = storage.shard_name(storage.RECORD_STEM, shard, self._shards)
         storage.write_records(os.path.join(self._folder, name), found)
         return shard

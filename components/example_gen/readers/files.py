@@ -24,10 +24,8 @@ from components.parallel_map import parallel_map
 
 # More than any image of the most pixels that are allowed needs: a file of another kind is not drawn into memory.
 _MOST_BYTES = 1 << 30
-_PART_BYTES = 64 << 20
 _PART_FILES = 4096
 _HELD_BYTES = 32 << 20  # of files that are under way
-_THREADS = 8  # that read: an object store answers after tens of milliseconds, to each of them
 
 SCHEMA = pa.schema(
     [
@@ -91,7 +89,8 @@ class FileReader(Reader[FilePart]):
 
 
 def _read_all(rows: Sequence[dict]) -> Iterator[LabelledImage | Rejection]:
-    return parallel_map(_read, rows, _THREADS, lambda row: max(row["bytes"], 0), _HELD_BYTES)
+    threads = max((storage.reading_threads(row["uri"]) for row in rows), default=1)
+    return parallel_map(_read, rows, threads, lambda row: max(row["bytes"], 0), _HELD_BYTES)
 
 
 def _read(row: dict) -> LabelledImage | Rejection:
@@ -112,7 +111,7 @@ def read_bytes(uri: str) -> bytes:
     Raises:
       OSError, tf.errors.OpError: it is not there, not a file, too large, or may not be read.
     """
-    if listing.is_remote(uri):
+    if storage.is_remote(uri):
         import tensorflow as tf
 
         size = tf.io.gfile.stat(uri).length
@@ -138,7 +137,7 @@ def resolve_paths(base: str, paths: Sequence[str]) -> tuple[list[str], list[str 
     bound = [
         i
         for i, path in enumerate(paths)
-        if refused[i] is None and not listing.is_remote(path) and not posixpath.isabs(path)
+        if refused[i] is None and not storage.is_remote(path) and not posixpath.isabs(path)
     ]
     for i, is_outside in zip(bound, listing.find_escaping(base, (paths[i] for i in bound)), strict=True):
         if is_outside:
@@ -147,11 +146,11 @@ def resolve_paths(base: str, paths: Sequence[str]) -> tuple[list[str], list[str 
 
 
 def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
-    """Yields `rows` in runs of about 64 MB, or of 4096 files: two at least, so that workers share even few."""
+    """Yields `rows` in runs of about 64 MB or more, or of 4096 files: two at least, so that workers share even few."""
     sizes = np.maximum(rows["bytes"].to_numpy(), 0)
     before = np.cumsum(sizes) - sizes
     most_files = min(_PART_FILES, max(1, -(-len(rows) // 2)))
-    number = before // _PART_BYTES + np.arange(len(rows)) // most_files
+    number = before // reader.part_bytes(int(sizes.sum())) + np.arange(len(rows)) // most_files
     starts = [0, *(np.flatnonzero(np.diff(number)) + 1).tolist(), len(rows)]
     for start, stop in itertools.pairwise(starts):
         yield rows.slice(start, stop - start)

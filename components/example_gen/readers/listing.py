@@ -9,6 +9,8 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 
+from components.storage import is_remote
+
 # What systems and tools leave in folders of images.
 _LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
@@ -30,11 +32,6 @@ class File:
     changed: int
     refused: str | None = None
     is_folder: bool = False
-
-
-def is_remote(uri: str) -> bool:
-    """Returns whether `uri` names its file system, as gs://… does."""
-    return "://" in uri
 
 
 def join(base: str, path: str) -> str:

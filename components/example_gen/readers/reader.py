@@ -17,6 +17,8 @@ from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import splits
 from components.settings import StrictModel
 
+PART_BYTES = 64 << 20  # of images that a worker reads at once, at least
+
 Item = TypeVar("Item")
 
 
@@ -178,6 +180,11 @@ class Reader(StrictModel, abc.ABC, Generic[P]):
     def sample(self, part: P, count: int) -> Iterator[LabelledImage | Rejection]:
         """Yields `count` images of `part`, or all if there are fewer, without reading much more than those."""
         return itertools.islice(self.read(part), count)
+
+
+def part_bytes(total: int) -> int:
+    """Returns how many bytes a part should have: more of larger data, whose parts would be too many."""
+    return min(max(total // 512, PART_BYTES), 2 * PART_BYTES)
 
 
 def spread_evenly(items: Sequence[Item], most: int) -> list[Item]:

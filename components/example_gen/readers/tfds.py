@@ -27,8 +27,6 @@ EMBEDDED = {
     "printed_glyphs": "components.example_gen.builders.printed_glyphs.PrintedGlyphs",
 }
 
-_PART_BYTES = 64 << 20
-
 
 @dataclasses.dataclass(frozen=True)
 class TfdsPart(reader.Part):
@@ -163,13 +161,13 @@ class TfdsReader(Reader[TfdsPart]):
         return {split: found[split] for split in self.splits}
 
     def parts(self) -> list[TfdsPart]:
-        """Returns all splits as runs of about 64 MB, two of a smaller one so that workers can share even that."""
+        """Returns all splits as runs of 64 MB or more, two of a smaller one so that workers can share even that."""
         import tensorflow_datasets as tfds
 
         parts, info = [], self._prepared().info
         for expression, rules in self._rules(info).items():
             examples, size = self._size(info, expression, next(iter(rules)))
-            runs = tfds.even_splits(expression, min(examples, max(2, size // _PART_BYTES)))
+            runs = tfds.even_splits(expression, min(examples, max(2, size // reader.part_bytes(size))))
             # Of a sum of splits each term is spread: of terms with few examples the last runs get none, which TFDS
             # cannot read.
             parts += [TfdsPart(run, rules) for run in runs if info.splits[run].num_examples]

@@ -9,6 +9,7 @@ import tensorflow_datasets as tfds
 
 from components.artifacts import index
 from components.example_gen import readers
+from components.example_gen.readers import reader
 from components.example_gen.readers import tfds as tfds_reader
 from components.example_gen.readers.reader import LabelledImage
 from components.example_gen.readers.tfds import TfdsReader
@@ -157,7 +158,7 @@ def test_the_id_is_the_data_sets_own(prepare, picture, feature, values, ids):
 )
 @pytest.mark.parametrize("part_bytes", [64 << 20, 100])
 def test_parts_cover_a_split_once(pets, monkeypatch, expression, few, many, part_bytes):
-    monkeypatch.setattr(tfds_reader, "_PART_BYTES", part_bytes)
+    monkeypatch.setattr(reader, "PART_BYTES", part_bytes)
     dataset = changed(pets, splits={"eval": expression, "train": "train"})
     whole = list(dataset.read(tfds_reader.TfdsPart(expression, {})))
     parts = [part for part in dataset.parts() if "eval" in part.splits]
