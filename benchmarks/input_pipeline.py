@@ -57,13 +57,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data.write_class_folders(files, jpegs, _CLASSES)
         records = data.write_records(os.path.join(folder, "records"), _records(jpegs), _SHARDS)
 
-        def ours(**changes) -> tf.data.Dataset:
+        def read_batches(**changes) -> tf.data.Dataset:
             return input_pipeline.training_batches([records], image, recipe.model_copy(update=changes), seed=0)
 
         tasks = {
             "peer": lambda: _peer(files, args.size, args.batch_size),
-            "random crop": lambda: ours(crop=0.08, flip=True),
-            "central square": ours,
+            "random crop": lambda: read_batches(crop=0.08, flip=True),
+            "central square": read_batches,
         }
         count = args.passes * args.images // args.batch_size
         rates = in_turns({name: functools.partial(_rate, task, count) for name, task in tasks.items()}, args.repeats)

@@ -60,7 +60,7 @@ def show_costs(
       nodes: number of nodes of the pipeline.
       basis: a line on how the times were measured.
     """
-    table = _make_table("a run in a new workspace, on this machine", ["", "nodes", "time", "storage"])
+    table = _make_table("a new workspace, on this machine", ["", "nodes", "time", "storage"])
     for cost in costs:
         table.add_row(cost.part, f"{cost.nodes:,}", _format_duration(cost.seconds), _format_size(cost.bytes))
     seconds, size = (_sum_known([getattr(cost, name) for cost in costs]) for name in ("seconds", "bytes"))

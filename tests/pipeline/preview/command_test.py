@@ -302,7 +302,7 @@ def test_the_whole_command(settings, tmp_path):
     assert shown.index("\nsource  ") < shown.index("\nletters  ") < shown.index("\nthumbnails: ")
     assert "folder: 1 files of " in shown and "not looked at" in shown  # what the log would have told
     assert f"thumbnails: {folder}/index.html" in shown.replace("\n", "")
-    costs = [line.split()[0] for line in shown[shown.index("a run from nothing") :].splitlines()[2:9]]
+    costs = [line.split()[0] for line in shown[shown.index("a new workspace, on this machine") :].splitlines()[2:9]]
     assert costs == ["data:", "data:", "classifier", "predictions", "specialists", "fine-tuning", "all"]
     assert "compact_cnn has " in shown and "?" not in shown
     assert {path.name for path in folder.iterdir()} == {"index.html", "source", "letters"}
