@@ -55,9 +55,14 @@ def table(rows: Iterable[dict]) -> pa.Table:
 def add_places(rows: pa.Table, offsets: np.ndarray, lengths: Sequence[int]) -> pa.Table:
     """Returns `rows` with these places of their records."""
     for name, values in (("offset", offsets), ("length", lengths)):
-        column = rows.column_names.index(name)
-        rows = rows.set_column(column, SCHEMA.field(name), pa.array(np.asarray(values, np.int64)))
+        rows = replace_column(rows, name, np.asarray(values, np.int64))
     return rows
+
+
+def replace_column(rows: pa.Table, name: str, values: Sequence | np.ndarray) -> pa.Table:
+    """Returns `rows` with these values in a column of SCHEMA."""
+    field = SCHEMA.field(name)
+    return rows.set_column(rows.column_names.index(name), field, pa.array(values, field.type))
 
 
 def label_pairs(labels: pa.ChunkedArray | pa.Array, num_labels: int) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ SCHEMA = pa.schema(
     ]
 )
 DUPLICATE_IMAGE = "duplicate_image"  # a reason that is not an error
+CONFLICTING_LABELS = "conflicting_labels"
 _MAX_DETAIL = 300  # characters
 _MAX_EXAMPLES = 3  # examples of a reason in a message
 

@@ -3,7 +3,7 @@ rejection."""
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -151,7 +151,7 @@ def make_record(example: Example, *, split: str, names: tuple[str, ...], percept
         keys.HEIGHT: _ints([image.height]),
         keys.WIDTH: _ints([image.width]),
         keys.LABELS: _ints(example.labels),
-        keys.LABEL_NAMES: _bytes([names[label].encode() for label in example.labels]),
+        keys.LABEL_NAMES: _texts(example.labels, names),
         keys.SOURCE_ID: _bytes([example.source_id.encode()]),
     }
     key = index.id_key(example.source_id)
@@ -173,6 +173,18 @@ def make_record(example: Example, *, split: str, names: tuple[str, ...], percept
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
     return Indexed(key, record.SerializeToString(deterministic=True), row)
+
+
+def replace_labels(record: bytes, labels: Sequence[int], names: Sequence[str]) -> bytes:
+    """Returns a record with other `labels`, whose `names` are those of all."""
+    example = tf.train.Example.FromString(record)
+    example.features.feature[keys.LABELS].CopyFrom(_ints(labels))
+    example.features.feature[keys.LABEL_NAMES].CopyFrom(_texts(labels, names))
+    return example.SerializeToString(deterministic=True)
+
+
+def _texts(labels: Iterable[int], names: Sequence[str]) -> tf.train.Feature:
+    return _bytes([names[label].encode() for label in labels])
 
 
 def _size(item: LabelledImage | Rejection) -> int:

@@ -1,14 +1,19 @@
-"""The ingestion as Beam sees it: parts become runs, and runs become shards. Only the places of pieces are grouped."""
+"""The ingestion as Beam sees it: parts become runs, and runs become shards. Only the places of pieces are grouped.
+
+In between, images with the same content are compared, wherever they were read: by content, as shards are by id.
+"""
 
 import dataclasses
 import os
 import struct
+import uuid
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
 
 from components import storage
-from components.example_gen import merging
+from components.artifacts import index
+from components.example_gen import equal_images, merging, runs
 from components.example_gen.examples import ImageChecker
 from components.example_gen.limit import Counts, Limit
 from components.example_gen.readers.reader import Part, Reader
@@ -16,6 +21,7 @@ from components.example_gen.runs import Piece, RunWriter
 from components.example_gen.working import Finished, Working, stem
 
 _PLACE = struct.Struct(">IQQ")  # of a piece: part, start, stop; the name of its run follows
+_SHARDS_COMPARED = 16  # whose images are compared at once: about 2 GB of them
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +36,15 @@ class Shards:
 
     def __len__(self) -> int:
         return sum(self.counts.values())
+
+    @property
+    def content_buckets(self) -> int:
+        """How many buckets there are behind those of the shards, in which equal images meet."""
+        return -(-len(self) // _SHARDS_COMPARED)
+
+    def content_bucket(self, content_hash: str) -> int:
+        """Returns the bucket in which images with this content are compared."""
+        return len(self) + int(content_hash[:15], 16) % self.content_buckets
 
     def bucket(self, split: str, key: int) -> int:
         """Returns the bucket of what has this key."""
@@ -71,14 +86,20 @@ class Ingest(beam.PTransform):
         outputs: tuple[str, str, str],
     ):
         super().__init__()
+        self._several_labels = reader.allows_several_labels()
         self._reader, self._check, self._shards, self._work = reader, check, shards, work
         self._limit, self._outputs = limit, outputs
 
     def expand(self, parts: beam.PCollection) -> beam.PCollection:
         # Empty shards are written too, so that the files say themselves whether they are complete.
-        every = parts.pipeline | "EveryShard" >> beam.Create([(bucket, b"") for bucket in range(len(self._shards))])
-        pieces = parts | "Read" >> beam.FlatMap(self._read)
-        return (pieces, every) | beam.Flatten() | "ByShard" >> beam.GroupByKey() | "Write" >> beam.Map(self._write)
+        every = parts.pipeline | "EveryShard" >> beam.Create([(bucket, None) for bucket in range(len(self._shards))])
+        first_content = len(self._shards)
+        places = parts | "Read" >> beam.FlatMap(self._read)
+        pieces = places | "Pieces" >> beam.Filter(lambda place: place[0] < first_content)
+        contents = places | "Contents" >> beam.Filter(lambda place: place[0] >= first_content)
+        decisions = contents | "ByContent" >> beam.GroupByKey() | "Decide" >> beam.FlatMap(self._decide)
+        by_shard = {"pieces": pieces, "decisions": decisions, "every": every}
+        return by_shard | "ByShard" >> beam.CoGroupByKey() | "Write" >> beam.Map(self._write)
 
     def _read(self, element: tuple[int, Part]) -> Iterator[tuple[int, bytes]]:
         """Yields (bucket, place of a piece): of runs that are written now, or were by an earlier attempt."""
@@ -87,14 +108,13 @@ class Ingest(beam.PTransform):
         if finished is None:
             finished = self._run(number, part)
             self._work.finish(number, finished)
-        for piece in finished.pieces:
-            yield piece.bucket, _PLACE.pack(number, piece.start, piece.stop) + piece.run.encode()
+        yield from _pack(number, finished.pieces)
 
     def _run(self, number: int, part: Part) -> Finished:
         counts, others = Counts(part.weight), None
-        runs = RunWriter(self._work.runs, stem(number))
+        run = RunWriter(self._work.runs, stem(number), content_bucket=self._shards.content_bucket)
         for split, item in self._check.all(part, self._reader.read(part)):
-            runs.add(self._shards.bucket(split, item.key), item)
+            run.add(self._shards.bucket(split, item.key), item)
             if item.record:
                 counts.taken += 1
                 continue
@@ -104,28 +124,52 @@ class Ingest(beam.PTransform):
                 self._limit.check(counts + others)
         if counts.faults:
             self._limit.check(counts + self._work.counts())
-        return Finished(runs.finish(), counts)
+        return Finished(run.finish(), counts)
 
-    def _write(self, element: tuple[int, Iterable[bytes]]) -> int:
+    def _decide(self, element: tuple[int, Iterable[bytes]]) -> Iterator[tuple[int, bytes]]:
+        """Yields (bucket of a shard, place of a table) of what becomes of equal images."""
         bucket, places = element
-        found = []
-        for place in filter(None, places):
-            number, start, stop = _PLACE.unpack_from(place)
-            found.append((number, Piece(bucket, place[_PLACE.size :].decode(), start, stop)))
-        # In the order of what was read, whoever has read it.
-        pieces = [piece for _, piece in sorted(found, key=lambda pair: (pair[0], pair[1].run))]
+        entries = runs.read_tables(self._work.runs, _unpack(bucket, places), equal_images.ENTRIES)
+        decisions = [
+            (self._shards.bucket(row["split"], index.id_key(row["source_id"])), row)
+            for row in equal_images.decide(entries, self._check.names, self._several_labels)
+        ]
+        if not decisions:
+            return
+        name = f"equal-{bucket}-{uuid.uuid4().hex[:8]}.run"
+        yield from _pack(bucket, runs.write_tables(self._work.runs, name, decisions, equal_images.DECISIONS))
+
+    def _write(self, element: tuple[int, dict[str, Iterable[bytes]]]) -> int:
+        bucket, places = element
         split, shard = self._shards.place(bucket)
 
         def path(uri: str, stem: str, suffix: str = "") -> str:
             name = storage.shard_name(stem, shard, self._shards.counts[split], suffix)
             return os.path.join(uri, f"Split-{split}", name)
 
-        examples, index, rejected = self._outputs
+        examples, index_uri, rejected = self._outputs
         merging.write_shard(
             self._work.runs,
-            pieces,
+            _unpack(bucket, places["pieces"]),
             path(examples, storage.RECORD_STEM),
-            path(index, "index", ".parquet"),
+            path(index_uri, "index", ".parquet"),
             path(rejected, "rejected", ".parquet"),
+            runs.read_tables(self._work.runs, _unpack(bucket, places["decisions"]), equal_images.DECISIONS),
+            self._check.names,
         )
         return bucket
+
+
+def _pack(number: int, pieces: Iterable[Piece]) -> Iterator[tuple[int, bytes]]:
+    """Yields (bucket, place) of the `pieces` of a part."""
+    for piece in pieces:
+        yield piece.bucket, _PLACE.pack(number, piece.start, piece.stop) + piece.run.encode()
+
+
+def _unpack(bucket: int, places: Iterable[bytes]) -> list[Piece]:
+    """Returns the pieces of a bucket in the order of what was read, whoever has read it."""
+    found = []
+    for place in places:
+        number, start, stop = _PLACE.unpack_from(place)
+        found.append((number, Piece(bucket, place[_PLACE.size :].decode(), start, stop)))
+    return [piece for _, piece in sorted(found, key=lambda pair: (pair[0], pair[1].run))]

@@ -10,15 +10,26 @@ import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import index, rejected
-from components.example_gen.examples import reject_repeated
+from components.artifacts.rejected import Rejection
+from components.example_gen import equal_images
+from components.example_gen.examples import reject_repeated, replace_labels
 from components.example_gen.runs import Opened, Piece
 from components.parallel_map import parallel_map
 
 _BUFFERED_BYTES = 64 << 20  # of all pieces of a shard
 _LEAST_BUFFER = 64 << 10
+_KEY = ("split", "source_id", "content_hash")
 
 
-def write_shard(runs: str, pieces: Sequence[Piece], path: str, index_path: str, rejected_path: str) -> None:
+def write_shard(
+    runs: str,
+    pieces: Sequence[Piece],
+    path: str,
+    index_path: str,
+    rejected_path: str,
+    decisions: pa.Table | None = None,
+    names: Sequence[str] = (),
+) -> None:
     """Writes the records of a shard, its index and its rejections.
 
     Of examples with the same id the first stays, in the order of the records.
@@ -28,9 +39,12 @@ def write_shard(runs: str, pieces: Sequence[Piece], path: str, index_path: str, 
       pieces: of all of them, in the order of what was read.
       path: of the record file.
       index_path, rejected_path: of the tables.
+      decisions: on images of the shard that are there several times; see `equal_images.DECISIONS`.
+      names: of the labels.
     """
     each = max(_BUFFERED_BYTES // max(len(pieces), 1), _LEAST_BUFFER)
-    shard = _Shard(list(parallel_map(lambda piece: Opened(runs, piece, each), pieces, storage.reading_threads(runs))))
+    opened = list(parallel_map(lambda piece: Opened(runs, piece, each), pieces, storage.reading_threads(runs)))
+    shard = _Shard(opened, [] if decisions is None else decisions.to_pylist(), names)
     storage.write_records(path, shard.records())
     storage.write_table(index_path, shard.index())
     storage.write_table(rejected_path, rejected.table(shard.rejections))
@@ -43,9 +57,11 @@ class _Shard:
       rejections: rows, so far.
     """
 
-    def __init__(self, pieces: Sequence[Opened]):
+    def __init__(self, pieces: Sequence[Opened], decisions: Sequence[dict[str, Any]], names: Sequence[str]):
         self.rejections: list[dict[str, Any]] = []
-        self._pieces = pieces
+        self._pieces, self._names = pieces, names
+        self._decisions = {equal_images.key_of(decision): decision for decision in decisions}
+        self._labels: dict[int, list[int]] = {}  # number of a record → those that are not its row's
         self._first_row = np.cumsum([0, *(len(piece.rows) for piece in pieces)])[:-1].tolist()
         self._taken, self._lengths = array.array("q"), array.array("q")
 
@@ -62,6 +78,11 @@ class _Shard:
                 kept.clear()
                 last_key = key
             source_id = piece.rows["source_id"][row].as_py()
+            decision = self._decision(piece.rows, row) if self._decisions else None
+            if decision and decision["reason"]:
+                rejection = Rejection(source_id, None, decision["reason"], decision["detail"])
+                self.rejections.append(rejection.row(decision["split"]))
+                continue
             if source_id in kept:
                 first, first_row = kept[source_id]
                 self.rejections.append(
@@ -69,6 +90,9 @@ class _Shard:
                 )
                 continue
             kept[source_id] = number, row
+            if decision:
+                self._labels[len(self._taken)] = decision["labels"]
+                record = replace_labels(record, decision["labels"], self._names)
             self._taken.append(self._first_row[number] + row)
             self._lengths.append(len(record))
             yield record
@@ -76,11 +100,14 @@ class _Shard:
     def index(self) -> pa.Table:
         """Returns the rows of what `records` has given, with their places."""
         rows = pa.Table.from_batches([piece.rows for piece in self._pieces], index.SCHEMA).combine_chunks()
-        return index.add_places(
-            rows.take(pa.array(np.asarray(self._taken, np.int64))),
-            records.compute_offsets(self._lengths),
-            self._lengths,
-        )
+        rows = rows.take(pa.array(np.asarray(self._taken, np.int64)))
+        if self._labels:
+            labels = [self._labels.get(number, own) for number, own in enumerate(rows["labels"].to_pylist())]
+            rows = index.replace_column(rows, "labels", labels)
+        return index.add_places(rows, records.compute_offsets(self._lengths), self._lengths)
+
+    def _decision(self, rows: pa.RecordBatch, row: int) -> dict[str, Any] | None:
+        return self._decisions.get(equal_images.key_of({name: rows[name][row].as_py() for name in _KEY}))
 
     def _sorted(self, number: int) -> Iterator[tuple[int, bytes, int, int]]:
         """Yields (key, record, number of the piece, row); a rejection has no record, and so comes first of its key."""

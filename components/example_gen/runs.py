@@ -2,18 +2,20 @@
 
 A run is an uncompressed TFRecord file. For each bucket (a shard of one of our splits, by its number) that got anything
 it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by key and content. Of
-a part that is larger than what may be held, there are several runs.
+a part that is larger than what may be held, there are several runs. Behind the pieces of the shards stand pieces by the
+content of the images, each a table with what is compared of equal ones.
 """
 
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import index, rejected
+from components.example_gen import equal_images
 from components.example_gen.examples import Indexed
 
 HELD_BYTES = 128 << 20  # of records, and about as much as their rows take, that are held at once
@@ -25,7 +27,7 @@ class Piece:
     """What a run has of a bucket.
 
     Attributes:
-      bucket: the number of a shard among those of all splits.
+      bucket: the number of a shard among those of all splits; larger: of what is compared.
       run: name of the file.
       start, stop: its first byte, and the one behind its last.
     """
@@ -43,10 +45,17 @@ class RunWriter:
       folder: where they go.
       stem: what their names begin with; no other part and no other attempt has the same.
       held_bytes: with more than that in memory, a run is written.
+      content_bucket: content hash → the bucket in which it is compared; None: it is not.
     """
 
-    def __init__(self, folder: str, stem: str, held_bytes: int = HELD_BYTES):
-        self._folder, self._stem, self._most = folder, stem, held_bytes
+    def __init__(
+        self,
+        folder: str,
+        stem: str,
+        held_bytes: int = HELD_BYTES,
+        content_bucket: Callable[[str], int] | None = None,
+    ):
+        self._folder, self._stem, self._most, self._content_bucket = folder, stem, held_bytes, content_bucket
         self._items: list[tuple[int, Indexed]] = []
         self._held = self._number = 0
         self._pieces: list[Piece] = []
@@ -68,21 +77,59 @@ class RunWriter:
         name = f"{self._stem}-{self._number:04d}.run"
         # What is equal stays in the order in which it was read.
         self._items.sort(key=lambda pair: (pair[0], pair[1].key, pair[1].record))
-        place = 0
-
-        def frames() -> Iterator[bytes]:
-            nonlocal place
-            for bucket, group in itertools.groupby(self._items, key=lambda pair: pair[0]):
-                start = place
-                for frame in _frames([item for _, item in group]):
-                    place += len(frame) + records.FRAME
-                    yield frame
-                self._pieces.append(Piece(bucket, name, start, place))
-
-        storage.write_records(os.path.join(self._folder, name), frames())
+        groups = ((bucket, list(group)) for bucket, group in itertools.groupby(self._items, key=lambda pair: pair[0]))
+        shards = ((bucket, _frames([item for _, item in group])) for bucket, group in groups)
+        self._pieces += write_pieces(self._folder, name, itertools.chain(shards, self._contents()))
         self._items.clear()
         self._held = 0
         self._number += 1
+
+    def _contents(self) -> Iterator[tuple[int, list[bytes]]]:
+        """Yields (bucket, its only frame) of what is compared."""
+        if self._content_bucket is None:
+            return
+        rows = [item.row for _, item in self._items if item.record]
+        yield from _tables(((self._content_bucket(row["content_hash"]), row) for row in rows), equal_images.ENTRIES)
+
+
+def write_pieces(folder: str, run: str, groups: Iterable[tuple[int, Iterable[bytes]]]) -> list[Piece]:
+    """Writes a run from (bucket, frames of its piece) pairs, and returns its pieces."""
+    pieces: list[Piece] = []
+
+    def frames() -> Iterator[bytes]:
+        place = 0
+        for bucket, group in groups:
+            start = place
+            for frame in group:
+                place += len(frame) + records.FRAME
+                yield frame
+            pieces.append(Piece(bucket, run, start, place))
+
+    storage.write_records(os.path.join(folder, run), frames())
+    return pieces
+
+
+def write_tables(folder: str, run: str, rows: Iterable[tuple[int, dict]], schema: pa.Schema) -> list[Piece]:
+    """Writes (bucket, row) pairs as a run with a piece for each bucket, which is a table."""
+    return write_pieces(folder, run, _tables(rows, schema))
+
+
+def read_tables(folder: str, pieces: Iterable[Piece], schema: pa.Schema) -> pa.Table:
+    """Returns the rows of pieces that are tables."""
+    frames = (
+        frame
+        for piece in pieces
+        for frame in records.stream(os.path.join(folder, piece.run), piece.start, piece.stop, 1 << 20)
+    )
+    return pa.Table.from_batches([_loads(frame, schema) for frame in frames], schema)
+
+
+def _tables(rows: Iterable[tuple[int, dict]], schema: pa.Schema) -> Iterator[tuple[int, list[bytes]]]:
+    """Yields (bucket, the only frame of its piece) for (bucket, row) pairs."""
+    buckets: dict[int, list[dict]] = {}
+    for bucket, row in rows:
+        buckets.setdefault(bucket, []).append(row)
+    return ((bucket, [_dumps(found, schema)]) for bucket, found in sorted(buckets.items()))
 
 
 def _frames(items: Sequence[Indexed]) -> Iterator[bytes]:
