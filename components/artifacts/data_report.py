@@ -2,7 +2,7 @@
 
 `counts.csv` has one row per label: index, name, and the number of examples in each split. `summary.json` has, for each
 split, the numbers of examples, of converted images, and of rejected images by reason; for each pair of splits, the
-numbers of different images and ids that are in both; and the labels that look the same.
+numbers of different images and ids that are in both; and all findings, see `components.artifacts.findings`.
 """
 
 import collections
@@ -12,12 +12,13 @@ import io
 import itertools
 import json
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import index
+from components.artifacts import findings, index
+from components.artifacts.findings import Finding
 
 COUNTS_FILE = "counts.csv"
 SUMMARY_FILE = "summary.json"
@@ -66,7 +67,11 @@ def counts_csv(splits: Mapping[str, SplitReport], names: tuple[str, ...]) -> str
 
 
 def summarise(
-    splits: Mapping[str, SplitReport], rejected: Mapping[str, Mapping[str, int]], names: Iterable[str]
+    splits: Mapping[str, SplitReport],
+    rejected: Mapping[str, Mapping[str, int]],
+    names: Sequence[str],
+    noticed: Iterable[Finding] = (),
+    train_counts: np.ndarray | None = None,
 ) -> dict:
     """Returns the content of SUMMARY_FILE.
 
@@ -74,25 +79,37 @@ def summarise(
       splits: split → its counts.
       rejected: split → reason → number of images.
       names: the names of all labels.
+      noticed: what the reader has found.
+      train_counts: number of images of each label in train, [labels]; None: nothing is said of labels without any.
     """
     pairs = list(itertools.combinations(splits, 2))
-    return {
+    same_image = {f"{a}, {b}": _count_common(splits[a].contents, splits[b].contents) for a, b in pairs}
+    same_id = {f"{a}, {b}": _count_common(splits[a].keys, splits[b].keys) for a, b in pairs}
+    found = {
         "examples": {name: len(found.keys) for name, found in splits.items()},
         "converted": {name: found.converted for name, found in splits.items()},
         "rejected": {name: dict(reasons) for name, reasons in rejected.items()},
-        "same_image": {f"{a}, {b}": _count_common(splits[a].contents, splits[b].contents) for a, b in pairs},
-        "same_id": {f"{a}, {b}": _count_common(splits[a].keys, splits[b].keys) for a, b in pairs},
-        "alike": _find_lookalikes(names),
+        "same_image": same_image,
+        "same_id": same_id,
     }
-
-
-def list_warnings(found: Mapping) -> list[str]:
-    """Returns the warnings that follow from a summary, one line each."""
-    words = {"same_image": "images are in both splits, byte for byte", "same_id": "ids are in both splits"}
-    repeated = [f"{pair}: {count} {words[kind]}" for kind in words for pair, count in found[kind].items() if count]
-    difference = "look the same: only spaces or Unicode composition differ; if they are one label, give them one name"
-    alike = (" and ".join(map(repr, names)) for names in found["alike"])
-    return [*repeated, *(f"the labels {names} {difference}" for names in alike)]
+    repeated = [
+        Finding(kind, count, where=pair)
+        for kind, counts in (("same_image", same_image), ("same_id", same_id))
+        for pair, count in counts.items()
+        if count
+    ]
+    untrained = [] if train_counts is None else [names[label] for label in np.flatnonzero(train_counts == 0)]
+    found["findings"] = [
+        dataclasses.asdict(finding)
+        for finding in (
+            *noticed,
+            *repeated,
+            *findings.list_names("without_train", untrained),
+            *findings.list_names("alike", [" and ".join(map(repr, group)) for group in _find_lookalikes(names)]),
+            *findings.list_counts("set_aside", count_rejected(found)),
+        )
+    ]
+    return found
 
 
 def count_rejected(found: Mapping) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
@@ -12,7 +13,8 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.artifacts import data_report, index, rejected, vocabulary
+from components.artifacts import data_report, findings, index, rejected, vocabulary
+from components.artifacts.findings import Finding
 from components.example_gen import hierarchy_file, policy, readers, working
 from components.example_gen.examples import ImageChecker
 from components.example_gen.ingest import Ingest, Shards
@@ -67,15 +69,10 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts))) | "Spread" >> beam.Reshuffle()
             _ = parts | Ingest(reader, check, Shards(shards), work, limit, outputs)
-        _report(index_uri, rejected_uri, labels.names, shards, max_rejected)
+        _report(index_uri, rejected_uri, labels.names, shards, max_rejected, contents.findings)
         work.delete()
         if not exec_properties.get("working"):
             tf.io.gfile.rmtree(parent)
-
-    def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
-        """Returns what reads the data."""
-        del input_dict
-        return readers.loads(exec_properties["dataset"])
 
     def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
         """Returns the reader of the images."""
@@ -89,7 +86,14 @@ def _decisive(input_dict: dict[str, list[types.Artifact]], exec_properties: dict
     return {"inputs": inputs, **{key: exec_properties[key] for key in exec_properties if key not in _NOT_DECISIVE}}
 
 
-def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, max_rejected: float | None) -> None:
+def _report(
+    index_uri: str,
+    rejected_uri: str,
+    names: tuple[str, ...],
+    splits: Iterable[str],
+    max_rejected: float | None,
+    noticed: Iterable[Finding],
+) -> None:
     """Writes the report beside the index, and refuses too many rejections and an empty split."""
 
     def tables(uri: str, split: str, pattern: str, columns=None):
@@ -109,8 +113,8 @@ def _report(index_uri: str, rejected_uri: str, names: tuple[str, ...], splits, m
         if not len(counted.keys):
             raise ValueError(f"splits.{split}: no image of the data belongs to it")
     reasons = {split: rejected.count_reasons(of_split) for split, of_split in refused.items()}
-    summary = data_report.summarise(found, reasons, names)
-    for line in data_report.list_warnings(summary):
-        logging.warning("%s", line)
+    summary = data_report.summarise(found, reasons, names, noticed, found["train"].label_counts)
+    for finding in findings.load(summary["findings"]):
+        logging.warning("%s", findings.describe(finding))
     storage.write_text(os.path.join(index_uri, data_report.COUNTS_FILE), data_report.counts_csv(found, names))
     storage.write_text(os.path.join(index_uri, data_report.SUMMARY_FILE), data_report.dumps(summary))

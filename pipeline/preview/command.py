@@ -34,11 +34,9 @@ def preview_config(
         nodes = [node.id for node in create_pipeline(config, "workspace").components]
     previews = {}
     for name, data in config.datasets().items():
-        with logs.show_waiting(console, f"reading {data.location}"), logs.capture_warnings() as warnings:
+        with logs.show_waiting(console, f"reading {data.location}"):
             previews[name] = sample.preview_data(data, images, config.near_duplicates.enabled)
         display.show_side(console, name, data.location, previews[name], data.max_rejected)
-        for warning in warnings:
-            console.print(f"  {warning}", style="yellow", markup=False, highlight=False)
     page = thumbnails.write(
         thumbnails_folder,
         config.name,

@@ -1,5 +1,6 @@
 """Previews the data of a side: reads, checks and writes a sample as a run does."""
 
+import collections
 import dataclasses
 import os
 import tempfile
@@ -8,7 +9,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from components.artifacts import data_report, index, rejected
+from components.artifacts import data_report, findings, index, rejected
+from components.artifacts.findings import Finding
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import hierarchy_file, merging, runs, sample
 from components.example_gen.examples import ImageChecker
@@ -28,7 +30,7 @@ class DataPreview:
       label_counts: images of each label in train, int64 [labels]; float64 if they are expected values.
       is_counted: whether `label_counts` is of all images, not of the sample alone.
       rejected: share of all images that will be rejected, extrapolated from the sample of each split.
-      warnings: images in several splits, and labels that look the same, a line for each.
+      findings: what is suspicious.
       costs: the number of examples that a run will write, and what an example costs.
     """
 
@@ -37,7 +39,7 @@ class DataPreview:
     label_counts: np.ndarray
     is_counted: bool
     rejected: float
-    warnings: list[str]
+    findings: list[Finding]
     costs: estimate.DataCosts
 
 
@@ -74,13 +76,17 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
     label_counts, is_counted = reports["train"].label_counts, "train" in drawn.whole
     if contents.label_counts is not None and not is_counted:
         label_counts, is_counted = contents.label_counts["train"], True
+    rejections = {split: collections.Counter(row["reason"] for row in rows) for split, rows in drawn.rejections.items()}
+    summary = data_report.summarise(
+        reports, rejections, labels.names, contents.findings, label_counts if is_counted else None
+    )
     return DataPreview(
         labels,
         drawn,
         label_counts,
         is_counted,
         sum(count * _share(failures, drawn, split) for split, count in totals.items()) / sum(totals.values()),
-        data_report.list_warnings(data_report.summarise(reports, {}, labels.names)),
+        findings.load(summary["findings"]),
         costs,
     )
 

@@ -10,6 +10,7 @@ import rich.table
 
 from pipeline.preview.estimate import INGESTION_MEMORY, Cost
 from pipeline.preview.sample import DataPreview
+from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 
 _SHOWN_LABELS = 8
@@ -38,8 +39,7 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Dat
     _show_labels(console, side)
     _show_images(console, side)
     _show_rejected(console, side, max_rejected)
-    for line in side.warnings:
-        _print(console, f"  {line}", style="yellow")
+    show_findings(console, name, side.findings)
 
 
 def show_costs(
@@ -117,11 +117,10 @@ def _show_labels(console: rich.console.Console, side: DataPreview) -> None:
     if not few:
         _print(console, f"  fewest    {_list_counts(side, present[::-1][:_SHOWN_LABELS])}")
     empty = order[counts[order] == 0]
-    if len(empty):
+    if len(empty) and not side.is_counted:  # else it is a finding
         names = ", ".join(isolate(side.labels.names[label]) for label in empty[:_SHOWN_LABELS])
         more = ", …" if len(empty) > _SHOWN_LABELS else ""
-        style = "yellow" if side.is_counted else None
-        _print(console, f"  none      {len(empty):,} labels have no image {where}: {names}{more}", style=style)
+        _print(console, f"  none      {len(empty):,} labels have no image {where}: {names}{more}")
 
 
 def _list_counts(side: DataPreview, labels: np.ndarray) -> str:

@@ -10,11 +10,13 @@ import rich.console
 import rich.table
 
 from components import storage
-from components.artifacts import data_report, exclusions, label_prior, plan
+from components.artifacts import data_report, exclusions, findings, label_prior, plan
+from components.artifacts.findings import Finding
 from components.example_validator import anomalies as example_anomalies
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult, State
+from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
 from trainer.run import METRICS_FILE
@@ -48,13 +50,13 @@ class Summary:
     Attributes:
       anomalies: violations of the schemas, a line for each, with side and split.
       targets: target → its results.
-      notes: other remarks on the data, a line for each: images in several splits, images set aside.
+      findings: side → what is suspicious in its data, and the URI of its rejected images.
       excluded: split of the source → (images, images excluded as near-duplicates of a target's).
     """
 
     anomalies: list[str]
     targets: dict[str, TargetSummary]
-    notes: list[str] = dataclasses.field(default_factory=list)
+    findings: dict[str, tuple[list[Finding], str]] = dataclasses.field(default_factory=dict)
     excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
 
@@ -75,16 +77,14 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         artifact = uris.get((node, key))
         return os.path.join(artifact.uri, *names) if artifact else None
 
-    notes = [
-        line
-        for side in sides
-        if (report_path := path(ids.side_node(side, ids.EXAMPLES), "index", data_report.SUMMARY_FILE))
-        for line in _notes(
-            side,
-            json.loads(storage.read_text(report_path)),
+    found = {
+        side: (
+            findings.load(json.loads(storage.read_text(report_path))["findings"]),
             uris[ids.side_node(side, ids.EXAMPLES), "rejected"].uri,
         )
-    ]
+        for side in sides
+        if (report_path := path(ids.side_node(side, ids.EXAMPLES), "index", data_report.SUMMARY_FILE))
+    }
     targets = {}
     for name, target in config.targets.items():
         prior_path = path(ids.side_node(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
@@ -112,24 +112,15 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
-    return Summary(anomalies, targets, notes, excluded)
-
-
-def _notes(side: str, report: dict, rejected_uri: str) -> list[str]:
-    """Returns the remarks on a side, from the report of its ExampleGen."""
-    notes = [f"{side}, {line}" for line in data_report.list_warnings(report)]
-    if reasons := data_report.count_rejected(report):
-        parts = ", ".join(f"{reason} {count:,}" for reason, count in reasons.items())
-        notes.append(f"{side}: {sum(reasons.values()):,} images set aside ({parts}): {rejected_uri}")
-    return notes
+    return Summary(anomalies, targets, found, excluded)
 
 
 def show(console: rich.console.Console, summary: Summary, results: list[NodeResult]) -> None:
     """Prints the summary."""
     for line in summary.anomalies:
         console.print(f"anomaly: {line}", style="yellow", markup=False, highlight=False)
-    for line in summary.notes:  # not wrapped, so that a URI stays in one piece
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    for side, (found, rejected_uri) in summary.findings.items():
+        show_findings(console, side, found, rejected_uri)
     if summary.excluded:
         parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in summary.excluded.items())
         console.print(f"source images excluded as near-duplicates of a target's: {', '.join(parts)}", highlight=False)

@@ -1,7 +1,6 @@
 """Redirects the output of a run. Imports nothing heavy, because libraries print while they are imported."""
 
 import contextlib
-import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -46,24 +45,3 @@ def redirect_output(log_path: str) -> Iterator[rich.console.Console]:
 def show_waiting(console: rich.console.Console, activity: str) -> rich.live.Live:
     """Shows a spinner with `activity` on a terminal until the block ends."""
     return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(activity)), console=console, **LIVE)
-
-
-class _Warnings(logging.Handler):
-    def __init__(self, level: int):
-        super().__init__(level)
-        self.messages: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.name == "root":
-            self.messages.append(record.getMessage())
-
-
-@contextlib.contextmanager
-def capture_warnings() -> Iterator[list[str]]:
-    """Yields a list that collects this project's warnings, but not those of libraries, which have own loggers."""
-    handler = _Warnings(logging.WARNING)
-    logging.getLogger().addHandler(handler)
-    try:
-        yield handler.messages
-    finally:
-        logging.getLogger().removeHandler(handler)

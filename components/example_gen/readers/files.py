@@ -9,6 +9,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ import pyarrow.compute as pc
 
 from components import storage
 from components.artifacts import vocabulary
+from components.artifacts.findings import Finding
 from components.artifacts.rejected import Rejection
 from components.example_gen import splits
 from components.example_gen.readers import listing, reader
@@ -39,21 +41,36 @@ SCHEMA = pa.schema(
 )
 
 
+class Listing(NamedTuple):
+    """What there is to read.
+
+    Attributes:
+      table: a row for each image, with the columns of SCHEMA.
+      labels: the vocabulary.
+      findings: what is suspicious.
+    """
+
+    table: pa.Table
+    labels: vocabulary.Vocabulary
+    findings: Sequence[Finding] = ()
+
+
 class FileReader(Reader[FilePart]):
     """A reader of single files: a subclass says which."""
 
     @abc.abstractmethod
-    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
-        """Returns a table with the columns of SCHEMA, and the vocabulary."""
+    def list_images(self) -> Listing:
+        """Returns what there is."""
 
     def read_vocabulary(self) -> vocabulary.Vocabulary:
         """See `Reader.read_vocabulary`."""
-        return self.list_images()[1]
+        return self.list_images().labels
 
     def open(self, work: str) -> Contents:
         """See `Reader.open`."""
         rules = splits.parse_rules(self.splits)
-        table, labels = self.list_images()
+        listed = self.list_images()
+        table, labels = listed.table, listed.labels
         sizes: dict[str, int] = {}
         examples: dict[str, int] = {}
         label_counts: dict[str, np.ndarray] = {}
@@ -77,7 +94,8 @@ class FileReader(Reader[FilePart]):
                 path = posixpath.join(work, f"part-{len(parts):06d}.parquet")
                 storage.write_table(path, piece)
                 parts.append(FilePart(path, own, rules, len(piece)))
-        return Contents(labels, {ours: sizes[ours] for ours in rules}, parts, examples, label_counts)
+        sizes = {ours: sizes[ours] for ours in rules}
+        return Contents(labels, sizes, parts, examples, label_counts, listed.findings)
 
     def read(self, part: FilePart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""

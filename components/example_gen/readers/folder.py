@@ -1,12 +1,11 @@
 """A folder of images, with a folder a class; folders in folders are a hierarchy."""
 
-import logging
 import posixpath
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import files, listing
 
@@ -14,7 +13,6 @@ from components.example_gen.readers import files, listing
 _LIKE_SPLITS = frozenset({"train", "training", "val", "valid", "validation", "eval", "dev", "test", "testing"})
 # What people put beside images; else the suffix does not matter.
 _NOTES = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".xml", ".yaml", ".yml", ".html", ".pdf", ".zip", ".log"})
-_SHOWN = 3  # files in a message
 
 
 class FolderReader(files.FileReader):
@@ -40,8 +38,8 @@ class FolderReader(files.FileReader):
         """See `Reader.has_several_labels`."""
         return False
 
-    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
-        """See `FileReader.listed`.
+    def list_images(self) -> files.Listing:
+        """See `FileReader.list_images`.
 
         Raises:
           ValueError: there is no such folder or split, no class folder, or one whose images cannot be listed.
@@ -51,14 +49,7 @@ class FolderReader(files.FileReader):
         self._check(below, found)
         names = _labels(found)
         index = {name: i for i, name in enumerate(names)}
-        strays = [file for file, _, label in found if label not in index and file.refused is None]
-        if strays:
-            logging.warning(
-                "folder: %d files of %r are in no class folder, and not looked at: %s",
-                len(strays),
-                self.folder,
-                ", ".join(file.path for file in strays[:_SHOWN]) + ", …" * (len(strays) > _SHOWN),
-            )
+        strays = [file.path for file, _, label in found if label not in index and file.refused is None]
         kept = [row for row in found if row[2] in index or row[0].refused is not None]
         columns = {
             "source_id": [file.path for file, _, _ in kept],
@@ -69,7 +60,7 @@ class FolderReader(files.FileReader):
             "refused": [file.refused for file, _, _ in kept],
         }
         labels = vocabulary.make_vocabulary(names, {name: _above(name) for name in names})
-        return pa.table(columns, schema=files.SCHEMA), labels
+        return files.Listing(pa.table(columns, schema=files.SCHEMA), labels, findings.list_names("stray_files", strays))
 
     def _files(self, below: Iterable[listing.File]) -> Iterator[tuple[listing.File, str | None, str]]:
         """Yields (file, own split, the folders that it is in), of the splits that are asked for."""

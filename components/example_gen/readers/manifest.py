@@ -62,8 +62,8 @@ class ManifestReader(files.FileReader):
         """See `Reader.has_several_labels`."""
         return self.separator is not None or _is_list(self._columns()[self.label_key].type)
 
-    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
-        """See `FileReader.listed`.
+    def list_images(self) -> files.Listing:
+        """See `FileReader.list_images`.
 
         Raises:
           ValueError: the manifest cannot be read, lacks a column, or has a row that says too little.
@@ -86,7 +86,7 @@ class ManifestReader(files.FileReader):
             "bytes": [size for size, _ in listing.describe_files(uris)],
             "refused": refused,
         }
-        return pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(known)
+        return files.Listing(pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(known))
 
     def _columns(self) -> dict[str, pa.ChunkedArray]:
         """Returns key → column of those that are asked for."""

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Generic, TypeVar
 import numpy as np
 import pydantic
 
+from components.artifacts.findings import Finding
 from components.artifacts.rejected import Rejection
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import splits
@@ -96,6 +97,7 @@ class Contents:
       examples: our split → images, roughly; None: only their number of bytes is known.
       label_counts: our split → images of each label, int64 [labels]; float64, as is to be expected, of a split by
         hashes. None: only reading them tells.
+      findings: what is suspicious.
     """
 
     vocabulary: Vocabulary
@@ -103,6 +105,7 @@ class Contents:
     parts: Sequence[Part]
     examples: dict[str, int] | None = None
     label_counts: dict[str, np.ndarray] | None = None
+    findings: Sequence[Finding] = ()
 
 
 def _name_or_share(value: Any) -> str | float:

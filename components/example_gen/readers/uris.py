@@ -38,8 +38,8 @@ class UriListReader(files.FileReader):
         """See `Reader.has_several_labels`."""
         return False
 
-    def list_images(self) -> tuple[pa.Table, vocabulary.Vocabulary]:
-        """See `FileReader.listed`.
+    def list_images(self) -> files.Listing:
+        """See `FileReader.list_images`.
 
         Raises:
           ValueError: a list cannot be read, or has a line without a label, or one twice.
@@ -55,7 +55,7 @@ class UriListReader(files.FileReader):
             "bytes": [size for size, _ in listing.describe_files([row.uri for row in rows])],
             "refused": [row.refused for row in rows],
         }
-        return pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(names)
+        return files.Listing(pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(names))
 
     def _rows(self) -> list["_Row"]:
         rows = []

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from components.artifacts import data_report, index
+from components.artifacts import data_report, findings, index
 
 
 def rows(*examples: tuple[str, bytes, list[int]]):
@@ -41,27 +41,30 @@ def test_the_counts_of_labels():
 
 
 def test_the_summary():
+    noticed = [findings.Finding("stray_files", 2, ("a", "b"))], np.array([3, 0, 1, 0])
     splits = {
         "train": data_report.report_split(TRAIN, 4),
         "eval": data_report.report_split(EVAL, 4),
         "test": data_report.report_split([], 4),
     }
-    found = data_report.summarise(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES)
+    found = data_report.summarise(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES, *noticed)
     assert found == {
         "examples": {"train": 3, "eval": 3, "test": 0},
         "converted": {"train": 2, "eval": 1, "test": 0},
         "rejected": {"train": {"empty": 2}, "eval": {}, "test": {}},
         "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
         "same_id": {"train, eval": 1, "train, test": 0, "eval, test": 0},
-        "alike": [["café", "cafe\u0301", " café"]],
+        "findings": [
+            {"kind": "stray_files", "count": 2, "examples": ("a", "b"), "where": ""},
+            {"kind": "same_image", "count": 2, "examples": (), "where": "train, eval"},
+            {"kind": "same_id", "count": 1, "examples": (), "where": "train, eval"},
+            {"kind": "without_train", "count": 2, "examples": ("Café", " café"), "where": ""},
+            {"kind": "alike", "count": 1, "examples": ("'café' and 'cafe\u0301' and ' café'",), "where": ""},
+            {"kind": "set_aside", "count": 2, "examples": ("empty 2",), "where": ""},
+        ],
     }
-    assert json.loads(data_report.dumps(found)) == found
-    assert data_report.list_warnings(found) == [
-        "train, eval: 2 images are in both splits, byte for byte",
-        "train, eval: 1 ids are in both splits",
-        "the labels 'café' and 'cafe\u0301' and ' café' look the same: only spaces or Unicode composition "
-        "differ; if they are one label, give them one name",
-    ]
+    read = json.loads(data_report.dumps(found))
+    assert findings.load(read["findings"]) == findings.load(found["findings"])
 
 
 def test_what_is_rejected_of_all_splits():

@@ -12,7 +12,8 @@ import rich.console
 import tensorflow as tf
 import yaml
 
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
+from components.artifacts.findings import Finding
 from components.example_gen import sample
 from components.example_gen.examples import Indexed
 from pipeline.config.data import Data
@@ -20,6 +21,7 @@ from pipeline.config.load import load
 from pipeline.preview import command, estimate, show
 from pipeline.preview import sample as preview_sample
 from pipeline.preview.estimate import Cost
+from pipeline.terminal.text import isolate
 
 BIRDS, FISH = 60, 20
 
@@ -205,7 +207,7 @@ def side(**changes) -> preview_sample.DataPreview:
         "label_counts": counts,
         "is_counted": True,
         "rejected": 0.2,
-        "warnings": ["train, eval: 1 ids are in both splits"],
+        "findings": [Finding("same_id", 1, ("[b]\n",), "train, eval")],
         "costs": costs,
         **changes,
     })  # fmt: skip
@@ -213,7 +215,7 @@ def side(**changes) -> preview_sample.DataPreview:
 
 def test_what_is_shown_of_a_side():
     lines = lines_of(show.show_side, "source", "/data/[all]", side(), 0.1)
-    assert lines[:10] == [
+    assert lines[:9] == [
         "",
         "source  /data/[all]: a sample of 5 images read",
         "  split      examples    read    set aside",
@@ -222,21 +224,20 @@ def test_what_is_shown_of_a_side():
         "  labels    1,200, 1.25 an image (at most 2), under 1 nodes of a hierarchy",
         "  most      n0 40, n1 39, n2 38, n3 37, n4 36, n5 35, n6 34, n7 33  (in train)",
         "  fewest    n39 1, n38 2, n37 3, n36 4, n35 5, n34 6, n33 7, n32 8",
-        "  none      1,160 labels have no image in train: n40, n41, n42, n43, n44, n45, n46, n47, …",
         "  formats   jpeg 75.0%, gif 25.0%; 1 to be converted",
     ]
-    assert [line.split() for line in lines[11:15]] == [
+    assert [line.split() for line in lines[10:14]] == [
         ["height", "10", "30", "30"],
         ["width", "40", "60", "60"],
         ["bytes", "10,000", "30,000", "30,000"],
         ["width/height", "2.00", "2.00", "4.00"],
     ]
-    assert lines[15:] == [
+    assert lines[14:] == [
         "  set aside: 1 of the images read",
         "  reason    images    for example",
         "  empty          1    [x].jpg\\n: 0 bytes",
         "  20% of all; max_rejected allows 10%: a run would stop",
-        "  train, eval: 1 ids are in both splits",
+        f"source: {findings.describe(side().findings[0], isolate)}",
     ]
 
 
@@ -300,7 +301,8 @@ def test_the_whole_command(settings, tmp_path):
     command.preview_config(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
     shown = text.getvalue()
     assert shown.index("\nsource  ") < shown.index("\nletters  ") < shown.index("\nthumbnails: ")
-    assert "folder: 1 files of " in shown and "not looked at" in shown  # what the log would have told
+    assert sum(line.startswith("source: ") and "loose.png" in line for line in shown.splitlines()) == 1
+    assert "letters: " not in shown  # there is nothing to find
     assert f"thumbnails: {folder}/index.html" in shown.replace("\n", "")
     costs = [line.split()[0] for line in shown[shown.index("a new workspace, on this machine") :].splitlines()[2:9]]
     assert costs == ["data:", "data:", "classifier", "predictions", "specialists", "fine-tuning", "all"]

@@ -12,7 +12,8 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 import pipeline
 from components import storage
-from components.artifacts import data_report, label_prior
+from components.artifacts import data_report, findings, label_prior
+from components.artifacts.findings import Finding
 from components.artifacts.label_prior import Assumption
 from pipeline.config.load import load
 from pipeline.results import summary
@@ -92,13 +93,11 @@ def test_what_is_excluded(found):
 
 @pytest.fixture
 def reported(tmp_path):
-    def reported(side: str, **found) -> local.NodeResult:
+    def reported(side: str, *found: Finding) -> local.NodeResult:
         """What the ExampleGen of a side leaves."""
         artifacts = {key: mlmd.Artifact(uri=str(tmp_path / side / key)) for key in ("index", "rejected")}
-        nothing = {"examples": {}, "rejected": {}, "same_image": {}, "same_id": {}, "alike": []}
-        storage.write_text(
-            str(tmp_path / side / "index" / data_report.SUMMARY_FILE), data_report.dumps(nothing | found)
-        )
+        report = data_report.dumps({"findings": [dataclasses.asdict(finding) for finding in found]})
+        storage.write_text(str(tmp_path / side / "index" / data_report.SUMMARY_FILE), report)
         return local.NodeResult(
             f"{side}-examples", State.DONE, 1.0, {key: [artifact] for key, artifact in artifacts.items()}
         )
@@ -106,29 +105,15 @@ def reported(tmp_path):
     return reported
 
 
-def test_what_stands_in_several_splits_and_what_was_set_aside(reported, tmp_path):
-    results = [
-        reported(
-            "source",
-            rejected={"train": {"truncated": 1_207, "empty": 2}, "eval": {"not_an_image": 3}},
-            same_image={"train, eval": 3, "train, test": 0},
-        ),
-        reported("digits", rejected={"train": {}, "eval": {}}, same_id={"train, test": 1}),
-    ]
-    found = summary.collect(load(DEMO, []), results)
-    assert found.notes == [
-        "source, train, eval: 3 images are in both splits, byte for byte",
-        f"source: 1,212 images set aside (truncated 1,207, not_an_image 3, empty 2): {tmp_path}/source/rejected",
-        "digits, train, test: 1 ids are in both splits",
-    ]
-    text = io.StringIO()
-    summary.show(rich.console.Console(file=text, width=80, force_terminal=True, color_system="standard"), found, [])
-    assert text.getvalue().splitlines()[:3] == [f"\x1b[33m{note}\x1b[0m" for note in found.notes]
-
-
-def test_of_data_with_nothing_to_note(reported):
-    found = summary.collect(load(DEMO, []), [reported("source", rejected={"train": {}, "eval": {}})])
-    assert found.notes == []
+def test_the_findings_of_all_sides(reported, tmp_path):
+    twice, aside = Finding("same_image", 3, where="train, eval"), Finding("set_aside", 1_212, ("empty 1,212",))
+    found = summary.collect(load(DEMO, []), [reported("source", twice, aside), reported("digits")])
+    rejected = {side: str(tmp_path / side / "rejected") for side in ("source", "digits")}
+    assert found.findings == {"source": ([twice, aside], rejected["source"]), "digits": ([], rejected["digits"])}
+    lines = shown(found).splitlines()
+    assert lines[0] == f"source: {findings.describe(twice)}"
+    assert lines[1] == f"source: {findings.describe(aside)}: {rejected['source']}"  # in one piece, however long
+    assert not any(line.startswith("digits:") for line in lines)
 
 
 def test_nothing_has_changed(found):

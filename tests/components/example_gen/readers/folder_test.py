@@ -1,10 +1,10 @@
 """Folders: labels, hierarchy, splits, what is not looked at, and what is refused."""
 
-import logging
 import sys
 
 import pytest
 
+from components.artifacts.findings import Finding
 from components.example_gen.readers import listing
 from components.example_gen.readers.folder import FolderReader
 
@@ -24,7 +24,7 @@ def tree(tmp_path):
 
 def list_images(folder: str, splits=SHARES) -> tuple[dict[str, tuple], tuple]:
     """Returns id → (label name, own split), and the vocabulary's names and parents."""
-    table, labels = FolderReader(folder=folder, splits=splits).list_images()
+    table, labels, _ = FolderReader(folder=folder, splits=splits).list_images()
     rows = {row["source_id"]: (labels.names[row["labels"][0]], row["split"]) for row in table.to_pylist()}
     return rows, (labels.names, labels.parents)
 
@@ -70,11 +70,11 @@ def test_splits_of_the_folders_own(tree):
     assert names == ("ant", "bee", "cow")
 
 
-def test_hidden_files_and_those_of_no_class_are_not_looked_at(tree, caplog):
+def test_hidden_files_and_those_of_no_class_are_not_looked_at(tree):
     folder = tree("ant/1", "ant/.1.swp", "ant/Thumbs.db", ".git/x", "__MACOSX/ant/1", "readme.txt", "labels.csv")
-    with caplog.at_level(logging.WARNING):
-        assert set(list_images(folder)[0]) == {"ant/1"}
-    assert f"2 files of {folder!r} are in no class folder" in caplog.text
+    assert set(list_images(folder)[0]) == {"ant/1"}
+    (found,) = FolderReader(folder=folder, splits=SHARES).list_images().findings
+    assert found == Finding("stray_files", 2, ("labels.csv", "readme.txt"))
 
 
 def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory, tmp_path):
@@ -84,7 +84,7 @@ def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory,
     (tmp_path / "bee" / "in").symlink_to("../ant/1")
     (tmp_path / "bee" / "out").symlink_to(outside)
     (tmp_path / "bee" / "loop").symlink_to(tmp_path)
-    table, _ = FolderReader(folder=folder, splits=SHARES).list_images()
+    table, _, _ = FolderReader(folder=folder, splits=SHARES).list_images()
     refused = {row["source_id"]: row["refused"] for row in table.to_pylist()}
     assert refused == {
         "ant/1": None,
@@ -127,7 +127,7 @@ def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
 def test_links_below_a_class_make_no_label(tree, tmp_path_factory, tmp_path):
     folder = tree("ant/1", "bird/owl/2")
     (tmp_path / "bird" / "wren").symlink_to(tmp_path_factory.mktemp("elsewhere"))
-    table, labels = FolderReader(folder=folder, splits=SHARES).list_images()
+    table, labels, _ = FolderReader(folder=folder, splits=SHARES).list_images()
     assert labels.names == ("ant", "bird/owl")
     (row,) = (row for row in table.to_pylist() if row["source_id"] == "bird/wren")
     assert (row["labels"], row["refused"]) == ([], "outside_root: a symbolic link to a folder")
@@ -160,7 +160,7 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path):
 def test_the_folder_itself_may_be_a_link(tree, tmp_path_factory):
     link = tmp_path_factory.mktemp("links") / "data"
     link.symlink_to(tree("ant/1"))
-    table, _ = FolderReader(folder=str(link), splits=SHARES).list_images()
+    table, _, _ = FolderReader(folder=str(link), splits=SHARES).list_images()
     assert table.to_pylist()[0]["refused"] is None
 
 

@@ -28,7 +28,7 @@ def manifest(tmp_path):
 
 def list_images(dataset: ManifestReader) -> list[tuple]:
     """Returns (id, path relative to the manifest, label names) of each row."""
-    table, labels = dataset.list_images()
+    table, labels, _ = dataset.list_images()
     root = str(pathlib.Path(dataset.manifest).parent)
     return [
         (row["source_id"], row["uri"].removeprefix(f"{root}/"), [labels.names[label] for label in row["labels"]])
@@ -112,7 +112,7 @@ def test_columns_of_other_types(manifest, column, values, message):
 
 def test_other_splits_need_not_be_used(manifest):
     text = "path,label,part\n1,x,train\n2,x,trainval\n3,x,val\n4,x,val2\n"
-    table, _ = manifest(text, splits=OWN, split_key="part").list_images()
+    table, _, _ = manifest(text, splits=OWN, split_key="part").list_images()
     assert table["split"].to_pylist() == ["train", "trainval", "val", "val2"]
 
 
@@ -137,7 +137,7 @@ def test_splits_ids_and_names(manifest, tmp_path):
         id_key="key",
         names=str(tmp_path / "names.txt"),
     )
-    table, labels = dataset.list_images()
+    table, labels, _ = dataset.list_images()
     assert labels.names == ("cow", "ant", "bee")
     assert table.select(["source_id", "labels", "split"]).to_pydict() == {
         "source_id": ["k1", "k2", "k3"],
@@ -153,7 +153,7 @@ def test_relative_paths_stay_below_the_manifest(manifest, tmp_path, tmp_path_fac
     outside.write_bytes(b"x")
     (tmp_path / "link.jpg").symlink_to(outside)
     dataset = manifest("path,label\na/../b.jpg,x\n../c.jpg,x\na/../../d.jpg,x\nlink.jpg,x\n" + f"{outside},x\n")
-    table, _ = dataset.list_images()
+    table, _, _ = dataset.list_images()
     refused = [row["refused"] is not None for row in table.to_pylist()]
     assert refused == [False, True, True, True, False]
     assert table["refused"][1].as_py() == f"outside_root: it leads out of {tmp_path}"

@@ -19,7 +19,7 @@ def dataset(tmp_path):
 
 def test_labels_of_folders_and_of_lines(dataset, tmp_path, monkeypatch):
     monkeypatch.setattr(listing, "describe_files", lambda uris: [(1, 0)] * len(uris))  # there is no network
-    table, labels = dataset(
+    table, labels, _ = dataset(
         "# birds\nowl/1.jpg\n\ngs://b/c/ant/2.jpg\n/x/3.jpg\tbarn owl\nant/4.jpg\towl\n"
     ).list_images()
     assert labels.names == ("ant", "barn owl", "owl")
@@ -33,7 +33,7 @@ def test_labels_of_folders_and_of_lines(dataset, tmp_path, monkeypatch):
 
 
 def test_a_path_that_leads_out(dataset, tmp_path):
-    table, _ = dataset("ant/1.jpg\n../../etc/ant/2.jpg\n").list_images()
+    table, _, _ = dataset("ant/1.jpg\n../../etc/ant/2.jpg\n").list_images()
     assert table["refused"].to_pylist() == [None, f"outside_root: it leads out of {tmp_path}"]
 
 
@@ -58,6 +58,6 @@ def test_a_list_that_is_not_there(tmp_path):
 
 
 def test_marks_and_breaks_that_are_none(dataset, tmp_path):
-    table, labels = dataset("\ufeffant/1.jpg\r\na\u2028b/2.jpg\tbee\x0c!\r\n").list_images()
+    table, labels, _ = dataset("\ufeffant/1.jpg\r\na\u2028b/2.jpg\tbee\x0c!\r\n").list_images()
     assert table["source_id"].to_pylist() == ["ant/1.jpg", "a\u2028b/2.jpg"]
     assert labels.names == ("ant", "bee\x0c!")

@@ -1,0 +1,91 @@
+"""Findings: what is suspicious in a data set, but no error. Pure.
+
+A reader finds something while it lists its data (`Contents.findings`); the report on an index finds the rest. All of it
+stands in the report's summary, and `specialist data` and `specialist run` tell it in the words of this module.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+
+_NOT_IN_CACHE_KEYS = "it tells what is found, and decides nothing of it"
+_SHOWN = 5  # examples of a finding
+
+
+class Kind(NamedTuple):
+    """What findings of a kind say.
+
+    Attributes:
+      words: what is counted.
+      advice: what to do about it.
+      is_warning: whether it is suspicious; else it is told for information.
+    """
+
+    words: str
+    advice: str = ""
+    is_warning: bool = True
+
+
+_ONE_NAME = "if they are one label, give them one name"
+KINDS = {
+    "alike": Kind("groups of labels that look the same", _ONE_NAME),
+    "same_id": Kind("ids in both splits"),
+    "same_image": Kind("images in both splits, byte for byte"),
+    "set_aside": Kind("images set aside"),
+    "stray_files": Kind("files in no class folder, which are not looked at"),
+    "without_train": Kind("labels without an image in train", "nothing can be learned of them"),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something that was found.
+
+    Attributes:
+      kind: a key of KINDS.
+      count: how often.
+      examples: some of what was found, or numbers by reason.
+      where: the split or the splits that it concerns; empty: all of the data.
+    """
+
+    kind: str
+    count: int
+    examples: tuple[str, ...] = ()
+    where: str = ""
+
+    @property
+    def is_warning(self) -> bool:
+        """Whether it is suspicious."""
+        return KINDS[self.kind].is_warning
+
+
+def list_names(kind: str, names: Iterable[str], where: str = "") -> list[Finding]:
+    """Returns the finding of `names`, the first of which are its examples; none if there are no names."""
+    names = list(names)
+    return [Finding(kind, len(names), _shorten(names), where)] if names else []
+
+
+def list_counts(kind: str, counts: Mapping[str, int], where: str = "") -> list[Finding]:
+    """Returns the finding of `counts`, the largest of which are its examples; none if all are 0."""
+    most_first = sorted(
+        ((count, name) for name, count in counts.items() if count), key=lambda pair: (-pair[0], pair[1])
+    )
+    texts = [f"{name} {count:,}" for count, name in most_first]
+    return [Finding(kind, sum(counts.values()), _shorten(texts), where)] if texts else []
+
+
+def describe(finding: Finding, show: Callable[[str], str] = str) -> str:
+    """Returns a line that tells `finding`. `show` makes an example fit to be displayed."""
+    kind = KINDS[finding.kind]
+    where = f"{finding.where}: " if finding.where else ""
+    examples = f" ({', '.join(map(show, finding.examples))})" if finding.examples else ""
+    return f"{where}{kind.words}: {finding.count:,}{examples}{f'; {kind.advice}' if kind.advice else ''}"
+
+
+def load(rows: Iterable[Mapping]) -> list[Finding]:
+    """Returns the findings of `rows`, which are those of `dataclasses.asdict`, read from JSON."""
+    return [Finding(**{**row, "examples": tuple(row["examples"])}) for row in rows]
+
+
+def _shorten(texts: list[str]) -> tuple[str, ...]:
+    return (*texts[:_SHOWN], *(["…"] if len(texts) > _SHOWN else []))
