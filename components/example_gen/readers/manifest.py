@@ -1,6 +1,7 @@
 """A table of images: CSV or Parquet, a row an image."""
 
 import collections
+import itertools
 import posixpath
 from collections.abc import Iterable
 
@@ -9,9 +10,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pydantic
 
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import files, listing, names
+from components.example_gen.readers.sieve import Sieve
 
 _KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column
 _SHOWN = 5  # rows in a message
@@ -71,9 +73,17 @@ class ManifestReader(files.FileReader):
         columns = self._columns()
         uris, refused = self._uris(columns)
         texts = self._labels(columns[self.label_key])
-        known = names.read_names(self.names) if self.names else sorted({text for row in texts for text in row})
+        # Whoever names a text as an image is mistaken: only litter is ignored.
+        sieve = Sieve(self.exclude, hidden=False, side_files=False)
+        kept = [sieve.sift(path) is None for path in self._texts("image_key", columns)]
+        if not any(kept):
+            ignored = "; ".join(map(findings.describe, sieve.findings()))
+            raise ValueError(f"image_key: column {self.image_key!r} of {self.manifest!r} names no image: {ignored}")
+        in_use = {text for row in itertools.compress(texts, kept) for text in row}
+        known = names.read_names(self.names) if self.names else sorted(in_use)
         index = {name: i for i, name in enumerate(known)}
-        unknown = {row: text for row, found in enumerate(texts, 1) for text in found if text not in index}
+        labelled = itertools.compress(enumerate(texts, 1), kept)
+        unknown = {row: text for row, found in labelled for text in found if text not in index}
         if unknown:
             text = next(iter(unknown.values()))
             hint = names.suggest_names(text, known)
@@ -81,12 +91,13 @@ class ManifestReader(files.FileReader):
         found = {
             "source_id": self._ids(columns),
             "uri": uris,
-            "labels": [[index[text] for text in dict.fromkeys(row)] for row in texts],
+            "labels": [[index[text] for text in dict.fromkeys(row) if text in index] for row in texts],
             "split": self._splits(columns) if self.split_key else [None] * len(uris),
             "bytes": [size for size, _ in listing.describe_files(uris)],
             "refused": refused,
         }
-        return files.Listing(pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(known))
+        table = pa.table(found, schema=files.SCHEMA).filter(pa.array(kept))
+        return files.Listing(table, vocabulary.make_vocabulary(known), sieve.findings())
 
     def _columns(self) -> dict[str, pa.ChunkedArray]:
         """Returns key → column of those that are asked for."""

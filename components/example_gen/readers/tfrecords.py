@@ -16,6 +16,7 @@ from components.artifacts.rejected import Rejection
 from components.example_gen import splits
 from components.example_gen.readers import listing, names
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
+from components.example_gen.readers.sieve import Sieve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +120,9 @@ class TFRecordReader(Reader[TFRecordPart]):
         found = []
         for own in splits.own_splits("tfrecords", self.tfrecords, self.splits):
             pattern = self.tfrecords if own is None else self.tfrecords.replace(splits.PLACE, own)
-            files = listing.match_files(pattern)
+            # A star matches what systems leave, too.
+            sieve = Sieve(hidden=not os.path.basename(pattern).startswith("."), side_files=False)
+            files = [file for file in listing.match_files(pattern) if sieve.sift(os.path.basename(file[0])) is None]
             if not files:
                 raise ValueError(f"tfrecords: no file matches {pattern!r}")
             found += [(own, *file) for file in files]

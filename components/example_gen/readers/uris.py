@@ -6,17 +6,18 @@ import posixpath
 import pyarrow as pa
 
 from components import storage
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import files, listing
+from components.example_gen.readers.sieve import Sieve
 
 
 class UriListReader(files.FileReader):
     """A text file with the path or URI of an image on each line.
 
     A line is `URI` or `URI<TAB>label`; without a label, the name of the image's folder is its label. Empty lines and
-    lines that begin with # are ignored. A relative path starts at the list's folder and may not leave it. The id of an
-    image is its path or URI.
+    lines that begin with # are ignored, and so are files that systems leave, and text, tables and archives. A relative
+    path starts at the list's folder and may not leave it. The id of an image is its path or URI.
 
     Attributes:
       uris: path or URI of the list. `{split}` in it stands for the split of the data: each has a list.
@@ -31,7 +32,7 @@ class UriListReader(files.FileReader):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        rows = self._rows()
+        rows = self._rows(Sieve(self.exclude, hidden=False))
         return listing.hash_entries(zip(rows, listing.describe_files([row.uri for row in rows]), strict=True))
 
     def allows_several_labels(self) -> bool:
@@ -44,7 +45,8 @@ class UriListReader(files.FileReader):
         Raises:
           ValueError: a list cannot be read, or has a line without a label, or one twice.
         """
-        rows = self._rows()
+        sieve = Sieve(self.exclude, hidden=False)
+        rows = self._rows(sieve)
         names = sorted({row.label for row in rows})
         index = {name: i for i, name in enumerate(names)}
         found = {
@@ -55,13 +57,14 @@ class UriListReader(files.FileReader):
             "bytes": [size for size, _ in listing.describe_files([row.uri for row in rows])],
             "refused": [row.refused for row in rows],
         }
-        return files.Listing(pa.table(found, schema=files.SCHEMA), vocabulary.make_vocabulary(names))
+        table = pa.table(found, schema=files.SCHEMA)
+        return files.Listing(table, vocabulary.make_vocabulary(names), sieve.findings())
 
-    def _rows(self) -> list["_Row"]:
+    def _rows(self, sieve: Sieve) -> list["_Row"]:
         rows = []
         for own in splits.own_splits("uris", self.uris, self.splits):
             path = self.uris if own is None else self.uris.replace(splits.PLACE, own)
-            rows += _read(path, own)
+            rows += _read(path, own, sieve)
         return rows
 
 
@@ -74,7 +77,7 @@ class _Row:
     refused: str | None
 
 
-def _read(path: str, own: str | None) -> list[_Row]:
+def _read(path: str, own: str | None, sieve: Sieve) -> list[_Row]:
     import tensorflow as tf
 
     try:
@@ -85,7 +88,7 @@ def _read(path: str, own: str | None) -> list[_Row]:
     for number, line in enumerate(lines, 1):
         text, tab, label = line.partition("\t")
         text, label = text.strip(), label.strip()
-        if not text or text.startswith("#"):
+        if not text or text.startswith("#") or sieve.sift(text):
             continue
         label = label if tab else posixpath.basename(posixpath.dirname(text))
         if not label:
@@ -94,7 +97,8 @@ def _read(path: str, own: str | None) -> list[_Row]:
             raise ValueError(f"uris: line {number} of {path!r} names {text!r} a second time; ids must be unique")
         texts[text] = label
     if not texts:
-        raise ValueError(f"uris: {path!r} names no image")
+        ignored = "; ".join(map(findings.describe, sieve.findings()))
+        raise ValueError(f"uris: {path!r} names no image{f': {ignored}' if ignored else ''}")
     uris, refused = files.resolve_paths(posixpath.dirname(path), list(texts))
     return [
         _Row(text, label, own, uri, why) for (text, label), uri, why in zip(texts.items(), uris, refused, strict=True)
