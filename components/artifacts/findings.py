@@ -29,6 +29,7 @@ class Kind(NamedTuple):
 _ONE_NAME = "if they are one label, give them one name"
 KINDS = {
     "alike": Kind("groups of labels that look the same", _ONE_NAME),
+    "repeated_image": Kind("images that the split has under another id too, byte for byte"),
     "same_id": Kind("ids in both splits"),
     "same_image": Kind("images in both splits, byte for byte"),
     "set_aside": Kind("images set aside"),
