@@ -98,6 +98,8 @@ def summarise(
         for pair, count in counts.items()
         if count
     ]
+    copies = {split: len(found.contents) - len(np.unique(found.contents)) for split, found in splits.items()}
+    repeated += [Finding("repeated_image", count, where=split) for split, count in copies.items() if count]
     untrained = [] if train_counts is None else [names[label] for label in np.flatnonzero(train_counts == 0)]
     found["findings"] = [
         dataclasses.asdict(finding)

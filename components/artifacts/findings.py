@@ -37,6 +37,7 @@ KINDS = {
         "folders that are splits, whose images are pooled, since splits are shares",
         "name the folders in splits to keep them apart",
     ),
+    "repeated_image": Kind("images that the split has under another id too, byte for byte"),
     "same_id": Kind("ids in both splits"),
     "same_image": Kind("images in both splits, byte for byte"),
     "set_aside": Kind("images set aside"),

@@ -21,11 +21,24 @@ CHECKS = ("full", "header")
 _HELD_BYTES = 32 << 20  # of images that are under way
 
 
+Order = tuple[int, list[int], str]
+
+
+def order_of(row: Mapping[str, Any]) -> Order:
+    """Returns what the example of a row of the index is sorted by: of several with an id, the first is taken."""
+    return row["key"], row["labels"], row["content_hash"]
+
+
 @dataclasses.dataclass(frozen=True)
 class Indexed(KeyedRecord):
     """A record and its row of the index; of a rejection no record, and its row of the table of rejections."""
 
     row: dict[str, Any]
+
+    @property
+    def order(self) -> Order:
+        """What records of a shard are sorted by; a rejection comes before the examples of its id."""
+        return order_of(self.row) if self.record else (self.key, [], "")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from components import records, storage
 from components.artifacts import index, rejected
 from components.artifacts.rejected import Rejection
 from components.example_gen import equal_images
-from components.example_gen.examples import reject_repeated, replace_labels
+from components.example_gen.examples import Order, reject_repeated, replace_labels
 from components.example_gen.runs import Opened, Piece
 from components.parallel_map import parallel_map
 
@@ -32,7 +32,7 @@ def write_shard(
 ) -> None:
     """Writes the records of a shard, its index and its rejections.
 
-    Of examples with the same id the first stays, in the order of the records.
+    Of examples with the same id the first stays, in their order; see `examples.order_of`.
 
     Args:
       runs: folder of the runs.
@@ -69,7 +69,7 @@ class _Shard:
         """Yields the records of the shard, once."""
         kept: dict[str, tuple[int, int]] = {}  # those with the same key, of which ids alone decide
         last_key = None
-        for key, record, number, row in heapq.merge(*map(self._sorted, range(len(self._pieces)))):
+        for (key, *_), number, row, record in heapq.merge(*map(self._sorted, range(len(self._pieces)))):
             piece = self._pieces[number]
             if not record:
                 self.rejections.append(_row(piece.rejections, row))
@@ -109,11 +109,11 @@ class _Shard:
     def _decision(self, rows: pa.RecordBatch, row: int) -> dict[str, Any] | None:
         return self._decisions.get(equal_images.key_of({name: rows[name][row].as_py() for name in _KEY}))
 
-    def _sorted(self, number: int) -> Iterator[tuple[int, bytes, int, int]]:
-        """Yields (key, record, number of the piece, row); a rejection has no record, and so comes first of its key."""
+    def _sorted(self, number: int) -> Iterator[tuple[Order, int, int, bytes]]:
+        """Yields (order, number of the piece, row, record); a rejection has no record."""
         piece = self._pieces[number]
-        rejections = ((key, b"", number, row) for row, key in enumerate(piece.rejected_keys()))
-        taken = ((key, record, number, row) for row, (key, record) in enumerate(piece.examples()))
+        rejections = ((order, number, row, b"") for row, order in enumerate(piece.rejected_orders()))
+        taken = ((order, number, row, record) for row, (order, record) in enumerate(piece.examples()))
         return heapq.merge(rejections, taken)
 
 

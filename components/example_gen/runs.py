@@ -1,8 +1,8 @@
 """Runs: what a part gave, sorted, in files from which every shard takes its pieces.
 
 A run is an uncompressed TFRecord file. For each bucket (a shard of one of our splits, by its number) that got anything
-it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by key and content. Of
-a part that is larger than what may be held, there are several runs. Behind the pieces of the shards stand pieces by the
+it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by their order. Of a
+part that is larger than what may be held, there are several runs. Behind the pieces of the shards stand pieces by the
 content of the images, each a table with what is compared of equal ones.
 """
 
@@ -16,7 +16,7 @@ import pyarrow as pa
 from components import records, storage
 from components.artifacts import index, rejected
 from components.example_gen import equal_images
-from components.example_gen.examples import Indexed
+from components.example_gen.examples import Indexed, Order
 
 HELD_BYTES = 128 << 20  # of records, and about as much as their rows take, that are held at once
 _ROW_BYTES = 2 << 10  # that a row takes in memory
@@ -76,7 +76,7 @@ class RunWriter:
     def _write(self) -> None:
         name = f"{self._stem}-{self._number:04d}.run"
         # What is equal stays in the order in which it was read.
-        self._items.sort(key=lambda pair: (pair[0], pair[1].key, pair[1].record))
+        self._items.sort(key=lambda pair: (pair[0], pair[1].order))
         groups = ((bucket, list(group)) for bucket, group in itertools.groupby(self._items, key=lambda pair: pair[0]))
         shards = ((bucket, _frames([item for _, item in group])) for bucket, group in groups)
         self._pieces += write_pieces(self._folder, name, itertools.chain(shards, self._contents()))
@@ -162,10 +162,11 @@ class Opened:
         self.rows = _loads(next(self._records), index.SCHEMA)
         self.rejections = _loads(next(self._records), rejected.SCHEMA)
 
-    def examples(self) -> Iterator[tuple[int, bytes]]:
-        """Yields (key, record), sorted, once."""
-        return zip(self.rows["key"].to_pylist(), self._records, strict=True)
+    def examples(self) -> Iterator[tuple[Order, bytes]]:
+        """Yields (order, record), sorted, once."""
+        columns = (self.rows[name].to_pylist() for name in ("key", "labels", "content_hash"))
+        return zip(zip(*columns, strict=True), self._records, strict=True)
 
-    def rejected_keys(self) -> list[int]:
-        """Returns the keys of the rejections, sorted."""
-        return [index.id_key(source_id) for source_id in self.rejections["source_id"].to_pylist()]
+    def rejected_orders(self) -> list[Order]:
+        """Returns the orders of the rejections, sorted."""
+        return [(index.id_key(source_id), [], "") for source_id in self.rejections["source_id"].to_pylist()]

@@ -4,11 +4,14 @@ import collections
 import dataclasses
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 
-from components.example_gen.examples import ImageChecker, Indexed, reject_repeated
+from components.artifacts.rejected import Rejection
+from components.example_gen import equal_images
+from components.example_gen.examples import ImageChecker, Indexed, order_of, reject_repeated, replace_labels
 from components.example_gen.readers.reader import Contents, Part, Reader, spread_evenly
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file
@@ -67,7 +70,6 @@ def draw_sample(reader: Reader, contents: Contents, check: ImageChecker, images:
     rows: dict[str, list[dict]] = {split: [] for split in contents.sizes}
     rejections: dict[str, list[dict]] = {split: [] for split in contents.sizes}
     examples: list[Indexed] = []
-    firsts: dict[tuple[str, int], dict] = {}
     exhausted: collections.Counter[tuple[str, ...]] = collections.Counter()
     held, seconds = 0, 0.0
     for number, (part, count) in enumerate(chosen, 1):
@@ -80,16 +82,49 @@ def draw_sample(reader: Reader, contents: Contents, check: ImageChecker, images:
             if not item.record:
                 rejections[split].append(item.row)
                 continue
-            if (first := firsts.setdefault((split, item.key), item.row)) is not item.row:
-                rejections[split].append(reject_repeated(item.row, first))
-                continue
             rows[split].append(item.row)
             if held < number * _HELD // len(chosen):
                 examples.append(item)
                 held += len(item.record)
         seconds += time.perf_counter() - start
     whole = frozenset(split for ours, parts in groups.items() if exhausted[ours] == len(parts) for split in ours)
-    return Sample(rows, examples, rejections, seconds, whole)
+    decisions = _decide(rows, check.names, reader.allows_several_labels())
+    kept = {split: _keep(of_split, decisions, rejections[split]) for split, of_split in rows.items()}
+    written = {id(row): taken for of_split in kept.values() for row, taken in of_split}
+    return Sample(
+        {split: [taken for _, taken in of_split] for split, of_split in kept.items()},
+        [_rewrite(item, written[id(item.row)], check.names) for item in examples if id(item.row) in written],
+        rejections,
+        seconds,
+        whole,
+    )
+
+
+def _decide(rows: Mapping[str, list[dict]], names: Sequence[str], several_labels: bool) -> dict[tuple, dict]:
+    """Returns what becomes of equal images, as in an ingestion."""
+    entries = pa.Table.from_pylist([row for of_split in rows.values() for row in of_split], equal_images.ENTRIES)
+    return {equal_images.key_of(row): row for row in equal_images.decide(entries, names, several_labels)}
+
+
+def _rewrite(item: Indexed, row: dict, names: Sequence[str]) -> Indexed:
+    """Returns an example whose row has become `row`."""
+    return item if row is item.row else Indexed(item.key, replace_labels(item.record, row["labels"], names), row)
+
+
+def _keep(rows: list[dict], decisions: Mapping[tuple, dict], rejections: list[dict]) -> list[tuple[dict, dict]]:
+    """Returns (row as it was read, row as it is written) of what is taken of a split; the others become rejections."""
+    found: dict[int, dict] = {}
+    firsts: dict[str, dict] = {}
+    for row in sorted(rows, key=order_of):
+        decision = decisions.get(equal_images.key_of(row))
+        if decision and decision["reason"]:
+            rejection = Rejection(row["source_id"], None, decision["reason"], decision["detail"])
+            rejections.append(rejection.row(row["split"]))
+        elif (first := firsts.setdefault(row["source_id"], row)) is not row:
+            rejections.append(reject_repeated(row, first))
+        else:
+            found[id(row)] = {**row, "labels": decision["labels"]} if decision else row
+    return [(row, found[id(row)]) for row in rows if id(row) in found]
 
 
 def _shared(parts: Sequence[Part], images: int) -> list[tuple[Part, int]]:

@@ -69,7 +69,7 @@ def in_memory(items: list[Indexed]) -> list[tuple[list, list, list]]:
         kept: dict[str, Indexed] = {}
         rejections = []
         of_bucket = [item for item in items if item.key % BUCKETS == bucket]
-        for item in sorted(of_bucket, key=lambda item: (item.key, item.record)):
+        for item in sorted(of_bucket, key=lambda item: item.order):
             if not item.record:
                 rejections.append(item.row)
             elif (first := kept.setdefault(item.row["source_id"], item)) is not item:

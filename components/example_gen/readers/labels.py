@@ -1,0 +1,309 @@
+"""From what the data say of an image's labels to indices into the vocabulary, and the keys that tell how.
+
+Data hold names, or indices of names, or vectors of 0 and 1 with a place for each name. A wrong guess would train a
+network on wrong labels, so nothing is guessed: what fits several readings, or none, is an error that names the key.
+"""
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Union
+
+import pydantic
+
+from components.example_gen import text
+from components.settings import StrictModel
+
+LabelFormat = Literal["name", "index", "one_hot"]
+Value = Union[str, int, float, bool]  # noqa: UP007 - a name in annotations
+
+SAMPLED = 100  # images by which readers that do not list all labels see what these are
+_INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
+_NUMBERED = re.compile(r"\s*([0-9]+)\s*:\s*(\S.*?)\s*")  # 0:name
+_ITEM = re.compile(r"item\s*\{(.*?)\}", re.DOTALL)  # of a label map
+_FIELD = re.compile(r"""(\w+)\s*:\s*(?:(-?[0-9]+)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
+_SHOWN = 5
+
+
+class LabelColumn(StrictModel):
+    """The keys of readers whose data say the labels in a column or a feature.
+
+    Attributes:
+      label_format: what the labels are. name: names. index: integers that count the names. one_hot: vectors of 0 and 1,
+        with a place for each name. null: names or integers, as the data show.
+      first_label: the index of the first name; 1 where the labels are counted from 1.
+      names: a file with the names of the labels in their order, one a line; or with an index before each (`0:name`), or
+        a label map (`item { id: 1 name: 'cat' }`).
+      encoding: of the text files, as Python calls it: utf-8, latin-1, cp1252, … A byte order mark tells more than it.
+    """
+
+    label_format: LabelFormat | None = None
+    first_label: int = pydantic.Field(0, ge=0)
+    names: str | None = None
+    encoding: text.Encoding = "utf-8"
+
+    @pydantic.model_validator(mode="after")
+    def _check_labels(self) -> "LabelColumn":
+        if self.names is None and self.label_format in ("index", "one_hot"):
+            raise ValueError(f"names: null, and label_format is {self.label_format!r}; give a file with the names")
+        if self.names is None and self.first_label:
+            raise ValueError(f"first_label: {self.first_label}, and names is null; give a file with the names")
+        if self.label_format in ("name", "one_hot") and self.first_label:
+            raise ValueError(f"first_label: {self.first_label} with label_format {self.label_format!r}; it needs index")
+        return self
+
+    def read_names(self) -> "Names | None":
+        """Returns what stands in the file of names, or None if there is no such key.
+
+        Raises:
+          ValueError: it cannot be read, or `first_label` contradicts it.
+        """
+        return read_names(self.names, self.first_label, self.encoding) if self.names else None
+
+
+@dataclasses.dataclass(frozen=True)
+class Names:
+    """Label names.
+
+    Attributes:
+      names: in the order of the vocabulary.
+      indices: of each in the data, ascending.
+      origin: the file that they stand in, as a message shows it.
+    """
+
+    names: tuple[str, ...]
+    indices: tuple[int, ...]
+    origin: str
+
+
+def read_names(path: str, first_label: int = 0, encoding: str = "utf-8") -> Names:
+    """Reads the file of names at `path`; empty lines at its end do not count.
+
+    Raises:
+      ValueError: it cannot be read, is empty, has an empty line among the others, or numbers its names in another way
+        than `first_label` says.
+    """
+    content = text.read_text("names", path, encoding)
+    numbered = _read_label_map(path, content) if _ITEM.search(content) else _read_numbered(content)
+    if numbered is None:
+        lines = [line.strip() for line in content.rstrip().split("\n")]
+        if "" in lines:
+            raise ValueError(f"names: line {lines.index('') + 1} of {path!r} is empty; it needs a label name a line")
+        return Names(tuple(lines), tuple(range(first_label, first_label + len(lines))), repr(path))
+    indices = tuple(sorted(numbered))
+    if first_label not in (0, indices[0]):
+        raise ValueError(f"first_label: {first_label}, but {path!r} numbers its names from {indices[0]}; leave it out")
+    return Names(tuple(numbered[index] for index in indices), indices, repr(path))
+
+
+def _read_numbered(content: str) -> dict[int, str] | None:
+    """Returns index → name of lines such as `0:name`; None if they are not, or a number stands twice."""
+    lines = [_NUMBERED.fullmatch(line) for line in content.split("\n") if line.strip()]
+    found = {int(line[1]): line[2] for line in lines if line}
+    return found if found and len(found) == len(lines) else None
+
+
+def _read_label_map(path: str, content: str) -> dict[int, str]:
+    found: dict[int, str] = {}
+    for item in _ITEM.findall(re.sub(r"(?m)^\s*#.*$", "", content)):
+        fields = {name: number or double or single for name, number, double, single in _FIELD.findall(item)}
+        name = fields.get("name") or fields.get("display_name")
+        if name is None or not fields.get("id", "").isdigit():
+            raise ValueError(
+                f"names: an item of the label map {path!r} lacks an id or a name: {' '.join(item.split())}"
+            )
+        if int(fields["id"]) in found:
+            raise ValueError(f"names: the label map {path!r} has the id {fields['id']} twice; ids must be unique")
+        found[int(fields["id"])] = re.sub(r"\\(.)", r"\1", name)
+    return found
+
+
+class WrongLabelError(ValueError):
+    """A label that cannot be what the configuration says: its message follows on a place in the data.
+
+    Attributes:
+      index: the label, if it is an index that no name has.
+    """
+
+    def __init__(self, message: str, index: int | None = None):
+        super().__init__(message)
+        self.index = index
+
+
+@dataclasses.dataclass(frozen=True)
+class LabelMap:
+    """How labels are read.
+
+    Attributes:
+      known: the names.
+      form: what the labels are.
+    """
+
+    known: Names
+    form: LabelFormat
+
+    def __post_init__(self) -> None:
+        # Not fields: the map is sent to workers.
+        object.__setattr__(self, "_of_name", {name: i for i, name in enumerate(self.known.names)})
+        object.__setattr__(self, "_of_index", {index: i for i, index in enumerate(self.known.indices)})
+
+    def find(self, values: Sequence[Value]) -> tuple[int, ...]:
+        """Returns the labels of an image, each once: indices into the vocabulary.
+
+        Raises:
+          WrongLabelError: one of `values` is none.
+        """
+        if self.form == "one_hot":
+            return self._ones(values)
+        found = self._find_names(values) if self.form == "name" else self._find_indices(values)
+        return tuple(dict.fromkeys(found))
+
+    def _find_names(self, values: Sequence[Value]) -> list[int]:
+        of_name: dict[str, int] = self._of_name  # type: ignore[attr-defined]
+        for value in values:
+            if str(value) not in of_name:
+                is_index = "; for integers that count the names, set label_format: index" * is_integer(value)
+                hint = suggest_names(str(value), self.known.names)
+                raise WrongLabelError(f"the label {value!r} is not in {self.known.origin}; {hint}{is_index}")
+        return [of_name[str(value)] for value in values]
+
+    def _find_indices(self, values: Sequence[Value]) -> list[int]:
+        of_index: dict[int, int] = self._of_index  # type: ignore[attr-defined]
+        found = []
+        for value in values:
+            if not is_integer(value):
+                raise WrongLabelError(f"the label {value!r} is no index of a name; write integers, or set label_format")
+            if int(value) not in of_index:
+                raise WrongLabelError(f"no name has the index {int(value)}", int(value))
+            found.append(of_index[int(value)])
+        return found
+
+    def _ones(self, values: Sequence[Value]) -> tuple[int, ...]:
+        size = len(self.known.names)
+        if not values:
+            return ()
+        if len(values) != size or not all(map(_is_bit, values)):
+            raise WrongLabelError(
+                f"the label {_show(values)} is no vector of {size} numbers 0 and 1, a place for each name in "
+                f"{self.known.origin}; label_format: one_hot reads nothing else"
+            )
+        return tuple(i for i, value in enumerate(values) if int(value))
+
+    def explain_range(self, found: Iterable[int]) -> str:
+        """Returns what is wrong with the indices `found`, of which one at least has no name."""
+        least, most = min(found := set(found)), max(found)
+        names, indices = self.known.names, self.known.indices
+        said = (
+            f"the labels are {least} to {most}, but the {len(names)} names in {self.known.origin} have the indices "
+            f"{indices[0]} to {indices[-1]} ({names[0]!r} to {names[-1]!r})"
+        )
+        if most - least < len(names) and least > indices[0] and indices[-1] - indices[0] == len(names) - 1:
+            return f"{said}; set first_label: {indices[0] + 1} if the first name has the label {indices[0] + 1}"
+        return f"{said}; give the names of all labels in their order, or an index before each (0:name)"
+
+
+def decide_form(
+    rows: Iterable[Sequence[Value]], known: Names | None, setting: LabelFormat | None, where: str
+) -> LabelFormat:
+    """Returns what labels are.
+
+    Args:
+      rows: the labels of images: of all, or of some.
+      known: the names; None: the labels are names, or digits are.
+      setting: what the configuration says of it.
+      where: what holds the labels, for messages.
+
+    Raises:
+      ValueError: they are what the configuration does not say, or fit several readings.
+    """
+    if setting is not None:
+        return setting
+    some = [row for row in rows if len(row)]
+    values = {value for row in some for value in row}
+    if _are_vectors(some, None if known is None else len(known.names)):
+        names = "a file of as many names" if known is None else f"one for each of the {len(known.names)} names"
+        raise ValueError(
+            f"label_key: {where} has vectors of {len(some[0])} numbers 0 and 1, such as {_show(some[0])}; if these are "
+            f"places of labels, {names}, set label_format: one_hot; else set it to index or name"
+        )
+    odd = sorted((value for value in values if isinstance(value, (bool, float))), key=str)
+    if odd:
+        whole = all(map(is_integer, odd)) and not any(isinstance(value, bool) for value in odd)
+        way_out = "set label_format: index (with names) if they are indices" if whole else "write names or integers"
+        kind = "true and false" if any(isinstance(value, bool) for value in odd) else "fractions"
+        raise ValueError(f"label_key: {where} has {kind}, such as {odd[0]}; {way_out}")
+    if known is None or not all(map(is_integer, values)):
+        return "name"
+    texts = {str(value) for value in values} & set(known.names)
+    by_index = dict(zip(known.indices, known.names, strict=True))
+    if len(texts) < len(values):
+        # Numbers of which some are names and some are not are a slip in the names, and not of another kind.
+        return "name" if texts and any(isinstance(value, str) for value in values) else "index"
+    differing = sorted(name for name in texts if by_index.get(int(name)) != name)
+    if differing:
+        raise ValueError(
+            f"label_key: {where} has integers, and {known.origin} has the same as names, in another order: is "
+            f"{differing[0]} the name, or the index of {by_index.get(int(differing[0]))!r}? Set label_format to name or "
+            "index"
+        )
+    return "index"
+
+
+def map_rows(
+    rows: Sequence[Sequence[Value]], mapping: LabelMap, refuse: Callable[[list[int], str], None]
+) -> list[list[int]]:
+    """Returns the labels of each row.
+
+    Args:
+      rows: what the data say.
+      mapping: how it is read.
+      refuse: called with the positions of wrong rows and what is wrong; raises an error.
+    """
+    found: list[list[int]] = []
+    wrong: dict[int, WrongLabelError] = {}
+    for position, row in enumerate(rows):
+        try:
+            found.append(list(mapping.find(row)))
+        except WrongLabelError as error:
+            found.append([])
+            wrong[position] = error
+    if wrong:
+        first = next(iter(wrong.values()))
+        alike = [position for position, error in wrong.items() if (error.index is None) == (first.index is None)]
+        if first.index is None:
+            refuse(alike, str(first))
+        every = {int(value) for row in rows for value in row if is_integer(value)}
+        refuse(alike, mapping.explain_range(every))
+    return found
+
+
+def suggest_names(name: str, known: Sequence[str]) -> str:
+    """Returns what a message says after an unknown `name`: near ones, or some of those there are."""
+    near = difflib.get_close_matches(name, known, n=3)
+    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known are {', '.join(map(repr, known[:10]))}"
+
+
+def is_integer(value: Value) -> bool:
+    """Returns whether `value` is an integer, or a text or a fraction that says one."""
+    if isinstance(value, str):
+        return _INTEGER.fullmatch(value) is not None
+    return not isinstance(value, bool) and float(value).is_integer()
+
+
+def _is_bit(value: Value) -> bool:
+    return value in ("0", "1") if isinstance(value, str) else value in (0, 1)
+
+
+def _are_vectors(rows: Sequence[Sequence[Value]], names: int | None) -> bool:
+    """Returns whether `rows` look like vectors: all of a length, of 0 and 1, which repeat as no labels of an image do."""
+    lengths = {len(row) for row in rows}
+    if len(lengths) != 1 or not all(_is_bit(value) for row in rows for value in row):
+        return False
+    (length,) = lengths
+    return length > 2 or (length == 2 and (names == 2 or any(row[0] == row[1] for row in rows)))
+
+
+def _show(values: Sequence[Value]) -> str:
+    shown = ", ".join(map(str, values[:_SHOWN])) + (", …" if len(values) > _SHOWN else "")
+    return f"[{shown}]"
