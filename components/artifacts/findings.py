@@ -29,6 +29,8 @@ class Kind(NamedTuple):
 _ONE_NAME = "if they are one label, give them one name"
 KINDS = {
     "alike": Kind("groups of labels that look the same", _ONE_NAME),
+    "empty_file": Kind("record files without a byte", "they count as files without records"),
+    "long_rows": Kind("rows of several lines", "if they should be several rows, a quote is missing"),
     "repeated_image": Kind("images that the split has under another id too, byte for byte"),
     "same_id": Kind("ids in both splits"),
     "same_image": Kind("images in both splits, byte for byte"),

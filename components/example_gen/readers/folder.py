@@ -34,10 +34,6 @@ class FolderReader(files.FileReader):
         files = self._files(listing.list_files(self.folder))
         return listing.hash_entries(file for file, _, label in files if label or file.is_folder)
 
-    def allows_several_labels(self) -> bool:
-        """See `Reader.has_several_labels`."""
-        return False
-
     def list_images(self) -> files.Listing:
         """See `FileReader.list_images`.
 
