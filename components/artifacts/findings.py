@@ -30,12 +30,26 @@ _ONE_NAME = "if they are one label, give them one name"
 KINDS = {
     "alike": Kind("groups of labels that look the same", _ONE_NAME),
     "empty_file": Kind("record files without a byte", "they count as files without records"),
+    "empty_folders": Kind("folders without an image, which are no labels"),
+    "exclude_nothing": Kind("patterns of exclude that match no file"),
+    "excluded": Kind("files that exclude leaves out", is_warning=False),
+    "litter": Kind("files and folders that systems leave behind, which are ignored", is_warning=False),
+    "pooled": Kind(
+        "folders that are splits, whose images are pooled, since splits are shares",
+        "name the folders in splits to keep them apart",
+    ),
     "long_rows": Kind("rows of several lines", "if they should be several rows, a quote is missing"),
     "repeated_image": Kind("images that the split has under another id too, byte for byte"),
     "same_id": Kind("ids in both splits"),
     "same_image": Kind("images in both splits, byte for byte"),
     "set_aside": Kind("images set aside"),
+    "side_files": Kind("files beside the images, which are ignored", is_warning=False),
+    "split_like": Kind(
+        "folders that are called like splits, and are labels or parts of such",
+        "if they are splits, name them in splits",
+    ),
     "stray_files": Kind("files in no class folder, which are not looked at"),
+    "unused_folders": Kind("files in folders beside those of the splits, which are not looked at"),
     "without_train": Kind("labels without an image in train", "nothing can be learned of them"),
 }
 

@@ -13,7 +13,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import sharding, storage
-from components.artifacts import data_report, findings, index, rejected, vocabulary
+from components.artifacts import data_checks, data_report, findings, index, rejected, vocabulary
 from components.artifacts.findings import Finding
 from components.example_gen import hierarchy_file, policy, readers, working
 from components.example_gen.examples import ImageChecker
@@ -49,6 +49,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         work.note_outputs((*outputs, vocabulary_uri))
         working.check_space(work, output.uri, sum(contents.sizes.values()))
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
+        data_checks.check_labels(contents.label_counts or {}, labels.names)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
         shards = {
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
@@ -109,10 +110,9 @@ def _report(
         kept = sum(len(split.keys) for split in found.values())
         all_refused = [table for of_split in refused.values() for table in of_split]
         rejected.check_share(rejected.count_reasons(all_refused), kept, max_rejected, all_refused)
-    for split, counted in found.items():
-        if not len(counted.keys):
-            raise ValueError(f"splits.{split}: no image of the data belongs to it")
     reasons = {split: rejected.count_reasons(of_split) for split, of_split in refused.items()}
+    data_checks.check_splits({split: len(counted.keys) for split, counted in found.items()}, reasons)
+    data_checks.check_labels({split: counted.label_counts for split, counted in found.items()}, names)
     summary = data_report.summarise(found, reasons, names, noticed, found["train"].label_counts)
     for finding in findings.load(summary["findings"]):
         logging.warning("%s", findings.describe(finding))

@@ -57,7 +57,14 @@ class Listing(NamedTuple):
 
 
 class FileReader(Reader[FilePart]):
-    """A reader of single files: a subclass says which."""
+    """A reader of single files: a subclass says which.
+
+    Attributes:
+      exclude: patterns of files that are left out, by their path as it stands in their id, such as `*/drafts/*`. `*`
+        stands for any text, with slashes or without.
+    """
+
+    exclude: list[str] = []
 
     @abc.abstractmethod
     def list_images(self) -> Listing:

@@ -9,10 +9,8 @@ import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 
+from components.example_gen.readers.sieve import Sieve
 from components.storage import is_remote
-
-# What systems and tools leave in folders of images.
-_LITTER = frozenset({"Thumbs.db", "desktop.ini", "__MACOSX"})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,8 +60,21 @@ def find_escaping(root: str, paths: Iterable[str]) -> list[bool]:
     return [leaves(path) for path in paths]
 
 
-def list_files(root: str) -> list[File]:
-    """Returns all files below the folder `root` but hidden ones, sorted by path. Nothing is opened.
+@dataclasses.dataclass(frozen=True)
+class Tree:
+    """What there is below a folder.
+
+    Attributes:
+      files: that are data, and folders whose content cannot be, sorted by path.
+      empty: folders without any of them, sorted; of folders in folders the outermost.
+    """
+
+    files: list[File]
+    empty: list[str]
+
+
+def list_files(root: str, sieve: Sieve) -> Tree:
+    """Returns what is below the folder `root` and passes `sieve`. Nothing is opened.
 
     A symbolic link to a folder is not followed (it may lead out, or in circles), nor one to a file outside; what is
     neither a file nor a folder (a pipe, a device) is not read either. All three are returned as refused.
@@ -71,8 +82,13 @@ def list_files(root: str) -> list[File]:
     Raises:
       ValueError: there is no such folder.
     """
-    found = list(_remote(root) if is_remote(root) else _local(root))
-    return sorted(found, key=lambda file: file.path)
+    folders, spared = set[str](), set[str]()
+    found = list((_remote if is_remote(root) else _local)(root, sieve, folders, spared))
+    for folder in {posixpath.dirname(file.path) for file in found}:
+        spared.update((folder, *_above(folder)))
+    folders -= spared
+    empty = sorted(folder for folder in folders if folders.isdisjoint(_above(folder)))
+    return Tree(sorted(found, key=lambda file: file.path), empty)
 
 
 def describe_files(uris: Sequence[str]) -> list[tuple[int, int]]:
@@ -106,8 +122,10 @@ def _state(path: str) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in _LITTER
+def _above(path: str) -> list[str]:
+    """Returns the folders that `path` is in, the outermost first."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
 
 
 def _is_text(name: str) -> bool:
@@ -118,7 +136,8 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _local(root: str) -> Iterator[File]:
+def _local(root: str, sieve: Sieve, folders: set[str], spared: set[str]) -> Iterator[File]:
+    """Yields what is below `root`; adds all folders to `folders`, and those with excluded files to `spared`."""
     waiting = [""]  # a list, since folders may be nested deeper than calls
     while waiting:
         folder = waiting.pop()
@@ -132,13 +151,17 @@ def _local(root: str) -> Iterator[File]:
         for entry in entries:
             path = posixpath.join(folder, entry.name)
             is_folder = entry.is_dir(follow_symlinks=False)
-            if _is_hidden(entry.name):
+            if is_folder and not sieve.takes_folder(path):
+                continue
+            if not is_folder and (reason := sieve.sift(path)):
+                spared.update(_above(path) if reason == "excluded" else ())
                 continue
             if not _is_text(entry.name):
                 shown = path.encode("utf-8", "backslashreplace").decode()
                 yield File(shown, 0, 0, "unreadable: its name is not UTF-8", is_folder)
             elif is_folder:
                 waiting.append(path)
+                folders.add(path)
             elif entry.is_symlink() and os.path.isdir(os.path.join(root, path)):
                 yield File(path, 0, 0, "outside_root: a symbolic link to a folder", is_folder=True)
             elif entry.is_symlink() and find_escaping(root, [path])[0]:
@@ -156,15 +179,21 @@ def _file(whole: str, path: str) -> File:
     return File(path, state.st_size, state.st_mtime_ns, refused)
 
 
-def _remote(root: str) -> Iterator[File]:
+def _remote(root: str, sieve: Sieve, folders: set[str], spared: set[str]) -> Iterator[File]:
+    """As `_local`; a folder is known by what it holds, or by an empty object whose name ends in a slash."""
     root = root.rstrip("/")
     found = False
     for uri, size, changed in _matches(f"{_quoted(root)}/**"):
         found = True
         path = uri[len(root) + 1 :]
-        # Object stores show a folder as an empty object whose name ends in a slash.
-        if path and not path.endswith("/") and not any(map(_is_hidden, path.split("/"))):
-            yield File(path, size, changed)
+        if path.endswith("/"):
+            folders.update(_above(path) if all(map(sieve.takes_folder, _above(path))) else ())
+        elif path:
+            reason = sieve.sift(path)
+            folders.update(_above(path) if reason == "side_files" else ())
+            spared.update(_above(path) if reason == "excluded" else ())
+            if reason is None:
+                yield File(path, size, changed)
     if not found:
         raise ValueError(f"folder: there is nothing below {root!r}")
 

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pydantic
 
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import files, labels, listing, tables
+from components.example_gen.readers.sieve import Sieve
 
 _KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column
 _SHOWN = 5  # rows in a message
@@ -69,25 +70,43 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
         read = self._columns()
         columns = read.values
         uris, refused = self._uris(columns)
-        values = self._labels(columns[self.label_key])
+        # Whoever names a text as an image is mistaken: only litter is ignored.
+        sieve = Sieve(self.exclude, hidden=False, side_files=False)
+        kept = [row for row, path in enumerate(self._texts("image_key", columns)) if sieve.sift(path) is None]
+        if not kept:
+            ignored = "; ".join(map(findings.describe, sieve.findings()))
+            raise ValueError(f"image_key: column {self.image_key!r} of {self.manifest!r} names no image: {ignored}")
+        every = self._labels(columns[self.label_key])
+        values = [every[row] for row in kept]
         known = self.read_names()
         where = f"column {self.label_key!r} of {self.manifest!r}"
         form = labels.decide_form(values, known, self.label_format, where)
         if known is None:
             names = tuple(sorted({str(value) for row in values for value in row}))
             known = labels.Names(names, tuple(range(len(names))), "the manifest")
-        refuse = functools.partial(self._refuse, "label_key")
+
+        def refuse(key: str, positions: Iterable[int], message: str) -> None:
+            self._refuse(key, [kept[position] for position in positions], message)
+
+        def refuse_repeated(positions: list[int], source_id: str) -> None:
+            way_out = "" if self.id_key else ", unless several_labels is true"
+            message = f"{source_id!r} is not the only one of that name; ids must be unique{way_out}"
+            refuse("id_key" if self.id_key else "image_key", positions, message)
+
+        def of_kept(column: list) -> list:
+            return [column[row] for row in kept]
+
         found: dict[str, list] = {
-            "source_id": self._ids(columns),
-            "uri": uris,
-            "labels": labels.map_rows(values, labels.LabelMap(known, form), refuse),
-            "split": self._splits(columns) if self.split_key else [None] * len(uris),
-            "bytes": [size for size, _ in listing.describe_files(uris)],
-            "refused": refused,
+            "source_id": of_kept(self._ids(columns)),
+            "uri": of_kept(uris),
+            "labels": labels.map_rows(values, labels.LabelMap(known, form), functools.partial(refuse, "label_key")),
+            "split": of_kept(self._splits(columns)) if self.split_key else [None] * len(kept),
+            "bytes": [size for size, _ in listing.describe_files(of_kept(uris))],
+            "refused": of_kept(refused),
         }
         several = self._has_several(columns[self.label_key])
-        table = pa.table(files.merge_repeated(found, several, self._refuse_repeated), schema=files.SCHEMA)
-        return files.Listing(table, vocabulary.make_vocabulary(known.names), read.findings)
+        table = pa.table(files.merge_repeated(found, several, refuse_repeated), schema=files.SCHEMA)
+        return files.Listing(table, vocabulary.make_vocabulary(known.names), [*read.findings, *sieve.findings()])
 
     def _columns(self) -> tables.Columns:
         """Returns key → column of those that are asked for."""
@@ -98,11 +117,6 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
         """Returns whether an image may have several labels. Lists say so themselves, but vectors do not."""
         is_listed = self.separator is not None or tables.is_list(column.type)
         return self.several_labels or (is_listed and self.label_format != "one_hot")
-
-    def _refuse_repeated(self, rows: list[int], source_id: str) -> None:
-        way_out = "" if self.id_key else ", unless several_labels is true"
-        message = f"{source_id!r} is not the only one of that name; ids must be unique{way_out}"
-        self._refuse("id_key" if self.id_key else "image_key", rows, message)
 
     def _uris(self, columns: dict[str, pa.ChunkedArray]) -> tuple[list[str], list[str | None]]:
         return files.resolve_paths(posixpath.dirname(self.manifest), self._texts("image_key", columns))

@@ -18,6 +18,7 @@ from components.example_gen import splits
 from components.example_gen.readers import labels, listing, shards
 from components.example_gen.readers.labels import LabelFormat, LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
+from components.example_gen.readers.sieve import Sieve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,7 +122,9 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
         found = []
         for own in splits.own_splits("tfrecords", self.tfrecords, self.splits):
             pattern = self.tfrecords if own is None else self.tfrecords.replace(splits.PLACE, own)
-            files = listing.match_files(pattern)
+            # A star matches what systems leave, too.
+            sieve = Sieve(hidden=not os.path.basename(pattern).startswith("."), side_files=False)
+            files = [file for file in listing.match_files(pattern) if sieve.sift(os.path.basename(file[0])) is None]
             if not files:
                 raise ValueError(f"tfrecords: no file matches {pattern!r}")
             shards.check_complete("tfrecords", pattern, [path for path, _, _ in files])

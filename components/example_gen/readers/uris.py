@@ -6,10 +6,11 @@ import posixpath
 
 import pyarrow as pa
 
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
 from components.example_gen import splits
 from components.example_gen import text as text_files
 from components.example_gen.readers import files, labels, listing
+from components.example_gen.readers.sieve import Sieve
 
 _SHOWN = 5  # lines in a message
 
@@ -18,8 +19,9 @@ class UriListReader(labels.LabelColumn, files.FileReader):
     """A text file with the path or URI of an image on each line.
 
     A line is `URI` or `URI<TAB>label`; without a label, the name of the image's folder is its label. Empty lines and
-    lines that begin with # are ignored. A relative path starts at the list's folder and may not leave it. The id of an
-    image is its path or URI. With several labels an image may have several lines.
+    lines that begin with # are ignored, and so are files that systems leave, and text, tables and archives. A relative
+    path starts at the list's folder and may not leave it. The id of an image is its path or URI. With several labels an
+    image may have several lines.
 
     Attributes:
       uris: path or URI of the list. `{split}` in it stands for the split of the data: each has a list.
@@ -38,7 +40,7 @@ class UriListReader(labels.LabelColumn, files.FileReader):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        rows = self._rows()
+        rows = self._rows(Sieve(self.exclude, hidden=False))
         states = listing.describe_files([row.uri for row in rows])
         return listing.hash_entries([*self.names_entries(), *zip(rows, states, strict=True)])
 
@@ -48,7 +50,8 @@ class UriListReader(labels.LabelColumn, files.FileReader):
         Raises:
           ValueError: a list cannot be read, or has a line without a label, or one twice.
         """
-        rows = self._rows()
+        sieve = Sieve(self.exclude, hidden=False)
+        rows = self._rows(sieve)
         values = [[row.label] for row in rows]
         known = self.read_names()
         form = labels.decide_form(values, known, self.label_format, f"{self.uris!r}")
@@ -59,9 +62,7 @@ class UriListReader(labels.LabelColumn, files.FileReader):
         found: dict[str, list] = {
             "source_id": [row.text for row in rows],
             "uri": [row.uri for row in rows],
-            "labels": labels.map_rows(
-                values, labels.LabelMap(known, form), functools.partial(_refuse, "label_format", rows)
-            ),
+            "labels": labels.map_rows(values, mapping, functools.partial(_refuse, "label_format", rows)),
             "split": [row.split for row in rows],
             "bytes": [size for size, _ in listing.describe_files([row.uri for row in rows])],
             "refused": [row.refused for row in rows],
@@ -72,13 +73,13 @@ class UriListReader(labels.LabelColumn, files.FileReader):
             _refuse("uris", rows, positions, message)
 
         table = pa.table(files.merge_repeated(found, self.several_labels, refuse_repeated), schema=files.SCHEMA)
-        return files.Listing(table, vocabulary.make_vocabulary(known.names))
+        return files.Listing(table, vocabulary.make_vocabulary(known.names), sieve.findings())
 
-    def _rows(self) -> list["_Row"]:
+    def _rows(self, sieve: Sieve) -> list["_Row"]:
         rows = []
         for own in splits.own_splits("uris", self.uris, self.splits):
             path = self.uris if own is None else self.uris.replace(splits.PLACE, own)
-            rows += _read(path, own, self.encoding)
+            rows += _read(path, own, self.encoding, sieve)
         return rows
 
 
@@ -111,23 +112,22 @@ def _refuse(key: str, rows: list[_Row], positions: list[int], message: str) -> N
     raise ValueError(f"{key}: line{'s' * (len(numbers) > 1)} {lines}{more} of {path!r}: {message}")
 
 
-def _read(path: str, own: str | None, encoding: str) -> list[_Row]:
+def _read(path: str, own: str | None, encoding: str, sieve: Sieve) -> list[_Row]:
     found: list[tuple[str, str, int]] = []
     for number, line in enumerate(text_files.read_text("uris", path, encoding).split("\n"), 1):
         text, tab, label = line.partition("\t")
         text, label = text.strip(), label.strip()
-        if not text or text.startswith("#"):
+        if not text or text.startswith("#") or sieve.sift(text):
             continue
         label = label if tab else posixpath.basename(posixpath.dirname(text))
         if not label:
             raise ValueError(f"uris: line {number} of {path!r} has no label: {line!r}; write URI<TAB>label")
         if "\r" in text + label:
-            raise ValueError(
-                f"uris: line {number} of {path!r} has a line break in it: {line[:80]!r}; end lines with \\n"
-            )
+            raise ValueError(f"uris: line {number} of {path!r} has a line break in it: {line[:80]!r}; take it out")
         found.append((text, label, number))
     if not found:
-        raise ValueError(f"uris: {path!r} names no image")
+        ignored = "; ".join(map(findings.describe, sieve.findings()))
+        raise ValueError(f"uris: {path!r} names no image{f': {ignored}' if ignored else ''}")
     uris, refused = files.resolve_paths(posixpath.dirname(path), [text for text, _, _ in found])
     return [
         _Row(text, label, own, uri, why, (number, path))

@@ -136,7 +136,7 @@ def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, ge
     files = [io.BytesIO() for _ in pictures]
     for pixels, file in zip(pictures, files, strict=True):
         PIL.Image.fromarray(pixels).save(file, "PNG")
-    rows = [{"image": file.getvalue(), "labels": [0], "name": f"{i}"} for i, file in enumerate(files)]
+    rows = [{"image": file.getvalue(), "labels": [i % 2], "name": f"{i}"} for i, file in enumerate(files)]
     data = prepare({"train": rows, "eval": rows[:1]}, FEATURES, name="noise", label_key="labels", id_key="name")
     shards = generate(data, perceptual_hashes=True).index_shards("train")
     found = {
@@ -220,7 +220,9 @@ def test_small_splits_without_ids(generate, zoo, rows):
 @pytest.fixture
 def repeated(prepare, picture):
     """Three pictures: the first and the last are the same, the first and the second have the same name."""
-    rows = [{"image": picture(value), "labels": [0], "name": name} for value, name in [(0, "m"), (1, "m"), (0, "n")]]
+    rows = [
+        {"image": picture(value), "labels": [value], "name": name} for value, name in [(0, "m"), (1, "m"), (0, "n")]
+    ]
     return prepare({"train": rows}, FEATURES, label_key="labels", id_key="name")
 
 

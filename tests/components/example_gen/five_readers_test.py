@@ -232,7 +232,7 @@ def test_an_exact_duplicate_never_lands_in_two_splits(generate, picture, tmp_pat
 def test_duplicates_across_the_datas_own_splits_are_counted(generate, picture, tmp_path):
     for own, numbers in {"train": range(10), "validation": range(7, 20), "test": [0, 8, 30]}.items():
         for i in numbers:
-            path = tmp_path / own / "ant" / f"{i}.png"
+            path = tmp_path / own / ("ant", "bee")[i % 2] / f"{i}.png"
             path.parent.mkdir(exist_ok=True, parents=True)
             path.write_bytes(picture(i))
     made = generate(FolderReader(folder=str(tmp_path), splits={"train": "train", "eval": "validation", "test": "test"}))

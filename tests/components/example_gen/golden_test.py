@@ -157,7 +157,10 @@ def digest(generated, root: str) -> str:
                     add(sorted((key, value) for key, value in row.items() if key not in NEW_COLUMNS))
     for path in (generated.index / data_report.COUNTS_FILE, generated.vocabulary / vocabulary.FILE_NAME):
         add(path.read_text())
-    add(json.loads((generated.index / data_report.SUMMARY_FILE).read_text()))
+    summary = json.loads((generated.index / data_report.SUMMARY_FILE).read_text())
+    summary["alike"] = []
+    del summary["findings"]
+    add(summary)
     return found.hexdigest()[:32]
 
 

@@ -76,7 +76,8 @@ def names_of(generated) -> tuple[str, ...]:
 @pytest.mark.parametrize("suffix", ["", ".gz"])
 def test_names_and_no_ids(write, run, picture, suffix):
     train = [record(photo=picture(i), kind="ab"[i % 2].encode()) for i in range(5)]
-    examples = write(suffix, train=train, validation=[record(photo=picture(9), kind=b"c")], other=[b"never read"])
+    validation = [record(photo=picture(i), kind=kind) for i, kind in ((9, b"c"), (8, b"a"))]
+    examples = write(suffix, train=train, validation=validation, other=[b"never read"])
     found = run(examples)
     assert names_of(found) == ("a", "b", "c")
     assert found.examples.splits == ["train", "eval"]
@@ -91,8 +92,11 @@ def test_names_and_no_ids(write, run, picture, suffix):
         "image/class/text": [b"b"],
         "image/source_id": [index.content_hash(picture(3)).encode()],
     }
-    ((row,),) = found.index_shards("eval")
-    assert (row["labels"], row["split"], row["source_id"]) == ([2], "eval", index.content_hash(picture(9)))
+    (rows,) = found.index_shards("eval")
+    assert {row["source_id"]: (row["labels"], row["split"]) for row in rows} == {
+        index.content_hash(picture(9)): ([2], "eval"),
+        index.content_hash(picture(8)): ([0], "eval"),
+    }
     assert found.rejections() == {}
 
 
@@ -130,7 +134,7 @@ def test_the_files_are_those_of_an_example_gen(write, run, generate, picture):
 
 
 def test_shares_are_of_all_images_of_all_splits(write, run, picture):
-    records = [record(photo=picture(i), kind=b"a") for i in range(40)]
+    records = [record(photo=picture(i), kind=b"ab"[i % 2 : i % 2 + 1]) for i in range(40)]
     found = run(write(train=records[:10], validation=records[10:]), splits={"train": 0.7, "eval": 0.3})
     ids = {split: set(found.records(split)) for split in ("train", "eval")}
     assert ids["train"] | ids["eval"] == {index.content_hash(picture(i)) for i in range(40)}

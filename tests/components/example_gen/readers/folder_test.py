@@ -7,6 +7,7 @@ import pytest
 from components.artifacts.findings import Finding
 from components.example_gen.readers import listing
 from components.example_gen.readers.folder import FolderReader
+from components.example_gen.readers.sieve import Sieve
 
 SHARES = {"train": 0.5, "eval": 0.5}
 
@@ -71,10 +72,15 @@ def test_splits_of_the_folders_own(tree):
 
 
 def test_hidden_files_and_those_of_no_class_are_not_looked_at(tree):
-    folder = tree("ant/1", "ant/.1.swp", "ant/Thumbs.db", ".git/x", "__MACOSX/ant/1", "readme.txt", "labels.csv")
+    folder = tree(
+        "ant/1", "ant/.1.swp", "ant/Thumbs.db", ".git/x", "__MACOSX/ant/1", "readme.txt", "labels.csv", "loose.png"
+    )
     assert set(list_images(folder)[0]) == {"ant/1"}
-    (found,) = FolderReader(folder=folder, splits=SHARES).list_images().findings
-    assert found == Finding("stray_files", 2, ("labels.csv", "readme.txt"))
+    assert FolderReader(folder=folder, splits=SHARES).list_images().findings == [
+        Finding("stray_files", 1, ("loose.png",)),
+        Finding("litter", 4, (".* 2", "Thumbs.db 1", "__MACOSX 1")),
+        Finding("side_files", 2, (".csv 1", ".txt 1")),
+    ]
 
 
 def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory, tmp_path):
@@ -133,13 +139,14 @@ def test_links_below_a_class_make_no_label(tree, tmp_path_factory, tmp_path):
     assert (row["labels"], row["refused"]) == ([], "outside_root: a symbolic link to a folder")
 
 
-def test_notes_beside_folders_make_no_label(tree, caplog):
+def test_notes_are_no_images_and_make_no_label(tree):
     folder = tree("bird/notes.TXT", "bird/owl/1", "bird/owl/about.txt", "fish/list.csv")
-    with caplog.at_level(logging.WARNING):
-        rows, (names, _) = list_images(folder)
-    assert set(rows) == {"bird/owl/1", "bird/owl/about.txt", "fish/list.csv"}  # the last two will be no images
-    assert names == ("bird/owl", "fish")
-    assert f"1 files of {folder!r} are in no class folder, and not looked at: bird/notes.TXT" in caplog.text
+    rows, (names, _) = list_images(folder)
+    assert (set(rows), names) == ({"bird/owl/1"}, ("bird/owl",))
+    assert FolderReader(folder=folder, splits=SHARES).list_images().findings == [
+        Finding("empty_folders", 1, ("fish",)),
+        Finding("side_files", 3, (".txt 2", ".csv 1")),
+    ]
 
 
 def test_folders_may_be_nested_deeper_than_calls(tmp_path):
@@ -151,7 +158,7 @@ def test_folders_may_be_nested_deeper_than_calls(tmp_path):
     limit = sys.getrecursionlimit()
     try:
         sys.setrecursionlimit(220)
-        (file,) = listing.list_files(str(tmp_path))
+        (file,) = listing.list_files(str(tmp_path), Sieve()).files
     finally:
         sys.setrecursionlimit(limit)
     assert file.path == "d/" * 300 + "1.png"
@@ -185,14 +192,9 @@ def test_parts_are_two_at_least_and_hold_every_file_once(tree, tmp_path_factory,
             r"splits\.eval: .* has no folder 'val' with",
         ),
         (["train/ant/1", "val/2"], {"train": "train", "eval": "val"}, r"no folder 'val' .*; its folders are train"),
-        (
-            ["train/ant/1", "test/ant/2"],
-            SHARES,
-            r"splits: .* are shares, but the folders of .*: test, train; name them",
-        ),
         (["1.jpg", "2.jpg"], SHARES, r"folder: .* has no class folders; images have to be in a folder a class"),
     ],
-    ids=["no such split", "split without classes", "shares of splits", "no classes"],
+    ids=["no such split", "split without classes", "no classes"],
 )
 def test_what_is_refused(tree, paths, splits, message):
     with pytest.raises(ValueError, match=message):

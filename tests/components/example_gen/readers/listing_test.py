@@ -6,6 +6,7 @@ import pytest
 
 from components.example_gen.readers import listing
 from components.example_gen.readers.listing import File
+from components.example_gen.readers.sieve import Sieve
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def root(tmp_path):
 def test_what_is_below(root, remote, monkeypatch):
     if remote:  # as of an object store, whose files only Beam can list
         monkeypatch.setattr(listing, "is_remote", lambda uri: True)
-    assert listing.list_files(root) == [
+    assert listing.list_files(root, Sieve()).files == [
         File("1", 1, 1_000_000_001 * 10**9),
         File("a/c/3", 3, 1_000_000_003 * 10**9),
         File("b/2", 2, 1_000_000_002 * 10**9),
@@ -30,10 +31,10 @@ def test_what_is_below(root, remote, monkeypatch):
 
 def test_what_is_not_there(root, monkeypatch):
     with pytest.raises(ValueError, match="cannot be read"):
-        listing.list_files(f"{root}/none")
+        listing.list_files(f"{root}/none", Sieve())
     monkeypatch.setattr(listing, "is_remote", lambda uri: True)
     with pytest.raises(ValueError, match=r"^folder: there is nothing below '.*none'$"):
-        listing.list_files(f"{root}/none")
+        listing.list_files(f"{root}/none", Sieve())
 
 
 @pytest.mark.parametrize("remote", [False, True], ids=["local", "by Beam"])
@@ -48,7 +49,8 @@ def test_descriptions_keep_the_order(root, remote, monkeypatch):
 def test_a_name_that_is_no_text(tmp_path):
     (tmp_path / "ant").mkdir()
     os.close(os.open(os.fsencode(tmp_path / "ant") + b"/\xff.jpg", os.O_CREAT | os.O_WRONLY))
-    assert listing.list_files(str(tmp_path)) == [File("ant/\\udcff.jpg", 0, 0, "unreadable: its name is not UTF-8")]
+    (file,) = listing.list_files(str(tmp_path), Sieve()).files
+    assert file == File("ant/\\udcff.jpg", 0, 0, "unreadable: its name is not UTF-8")
 
 
 @pytest.mark.parametrize(

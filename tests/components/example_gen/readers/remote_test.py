@@ -113,7 +113,7 @@ def test_a_changed_object_is_noticed(data, kind):
 
 
 def test_what_is_not_there_is_set_aside(picture, generate):
-    rows = [(write(f"few/{i}.png", picture(i)), "a") for i in range(20)]
+    rows = [(write(f"few/{i}.png", picture(i)), "ab"[i % 2]) for i in range(20)]
     rows += [(f"{ROOT}/few/gone.png", "a"), ("few/../../out.png", "a")]
     manifest = write("few.csv", "\n".join(["path,label", *map(",".join, rows)]).encode())
     made = generate(ManifestReader(manifest=manifest, splits={"train": 0.5, "eval": 0.5}), max_rejected=1.0)

@@ -1,0 +1,121 @@
+"""Which files are data: not what systems leave behind, nor what stands beside images, nor what is excluded."""
+
+import collections
+import fnmatch
+import functools
+import posixpath
+import re
+from collections.abc import Sequence
+
+from components.artifacts import findings
+from components.artifacts.findings import Finding
+
+# Names of files and folders, in any case, and who leaves them. From the templates for macOS, Windows and Linux of
+# github.com/github/gitignore, and for NAS boxes from what Synology, QNAP and NetApp say of their shared folders.
+LITTER = {
+    "._*": "macOS: attributes of a file, on other file systems",
+    ".DS_Store": "macOS: how a folder is shown",
+    "__MACOSX": "macOS: attributes of files, in a zip archive",
+    "Icon\r": "macOS: the icon of a folder",
+    "Network Trash Folder": "macOS: the bin of a share",
+    "Temporary Items": "macOS: on a share",
+    "Thumbs.db": "Windows: thumbnails",
+    "ehthumbs*.db": "Windows: thumbnails of the Media Center",
+    "desktop.ini": "Windows: how a folder is shown",
+    "$RECYCLE.BIN": "Windows: the bin",
+    "RECYCLER": "Windows: the bin, before Vista",
+    "System Volume Information": "Windows: restore points and the search index",
+    "FOUND.[0-9][0-9][0-9]": "Windows: what chkdsk has found",
+    "lost+found": "Linux: what fsck has found",
+    "*~": "Linux: copies that editors make",
+    "~$*": "Microsoft Office: an open file",
+    "Picasa.ini": "Picasa: what was edited",
+    "@eaDir": "Synology: thumbnails and the search index",
+    "@tmp": "Synology: temporary files",
+    "#recycle": "Synology: the bin",
+    "#snapshot": "Synology: earlier states",
+    "@Recycle": "QNAP: the bin",
+    "@Recently-Snapshot": "QNAP: earlier states",
+    "@transcode": "QNAP: converted videos",
+    "*@__thumb": "QNAP: thumbnails",
+    "~snapshot": "NetApp: earlier states",
+}
+HIDDEN = ".*"
+# What data sets have beside their images: notes, annotations, features, archives, programs and recordings.
+_SIDE_FILES = """
+    .txt .md .rst .csv .tsv .json .jsonl .xml .yaml .yml .html .htm .pdf .doc .docx .xls .xlsx .log .ini .cfg
+    .mat .npy .npz .pkl .pickle .h5 .hdf5 .parquet .arrow .db .sqlite .zip .tar .gz .tgz .bz2 .xz .7z .rar
+    .md5 .sha1 .sha256 .py .ipynb .sh .m .mp3 .wav .mp4 .avi .mov .mkv
+"""
+SIDE_FILES = frozenset(_SIDE_FILES.split())
+
+
+class Sieve:
+    """Tells which files are data, and counts the others.
+
+    Args:
+      exclude: patterns of paths that are no data. `*` stands for any text, with slashes or without.
+      hidden: whether names that begin with a dot are litter.
+      side_files: whether SIDE_FILES are left out.
+    """
+
+    def __init__(self, exclude: Sequence[str] = (), *, hidden: bool = True, side_files: bool = True):
+        self._patterns = [*LITTER, HIDDEN] if hidden else list(LITTER)
+        # One expression, since millions of names are matched.
+        self._litter_name = re.compile(
+            "|".join(f"({fnmatch.translate(pattern.casefold())})" for pattern in self._patterns)
+        )
+        self._exclude = {pattern: re.compile(fnmatch.translate(pattern)) for pattern in exclude}
+        self._has_side_files = side_files
+        self._litter: dict[str, set[str]] = collections.defaultdict(set)  # pattern → paths
+        self._side_files: collections.Counter[str] = collections.Counter()
+        self._excluded: collections.Counter[str] = collections.Counter()
+        self._find_folder = functools.cache(self._find_litter)  # once for a folder is enough
+
+    def takes_folder(self, path: str) -> bool:
+        """Returns whether there may be data in the folder `path`, judged by its own name alone."""
+        pattern = self._match(posixpath.basename(path))
+        if pattern is not None:
+            self._litter[pattern].add(path)
+        return pattern is None
+
+    def sift(self, path: str) -> str | None:
+        """Returns why the file `path` is no data: excluded, litter or side_files; None: it is."""
+        excluding = next((pattern for pattern, found in self._exclude.items() if found.match(path)), None)
+        if excluding is not None:
+            self._excluded[excluding] += 1
+            return "excluded"
+        folder, name = posixpath.split(path)
+        litter, pattern = self._find_folder(folder)
+        if pattern is None:
+            litter, pattern = path, self._match(name)
+        if pattern is not None:
+            self._litter[pattern].add(litter)
+            return "litter"
+        suffix = posixpath.splitext(name)[1].lower()
+        if self._has_side_files and suffix in SIDE_FILES:
+            self._side_files[suffix] += 1
+            return "side_files"
+        return None
+
+    def findings(self) -> list[Finding]:
+        """Returns what was left out so far, and the patterns of `exclude` that no file has."""
+        litter = {pattern: len(paths) for pattern, paths in self._litter.items()}
+        return [
+            *findings.list_counts("litter", litter),
+            *findings.list_counts("side_files", self._side_files),
+            *findings.list_counts("excluded", self._excluded),
+            *findings.list_names("exclude_nothing", [p for p in self._exclude if not self._excluded[p]]),
+        ]
+
+    def _find_litter(self, path: str) -> tuple[str, str | None]:
+        """Returns the first folder on the way to `path` that is litter, and its pattern; None if there is none."""
+        parts = path.split("/")
+        for depth, name in enumerate(parts, 1):
+            if pattern := self._match(name):
+                return "/".join(parts[:depth]), pattern
+        return "", None
+
+    def _match(self, name: str) -> str | None:
+        found = self._litter_name.match(name.casefold())
+        return self._patterns[found.lastindex - 1] if found and found.lastindex else None
