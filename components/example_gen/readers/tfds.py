@@ -152,10 +152,10 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         if isinstance(feature, tfds.features.ClassLabel) and self.label_format != "one_hot":
             names = tuple(feature.names)
             return LabelMap(known or Names(names, tuple(range(len(names))), f"the data set {self.dataset!r}"), "index")
-        if known is None:
+        if known is None or isinstance(feature, tfds.features.FeaturesDict):
             raise ValueError(
                 f"label_key: {self.label_key!r} of {self.dataset!r} is a {type(feature).__name__}, not a ClassLabel; "
-                "give a file of names, or another key"
+                "name another key, or a file of names where there are none"
             )
         where = f"{self.label_key!r} of {self.dataset!r}"
         return LabelMap(known, labels.decide_form(self._some_labels(), known, self.label_format, where))

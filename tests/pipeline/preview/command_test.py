@@ -58,7 +58,7 @@ def settings(folder, tmp_path_factory) -> str:
     for name in "ab":
         (target / name).mkdir()
         for i in range(12):
-            (target / name / f"{i}.png").write_bytes(picture(2000 + i + ord(name)))
+            (target / name / f"{i}.png").write_bytes(picture(2000 + i + 100 * ord(name)))
     content = {
         "name": "animals",
         "image": {"size": 16, "channels": 3},
