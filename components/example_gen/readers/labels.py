@@ -35,7 +35,7 @@ class LabelColumn(StrictModel):
       first_label: the index of the first name; 1 where the labels are counted from 1.
       names: a file with the names of the labels in their order, one a line; or with an index before each (`0:name`), or
         a label map (`item { id: 1 name: 'cat' }`).
-      encoding: of the text files, as Python calls it: utf-8, latin-1, cp1252, … A byte order mark tells more than it.
+      encoding: encoding of the text files, as Python calls it: utf-8, latin-1, cp1252, … A byte order mark tells more.
     """
 
     label_format: LabelFormat | None = None
