@@ -14,7 +14,7 @@ from components.code_version import code_version
 from components.example_gen import examples, executor, hierarchy_file, indexer, readers
 from components.example_gen.images import check as image_check
 from components.example_gen.readers import listing, tfrecords
-from components.example_gen.readers import names as names_file
+from components.example_gen.readers.labels import LabelFormat
 from components.example_gen.readers.reader import Reader, Splits
 
 
@@ -138,7 +138,7 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
     """Makes of the Examples of any other ExampleGen what the ExampleGens of this package give.
 
     For pipelines that have Examples already: with its outputs, the other components work. The labels are names; or
-    integers, which count the lines of a file of `names` from 0.
+    integers, which count the lines of a file of `names`; or vectors with a place for each name.
 
     Example:
       example_gen = tfx.components.ImportExampleGen(input_base="data/records")
@@ -157,8 +157,9 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
       image_key: feature with the encoded image.
       label_key: feature with the labels.
       id_key: feature that identifies an image; None: a hash of the image does.
-      names: a file with the label names in their order, one a line; None: the labels are names.
-      several_labels: whether an image may have more than one label.
+      label_format, first_label, names, encoding: as of TFRecords in docs/configuration.md: what the labels are, which
+        index the first name has, the file of names, and how that is encoded.
+      several_labels: whether an image may have more than one label. The labels of equal images are then merged.
       hierarchy: what lies above the labels.
       shards: record files a split; 0 makes files of about 128 MB.
       max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
@@ -183,7 +184,10 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
         image_key: str = "image/encoded",
         label_key: str = "image/class/label",
         id_key: str | None = None,
+        label_format: LabelFormat | None = None,
+        first_label: int = 0,
         names: str | None = None,
+        encoding: str = "utf-8",
         several_labels: bool = False,
         hierarchy: hierarchy_file.HierarchyFile | None = None,
         shards: int = 0,
@@ -202,15 +206,16 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
             image_key=image_key,
             label_key=label_key,
             id_key=id_key,
+            label_format=label_format,
+            first_label=first_label,
             names=names,
+            encoding=encoding,
             several_labels=several_labels,
         )
         super().__init__(
             spec=ExampleIndexerSpec(
                 original_examples=original_examples,
-                fingerprint=_fingerprint(
-                    listing.hash_entries(names_file.read_names(names) if names else ()), hierarchy
-                ),
+                fingerprint=_fingerprint(listing.hash_entries(reader.names_entries()), hierarchy),
                 code_version=code_version(indexer.__name__),
                 **_settings(reader, hierarchy, shards, max_pixels, max_rejected, check, perceptual_hashes, working),
                 **_outputs(),

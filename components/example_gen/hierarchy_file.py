@@ -3,10 +3,8 @@
 import dataclasses
 import hashlib
 
-import tensorflow as tf
-
-from components import storage
 from components.artifacts import hierarchy, vocabulary
+from components.example_gen import text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,10 +14,12 @@ class HierarchyFile:
     Attributes:
       file: path of the hierarchy.
       titles: path of a file that says what people call its nodes, or None.
+      encoding: of both.
     """
 
     file: str
     titles: str | None = None
+    encoding: str = "utf-8"
 
 
 def read_hierarchy(files: HierarchyFile) -> hierarchy.Hierarchy:
@@ -28,12 +28,10 @@ def read_hierarchy(files: HierarchyFile) -> hierarchy.Hierarchy:
     Raises:
       ValueError: a file is not there, or is of no known format; the message names it.
     """
+    content = text.read_text("hierarchy.file", files.file, files.encoding)
+    titles = text.read_text("hierarchy.titles", files.titles, files.encoding) if files.titles else None
     try:
-        return hierarchy.parse(storage.read_text(files.file), files.titles and storage.read_text(files.titles))
-    except tf.errors.OpError as error:
-        raise ValueError(f"hierarchy: {error.message.splitlines()[0]}; name a file that is there") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"hierarchy: {files.file!r} or its titles are not UTF-8: {error}") from error
+        return hierarchy.parse(content, titles)
     except ValueError as error:
         raise ValueError(f"hierarchy of {files.file}{str(error).removeprefix('hierarchy')}") from error
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import pydantic
 
-from components.example_gen import readers
+from components.example_gen import readers, text
 from components.example_gen.readers.reader import Reader
 from components.settings import StrictModel
 
@@ -17,10 +17,12 @@ class Hierarchy(StrictModel):
         ImageNet's `wordnet.is_a.txt`.
       titles: readable names of nodes and labels: Open Images' class-descriptions CSV, or ImageNet's `words.txt`.
         null: the names are used as they are.
+      encoding: encoding of both files, as Python calls it.
     """
 
     file: str
     titles: str | None = None
+    encoding: text.Encoding = "utf-8"
 
     @pydantic.model_validator(mode="before")
     @classmethod

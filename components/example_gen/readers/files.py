@@ -4,11 +4,12 @@ A list goes to the workers as Parquet files, a part each: with millions of image
 """
 
 import abc
+import collections
 import itertools
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -151,6 +152,37 @@ def read_bytes(uri: str) -> bytes:
         raise OSError(f"{state.st_size} bytes are too many for an image")
     with open(uri, "rb") as file:
         return file.read()
+
+
+def merge_repeated(
+    columns: dict[str, list], several_labels: bool, refuse: Callable[[list[int], str], None]
+) -> dict[str, list]:
+    """Returns `columns`, those of SCHEMA, with one row for each image.
+
+    Args:
+      columns: column → value of each row.
+      several_labels: whether an image may have several labels: those of the rows of an image are then merged.
+      refuse: called with the positions of rows whose id their split has before, and the first of these ids; raises an
+        error.
+    """
+    rows_of: dict[tuple[str | None, str], list[int]] = collections.defaultdict(list)
+    for row, place in enumerate(zip(columns["split"], columns["source_id"], strict=True)):
+        rows_of[place].append(row)
+    labels = columns["labels"]
+    dropped: set[int] = set()
+    wrong: list[int] = []
+    for first, *others in rows_of.values():
+        if others and (not several_labels or any(columns["uri"][row] != columns["uri"][first] for row in others)):
+            wrong += [first, *others]
+        elif others:
+            labels[first] = sorted(set().union(*(labels[row] for row in (first, *others))))
+            dropped.update(others)
+    if wrong:
+        refuse(sorted(wrong), columns["source_id"][min(wrong)])
+    for row, found in enumerate(labels):
+        if len(found) > 1 and not several_labels and columns["refused"][row] is None:
+            columns["refused"][row] = f"several_labels: it has {len(found)}; set several_labels to true"
+    return {name: [value for row, value in enumerate(values) if row not in dropped] for name, values in columns.items()}
 
 
 def resolve_paths(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | None]]:

@@ -38,10 +38,6 @@ class FolderReader(files.FileReader):
         rows = self._lay_out(listing.list_files(self.folder, Sieve(self.exclude)).files).rows
         return listing.hash_entries(row.file for row in rows if row.label or row.file.is_folder)
 
-    def allows_several_labels(self) -> bool:
-        """See `Reader.has_several_labels`."""
-        return False
-
     def list_images(self) -> files.Listing:
         """See `FileReader.list_images`.
 

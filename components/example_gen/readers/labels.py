@@ -35,7 +35,7 @@ class LabelColumn(StrictModel):
       first_label: the index of the first name; 1 where the labels are counted from 1.
       names: a file with the names of the labels in their order, one a line; or with an index before each (`0:name`), or
         a label map (`item { id: 1 name: 'cat' }`).
-      encoding: of the text files, as Python calls it: utf-8, latin-1, cp1252, … A byte order mark tells more than it.
+      encoding: encoding of the text files, as Python calls it: utf-8, latin-1, cp1252, … A byte order mark tells more.
     """
 
     label_format: LabelFormat | None = None
@@ -61,6 +61,11 @@ class LabelColumn(StrictModel):
         """
         return read_names(self.names, self.first_label, self.encoding) if self.names else None
 
+    def names_entries(self) -> list[object]:
+        """Returns what a fingerprint takes of the file of names."""
+        known = self.read_names()
+        return [] if known is None else list(zip(known.indices, known.names, strict=True))
+
 
 @dataclasses.dataclass(frozen=True)
 class Names:
@@ -70,11 +75,13 @@ class Names:
       names: in the order of the vocabulary.
       indices: of each in the data, ascending.
       origin: the file that they stand in, as a message shows it.
+      are_numbered: whether it says the indices itself.
     """
 
     names: tuple[str, ...]
     indices: tuple[int, ...]
     origin: str
+    are_numbered: bool = False
 
 
 def read_names(path: str, first_label: int = 0, encoding: str = "utf-8") -> Names:
@@ -94,7 +101,7 @@ def read_names(path: str, first_label: int = 0, encoding: str = "utf-8") -> Name
     indices = tuple(sorted(numbered))
     if first_label not in (0, indices[0]):
         raise ValueError(f"first_label: {first_label}, but {path!r} numbers its names from {indices[0]}; leave it out")
-    return Names(tuple(numbered[index] for index in indices), indices, repr(path))
+    return Names(tuple(numbered[index] for index in indices), indices, repr(path), are_numbered=True)
 
 
 def _read_numbered(content: str) -> dict[int, str] | None:
@@ -110,9 +117,8 @@ def _read_label_map(path: str, content: str) -> dict[int, str]:
         fields = {name: number or double or single for name, number, double, single in _FIELD.findall(item)}
         name = fields.get("name") or fields.get("display_name")
         if name is None or not fields.get("id", "").isdigit():
-            raise ValueError(
-                f"names: an item of the label map {path!r} lacks an id or a name: {' '.join(item.split())}"
-            )
+            shown = " ".join(item.split())
+            raise ValueError(f"names: an item of the label map {path!r} lacks an id or a name: {shown}")
         if int(fields["id"]) in found:
             raise ValueError(f"names: the label map {path!r} has the id {fields['id']} twice; ids must be unique")
         found[int(fields["id"])] = re.sub(r"\\(.)", r"\1", name)
@@ -198,8 +204,9 @@ class LabelMap:
             f"the labels are {least} to {most}, but the {len(names)} names in {self.known.origin} have the indices "
             f"{indices[0]} to {indices[-1]} ({names[0]!r} to {names[-1]!r})"
         )
-        if most - least < len(names) and least > indices[0] and indices[-1] - indices[0] == len(names) - 1:
-            return f"{said}; set first_label: {indices[0] + 1} if the first name has the label {indices[0] + 1}"
+        first = min(max(1, most - len(names) + 1), least)
+        if most - first < len(names) and not self.known.are_numbered:
+            return f"{said}; if the first name has the label {first}, set first_label: {first}"
         return f"{said}; give the names of all labels in their order, or an index before each (0:name)"
 
 
@@ -217,23 +224,23 @@ def decide_form(
     Raises:
       ValueError: they are what the configuration does not say, or fit several readings.
     """
-    if setting is not None:
+    if setting in ("index", "one_hot"):
         return setting
     some = [row for row in rows if len(row)]
     values = {value for row in some for value in row}
-    if _are_vectors(some, None if known is None else len(known.names)):
+    if setting is None and _are_vectors(some, None if known is None else len(known.names)):
         names = "a file of as many names" if known is None else f"one for each of the {len(known.names)} names"
         raise ValueError(
             f"label_key: {where} has vectors of {len(some[0])} numbers 0 and 1, such as {_show(some[0])}; if these are "
-            f"places of labels, {names}, set label_format: one_hot; else set it to index or name"
+            f"places of labels, {names}, set label_format: one_hot; else set it to what they are"
         )
     odd = sorted((value for value in values if isinstance(value, (bool, float))), key=str)
     if odd:
         whole = all(map(is_integer, odd)) and not any(isinstance(value, bool) for value in odd)
         way_out = "set label_format: index (with names) if they are indices" if whole else "write names or integers"
-        kind = "true and false" if any(isinstance(value, bool) for value in odd) else "fractions"
+        kind = "true and false" if any(isinstance(value, bool) for value in odd) else "floating-point numbers"
         raise ValueError(f"label_key: {where} has {kind}, such as {odd[0]}; {way_out}")
-    if known is None or not all(map(is_integer, values)):
+    if setting == "name" or known is None or not all(map(is_integer, values)):
         return "name"
     texts = {str(value) for value in values} & set(known.names)
     by_index = dict(zip(known.indices, known.names, strict=True))
@@ -242,10 +249,10 @@ def decide_form(
         return "name" if texts and any(isinstance(value, str) for value in values) else "index"
     differing = sorted(name for name in texts if by_index.get(int(name)) != name)
     if differing:
+        indexed = by_index.get(int(differing[0]))
         raise ValueError(
             f"label_key: {where} has integers, and {known.origin} has the same as names, in another order: is "
-            f"{differing[0]} the name, or the index of {by_index.get(int(differing[0]))!r}? Set label_format to name or "
-            "index"
+            f"{differing[0]} a name, or the index of {indexed!r}? Set label_format to name or index"
         )
     return "index"
 
@@ -296,7 +303,7 @@ def _is_bit(value: Value) -> bool:
 
 
 def _are_vectors(rows: Sequence[Sequence[Value]], names: int | None) -> bool:
-    """Returns whether `rows` look like vectors: all of a length, of 0 and 1, which repeat as no labels of an image do."""
+    """Returns whether `rows` look like vectors: all of a length, and of 0 and 1, which labels would not repeat."""
     lengths = {len(row) for row in rows}
     if len(lengths) != 1 or not all(_is_bit(value) for row in rows for value in row):
         return False

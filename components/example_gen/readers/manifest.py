@@ -1,39 +1,37 @@
 """A table of images: CSV or Parquet, a row an image."""
 
-import collections
-import itertools
+import functools
 import posixpath
 from collections.abc import Iterable
 
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet as pq
 import pydantic
 
 from components.artifacts import findings, vocabulary
 from components.example_gen import splits
-from components.example_gen.readers import files, listing, names
+from components.example_gen.readers import files, labels, listing, tables
 from components.example_gen.readers.sieve import Sieve
 
 _KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column
 _SHOWN = 5  # rows in a message
 
 
-class ManifestReader(files.FileReader):
+class ManifestReader(labels.LabelColumn, files.FileReader):
     """A table with a row for each image: CSV, TSV or Parquet.
 
     A relative path starts at the manifest's folder and may not leave it. Messages count the rows from 1, without the
-    header.
+    header. A CSV may have quotes around a cell; in a TSV they are a part of it. With several labels an image may have
+    several rows.
 
     Attributes:
       manifest: path or URI of a `.csv`, `.tsv` or `.parquet` file.
       splits: A split of the data is a value of the column `split_key`.
       image_key: column with the path or URI of the image.
-      label_key: column with the labels: names, integers (their digits are the names), or lists of either.
+      label_key: column with the labels: names, integers, or lists of either.
       separator: separates several labels in one text. null: a text is one label.
       split_key: column with the split. null: `splits` are shares.
       id_key: column with the id of the image. null: its path is the id.
-      names: a file with the names of the labels in their order, one a line. null: the labels of the manifest, sorted.
+      names: null: the labels of the manifest, sorted; the digits of integers are their names.
     """
 
     manifest: str
@@ -42,7 +40,6 @@ class ManifestReader(files.FileReader):
     separator: str | None = pydantic.Field(None, min_length=1)
     split_key: str | None = None
     id_key: str | None = None
-    names: str | None = None
 
     def check_fields(self) -> None:
         """See `Reader.check_fields`."""
@@ -55,14 +52,14 @@ class ManifestReader(files.FileReader):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        columns = self._columns()
+        columns = self._columns().values
         uris, _ = self._uris(columns)
         rows = zip(uris, listing.describe_files(uris), *(columns[key].to_pylist() for key in columns), strict=True)
-        return listing.hash_entries([*(names.read_names(self.names) if self.names else ()), *rows])
+        return listing.hash_entries([*self.names_entries(), *rows])
 
     def allows_several_labels(self) -> bool:
-        """See `Reader.has_several_labels`."""
-        return self.separator is not None or _is_list(self._columns()[self.label_key].type)
+        """See `Reader.allows_several_labels`."""
+        return self._has_several(self._columns().values[self.label_key])
 
     def list_images(self) -> files.Listing:
         """See `FileReader.list_images`.
@@ -70,95 +67,62 @@ class ManifestReader(files.FileReader):
         Raises:
           ValueError: the manifest cannot be read, lacks a column, or has a row that says too little.
         """
-        columns = self._columns()
+        read = self._columns()
+        columns = read.values
         uris, refused = self._uris(columns)
-        texts = self._labels(columns[self.label_key])
         # Whoever names a text as an image is mistaken: only litter is ignored.
         sieve = Sieve(self.exclude, hidden=False, side_files=False)
-        kept = [sieve.sift(path) is None for path in self._texts("image_key", columns)]
-        if not any(kept):
+        kept = [row for row, path in enumerate(self._texts("image_key", columns)) if sieve.sift(path) is None]
+        if not kept:
             ignored = "; ".join(map(findings.describe, sieve.findings()))
             raise ValueError(f"image_key: column {self.image_key!r} of {self.manifest!r} names no image: {ignored}")
-        in_use = {text for row in itertools.compress(texts, kept) for text in row}
-        known = names.read_names(self.names) if self.names else sorted(in_use)
-        index = {name: i for i, name in enumerate(known)}
-        labelled = itertools.compress(enumerate(texts, 1), kept)
-        unknown = {row: text for row, found in labelled for text in found if text not in index}
-        if unknown:
-            text = next(iter(unknown.values()))
-            hint = names.suggest_names(text, known)
-            self._refuse("label_key", unknown, f"the label {text!r} is not in {self.names!r}; {hint}")
-        found = {
-            "source_id": self._ids(columns),
-            "uri": uris,
-            "labels": [[index[text] for text in dict.fromkeys(row) if text in index] for row in texts],
-            "split": self._splits(columns) if self.split_key else [None] * len(uris),
-            "bytes": [size for size, _ in listing.describe_files(uris)],
-            "refused": refused,
+        every = self._labels(columns[self.label_key])
+        values = [every[row] for row in kept]
+        known = self.read_names()
+        where = f"column {self.label_key!r} of {self.manifest!r}"
+        form = labels.decide_form(values, known, self.label_format, where)
+        if known is None:
+            names = tuple(sorted({str(value) for row in values for value in row}))
+            known = labels.Names(names, tuple(range(len(names))), "the manifest")
+
+        def refuse(key: str, positions: Iterable[int], message: str) -> None:
+            self._refuse(key, [kept[position] for position in positions], message)
+
+        def refuse_repeated(positions: list[int], source_id: str) -> None:
+            way_out = "" if self.id_key else ", unless several_labels is true"
+            message = f"{source_id!r} is not the only one of that name; ids must be unique{way_out}"
+            refuse("id_key" if self.id_key else "image_key", positions, message)
+
+        def of_kept(column: list) -> list:
+            return [column[row] for row in kept]
+
+        found: dict[str, list] = {
+            "source_id": of_kept(self._ids(columns)),
+            "uri": of_kept(uris),
+            "labels": labels.map_rows(values, labels.LabelMap(known, form), functools.partial(refuse, "label_key")),
+            "split": of_kept(self._splits(columns)) if self.split_key else [None] * len(kept),
+            "bytes": [size for size, _ in listing.describe_files(of_kept(uris))],
+            "refused": of_kept(refused),
         }
-        table = pa.table(found, schema=files.SCHEMA).filter(pa.array(kept))
-        return files.Listing(table, vocabulary.make_vocabulary(known), sieve.findings())
+        several = self._has_several(columns[self.label_key])
+        table = pa.table(files.merge_repeated(found, several, refuse_repeated), schema=files.SCHEMA)
+        return files.Listing(table, vocabulary.make_vocabulary(known.names), [*read.findings, *sieve.findings()])
 
-    def _columns(self) -> dict[str, pa.ChunkedArray]:
+    def _columns(self) -> tables.Columns:
         """Returns key → column of those that are asked for."""
-        import tensorflow as tf
+        keys = {key: getattr(self, key) for key in _KEYS if getattr(self, key) is not None}
+        return tables.read_columns(self.manifest, keys, self.encoding)
 
-        wanted = [self.image_key, self.label_key, *filter(None, (self.split_key, self.id_key))]
-        suffix = posixpath.splitext(self.manifest)[1].lower()
-        if suffix not in (".csv", ".tsv", ".parquet"):
-            raise ValueError(f"manifest: {self.manifest!r} is not a .csv, .tsv or .parquet file")
-        try:
-            with tf.io.gfile.GFile(self.manifest, "rb") as file:
-                content = pa.BufferReader(file.read())
-            if suffix == ".parquet":
-                there = pq.read_schema(content).names
-                content.seek(0)
-            else:
-                table = _csv(content, "\t" if suffix == ".tsv" else ",", wanted)
-                there = table.column_names
-            self._check_columns(there)
-            if suffix == ".parquet":
-                table = pq.read_table(content, columns=wanted)
-        except (tf.errors.OpError, pa.ArrowInvalid) as error:
-            raise ValueError(f"manifest: {self.manifest!r} cannot be read: {error}") from error
-        if not len(table):
-            raise ValueError(f"manifest: {self.manifest!r} has no rows")
-        return {key: self._plain(key, table[key]) for key in wanted}
-
-    def _check_columns(self, there: list[str]) -> None:
-        for argument in _KEYS:
-            key = getattr(self, argument)
-            if key is not None and there.count(key) != 1:
-                has = "several columns" if key in there else "no column"
-                raise ValueError(f"{argument}: {self.manifest!r} has {has} {key!r}; its columns are {', '.join(there)}")
-
-    def _plain(self, column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Returns a column as text, integers, or lists of either, whatever the file calls them."""
-        plain = _plain_type(values.type)
-        is_list = _is_list(values.type)
-        if plain is None or (is_list and column != self.label_key):
-            argument = next(key for key in _KEYS if getattr(self, key) == column)
-            lists = ", or lists of them" if argument == "label_key" else ""
-            raise ValueError(
-                f"{argument}: column {column!r} of {self.manifest!r} is of type {values.type}; write text or "
-                f"integers{lists} (pandas makes fractions of integers with gaps: use its Int64)"
-            )
-        try:
-            return values if is_list else values.cast(plain)
-        except pa.ArrowInvalid as error:
-            raise ValueError(f"manifest: column {column!r} of {self.manifest!r} is not UTF-8: {error}") from error
+    def _has_several(self, column: pa.ChunkedArray) -> bool:
+        """Returns whether an image may have several labels. Lists say so themselves, but vectors do not."""
+        is_listed = self.separator is not None or tables.is_list(column.type)
+        return self.several_labels or (is_listed and self.label_format != "one_hot")
 
     def _uris(self, columns: dict[str, pa.ChunkedArray]) -> tuple[list[str], list[str | None]]:
         return files.resolve_paths(posixpath.dirname(self.manifest), self._texts("image_key", columns))
 
     def _ids(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
-        argument = "id_key" if self.id_key else "image_key"
-        ids = self._texts(argument, columns)
-        repeated = {text for text, count in collections.Counter(ids).items() if count > 1}
-        rows = [row for row, text in enumerate(ids, 1) if text in repeated]
-        if rows:
-            self._refuse(argument, rows, f"{ids[rows[0] - 1]!r} is not the only one of that name; ids must be unique")
-        return ids
+        return self._texts("id_key" if self.id_key else "image_key", columns)
 
     def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
         found = self._texts("split_key", columns)
@@ -166,63 +130,30 @@ class ManifestReader(files.FileReader):
         for text in sorted(set(found) - set(own)):
             # Other splits need not be used, as trainval beside train and val, but this is a slip.
             if text.strip().casefold() in own:
-                rows = [row for row, other in enumerate(found, 1) if other == text]
+                rows = [row for row, other in enumerate(found) if other == text]
                 self._refuse("split_key", rows, f"{text!r} is none of {', '.join(own)}; write them alike")
         return found
 
     def _texts(self, argument: str, columns: dict[str, pa.ChunkedArray]) -> list[str]:
         values = columns[getattr(self, argument)].to_pylist()
-        empty = [row for row, value in enumerate(values, 1) if value in (None, "")]
+        empty = [row for row, value in enumerate(values) if value in (None, "")]
         if empty:
             self._refuse(argument, empty, "it is empty")
         return [str(value) for value in values]
 
-    def _labels(self, column: pa.ChunkedArray) -> list[list[str]]:
-        values = column.to_pylist()
-        if not _is_list(column.type):
-            texts = ("" if value is None else str(value) for value in values)
-            if self.separator is None:
-                values = ([text] for text in texts)
-            else:
-                values = ([label.strip() for label in text.split(self.separator)] for text in texts)
-        return [[str(label) for label in labels or () if label not in (None, "")] for labels in values]
+    def _labels(self, column: pa.ChunkedArray) -> list[list[labels.Value]]:
+        rows = column.to_pylist()
+        if not tables.is_list(column.type):
+            rows = [[row] if self.separator is None or row is None else str(row).split(self.separator) for row in rows]
+        if self.separator is not None:
+            rows = [[value.strip() if isinstance(value, str) else value for value in row or ()] for row in rows]
+        # NaN, which is not itself, is a gap of pandas'.
+        return [[value for value in row or () if value not in (None, "") and value == value] for row in rows]
 
-    def _refuse(self, argument: str, rows: Iterable[int], message: str) -> None:
-        rows = list(rows)
+    def _refuse(self, argument: str, positions: Iterable[int], message: str) -> None:
+        rows = [position + 1 for position in positions]
         shown = ", ".join(map(str, rows[:_SHOWN])) + (f" and {len(rows) - _SHOWN} more" if len(rows) > _SHOWN else "")
         column = getattr(self, argument)
         raise ValueError(
             f"{argument}: column {column!r} of {self.manifest!r}, row{'s' * (len(rows) > 1)} {shown}: {message}"
         )
-
-
-def _csv(content: pa.BufferReader, delimiter: str, wanted: list[str]) -> pa.Table:
-    # As text: 007 is a name, and so are NA and null.
-    return pyarrow.csv.read_csv(
-        content,
-        parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
-        ),
-    )
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
-
-
-def _plain_type(kind: pa.DataType) -> pa.DataType | None:
-    """Returns as what a column of type `kind` is read: text, integers, or lists of either; None: it cannot be."""
-    if _is_list(kind):
-        inner = kind.value_type
-        return None if _is_list(inner) or _is_bytes(inner) or _plain_type(inner) is None else kind
-    if pa.types.is_dictionary(kind):
-        return _plain_type(kind.value_type)
-    if pa.types.is_integer(kind):
-        return kind
-    is_text = pa.types.is_null(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)
-    return pa.string() if is_text or _is_bytes(kind) else None
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)

@@ -131,9 +131,12 @@ class Reader(StrictModel, abc.ABC, Generic[P]):
     Attributes:
       splits: what goes into `train`, `eval` and, optionally, `test`: a split of the data (`train`), a part of one by
         the hash of each image (`train[:90%]`), or a share of all images by that hash (0.8).
+      several_labels: whether an image may have several labels. The labels of equal images are then merged; else equal
+        images with different labels are rejected.
     """
 
     splits: Splits = pydantic.Field(json_schema_extra={"required": ["train", "eval"]})
+    several_labels: bool = False
 
     @pydantic.field_validator("splits")
     @classmethod
@@ -160,9 +163,9 @@ class Reader(StrictModel, abc.ABC, Generic[P]):
     def fingerprint(self) -> str:
         """Returns 16 hex digits that change when the data do; looks at names, sizes and times, not into images."""
 
-    @abc.abstractmethod
     def allows_several_labels(self) -> bool:
         """Returns whether an image may have more than one label."""
+        return self.several_labels
 
     @abc.abstractmethod
     def read_vocabulary(self) -> Vocabulary:

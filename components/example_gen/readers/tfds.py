@@ -2,19 +2,22 @@
 
 import dataclasses
 import difflib
+import functools
 import hashlib
 import importlib
 import os
 import re
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydantic
 
 from components.artifacts import vocabulary
+from components.artifacts.rejected import Rejection
 from components.example_gen import splits
-from components.example_gen.readers import reader
+from components.example_gen.readers import labels, reader
+from components.example_gen.readers.labels import LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, LabelledImage, Reader
 from components.example_gen.splits import Rule
 
@@ -52,7 +55,7 @@ class TfdsPart(reader.Part):
         return splits.matching_splits(self.rules, None, content_hash)
 
 
-class TfdsReader(Reader[TfdsPart]):
+class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
     """A prepared TFDS data set.
 
     Attributes:
@@ -63,6 +66,7 @@ class TfdsReader(Reader[TfdsPart]):
       image_key: feature with the image.
       label_key: feature with the label or the labels; `objects/label` is the label of each of the `objects`.
       id_key: feature with the id of the example. null: a hash of its image is the id.
+      names: null: the names that the feature has.
       min_confidence: the smallest `confidence` of a label that counts, for data sets that have this feature beside the
         label. A label of confidence 0 never counts.
     """
@@ -110,6 +114,7 @@ class TfdsReader(Reader[TfdsPart]):
 
         folder = str(self._prepared().data_dir)
         digest = hashlib.sha256()
+        self._check_files()
         for name in sorted(tf.io.gfile.listdir(folder)):
             path = os.path.join(folder, name)
             state = tf.io.gfile.stat(path)
@@ -118,26 +123,51 @@ class TfdsReader(Reader[TfdsPart]):
             if name.endswith((".json", ".txt")):
                 with tf.io.gfile.GFile(path, "rb") as file:
                     digest.update(file.read())
+        if self.names or self.label_format:
+            digest.update(repr([self.label_format, *self.names_entries()]).encode())
         return digest.hexdigest()[:16]
 
     def read_vocabulary(self) -> vocabulary.Vocabulary:
         """Returns the label names, and their parents where the builder's metadata have `parents`: {name: [parent, …]}.
 
         Raises:
-          ValueError: the label feature has no names.
+          ValueError: the label feature has no names, and there is no file of them.
+        """
+        info = self._prepared().info
+        parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
+        return vocabulary.make_vocabulary(self._label_map(info).known.names, parents)
+
+    def _label_map(self, info: "tfds.core.DatasetInfo") -> LabelMap:
+        """Returns how the label feature is read.
+
+        Raises:
+          ValueError: it has no names and there is no file of them, or it may be several things.
         """
         import tensorflow_datasets as tfds
 
-        info = self._prepared().info
         feature = self._feature(info, "label_key")
         self._confidence_key(info)
         feature = getattr(feature, "feature", feature)  # a Sequence of ClassLabels: several labels an image
-        if not isinstance(feature, tfds.features.ClassLabel):
+        known = self.read_names()
+        if isinstance(feature, tfds.features.ClassLabel) and self.label_format != "one_hot":
+            names = tuple(feature.names)
+            return LabelMap(known or Names(names, tuple(range(len(names))), f"the data set {self.dataset!r}"), "index")
+        if known is None or isinstance(feature, tfds.features.FeaturesDict):
             raise ValueError(
-                f"label_key: {self.label_key!r} of {self.dataset!r} is a {type(feature).__name__}, not a ClassLabel"
+                f"label_key: {self.label_key!r} of {self.dataset!r} is a {type(feature).__name__}, not a ClassLabel; "
+                "name another key, or a file of names where there are none"
             )
-        parents = info.metadata.get("parents") if isinstance(info.metadata, dict) else None
-        return vocabulary.make_vocabulary(feature.names, parents)
+        where = f"{self.label_key!r} of {self.dataset!r}"
+        return LabelMap(known, labels.decide_form(self._some_labels(), known, self.label_format, where))
+
+    def _some_labels(self) -> Iterator[list[labels.Value]]:
+        """Yields the labels of the first examples."""
+        if self.label_format is not None:
+            return
+        expression = next(iter(self._rules(self._prepared().info)))
+        rows = self._rows(expression, [self.label_key]).take(labels.SAMPLED)
+        take = self._taker(self.label_key)
+        yield from (_values(take(row)) for row in rows.as_numpy_iterator())
 
     def allows_several_labels(self) -> bool:
         """Returns whether an example may have more than one label."""
@@ -145,7 +175,9 @@ class TfdsReader(Reader[TfdsPart]):
 
         info = self._prepared().info
         self._feature(info, "label_key")
-        return tfds_features.is_repeated(info.features, self.label_key)
+        return self.several_labels or (
+            tfds_features.is_repeated(info.features, self.label_key) and self.label_format != "one_hot"
+        )
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Returns split → (number of examples, estimated bytes).
@@ -173,46 +205,85 @@ class TfdsReader(Reader[TfdsPart]):
             parts += [TfdsPart(run, rules) for run in runs if info.splits[run].num_examples]
         return parts
 
-    def read(self, part: TfdsPart) -> Iterator[LabelledImage]:
+    def read(self, part: TfdsPart) -> Iterator[LabelledImage | Rejection]:
         """Yields the examples of `part`, images still encoded."""
         import tensorflow_datasets as tfds
 
         from components.example_gen.readers import tfds_features
 
-        builder = self._prepared()
-        image = self._feature(builder.info, "image_key")
+        info = self._prepared().info
+        image = self._feature(info, "image_key")
         if not isinstance(image, tfds.features.Image):
             raise ValueError(
                 f"image_key: {self.image_key!r} of {self.dataset!r} is a {type(image).__name__}, not an Image"
             )
         for argument in ("label_key", *(["id_key"] if self.id_key else [])):
-            self._feature(builder.info, argument)
-        features, confidence_key = builder.info.features, self._confidence_key(builder.info)
+            self._feature(info, argument)
+        mapping, confidence_key = self._label_map(info), self._confidence_key(info)
+        several = self.allows_several_labels()
         keys = [key for key in (self.image_key, self.label_key, confidence_key, self.id_key) if key]
+        take_labels = self._taker(self.label_key)
+        take_confidences = self._taker(confidence_key) if confidence_key else None
+        for number, row in enumerate(self._rows(part.instruction, keys).as_numpy_iterator()):
+            values = _values(take_labels(row))
+            if take_confidences and self.min_confidence is not None:  # both or neither
+                values = tfds_features.confident_labels(values, take_confidences(row).tolist(), self.min_confidence)
+            source_id = _text(row[self.id_key]) if self.id_key else None
+            where = f"example {source_id or number} of {self.dataset!r}"
+            try:
+                found = mapping.find(values)
+            except WrongLabelError as error:
+                message = str(error) if error.index is None else mapping.explain_range(map(int, values))
+                raise ValueError(f"label_key: {where}: {message}") from error
+            if len(found) > 1 and not several:
+                yield Rejection(source_id or where, None, "several_labels", f"{where}; set several_labels to true")
+            else:
+                yield LabelledImage(row[self.image_key], found, source_id)
 
-        def value(row: dict, key: str):
-            for name in tfds_features.feature_path(features, key):
-                row = row[name]
-            return row
+    def _rows(self, instruction: "tfds.typing.SplitArg", keys: list[str]):
+        """Returns a data set of the features `keys` of what `instruction` selects; images stay encoded."""
+        import tensorflow_datasets as tfds
 
-        rows = builder.as_dataset(
-            split=part.instruction,
+        from components.example_gen.readers import tfds_features
+
+        builder = self._prepared()
+        decoders = {self.image_key: tfds.decode.SkipDecoding()} if self.image_key in keys else {}
+        return builder.as_dataset(
+            split=instruction,
             decoders=tfds.decode.PartialDecoding(
-                tfds_features.partial_features(features, keys), decoders={self.image_key: tfds.decode.SkipDecoding()}
+                tfds_features.partial_features(builder.info.features, keys), decoders=decoders
             ),
             read_config=tfds.ReadConfig(try_autocache=False, interleave_cycle_length=1),
             shuffle_files=False,
         )
-        for row in rows.as_numpy_iterator():
-            labels = np.atleast_1d(value(row, self.label_key)).tolist()
-            if confidence_key and self.min_confidence is not None:  # both or neither
-                labels = tfds_features.confident_labels(
-                    labels, value(row, confidence_key).tolist(), self.min_confidence
-                )
-            yield LabelledImage(
-                image=row[self.image_key],
-                labels=tuple(labels),
-                source_id=_text(row[self.id_key]) if self.id_key else None,
+
+    def _taker(self, key: str) -> Callable[[dict], Any]:
+        """Returns what takes the feature `key` of an example."""
+        from components.example_gen.readers import tfds_features
+
+        path = tfds_features.feature_path(self._prepared().info.features, key)
+        return lambda row: functools.reduce(lambda found, name: found[name], path, row)
+
+    def _check_files(self) -> None:
+        """Refuses splits of which some record files are not there, or are empty.
+
+        Raises:
+          ValueError: they are.
+        """
+        import tensorflow as tf
+
+        info = self._prepared().info
+        there: dict[str, int] = {}
+        for expression in self._rules(info):
+            self._size(info, expression, next(iter(self._rules(info)[expression])))
+            for instruction in info.splits[expression].file_instructions:
+                path = os.fspath(instruction.filename)
+                there[path] = tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else 0
+        missing = sorted(path for path, size in there.items() if not size)
+        if missing and len(missing) < len(there):  # if none are there, TFDS was given other data than files
+            shown = ", ".join(missing[:3]) + ", …" * (len(missing) > 3)
+            raise ValueError(
+                f"dataset: {shown} is not there, or has no byte; bring it back, or prepare {self.dataset!r} anew"
             )
 
     def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, Rule]]:
@@ -294,6 +365,11 @@ class TfdsReader(Reader[TfdsPart]):
                 f"min_confidence: {self.min_confidence} for {self.label_key!r} of {self.dataset!r}; {way_out}"
             )
         return key
+
+
+def _values(found) -> list[labels.Value]:
+    values = np.atleast_1d(found).tolist()
+    return [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in values]
 
 
 def _text(source_id: bytes | np.integer) -> str:

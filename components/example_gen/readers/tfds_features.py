@@ -5,11 +5,12 @@ people have looked for in the image and not found.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import tensorflow_datasets as tfds
 
 _CONFIDENCE = "confidence"
+Label = TypeVar("Label")
 
 
 def feature_path(features: tfds.features.FeaturesDict, key: str) -> tuple[str, ...]:
@@ -64,7 +65,7 @@ def partial_features(features: tfds.features.FeaturesDict, wanted: Sequence[str]
     return found
 
 
-def confident_labels(labels: Sequence[int], confidences: Sequence[float], least: float) -> list[int]:
+def confident_labels(labels: Sequence[Label], confidences: Sequence[float], least: float) -> list[Label]:
     """Returns those of `labels` that someone gives the confidence `least` or more, and nobody 0."""
     absent = {label for label, confidence in zip(labels, confidences, strict=True) if confidence == 0}
     pairs = zip(labels, confidences, strict=True)

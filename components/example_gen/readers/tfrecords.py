@@ -3,30 +3,32 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import json
 import os
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal
 
 from google.protobuf import message
 
 from components import storage
-from components.artifacts import vocabulary
+from components.artifacts import findings, vocabulary
 from components.artifacts.rejected import Rejection
 from components.example_gen import splits
-from components.example_gen.readers import listing, names
+from components.example_gen.readers import labels, listing, shards
+from components.example_gen.readers.labels import LabelFormat, LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
 from components.example_gen.readers.sieve import Sieve
 
 
 @dataclasses.dataclass(frozen=True)
 class TFRecordPart(FilePart):
-    """A record file, and the path of a list of all label names, which may be too long to go with each part."""
+    """A record file, and the path of how labels are read, which may be too long to go with each part."""
 
-    names: str
+    labels: str
 
 
-class TFRecordReader(Reader[TFRecordPart]):
+class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
     """TFRecord files of `tf.train.Example`s that another program wrote.
 
     A damaged file ends the run, because nothing says how many images it had.
@@ -36,11 +38,9 @@ class TFRecordReader(Reader[TFRecordPart]):
       splits: A split of the data is a text that takes the place of `{split}`.
       compression: compression of the files.
       image_key: feature with the encoded image.
-      label_key: feature with the labels: names, or integers that count the names from 0.
+      label_key: feature with the labels: names, or integers that count the names.
       id_key: feature with the id of the image. null: a hash of the image is the id.
-      names: a file with the names of the labels in their order, one a line. null: the labels are names, and the files
-        are read once more to find all of them.
-      several_labels: whether an image may have several labels.
+      names: null: the labels are names, and the files are read once more to find all of them.
     """
 
     tfrecords: str
@@ -48,8 +48,6 @@ class TFRecordReader(Reader[TFRecordPart]):
     image_key: str = "image/encoded"
     label_key: str = "image/class/label"
     id_key: str | None = None
-    names: str | None = None
-    several_labels: bool = False
 
     def check_fields(self) -> None:
         """See `Reader.check_fields`."""
@@ -57,38 +55,38 @@ class TFRecordReader(Reader[TFRecordPart]):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        return listing.hash_entries([*(names.read_names(self.names) if self.names else ()), *self._files()])
-
-    def allows_several_labels(self) -> bool:
-        """See `Reader.has_several_labels`."""
-        return self.several_labels
+        return listing.hash_entries([*self.names_entries(), *self._files()])
 
     def read_vocabulary(self) -> vocabulary.Vocabulary:
         """See `Reader.read_vocabulary`; without a file of names, all records are read."""
-        if self.names:
-            return vocabulary.make_vocabulary(names.read_names(self.names))
-        return vocabulary.make_vocabulary(self._all_names([path for _, path, _, _ in self._files()]))
+        known = self.read_names() or self._all_names([path for _, path, _, _ in self._files()])
+        return vocabulary.make_vocabulary(known.names)
 
     def open(self, work: str) -> Contents:
         """See `Reader.open`."""
         rules = splits.parse_rules(self.splits)
         found = self._files()
-        self._check_features([path for _, path, _, _ in found])
-        labels = self.read_vocabulary()
+        paths = [path for _, path, _, _ in found]
+        form = self._check_features(paths)
+        mapping = LabelMap(self.read_names() or self._all_names(paths), form)
         # By its content, since workers keep what they have read.
-        names_path = os.path.join(work, f"names-{listing.hash_entries(labels.names)}.json")
-        storage.write_text(names_path, json.dumps(labels.names))
+        text = json.dumps(dataclasses.asdict(mapping))
+        labels_path = os.path.join(work, f"labels-{listing.hash_entries([text])}.json")
+        storage.write_text(labels_path, text)
         sizes = {
             ours: int(sum(size for own, _, size, _ in found if own == rule.own) * rule.share)
             for ours, rule in rules.items()
         }
         return Contents(
-            labels, sizes, [TFRecordPart(path, own, rules, size, names_path) for own, path, size, _ in found]
+            vocabulary.make_vocabulary(mapping.known.names),
+            sizes,
+            [TFRecordPart(path, own, rules, size, labels_path) for own, path, size, _ in found],
+            findings=findings.list_names("empty_file", [path for _, path, size, _ in found if not size]),
         )
 
     def read(self, part: TFRecordPart) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.read`."""
-        index = _index(part.names)
+        mapping = _load(part.labels)
         for number, record in enumerate(self._records(part.path)):
             where = f"{part.path} record {number}"
             try:
@@ -105,15 +103,19 @@ class TFRecordReader(Reader[TFRecordPart]):
                 yield Rejection(where, None, "no_id", f"{where} has no {self.id_key!r}")
             else:
                 try:
-                    labels = self._labels(features, index)
-                except KeyError as error:
-                    detail = f"{error.args[0]!r} is no name of a label"
-                    yield Rejection(source_id or where, None, "unknown_label", detail)
-                    continue
-                if len(labels) > 1 and not self.several_labels:
+                    found = mapping.find(_labels(features, self.label_key))
+                except WrongLabelError as error:
+                    raise ValueError(f"label_key: {where}: {self._explain(error, mapping, part.path)}") from error
+                if len(found) > 1 and not self.several_labels:
                     yield Rejection(source_id or where, None, "several_labels", f"{where}; set several_labels to true")
                     continue
-                yield LabelledImage(images[0], labels, source_id)
+                yield LabelledImage(images[0], found, source_id)
+
+    def _explain(self, error: WrongLabelError, mapping: LabelMap, path: str) -> str:
+        """Returns what is wrong with a label of the file at `path`: with an index, by all there are in it."""
+        if error.index is None:
+            return str(error)
+        return mapping.explain_range(int(label) for label in self._all_labels([path]) if labels.is_integer(label))
 
     def _files(self) -> list[tuple[str | None, str, int, int]]:
         """Returns (own split, path, bytes, when changed) of all files."""
@@ -125,7 +127,14 @@ class TFRecordReader(Reader[TFRecordPart]):
             files = [file for file in listing.match_files(pattern) if sieve.sift(os.path.basename(file[0])) is None]
             if not files:
                 raise ValueError(f"tfrecords: no file matches {pattern!r}")
+            shards.check_complete("tfrecords", pattern, [path for path, _, _ in files])
             found += [(own, *file) for file in files]
+        empty = [path for _, path, size, _ in found if not size]
+        if empty and self.compression != "none":
+            raise ValueError(
+                f"tfrecords: {', '.join(empty[:3])}{', …' * (len(empty) > 3)}: 0 bytes are no {self.compression} file; "
+                "it was not written to its end: make it again"
+            )
         return found
 
     def _records(self, path: str) -> Iterator[bytes]:
@@ -139,8 +148,8 @@ class TFRecordReader(Reader[TFRecordPart]):
                 f"tfrecords: {path} is damaged, or its compression is not {self.compression!r}: {error.message}"
             ) from error
 
-    def _check_features(self, paths: list[str]) -> None:
-        """Refuses keys that the first record of all does not have."""
+    def _check_features(self, paths: list[str]) -> LabelFormat:
+        """Returns what labels are, by the first records; refuses keys that the first of all does not have."""
         path, record = next(((path, record) for path in paths for record in self._records(path)), (None, None))
         if record is None:
             raise ValueError(f"tfrecords: {', '.join(paths[:3])}{', …' * (len(paths) > 3)}: there is no record in them")
@@ -154,27 +163,45 @@ class TFRecordReader(Reader[TFRecordPart]):
                 raise ValueError(
                     f"{argument}: {path} has no feature {key!r}; its first record has {', '.join(sorted(features))}"
                 )
-        if not self.names and features[self.label_key].WhichOneof("kind") != "bytes_list":
-            raise ValueError(f"names: null, and {self.label_key!r} has integers; name a file with a label name a line")
+        some = list(itertools.islice(self._label_lists(paths), labels.SAMPLED))
+        where = f"{self.label_key!r} of {path}"
+        known = self.read_names()
+        form = labels.decide_form(some, known, self.label_format, where)
+        if (
+            known is None
+            and self.label_format is None
+            and any(not isinstance(v, str) for values in some for v in values)
+        ):
+            raise ValueError(
+                f"names: null, and {where} has integers; name a file with a label name a line, or set label_format: "
+                "name if their digits are the names"
+            )
+        return form
 
-    def _all_names(self, paths: list[str]) -> tuple[str, ...]:
-        found: set[bytes] = set()
+    def _label_lists(self, paths: Iterable[str]) -> Iterator[list[labels.Value]]:
+        """Yields the labels of each record, as they are."""
         for path in paths:
             for record in self._records(path):
                 with contextlib.suppress(message.DecodeError):  # such a record will be rejected
-                    found.update(_values(_features(record), self.label_key))
-        return tuple(sorted(_text(name) for name in found))
+                    yield _labels(_features(record), self.label_key)
 
-    def _labels(self, features, index: dict[str, int]) -> tuple[int, ...]:
-        labels = (
-            label if isinstance(label, int) else index[_text(label)] for label in _values(features, self.label_key)
-        )
-        return tuple(dict.fromkeys(labels))
+    def _all_labels(self, paths: Iterable[str]) -> set[labels.Value]:
+        return {label for found in self._label_lists(paths) for label in found}
+
+    def _all_names(self, paths: list[str]) -> Names:
+        names = tuple(sorted(map(str, self._all_labels(paths))))
+        return Names(names, tuple(range(len(names))), "the records")
 
 
 @functools.lru_cache(maxsize=1)
-def _index(path: str) -> dict[str, int]:
-    return {name: label for label, name in enumerate(json.loads(storage.read_text(path)))}
+def _load(path: str) -> LabelMap:
+    found = json.loads(storage.read_text(path))
+    known = {**found["known"], "names": tuple(found["known"]["names"]), "indices": tuple(found["known"]["indices"])}
+    return LabelMap(Names(**known), found["form"])
+
+
+def _labels(features: Any, key: str) -> list[labels.Value]:
+    return [_text(label) if isinstance(label, bytes) else label for label in _values(features, key)]
 
 
 def _features(record: bytes):

@@ -35,7 +35,7 @@ DIGESTS = {
     "dataset": "f9a9bcc66a77cadaf1e263b82c8e9592",
     "folder": "3b2875ce97f9ae2057d412ee48b1c11c",
     "manifest": "e7ebd4f33fd51dd43cc6ad47a8e72213",
-    "tfrecords": "80b51887e86825f8079366b5786d2738",
+    "tfrecords": "6a733888c4c472a68dbbf1aa9d8639db",
     "uris": "e7ebd4f33fd51dd43cc6ad47a8e72213",  # whose ids are the manifest's
 }
 

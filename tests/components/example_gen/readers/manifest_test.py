@@ -87,7 +87,11 @@ def test_parquet(manifest, labels, several, expected):
 @pytest.mark.parametrize(
     ("column", "values", "message"),
     [
-        ("label", [1.5, 2.0], r"^label_key: column 'label' of .* is of type double; write text or integers, or lists"),
+        (
+            "label",
+            [1.5, 2.0],
+            r"^label_key: column 'label' of .* has floating-point numbers, such as 1\.5; write names or ",
+        ),
         (
             "label",
             [{"n": "a"}, {"n": "b"}],
