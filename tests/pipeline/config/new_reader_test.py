@@ -13,7 +13,7 @@ import yaml
 
 import components
 
-DEFAULTS = {"hierarchy": None, "max_pixels": 89_478_485, "check": "full", "threads": 0}
+DEFAULTS = {"hierarchy": None, "max_pixels": 89_478_485, "check": "full", "threads": 0, "several_labels": False}
 REPOSITORY = pathlib.Path(components.__file__).parents[1]
 READERS = "components/example_gen/readers"
 COLOURS = """
