@@ -21,8 +21,8 @@ from components.example_gen.readers.folder import FolderReader
 FILES, SEED = 10_000, 20_240_607
 MOST_PIXELS = 4_000_000  # of an image that is decoded: 16 MB with all that stands beside it
 MEMORY = 512 << 20  # bytes more than before
-# Of 256 levels, on average over an image: of one that was turned, and so encoded again; and of a damaged progressive JPEG
-# that lacks scans, which versions of the library smoothe in their own ways. All others are the same.
+# Of 256 levels, on average over an image: of one that was turned, and so encoded again; and of a damaged progressive
+# JPEG that lacks scans, which versions of the library smoothe in their own ways. All others are the same.
 TURNED, DAMAGED = 6.0, 2.0
 DAMAGES = ("none", "none", "flip", "flip", "cut", "splice", "insert", "header", "noise", "random")
 
