@@ -78,10 +78,11 @@ def data(
     images: Annotated[int, typer.Option(min=1, help="Number of images to read from each split of the data.")] = 1000,
     thumbnails: Annotated[str, typer.Option(metavar="DIR", help="Folder for the thumbnails.")] = "thumbnails",
     timing: Annotated[bool, typer.Option(help="Train for a few steps, to estimate the time of a run.")] = True,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with code 1 if there is any warning.")] = False,
     set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
-    """Show a sample of CONFIG's data, and estimate the time and storage of a run."""
+    """Show a sample of CONFIG's data, and estimate the time and storage of a run. Exit with 1 if a run would stop."""
     with _errors(verbose):
         from pipeline.config.load import load
         from pipeline.terminal import logs
@@ -90,7 +91,13 @@ def data(
         with logs.redirect_output(os.devnull) as console, _report_interruption(console, "nothing was changed"):
             with logs.show_waiting(console, "starting"):
                 from pipeline.preview import command
-            command.preview_config(settings, console, images=images, thumbnails_folder=thumbnails, timing=timing)
+            stops, warnings = command.preview_config(
+                settings, console, images=images, thumbnails_folder=thumbnails, timing=timing
+            )
+        if stops or (strict and warnings):
+            reason = "a run would stop" if stops else f"--strict: there are {warnings:,} warnings"
+            typer.echo(f"error: {reason}; see above", err=True)
+            raise typer.Exit(1)
 
 
 @app.command()

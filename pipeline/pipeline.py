@@ -14,7 +14,7 @@ from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from pipeline.config.run import ENTIRE_SOURCE, Arm, Config
 from pipeline.nodes import exclude, ids
-from pipeline.nodes.ingest import IngestNodes, check_labels, make_ingest_nodes
+from pipeline.nodes.ingest import IngestNodes, check_labels, make_ingest_nodes, wait_for_checks
 from pipeline.nodes.push import push
 from trainer.component import Trainer
 from trainer.recipes import Recipe
@@ -57,6 +57,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
                 "a source may have; name another label_key, or other data"
             )
     check_labels(config)
+    wait_for_checks(source, list(targets.values()))
     target_indices = {name: target["index"] for name, target in targets.items()}
     filters = exclude.filter_by_hashes(config.near_duplicates, source["index"], target_indices)
     classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=filters.plan)
@@ -141,7 +142,6 @@ def arm(
         custom_config=_settings(config, config.finetune),
         checkpoints=os.path.join(checkpoint_root(workspace), finetune_id),
     ).with_id(finetune_id)
-    finetune.add_upstream_node(target.validator)
     return ArmNodes([*nodes, finetune], finetune)
 
 
@@ -177,18 +177,16 @@ def _pretrain(
         checkpoints=os.path.join(checkpoint_root(workspace), node_id),
         **sample,
     ).with_id(node_id)
-    trainer.add_upstream_node(source.validator)  # the data are validated before hours of training
+    trainer.add_upstream_node(source.validator)  # which all targets' wait for: nothing is trained on data unseen
     return trainer
 
 
 def _predictor(config: Config, name: str, target: IngestNodes, classifier: BaseNode) -> BaseNode:
     # The prior needs the train split only; the search for near-duplicates needs all splits.
     splits = ["train"] if config.near_duplicates.embeddings is None else list(config.targets[name].data.splits)
-    predictor = Predictor(
+    return Predictor(
         examples=target["examples"], index=target["index"], model=classifier.outputs["model"], splits=splits
     ).with_id(ids.side_node(name, ids.PREDICTIONS))
-    predictor.add_upstream_node(target.validator)  # so that no specialist is trained for invalid data
-    return predictor
 
 
 def _adaptation(

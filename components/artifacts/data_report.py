@@ -11,13 +11,12 @@ import dataclasses
 import io
 import itertools
 import json
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import findings, index
+from components.artifacts import findings, index, lookalikes
 from components.artifacts.findings import Finding
 
 COUNTS_FILE = "counts.csv"
@@ -107,7 +106,7 @@ def summarise(
             *noticed,
             *repeated,
             *findings.list_names("without_train", untrained),
-            *findings.list_names("alike", [" and ".join(map(repr, group)) for group in _find_lookalikes(names)]),
+            *lookalikes.find_lookalikes(names),
             *findings.list_counts("set_aside", count_rejected(found)),
         )
     ]
@@ -125,14 +124,6 @@ def count_rejected(found: Mapping) -> dict[str, int]:
 def dumps(found: Mapping) -> str:
     """Returns a summary as the text of SUMMARY_FILE."""
     return json.dumps(found, indent=1) + "\n"
-
-
-def _find_lookalikes(names: Iterable[str]) -> list[list[str]]:
-    """Returns groups of names that differ only in spaces, or in how Unicode composes the same characters."""
-    groups = collections.defaultdict(list)
-    for name in names:
-        groups[" ".join(unicodedata.normalize("NFC", name).split())].append(name)
-    return [group for group in groups.values() if len(group) > 1]
 
 
 def _count_common(first: np.ndarray, second: np.ndarray) -> int:

@@ -120,6 +120,24 @@ def summary(settings: Mapping, targets: Mapping, splits: Iterable[tuple[str, Cou
     return json.dumps(content, indent=2) + "\n"
 
 
+def check_left(source: Mapping[str, Mapping]) -> None:
+    """Checks that no split of the source lost all of its images.
+
+    Args:
+      source: split → its counts, as of a summary.
+
+    Raises:
+      ValueError: one did.
+    """
+    for split, found in source.items():
+        if found["images"] and found["images"] == found["excluded"]:
+            raise ValueError(
+                f"near_duplicates: all {found['images']:,} images of the source's {split} are near-duplicates of the "
+                "targets' images; give a source with other images, lower near_duplicates.distance, or set "
+                "near_duplicates.enabled to false"
+            )
+
+
 def _nest(total: Counter[tuple[str, ...]]) -> dict[str, int | dict[str, int]]:
     def select(name: str) -> Iterator[tuple[str, int]]:
         return ((key[1], count) for key, count in total.items() if key[0] == name)

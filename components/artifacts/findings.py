@@ -28,7 +28,11 @@ class Kind(NamedTuple):
 
 _ONE_NAME = "if they are one label, give them one name"
 KINDS = {
-    "alike": Kind("groups of labels that look the same", _ONE_NAME),
+    "alike": Kind("labels that look alike", _ONE_NAME),
+    "alike_case": Kind("labels that differ only in case", _ONE_NAME),
+    "alike_composed": Kind("labels that differ only in how Unicode writes the same characters", _ONE_NAME),
+    "alike_spaces": Kind("labels that differ only in spaces", _ONE_NAME),
+    "alike_unseen": Kind("labels that differ only in characters that are not seen", _ONE_NAME),
     "empty_file": Kind("record files without a byte", "they count as files without records"),
     "empty_folders": Kind("folders without an image, which are no labels"),
     "exclude_nothing": Kind("patterns of exclude that match no file"),

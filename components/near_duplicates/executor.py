@@ -1,6 +1,7 @@
 """Finds near-duplicates in a Beam job, one shard of the source's index at a time."""
 
 import dataclasses
+import json
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -263,7 +264,9 @@ def _write_summary(counts: list[tuple[str, Counter]], uri: str, settings: dict, 
         totals = sum((shard_counts for _, shard_counts in counts), Counter())
         _check_hashes("index", images=totals["images",], without_hash=totals["without_hash",])
     path = os.path.join(uri, exclusions.SUMMARY_FILE)
-    storage.write_text(path, exclusions.summary(settings, targets, counts))
+    summary = exclusions.summary(settings, targets, counts)
+    storage.write_text(path, summary)
+    exclusions.check_left(json.loads(summary)["source"])
 
 
 def _check_hashes(side: str, *, images: int, without_hash: int) -> None:

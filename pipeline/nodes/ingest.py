@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -87,6 +87,18 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
         on_anomalies=config.on_anomalies,
     ).with_id(ids.side_node(name, ids.VALIDATION))
     return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
+
+
+def wait_for_checks(source: IngestNodes, targets: Sequence[IngestNodes]) -> None:
+    """Makes the nodes wait for each other such that nothing is computed while a mistake in the data may be found.
+
+    The targets are read before the source, which is larger; statistics are computed when all data are read; and the
+    validation of the source, which all trainings wait for, comes behind those of the targets.
+    """
+    for target in targets:
+        source.example_gen.add_upstream_node(target.example_gen)
+        target.statistics.add_upstream_node(source.example_gen)
+        source.validator.add_upstream_node(target.validator)
 
 
 def _working_folder(workspace: str, node: str) -> str:

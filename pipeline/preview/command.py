@@ -15,8 +15,8 @@ from trainer.loop import throughput
 
 def preview_config(
     config: Config, console: rich.console.Console, *, images: int, thumbnails_folder: str, timing: bool
-) -> None:
-    """Shows a sample of the data of `config`, and estimates the time and storage of a run.
+) -> tuple[int, int]:
+    """Shows a sample of the data of `config`, and estimates the time and storage of a run that would not stop.
 
     Args:
       config: the configuration of the run.
@@ -24,6 +24,9 @@ def preview_config(
       images: number of images to read from each of the data's own splits.
       thumbnails_folder: folder for the thumbnails.
       timing: whether to train for a few steps, to estimate times.
+
+    Returns:
+      The number of reasons why a run would stop, and the number of warnings.
 
     Raises:
       ValueError: the data are missing, or differ from the configuration.
@@ -36,13 +39,17 @@ def preview_config(
     for name, data in config.datasets().items():
         with logs.show_waiting(console, f"reading {data.location}"):
             previews[name] = sample.preview_data(data, images, config.near_duplicates.enabled)
-        display.show_side(console, name, data.location, previews[name], data.max_rejected)
+        display.show_side(console, name, data.location, previews[name])
     page = thumbnails.write(
         thumbnails_folder,
         config.name,
         {name: (preview.labels.names, preview.sample.examples) for name, preview in previews.items()},
     )
     console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
+    stops = sum(len(preview.stops) for preview in previews.values())
+    warnings = sum(finding.is_warning for preview in previews.values() for finding in preview.findings)
+    if stops:
+        return stops, warnings
     network, basis = None, "--no-timing: the time and size of the network are unknown"
     if timing:
         with logs.show_waiting(console, f"timing {config.backbone.name} (--no-timing skips this)"):
@@ -60,6 +67,7 @@ def preview_config(
     checkpoints = estimate.checkpoint_bytes(config, network) if network else None
     working = estimate.working_bytes([source, *targets])
     display.show_costs(console, costs, working, checkpoints, len(nodes), basis)
+    return stops, warnings
 
 
 def _format_rate(per_second: float) -> str:

@@ -5,11 +5,11 @@ import dataclasses
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from components.artifacts import data_report, findings, index, rejected
+from components.artifacts import data_checks, data_report, findings, index, rejected
 from components.artifacts.findings import Finding
 from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import hierarchy_file, merging, runs, sample
@@ -31,6 +31,7 @@ class DataPreview:
       is_counted: whether `label_counts` is of all images, not of the sample alone.
       rejected: share of all images that will be rejected, extrapolated from the sample of each split.
       findings: what is suspicious.
+      stops: why a run would stop, a line for each reason.
       costs: the number of examples that a run will write, and what an example costs.
     """
 
@@ -40,6 +41,7 @@ class DataPreview:
     is_counted: bool
     rejected: float
     findings: list[Finding]
+    stops: list[str]
     costs: estimate.DataCosts
 
 
@@ -59,6 +61,7 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
         contents = reader.open(os.path.join(folder, "work"))
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, hierarchy_of(data))
         check = ImageChecker(labels.names, data.max_pixels, perceptual_hashes, data.check, data.threads)
+        stops = _list_errors(lambda: data_checks.check_labels(contents.label_counts or {}, labels.names))
         drawn = sample.draw_sample(reader, contents, check, images)
         if not drawn.examples:
             reasons = sorted({row["reason"] for row in drawn.all_rejections})
@@ -77,18 +80,39 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
     if contents.label_counts is not None and not is_counted:
         label_counts, is_counted = contents.label_counts["train"], True
     rejections = {split: collections.Counter(row["reason"] for row in rows) for split, rows in drawn.rejections.items()}
+    whole = {split: reports[split] for split in drawn.whole}
+    stops += _list_errors(
+        lambda: data_checks.check_splits({split: len(report.keys) for split, report in whole.items()}, rejections),
+        lambda: data_checks.check_labels({split: report.label_counts for split, report in whole.items()}, labels.names),
+    )
+    share = sum(count * _share(failures, drawn, split) for split, count in totals.items()) / sum(totals.values())
+    if share > data.max_rejected:
+        allowed = f"{100 * data.max_rejected:.2g}%"
+        stops.append(f"max_rejected: {100 * share:.2g}% of all images cannot be taken, and {allowed} are allowed")
     summary = data_report.summarise(
         reports, rejections, labels.names, contents.findings, label_counts if is_counted else None
     )
     return DataPreview(
-        labels,
-        drawn,
-        label_counts,
-        is_counted,
-        sum(count * _share(failures, drawn, split) for split, count in totals.items()) / sum(totals.values()),
-        findings.load(summary["findings"]),
-        costs,
+        labels=labels,
+        sample=drawn,
+        label_counts=label_counts,
+        is_counted=is_counted,
+        rejected=share,
+        findings=findings.load(summary["findings"]),
+        stops=list(dict.fromkeys(stops)),
+        costs=costs,
     )
+
+
+def _list_errors(*checks: Callable[[], None]) -> list[str]:
+    """Returns the messages of the checks that fail."""
+    found = []
+    for check in checks:
+        try:
+            check()
+        except ValueError as error:
+            found.append(str(error))
+    return found
 
 
 def _count_images(contents: Contents, drawn: sample.Sample) -> dict[str, float]:

@@ -17,7 +17,7 @@ _SHOWN_LABELS = 8
 _MINUTE, _HOUR, _DAY, _YEAR = 60, 3600, 86_400, 365 * 86_400
 
 
-def show_side(console: rich.console.Console, name: str, location: str, side: DataPreview, max_rejected: float) -> None:
+def show_side(console: rich.console.Console, name: str, location: str, side: DataPreview) -> None:
     """Prints the preview of a side.
 
     Args:
@@ -25,7 +25,6 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Dat
       name: name of the side.
       location: location of its data.
       side: the preview.
-      max_rejected: largest share of rejected images at which a run continues.
     """
     read = sum(side.sample.read.values())
     extent = (
@@ -38,8 +37,10 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Dat
     _show_splits(console, side)
     _show_labels(console, side)
     _show_images(console, side)
-    _show_rejected(console, side, max_rejected)
+    _show_rejected(console, side)
     show_findings(console, name, side.findings)
+    for reason in side.stops:
+        console.print(f"{name}: a run would stop: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_costs(
@@ -93,10 +94,8 @@ def _show_splits(console: rich.console.Console, side: DataPreview) -> None:
         table.add_row(split, f"{about}{count:,}", f"{side.sample.read[split]:,}", f"{rejected:,}" if rejected else "")
     console.print(table)
     for split, rows in side.sample.rows.items():
-        if not rows:
-            is_empty = split in side.sample.whole
-            note = "no image: a run would stop here" if is_empty else "no image in the sample; try more --images"
-            _print(console, f"  splits.{split}: {note}", style="red" if is_empty else "yellow")
+        if not rows and split not in side.sample.whole:
+            _print(console, f"  splits.{split}: no image in the sample; try more --images", style="yellow")
 
 
 def _show_labels(console: rich.console.Console, side: DataPreview) -> None:
@@ -146,7 +145,7 @@ def _show_images(console: rich.console.Console, side: DataPreview) -> None:
     console.print(table)
 
 
-def _show_rejected(console: rich.console.Console, side: DataPreview, max_rejected: float) -> None:
+def _show_rejected(console: rich.console.Console, side: DataPreview) -> None:
     rows = side.sample.all_rejections
     if not rows:
         return
@@ -155,12 +154,6 @@ def _show_rejected(console: rich.console.Console, side: DataPreview, max_rejecte
         first = next(row for row in rows if row["reason"] == reason)
         table.add_row(reason, f"{count:,}", make_cell(f"{first['source_id']}: {first['detail']}"))
     console.print(table)
-    if side.rejected > max_rejected:
-        _print(
-            console,
-            f"  {100 * side.rejected:.2g}% of all; max_rejected allows {100 * max_rejected:.2g}%: a run would stop",
-            style="red",
-        )
 
 
 def _make_table(title: str | None, columns: Sequence[str]) -> rich.table.Table:

@@ -107,19 +107,24 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_nothing_is_trained_before_the_data_of_its_side_are_validated(tmp_path):
-    settings = load(DEMO, [*SMALL, "on_anomalies=warn"])
+def test_nothing_is_computed_before_all_data_are_read_and_trained_before_they_are_validated(tmp_path):
+    settings = load(DEMO, [*SMALL, "on_anomalies=warn", "near_duplicates.enabled=false"])
     for dataset in (settings.source, settings.targets["digits"].data):
         dataset.reader().prepare()
     nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, str(tmp_path)).components}
-    above = {id: {up.id for up in node.upstream_nodes} for id, node in nodes.items()}
-    for side, dependent in {
-        "source": {"source-classifier", "source-entire-source-specialist", "digits-same-distribution-specialist"},
-        "digits": {"digits-predictions", *FINETUNE},
-    }.items():
-        assert {node for node, found in above.items() if f"{side}-validation" in found} == dependent
-        assert nodes[f"{side}-validation"].exec_properties["on_anomalies"] == "warn"
-        assert above[f"{side}-statistics"] == {f"{side}-examples"}
+    above: dict[str, set[str]] = {}
+    for id, node in nodes.items():  # in the order of execution
+        ups = {up.id for up in node.upstream_nodes}
+        above[id] = ups.union(*(above[up] for up in ups))
+    read = {"source-examples", "digits-examples"}
+    assert above["source-examples"] == {"digits-examples"} and not above["digits-examples"]
+    assert {id for id, found in above.items() if not read <= found} == read | {"source-schema", "digits-schema"}
+    validated = {"source-validation", "digits-validation"}
+    for id in validated:
+        assert nodes[id].exec_properties["on_anomalies"] == "warn"
+    trained = {id for id, node in nodes.items() if "run_fn" in node.exec_properties}
+    assert {"source-classifier", "source-entire-source-specialist", *FINETUNE} < trained
+    assert all(validated <= above[id] for id in trained)
 
 
 @pytest.mark.slow

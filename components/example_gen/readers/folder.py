@@ -79,7 +79,7 @@ class FolderReader(files.FileReader):
         rows, unused = [], collections.Counter[str]()
         for file in below:
             top, _, rest = file.path.partition("/")
-            if used and rest and top not in used:
+            if used and top not in used and (rest or file.is_folder):
                 unused[top] += 1
             elif used and top in used:
                 rows.append(_Row(file, top if own else None, posixpath.dirname(rest)))

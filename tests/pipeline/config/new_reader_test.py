@@ -49,9 +49,10 @@ COLOURS = """
         def read(self, part):
             names = self.read_vocabulary().names
             for line in self._lines():
-                file = io.BytesIO()
-                PIL.Image.new("RGB", (self.side, self.side + 1), line).save(file, "PNG")
-                yield LabelledImage(file.getvalue(), (names.index(line),), f"a {line} square")
+                for side in range(self.side, self.side + 4):
+                    file = io.BytesIO()
+                    PIL.Image.new("RGB", (side, side + 1), line).save(file, "PNG")
+                    yield LabelledImage(file.getvalue(), (names.index(line),), f"{line} {side}")
 
         def _lines(self):
             with open(self.colours) as file:
@@ -158,7 +159,9 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     assert found["location"] == str(tmp_path / "colours.txt")
     labels = ["blue", "gold", "lime", "navy", "pink", "red", "teal"]
     assert found["labels"] == labels
-    assert sorted(found["rows"]) == [[f"a {name} square", [label], 7, 6] for label, name in enumerate(labels)]
+    assert sorted(found["rows"]) == [
+        [f"{name} {side}", [label], side + 1, side] for label, name in enumerate(labels) for side in range(6, 10)
+    ]
     as_it_was, with_registry, with_another, with_itself = found["versions"]
     assert as_it_was == with_registry == with_another != with_itself
     assert found["refusals"] == [

@@ -141,17 +141,18 @@ def test_of_a_whole_split_the_listing_is_exact(folder):
 
 def test_shares_are_of_all_images_whatever_the_splits_sizes(tmp_path):
     for split, good, bad in (("train", 200, 0), ("test", 8, 2)):
-        (tmp_path / split / "x").mkdir(parents=True)
+        for label in "xy":
+            (tmp_path / split / label).mkdir(parents=True)
         for i in range(good + bad):
-            (tmp_path / split / "x" / f"{i}.png").write_bytes(picture(i) if i < good else b"")
+            (tmp_path / split / "xy"[i % 2] / f"{i}.png").write_bytes(picture(i) if i < good else b"")
     splits = {"train": "train[1%:]", "eval": "train[:1%]", "test": "test"}
     found = preview_sample.preview_data(data_of(folder=str(tmp_path), splits=splits), 20, False)
     assert len(found.sample.rejections["test"]) == 2 and found.sample.read["train"] == 20
     assert found.rejected == pytest.approx(2 / 210)  # and not 2 of the 30 that were read
     assert not found.sample.rows["eval"]  # of about two images none is among the twenty
-    lines = lines_of(show.show_side, "source", "x", found, 0.01)
+    lines = lines_of(show.show_side, "source", "x", found)
     assert "  splits.eval: no image in the sample; try more --images" in lines
-    assert not any("would stop" in line for line in lines)
+    assert found.stops == []
 
 
 def test_an_empty_split_and_repeated_images(tmp_path):
@@ -159,18 +160,18 @@ def test_an_empty_split_and_repeated_images(tmp_path):
         for i in (0, 1, 2, 1, 1):
             features = {
                 "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture(i)])),
-                "image/class/label": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"a"])),
+                "image/class/label": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"%d" % i])),
             }
             writer.write(tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString())
     splits = {"train": 0.999, "eval": 0.001}
-    data = data_of(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none")
+    data = data_of(tfrecords=str(tmp_path / "x.tfrecord"), splits=splits, compression="none", max_rejected=0.0)
     found = preview_sample.preview_data(data, 20, False)
     assert found.costs.examples == {"train": 3, "eval": 0}
     assert [row["reason"] for row in found.sample.rejections["train"]] == ["duplicate_image"] * 2
     assert found.rejected == 0
-    lines = lines_of(show.show_side, "source", "x", found, 0.0)
-    assert "  splits.eval: no image: a run would stop here" in lines
-    assert sum("would stop" in line for line in lines) == 1
+    lines = lines_of(show.show_side, "source", "x", found)
+    assert [stop.partition(":")[0] for stop in found.stops] == ["splits.eval"]
+    assert lines[-1] == f"source: a run would stop: {found.stops[0]}"
 
 
 def test_data_without_a_single_good_image(tmp_path):
@@ -208,13 +209,14 @@ def side(**changes) -> preview_sample.DataPreview:
         "is_counted": True,
         "rejected": 0.2,
         "findings": [Finding("same_id", 1, ("[b]\n",), "train, eval")],
+        "stops": ["splits.eval: [x]"],
         "costs": costs,
         **changes,
     })  # fmt: skip
 
 
 def test_what_is_shown_of_a_side():
-    lines = lines_of(show.show_side, "source", "/data/[all]", side(), 0.1)
+    lines = lines_of(show.show_side, "source", "/data/[all]", side())
     assert lines[:9] == [
         "",
         "source  /data/[all]: a sample of 5 images read",
@@ -236,24 +238,24 @@ def test_what_is_shown_of_a_side():
         "  set aside: 1 of the images read",
         "  reason    images    for example",
         "  empty          1    [x].jpg\\n: 0 bytes",
-        "  20% of all; max_rejected allows 10%: a run would stop",
         f"source: {findings.describe(side().findings[0], isolate)}",
+        "source: a run would stop: splits.eval: [x]",
     ]
 
 
 def test_few_labels_are_all_named():
     few = np.zeros(1200, np.int64)
     few[[3, 1]] = 2, 7
-    lines = lines_of(show.show_side, "x", "y", side(label_counts=few, is_counted=False), 0.2)
+    lines = lines_of(show.show_side, "x", "y", side(label_counts=few, is_counted=False))
     assert "  images    n1 7, n3 2  (in the sample of train)" in lines
-    assert not any("fewest" in line or "max_rejected" in line for line in lines)
+    assert not any("fewest" in line for line in lines)
     assert any("1,198 labels have no image in the sample of train: n0, n2, " in line for line in lines)
 
 
 def test_counts_that_are_only_expected():
     expected = np.zeros(1200)
     expected[:3] = 0.2, 7.4, 0.6
-    lines = lines_of(show.show_side, "x", "y", side(label_counts=expected), 0.2)
+    lines = lines_of(show.show_side, "x", "y", side(label_counts=expected))
     assert "  images    n1 7, n2 1, n0 <1  (expected in train)" in lines
 
 
@@ -298,11 +300,11 @@ def test_the_whole_command(settings, tmp_path):
     text = io.StringIO()
     console = rich.console.Console(file=text, width=120)
     folder = tmp_path / "small"
-    command.preview_config(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
+    counts = command.preview_config(load(settings), console, images=40, thumbnails_folder=str(folder), timing=True)
     shown = text.getvalue()
     assert shown.index("\nsource  ") < shown.index("\nletters  ") < shown.index("\nthumbnails: ")
     assert sum(line.startswith("source: ") and "loose.png" in line for line in shown.splitlines()) == 1
-    assert "letters: " not in shown  # there is nothing to find
+    assert "letters: " not in shown and counts == (1, 2)  # broken images, and one in no class
     assert f"thumbnails: {folder}/index.html" in shown.replace("\n", "")
     costs = [line.split()[0] for line in shown[shown.index("a new workspace, on this machine") :].splitlines()[2:9]]
     assert costs == ["data:", "data:", "classifier", "predictions", "specialists", "fine-tuning", "all"]
