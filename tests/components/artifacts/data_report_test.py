@@ -59,6 +59,7 @@ def test_the_summary():
             {"kind": "stray_files", "count": 2, "examples": ("a", "b"), "where": ""},
             {"kind": "same_image", "count": 2, "examples": (), "where": "train, eval"},
             {"kind": "same_id", "count": 1, "examples": (), "where": "train, eval"},
+            {"kind": "repeated_image", "count": 1, "examples": (), "where": "train"},
             {"kind": "without_train", "count": 2, "examples": ("Café", " café"), "where": ""},
             {"kind": "alike", "count": 1, "examples": (ALIKE,), "where": ""},
             {"kind": "set_aside", "count": 2, "examples": ("empty 2",), "where": ""},

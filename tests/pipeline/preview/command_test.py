@@ -63,7 +63,7 @@ def settings(folder, tmp_path_factory) -> str:
         "name": "animals",
         "image": {"size": 16, "channels": 3},
         "backbone": {"name": "compact_cnn"},
-        "source": {"folder": str(folder), "splits": {"train": 0.75, "eval": 0.25}},
+        "source": {"folder": str(folder), "splits": {"train": 0.75, "eval": 0.25}, "max_rejected": 0.2},
         "targets": {
             "letters": {
                 "data": {"folder": str(target), "splits": {"train": 0.5, "eval": 0.5}},
@@ -304,7 +304,7 @@ def test_the_whole_command(settings, tmp_path):
     shown = text.getvalue()
     assert shown.index("\nsource  ") < shown.index("\nletters  ") < shown.index("\nthumbnails: ")
     assert sum(line.startswith("source: ") and "loose.png" in line for line in shown.splitlines()) == 1
-    assert "letters: " not in shown and counts == (1, 2)  # broken images, and one in no class
+    assert "letters: " not in shown and counts == (0, 2)  # broken images, and one in no class
     assert f"thumbnails: {folder}/index.html" in shown.replace("\n", "")
     costs = [line.split()[0] for line in shown[shown.index("a new workspace, on this machine") :].splitlines()[2:9]]
     assert costs == ["data:", "data:", "classifier", "predictions", "specialists", "fine-tuning", "all"]
