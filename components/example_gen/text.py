@@ -18,7 +18,7 @@ _SHOWN = 20  # characters in a message, before and behind the one that is wrong
 
 def _check_encoding(name: str) -> str:
     try:
-        b"".decode(name)
+        "a".encode(name)
     except LookupError as error:
         raise ValueError(f"{name!r} is no encoding of text; some are utf-8, utf-16, latin-1 and cp1252") from error
     return name

@@ -205,7 +205,8 @@ class LabelMap:
             f"{indices[0]} to {indices[-1]} ({names[0]!r} to {names[-1]!r})"
         )
         first = min(max(1, most - len(names) + 1), least)
-        if most - first < len(names) and not self.known.are_numbered:
+        is_likely = first == 1 or most - least + 1 == len(names)
+        if is_likely and most - first < len(names) and not self.known.are_numbered:
             return f"{said}; if the first name has the label {first}, set first_label: {first}"
         return f"{said}; give the names of all labels in their order, or an index before each (0:name)"
 

@@ -3,8 +3,10 @@
 import csv
 import dataclasses
 import io
+import itertools
 import posixpath
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +19,7 @@ from components.example_gen import text
 
 _LABELS = "label_key"  # the only key whose column may hold more than text and integers
 _SHOWN = 40  # characters of a cell in a message
+_DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,29 +49,26 @@ def read_columns(path: str, keys: Mapping[str, str], encoding: str = "utf-8") ->
     import tensorflow as tf
 
     suffix = posixpath.splitext(path)[1].lower()
-    if suffix not in (".csv", ".tsv", ".parquet"):
+    if suffix not in (*_DELIMITERS, ".parquet"):
         raise ValueError(f"manifest: {path!r} is not a .csv, .tsv or .parquet file")
     try:
         with tf.io.gfile.GFile(path, "rb") as file:
             content = file.read()
-        if suffix == ".parquet":
-            buffer = pa.BufferReader(content)
-            _check_columns(path, keys, pq.read_schema(buffer).names)
-            buffer.seek(0)
-            table, lines = pq.read_table(buffer, columns=list(keys.values())), None
-        else:
-            # All of it is looked at: bytes that are no text in one column are seldom right in another.
-            lines = text.decode("manifest", path, content, encoding)
-            table = _read_text(lines, "\t" if suffix == ".tsv" else ",", list(keys.values()))
-            _check_columns(path, keys, table.column_names)
-    except (tf.errors.OpError, pa.ArrowInvalid) as error:
-        raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
+    except tf.errors.OpError as error:
+        raise ValueError(f"manifest: {path!r} cannot be read: {error.message}") from error
+    lines = None
+    if suffix == ".parquet":
+        table = _read_parquet(path, content, keys)
+    else:
+        # All of it is looked at: bytes that are no text in one column are seldom right in another.
+        lines = text.decode("manifest", path, content, encoding)
+        table = _read_lines(path, lines, _DELIMITERS[suffix], keys)
     if not len(table):
         raise ValueError(f"manifest: {path!r} has no rows")
     found = {column: _plain(path, key, column, table[column]) for key, column in keys.items()}
     for key, column in keys.items():
         _check_breaks(path, key, column, found[column], lines)
-    return Columns(found, _find_long_cells(lines, len(table)) if suffix == ".csv" and lines else ())
+    return Columns(found, _find_long_rows(lines, len(table)) if suffix == ".csv" and lines else ())
 
 
 def is_list(kind: pa.DataType) -> bool:
@@ -76,18 +76,47 @@ def is_list(kind: pa.DataType) -> bool:
     return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
 
 
-def _read_text(lines: str, delimiter: str, wanted: list[str]) -> pa.Table:
+def _read_parquet(path: str, content: bytes, keys: Mapping[str, str]) -> pa.Table:
+    try:
+        buffer = pa.BufferReader(content)
+        _check_columns(path, keys, pq.read_schema(buffer).names)
+        buffer.seek(0)
+        return pq.read_table(buffer, columns=list(keys.values()))
+    except pa.ArrowInvalid as error:
+        raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
+
+
+def _read_lines(path: str, lines: str, delimiter: str, keys: Mapping[str, str]) -> pa.Table:
     is_csv = delimiter == ","
-    # As text: 007 is a name, and so are NA and null.
-    return pyarrow.csv.read_csv(
-        pa.BufferReader(lines.encode()),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter, quote_char='"' if is_csv else False, newlines_in_values=is_csv
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types=dict.fromkeys(wanted, pa.string()), strings_can_be_null=False
-        ),
-    )
+    try:
+        # As text: 007 is a name, and so are NA and null.
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(lines.encode()),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=delimiter, quote_char='"' if is_csv else False, newlines_in_values=is_csv
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(keys.values(), pa.string()), strings_can_be_null=False
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        _check_lengths(path, lines, delimiter)
+        raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
+    _check_columns(path, keys, table.column_names)
+    return table
+
+
+def _check_lengths(path: str, lines: str, delimiter: str) -> None:
+    """Refuses a row that has more or fewer cells than the header."""
+    columns = None
+    for row in _rows(lines, delimiter):
+        columns = columns or row.cells
+        if row.cells != columns:
+            spans = f", and spans {row.last - row.first + 1} lines: if a quote is missing there, set it"
+            raise ValueError(
+                f"manifest: line {row.first} of {path!r} has {row.cells} cells, and the header {columns}"
+                f"{spans if row.last > row.first else ''}"
+            )
 
 
 def _check_columns(path: str, keys: Mapping[str, str], there: list[str]) -> None:
@@ -147,23 +176,37 @@ def _check_breaks(path: str, key: str, column: str, values: pa.ChunkedArray, lin
     )
 
 
-def _rows(lines: str) -> Iterator[tuple[int, int]]:
-    """Yields the first and the last line of each row that is not empty, the header's first; from 1."""
-    reader = csv.reader(io.StringIO(lines, newline=""))
-    before = 0
-    for row in reader:
-        if row:
-            yield before + 1, reader.line_num
-        before = reader.line_num
+class _Row(NamedTuple):
+    """A row of a text that is not empty: its first and last line, from 1, and the number of its cells."""
+
+    first: int
+    last: int
+    cells: int
 
 
-def _line_of(lines: str, row: int) -> int:
-    return next(first for number, (first, _) in enumerate(_rows(lines)) if number == row + 1)
+def _rows(lines: str, delimiter: str = ",") -> Iterator[_Row]:
+    """Yields the rows of a text, that of the header first."""
+    file = io.StringIO(lines, newline="")
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE
+    reader = csv.reader(file, delimiter=delimiter, quoting=quoting)
+    before, limit = 0, csv.field_size_limit(len(lines) + 1)  # a quote may make one cell of the file
+    try:
+        for row in reader:
+            if row:
+                yield _Row(before + 1, reader.line_num, len(row))
+            before = reader.line_num
+    finally:
+        csv.field_size_limit(limit)
 
 
-def _find_long_cells(lines: str, rows: int) -> list[Finding]:
+def _line_of(lines: str, number: int) -> int:
+    """Returns the first line of a row of a CSV, which are counted from 0 behind the header."""
+    return next(itertools.islice(_rows(lines), number + 1, None)).first
+
+
+def _find_long_rows(lines: str, rows: int) -> list[Finding]:
     """Returns the finding of rows with several lines: by now in columns that nobody asked for."""
     if '"' not in lines or lines.count("\n") <= rows:
         return []
-    spans = [(first, last) for first, last in _rows(lines) if last > first]
-    return findings.list_names("long_rows", [f"lines {first} to {last}" for first, last in spans])
+    spans = [f"lines {row.first} to {row.last}" for row in _rows(lines) if row.last > row.first]
+    return findings.list_names("long_rows", spans)

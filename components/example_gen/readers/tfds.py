@@ -233,12 +233,19 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
             try:
                 found = mapping.find(values)
             except WrongLabelError as error:
-                message = str(error) if error.index is None else mapping.explain_range(map(int, values))
-                raise ValueError(f"label_key: {where}: {message}") from error
+                raise ValueError(f"label_key: {where}: {self._explain(error, mapping, part)}") from error
             if len(found) > 1 and not several:
                 yield Rejection(source_id or where, None, "several_labels", f"{where}; set several_labels to true")
             else:
                 yield LabelledImage(row[self.image_key], found, source_id)
+
+    def _explain(self, error: WrongLabelError, mapping: LabelMap, part: TfdsPart) -> str:
+        """Returns what is wrong with a label of `part`: with an index, by all there are in it."""
+        if error.index is None:
+            return str(error)
+        take = self._taker(self.label_key)
+        rows = self._rows(part.instruction, [self.label_key]).as_numpy_iterator()
+        return mapping.explain_range(int(label) for row in rows for label in _values(take(row)))
 
     def _rows(self, instruction: "tfds.typing.SplitArg", keys: list[str]):
         """Returns a data set of the features `keys` of what `instruction` selects; images stay encoded."""

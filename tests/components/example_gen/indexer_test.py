@@ -182,7 +182,7 @@ def test_its_parameters_say_what_the_files_depend_on(tmp_path):
     assert readers.loads(properties.pop("dataset")) == TFRecordReader(
         tfrecords="Split-{split}/*", splits={"train": "train", "eval": "eval"}, label_key="kind", names=str(names)
     )
-    assert json.loads(properties.pop("hierarchy")) == {"file": str(tree), "titles": None}
+    assert json.loads(properties.pop("hierarchy")) == {"file": str(tree), "titles": None, "encoding": "utf-8"}
     first = properties.pop("fingerprint")
     assert properties == {
         "shards": 3,

@@ -167,6 +167,6 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     assert found["refusals"] == [
         "source.side: 0: input should be greater than 0",
         "source: unknown key 'number'; allowed are "
-        "hierarchy, max_pixels, max_rejected, check, threads, splits, colours, side",
+        "hierarchy, max_pixels, max_rejected, check, threads, splits, several_labels, colours, side",
         "source: has colours and folder; give exactly one of colours, dataset, folder, manifest, tfrecords, uris",
     ]

@@ -124,7 +124,7 @@ def test_a_target_is_left_out_by_null(write):
         (["compute.distribution=tpus"], r"compute\.distribution: 'tpus': input should be 'auto'"),
         (["on_anomalies=ignore"], r"on_anomalies: 'ignore': input should be 'stop' or 'warn'"),
         (["source.min_confidence=0"], r"source\.min_confidence: 0: input should be greater than 0"),
-        (["source.hierarchy={path: x}"], r"source\.hierarchy: unknown key 'path'; allowed are file, titles"),
+        (["source.hierarchy={path: x}"], r"source\.hierarchy: unknown key 'path'; allowed are file, titles, encoding"),
         (["seed"], r"--set: 'seed' is not of the form key\.path=value"),
         (["seed.deep=1"], r"--set: 'seed\.deep=1': 'seed' holds a value, not keys"),
         (["seed=[1"], r"--set: 'seed=\[1'"),

@@ -205,7 +205,7 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
         ),
         ("path,label,part\n1,x,train\n2,x,\n", {"split_key": "part", "splits": OWN}, r"row 2: it is empty$"),
         ("path,label\n", {}, r"^manifest: .* has no rows$"),
-        ("path,label\n1,x,y\n", {}, r"^manifest: .* cannot be read: "),
+        ("path,label\n1,x,y\n", {}, r"^manifest: line 2 of .* has 3 cells, and the header 2$"),
         ("", {}, r"^manifest: .* cannot be read: "),
     ],
     ids=[
