@@ -5,6 +5,7 @@ network on wrong labels, so nothing is guessed: what fits several readings, or n
 """
 
 import dataclasses
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Union
@@ -89,10 +90,13 @@ class LabelMap:
     known: Names
     form: LabelFormat
 
-    def __post_init__(self) -> None:
-        # Not fields: the map is sent to workers.
-        object.__setattr__(self, "_of_name", {name: i for i, name in enumerate(self.known.names)})
-        object.__setattr__(self, "_of_index", {index: i for i, index in enumerate(self.known.indices)})
+    @functools.cached_property
+    def _of_name(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.known.names)}
+
+    @functools.cached_property
+    def _of_index(self) -> dict[int, int]:
+        return {index: i for i, index in enumerate(self.known.indices)}
 
     def find(self, values: Sequence[Value]) -> tuple[int, ...]:
         """Returns the labels of an image, each once: indices into the vocabulary.
@@ -106,23 +110,21 @@ class LabelMap:
         return tuple(dict.fromkeys(found))
 
     def _find_names(self, values: Sequence[Value]) -> list[int]:
-        of_name: dict[str, int] = self._of_name  # type: ignore[attr-defined]
         for value in values:
-            if str(value) not in of_name:
+            if str(value) not in self._of_name:
                 is_index = "; for integers that count the names, set label_format: index" * is_integer(value)
                 hint = names.suggest_names(str(value), self.known.names)
                 raise WrongLabelError(f"the label {value!r} is not in {self.known.origin}; {hint}{is_index}")
-        return [of_name[str(value)] for value in values]
+        return [self._of_name[str(value)] for value in values]
 
     def _find_indices(self, values: Sequence[Value]) -> list[int]:
-        of_index: dict[int, int] = self._of_index  # type: ignore[attr-defined]
         found = []
         for value in values:
             if not is_integer(value):
                 raise WrongLabelError(f"the label {value!r} is no index of a name; write integers, or set label_format")
-            if int(value) not in of_index:
+            if int(value) not in self._of_index:
                 raise WrongLabelError(f"no name has the index {int(value)}", int(value))
-            found.append(of_index[int(value)])
+            found.append(self._of_index[int(value)])
         return found
 
     def _ones(self, values: Sequence[Value]) -> tuple[int, ...]:
