@@ -54,7 +54,7 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         if target.several_labels:
             raise ValueError(
                 f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
-                "a source may have; name another label_key, or other data"
+                "a source may have; set several_labels to false, or name another label_key or other data"
             )
     check_labels(config)
     wait_for_checks(source, list(targets.values()))

@@ -5,7 +5,7 @@ network on wrong labels, so nothing is guessed: what fits several readings, or n
 """
 
 import dataclasses
-import difflib
+import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Union
@@ -13,6 +13,8 @@ from typing import Literal, Union
 import pydantic
 
 from components.example_gen import text
+from components.example_gen.readers import names
+from components.example_gen.readers.names import Names
 from components.settings import StrictModel
 
 LabelFormat = Literal["name", "index", "one_hot"]
@@ -20,9 +22,6 @@ Value = Union[str, int, float, bool]  # noqa: UP007 - a name in annotations
 
 SAMPLED = 100  # images by which readers that do not list all labels see what these are
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
-_NUMBERED = re.compile(r"\s*([0-9]+)\s*:\s*(\S.*?)\s*")  # 0:name
-_ITEM = re.compile(r"item\s*\{(.*?)\}", re.DOTALL)  # of a label map
-_FIELD = re.compile(r"""(\w+)\s*:\s*(?:(-?[0-9]+)|"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 _SHOWN = 5
 
 
@@ -59,70 +58,12 @@ class LabelColumn(StrictModel):
         Raises:
           ValueError: it cannot be read, or `first_label` contradicts it.
         """
-        return read_names(self.names, self.first_label, self.encoding) if self.names else None
+        return names.read_names(self.names, self.first_label, self.encoding) if self.names else None
 
     def names_entries(self) -> list[object]:
         """Returns what a fingerprint takes of the file of names."""
         known = self.read_names()
         return [] if known is None else list(zip(known.indices, known.names, strict=True))
-
-
-@dataclasses.dataclass(frozen=True)
-class Names:
-    """Label names.
-
-    Attributes:
-      names: in the order of the vocabulary.
-      indices: of each in the data, ascending.
-      origin: the file that they stand in, as a message shows it.
-      are_numbered: whether it says the indices itself.
-    """
-
-    names: tuple[str, ...]
-    indices: tuple[int, ...]
-    origin: str
-    are_numbered: bool = False
-
-
-def read_names(path: str, first_label: int = 0, encoding: str = "utf-8") -> Names:
-    """Reads the file of names at `path`; empty lines at its end do not count.
-
-    Raises:
-      ValueError: it cannot be read, is empty, has an empty line among the others, or numbers its names in another way
-        than `first_label` says.
-    """
-    content = text.read_text("names", path, encoding)
-    numbered = _read_label_map(path, content) if _ITEM.search(content) else _read_numbered(content)
-    if numbered is None:
-        lines = [line.strip() for line in content.rstrip().split("\n")]
-        if "" in lines:
-            raise ValueError(f"names: line {lines.index('') + 1} of {path!r} is empty; it needs a label name a line")
-        return Names(tuple(lines), tuple(range(first_label, first_label + len(lines))), repr(path))
-    indices = tuple(sorted(numbered))
-    if first_label not in (0, indices[0]):
-        raise ValueError(f"first_label: {first_label}, but {path!r} numbers its names from {indices[0]}; leave it out")
-    return Names(tuple(numbered[index] for index in indices), indices, repr(path), are_numbered=True)
-
-
-def _read_numbered(content: str) -> dict[int, str] | None:
-    """Returns index → name of lines such as `0:name`; None if they are not, or a number stands twice."""
-    lines = [_NUMBERED.fullmatch(line) for line in content.split("\n") if line.strip()]
-    found = {int(line[1]): line[2] for line in lines if line}
-    return found if found and len(found) == len(lines) else None
-
-
-def _read_label_map(path: str, content: str) -> dict[int, str]:
-    found: dict[int, str] = {}
-    for item in _ITEM.findall(re.sub(r"(?m)^\s*#.*$", "", content)):
-        fields = {name: number or double or single for name, number, double, single in _FIELD.findall(item)}
-        name = fields.get("name") or fields.get("display_name")
-        if name is None or not fields.get("id", "").isdigit():
-            shown = " ".join(item.split())
-            raise ValueError(f"names: an item of the label map {path!r} lacks an id or a name: {shown}")
-        if int(fields["id"]) in found:
-            raise ValueError(f"names: the label map {path!r} has the id {fields['id']} twice; ids must be unique")
-        found[int(fields["id"])] = re.sub(r"\\(.)", r"\1", name)
-    return found
 
 
 class WrongLabelError(ValueError):
@@ -149,10 +90,13 @@ class LabelMap:
     known: Names
     form: LabelFormat
 
-    def __post_init__(self) -> None:
-        # Not fields: the map is sent to workers.
-        object.__setattr__(self, "_of_name", {name: i for i, name in enumerate(self.known.names)})
-        object.__setattr__(self, "_of_index", {index: i for i, index in enumerate(self.known.indices)})
+    @functools.cached_property
+    def _of_name(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.known.names)}
+
+    @functools.cached_property
+    def _of_index(self) -> dict[int, int]:
+        return {index: i for i, index in enumerate(self.known.indices)}
 
     def find(self, values: Sequence[Value]) -> tuple[int, ...]:
         """Returns the labels of an image, each once: indices into the vocabulary.
@@ -166,23 +110,21 @@ class LabelMap:
         return tuple(dict.fromkeys(found))
 
     def _find_names(self, values: Sequence[Value]) -> list[int]:
-        of_name: dict[str, int] = self._of_name  # type: ignore[attr-defined]
         for value in values:
-            if str(value) not in of_name:
+            if str(value) not in self._of_name:
                 is_index = "; for integers that count the names, set label_format: index" * is_integer(value)
-                hint = suggest_names(str(value), self.known.names)
+                hint = names.suggest_names(str(value), self.known.names)
                 raise WrongLabelError(f"the label {value!r} is not in {self.known.origin}; {hint}{is_index}")
-        return [of_name[str(value)] for value in values]
+        return [self._of_name[str(value)] for value in values]
 
     def _find_indices(self, values: Sequence[Value]) -> list[int]:
-        of_index: dict[int, int] = self._of_index  # type: ignore[attr-defined]
         found = []
         for value in values:
             if not is_integer(value):
                 raise WrongLabelError(f"the label {value!r} is no index of a name; write integers, or set label_format")
-            if int(value) not in of_index:
+            if int(value) not in self._of_index:
                 raise WrongLabelError(f"no name has the index {int(value)}", int(value))
-            found.append(of_index[int(value)])
+            found.append(self._of_index[int(value)])
         return found
 
     def _ones(self, values: Sequence[Value]) -> tuple[int, ...]:
@@ -284,12 +226,6 @@ def map_rows(
         every = {int(value) for row in rows for value in row if is_integer(value)}
         refuse(alike, mapping.explain_range(every))
     return found
-
-
-def suggest_names(name: str, known: Sequence[str]) -> str:
-    """Returns what a message says after an unknown `name`: near ones, or some of those there are."""
-    near = difflib.get_close_matches(name, known, n=3)
-    return f"did you mean {' or '.join(map(repr, near))}?" if near else f"known are {', '.join(map(repr, known[:10]))}"
 
 
 def is_integer(value: Value) -> bool:

@@ -1,34 +1,25 @@
 """Reading a TFDS builder: by its name, at its prepared files, with the encoded bytes passed through."""
 
 import dataclasses
-import difflib
 import functools
 import hashlib
-import importlib
 import os
-import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pydantic
 
-from components.artifacts import vocabulary
+from components.artifacts import index, vocabulary
 from components.artifacts.rejected import Rejection
 from components.example_gen import splits
-from components.example_gen.readers import labels, reader
+from components.example_gen.readers import labels, reader, tfds_builders
 from components.example_gen.readers.labels import LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, LabelledImage, Reader
 from components.example_gen.splits import Rule
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
-
-# Builders that come with this package; they are generated, so they can be prepared whenever they are asked for.
-EMBEDDED = {
-    "handwritten_digits": "components.example_gen.builders.handwritten_digits.HandwrittenDigits",
-    "printed_glyphs": "components.example_gen.builders.printed_glyphs.PrintedGlyphs",
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,10 +80,7 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         Returns:
           Whether anything had to be made.
         """
-        if self.dataset not in EMBEDDED or self._builder().is_prepared():
-            return False
-        self._builder().download_and_prepare()
-        return True
+        return tfds_builders.prepare_embedded(self.dataset, self.data_dir)
 
     def open(self, work: str) -> Contents:
         """See `Reader.open`. TFDS's own runs are small: nothing is written to `work`."""
@@ -112,13 +100,15 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         """
         import tensorflow as tf
 
-        folder = str(self._prepared().data_dir)
+        info = self._prepared().info
+        folder = str(info.data_dir)
         digest = hashlib.sha256()
-        self._check_files()
+        self.sizes()  # so that a wrong split is told first
+        tfds_builders.check_files(self.dataset, info, self._rules(info))
         for name in sorted(tf.io.gfile.listdir(folder)):
             path = os.path.join(folder, name)
             state = tf.io.gfile.stat(path)
-            changed = 0 if self.dataset in EMBEDDED else state.mtime_nsec
+            changed = 0 if self.dataset in tfds_builders.EMBEDDED else state.mtime_nsec
             digest.update(f"{name} {state.length} {changed}\n".encode())
             if name.endswith((".json", ".txt")):
                 with tf.io.gfile.GFile(path, "rb") as file:
@@ -224,18 +214,19 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         keys = [key for key in (self.image_key, self.label_key, confidence_key, self.id_key) if key]
         take_labels = self._taker(self.label_key)
         take_confidences = self._taker(confidence_key) if confidence_key else None
-        for number, row in enumerate(self._rows(part.instruction, keys).as_numpy_iterator()):
+        for row in self._rows(part.instruction, keys).as_numpy_iterator():
             values = _values(take_labels(row))
             if take_confidences and self.min_confidence is not None:  # both or neither
                 values = tfds_features.confident_labels(values, take_confidences(row).tolist(), self.min_confidence)
             source_id = _text(row[self.id_key]) if self.id_key else None
-            where = f"example {source_id or number} of {self.dataset!r}"
+            name = source_id or index.content_hash(row[self.image_key])
+            where = f"example {name} of {self.dataset!r}"
             try:
                 found = mapping.find(values)
             except WrongLabelError as error:
                 raise ValueError(f"label_key: {where}: {self._explain(error, mapping, part)}") from error
             if len(found) > 1 and not several:
-                yield Rejection(source_id or where, None, "several_labels", f"{where}; set several_labels to true")
+                yield Rejection(name, None, "several_labels", f"{where}; set several_labels to true")
             else:
                 yield LabelledImage(row[self.image_key], found, source_id)
 
@@ -271,28 +262,6 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         path = tfds_features.feature_path(self._prepared().info.features, key)
         return lambda row: functools.reduce(lambda found, name: found[name], path, row)
 
-    def _check_files(self) -> None:
-        """Refuses splits of which some record files are not there, or are empty.
-
-        Raises:
-          ValueError: they are.
-        """
-        import tensorflow as tf
-
-        info = self._prepared().info
-        there: dict[str, int] = {}
-        for expression in self._rules(info):
-            self._size(info, expression, next(iter(self._rules(info)[expression])))
-            for instruction in info.splits[expression].file_instructions:
-                path = os.fspath(instruction.filename)
-                there[path] = tf.io.gfile.stat(path).length if tf.io.gfile.exists(path) else 0
-        missing = sorted(path for path, size in there.items() if not size)
-        if missing and len(missing) < len(there):  # if none are there, TFDS was given other data than files
-            shown = ", ".join(missing[:3]) + ", …" * (len(missing) > 3)
-            raise ValueError(
-                f"dataset: {shown} is not there, or has no byte; bring it back, or prepare {self.dataset!r} anew"
-            )
-
     def _rules(self, info: "tfds.core.DatasetInfo") -> dict[str, dict[str, Rule]]:
         """Returns TFDS split expression → our splits that are made of it, and how."""
         names = {split: value for split, value in self.splits.items() if isinstance(value, str)}
@@ -317,32 +286,8 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         bytes_each = sum(own.num_bytes for own in info.splits.values()) / sum(whole.values())
         return examples, int(examples * bytes_each)
 
-    def _builder(self) -> "tfds.core.DatasetBuilder":
-        if self.dataset in EMBEDDED:
-            module, _, cls = EMBEDDED[self.dataset].rpartition(".")
-            return getattr(importlib.import_module(module), cls)(data_dir=self.data_dir)
-        import tensorflow_datasets as tfds
-
-        try:
-            return tfds.builder(self.dataset, data_dir=self.data_dir, try_gcs=False)
-        except tfds.core.DatasetNotFoundError as error:
-            name = re.split("[/:]", self.dataset)[0]  # without its configuration and version
-            near = difflib.get_close_matches(name, [*EMBEDDED, *tfds.list_builders()], n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else f"embedded ones are {', '.join(EMBEDDED)}"
-            where = f", nor is it in {self.data_dir}" if self.data_dir else ""
-            raise ValueError(f"dataset: {self.dataset!r} is not a TFDS data set{where}; {hint}") from error
-        except (AssertionError, ValueError) as error:
-            # No such version or config, or not a name at all: the first line says which, the rest explains at length.
-            raise ValueError(f"dataset: {self.dataset!r} cannot be opened: {str(error).splitlines()[0]}") from error
-
     def _prepared(self) -> "tfds.core.DatasetBuilder":
-        builder = self._builder()
-        if not builder.is_prepared():
-            raise ValueError(
-                f"dataset: {self.dataset!r} is not prepared in {builder.data_dir}; "
-                f"run `tfds build {self.dataset}` or set data_dir"
-            )
-        return builder
+        return tfds_builders.open_prepared(self.dataset, self.data_dir)
 
     def _feature(self, info: "tfds.core.DatasetInfo", argument: str) -> "tfds.features.FeatureConnector":
         from components.example_gen.readers import tfds_features

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from components.artifacts import findings
 from components.example_gen import hierarchy_file, readers, text
 from components.example_gen.hierarchy_file import HierarchyFile
-from components.example_gen.readers import labels
+from components.example_gen.readers.names import read_names
 
 SHARES = {"train": 0.5, "eval": 0.5}
 # Kind → key that names the text file, its name, its content, and the labels that follow from it.
@@ -181,7 +181,7 @@ def test_breaks_of_other_files(write, tmp_path):
 )
 def test_files_of_names(tmp_path, content, expected):
     (tmp_path / "names").write_text(content, newline="")
-    found = labels.read_names(str(tmp_path / "names"))
+    found = read_names(str(tmp_path / "names"))
     assert dict(zip(found.indices, found.names, strict=True)) == expected
 
 
@@ -199,7 +199,7 @@ def test_files_of_names(tmp_path, content, expected):
 def test_files_that_are_none_of_names(tmp_path, content, first, message):
     (tmp_path / "names").write_text(content)
     with pytest.raises(ValueError, match=message):
-        labels.read_names(str(tmp_path / "names"), first)
+        read_names(str(tmp_path / "names"), first)
 
 
 @pytest.mark.parametrize(
