@@ -135,7 +135,7 @@ class _Layout:
 
 def _find_like_splits(below: Iterable[listing.File]) -> tuple[set[str], set[str]]:
     """Returns the outermost folders that are called like splits, and those of them that hold folders alone."""
-    called, with_classes, with_images = set(), set(), set()
+    called, with_classes, with_images = set[str](), set[str](), set[str]()
     for file in below:
         top, *folders = file.path.split("/")[:-1] or [""]
         if top.casefold() in _LIKE_SPLITS:
