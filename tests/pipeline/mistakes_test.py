@@ -218,7 +218,7 @@ def test_what_is_suspicious_is_told_before_a_run_and_at_its_end_in_the_same_word
         "target/train/bee/0.xml",
         "target/val/cow/1.png",
     ):
-        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(draw(len(path)))
     (tmp_path / "source" / "Training" / "empty").mkdir()
     data = {"folder": str(tmp_path / "target"), "splits": {"train": "train", "eval": "val"}}

@@ -95,3 +95,11 @@ def test_the_content_is_who_is_excluded():
         ("/index/1", []),
     ]
     assert len({content, *(exclusions.content_hash(*other) for other in others)}) == 5
+
+
+def test_a_split_that_lost_all_of_its_images():
+    exclusions.check_left({"train": {"images": 3, "excluded": 2}, "test": {"images": 0, "excluded": 0}})
+    with pytest.raises(
+        ValueError, match=r"^near_duplicates: all 1,200 images of the source's eval are near-duplicates"
+    ):
+        exclusions.check_left({"train": {"images": 3, "excluded": 2}, "eval": {"images": 1200, "excluded": 1200}})
