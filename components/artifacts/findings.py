@@ -54,6 +54,7 @@ KINDS = {
     ),
     "stray_files": Kind("files in no class folder, which are not looked at"),
     "unused_folders": Kind("files in folders beside those of the splits, which are not looked at"),
+    "unused_splits": Kind("rows of splits that are not asked for, which are not looked at", is_warning=False),
     "without_train": Kind("labels without an image in train", "nothing can be learned of them"),
 }
 

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from components.example_gen.readers.sieve import LITTER
+
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "data.md").read_text(encoding="utf-8")
 
 
@@ -24,6 +26,13 @@ def run(name: str) -> list[list[str]]:
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
+
+
+def test_the_table_of_litter_is_that_of_the_code():
+    table = TEXT[TEXT.index("| left by |") : TEXT.index("Files beside images")]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:] if line]
+    named = {(who, name.replace("\\r", "\r")) for who, names in rows for name in re.findall(r"`(.*?)`", names)}
+    assert named == {(origin.partition(": ")[0], name) for name, origin in LITTER.items()}
 
 
 def test_aircraft():

@@ -179,6 +179,27 @@ def test_a_run_that_failed_says_so_on_stderr(run_in, tmp_path):
     assert [path.stem for path in (tmp_path / "here" / "runs").iterdir()] == [log.stem]
 
 
+@pytest.mark.parametrize(
+    ("found", "options", "message"),
+    [
+        ((0, 0), ["--strict"], None),
+        ((0, 3), [], None),
+        ((0, 3), ["--strict"], "error: --strict: there are 3 warnings; see above"),
+        ((1, 0), [], "error: a run would stop; see above"),
+        ((2, 3), ["--strict"], "error: a run would stop; see above"),
+    ],
+    ids=["nothing", "warnings", "strict", "stops", "both"],
+)
+def test_data_fails_if_a_run_would_stop_or_by_strict_if_there_is_a_warning(monkeypatch, capfd, found, options, message):
+    from pipeline.preview import command
+
+    monkeypatch.setattr(command, "preview_config", lambda *arguments, **options: found)
+    capfd.readouterr()  # what the imports said
+    with pytest.raises(SystemExit) as stop:
+        cli.app(["data", DEMO, *options])
+    assert (stop.value.code, capfd.readouterr().err) == ((1, f"{message}\n") if message else (0, ""))
+
+
 def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
     def runner(nodes, *, on_start, on_end):
         on_start("one")

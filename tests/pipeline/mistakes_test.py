@@ -13,6 +13,7 @@ import pipeline
 from components.example_gen import executor
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
+from pipeline.preview.sample import preview_data
 from pipeline.runners import local
 from pipeline.runners.local import State
 from pipeline.terminal.errors import one_line
@@ -82,6 +83,19 @@ def shards(*numbers: int, empty: bool = False):
     return write
 
 
+def folder(paths: Callable[[int], str], broken: int = IMAGES, **settings):
+    """Returns a case with a file for each number; those from `broken` on are no images."""
+
+    def write(root: pathlib.Path, draw: Draw) -> dict:
+        for number in range(IMAGES):
+            path = root / paths(number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(draw(number) if number < broken else b"no image" * number)
+        return {"folder": str(root), "splits": {"train": "train", "eval": "val"}, **settings}
+
+    return write
+
+
 # Name → (what writes the data, the error, whether it is known before anything is read).
 CASES: dict[str, tuple[Callable[[pathlib.Path, Draw], dict], str, bool]] = {
     "indices from 1": (
@@ -102,6 +116,21 @@ CASES: dict[str, tuple[Callable[[pathlib.Path, Draw], dict], str, bool]] = {
     "a name that is not there": (
         records([(*NAMES, "bea")[i % 4] for i in range(IMAGES)]),
         r"^label_key: .* the label 'bea' is not in .*; did you mean 'bee'\?$",
+        False,
+    ),
+    "splits whose labels do not meet": (
+        folder(lambda i: f"train/n{i % 2}/images/{i}.png" if i < 16 else f"val/images/{i}.png"),
+        r"^splits\.eval: none of its labels \('images'\) is in train, which has 'n0', 'n1'; .*write a manifest$",
+        False,
+    ),
+    "a single label": (
+        manifest("path,label", lambda i: f"{i}.png,ant"),
+        r"^labels: the data have 'ant' and no other; a classifier needs two labels",
+        False,
+    ),
+    "a split without an image that can be read": (
+        folder(lambda i: f"train/{NAMES[i % 2]}/{i}.png" if i < 22 else f"val/ant/{i}.png", 22, max_rejected=0.5),
+        r"^splits\.eval: all of its 2 images were set aside \(not_an_image 2\)",
         False,
     ),
     "another encoding": (
@@ -159,3 +188,53 @@ def test_a_mistake_stops_before_anything_is_computed(case, side, draw, tmp_path,
     assert re.search(message, *failed.values())
     ran = {result.node for result in results if result.state in (State.DONE, State.REUSED)}
     assert ran <= {"source-examples", "animals-examples"}
+
+
+def test_a_source_of_the_targets_images_is_refused_before_anything_is_trained(draw, tmp_path):
+    good = manifest("path,label", lambda i: f"{i}.png,{NAMES[i % 2]}")
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    source, target = (good(tmp_path / name, draw) for name in ("source", "target"))
+    settings = {"data": target, "arms": ["entire_source"]}
+    overrides = [f"source={json.dumps(source)}", f"targets={json.dumps({'animals': settings})}"]
+    config = load(DEMO, [*overrides, "image={size: 16, channels: 3}", "near_duplicates.enabled=true"])
+    results = local.run(pipeline_module.create_pipeline(config, str(tmp_path / "workspace")))
+    failed = {result.node: one_line(result.error) for result in results if result.state is State.FAILED}
+    assert set(failed) == {"source-exclusions"}
+    (message,) = failed.values()
+    assert re.search(r"^near_duplicates: all \d+ images of the source's (train|eval) are near-duplicates of", message)
+    assert not any("run_fn" in result.outputs or "model" in result.outputs for result in results)
+
+
+def test_what_is_suspicious_is_told_before_a_run_and_at_its_end_in_the_same_words(draw, tmp_path, run):
+    for number in range(40):
+        for side, split in (("source", ("Training", "Test")[number % 2]), ("target", ("train", "val")[number % 2])):
+            path = tmp_path / side / split / ("Ant", "ant", "bee")[number % 3 if number > 3 else 2] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(draw(number + 1000 * (side == "target")))
+    for path in (
+        "source/Test/bee/@eaDir/0.png",
+        "source/extra/0.png",
+        "target/train/bee/0.xml",
+        "target/val/cow/1.png",
+    ):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_bytes(draw(len(path)))
+    (tmp_path / "source" / "Training" / "empty").mkdir()
+    data = {"folder": str(tmp_path / "target"), "splits": {"train": "train", "eval": "val"}}
+    source = {"folder": str(tmp_path / "source"), "splits": {"train": 0.7, "eval": 0.3}}
+    settings = {"data": data, "arms": ["same_distribution"]}
+    overrides = [
+        *(f"source={json.dumps(source)}", f"targets={json.dumps({'animals': settings})}"),
+        *("image={size: 16, channels: 3}", "resample.n=20", "prior.bootstrap=0"),
+        *(f"{training}.steps=2" for training in ("classifier", "pretrain", "finetune")),
+        *(f"{training}.batch_size=8" for training in ("classifier", "pretrain", "finetune")),
+    ]
+    _, found = run(DEMO, overrides, tmp_path / "workspace")
+    kinds = {side: [finding.kind for finding in of_side] for side, (of_side, _) in found.findings.items()}
+    assert kinds == {
+        "source": ["pooled", "unused_folders", "empty_folders", "litter", "alike_case"],
+        "animals": ["side_files", "without_train", "alike_case"],
+    }
+    for side, of_side in load(DEMO, overrides).datasets().items():
+        assert preview_data(of_side, 1000, False).findings == found.findings[side][0]

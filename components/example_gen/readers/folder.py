@@ -4,6 +4,7 @@ import collections
 import dataclasses
 import posixpath
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -115,8 +116,7 @@ class FolderReader(files.FileReader):
             raise ValueError(f"folder: {self.folder!r} has no class folders; images have to be in a folder a class")
 
 
-@dataclasses.dataclass(frozen=True)
-class _Row:
+class _Row(NamedTuple):  # of which there may be millions
     """A file, the data's own split that it is in, and its label; empty: it is in no class folder."""
 
     file: listing.File
@@ -135,7 +135,7 @@ class _Layout:
 
 def _find_like_splits(below: Iterable[listing.File]) -> tuple[set[str], set[str]]:
     """Returns the outermost folders that are called like splits, and those of them that hold folders alone."""
-    called, with_classes, with_images = set(), set(), set()
+    called, with_classes, with_images = set[str](), set[str](), set[str]()
     for file in below:
         top, *folders = file.path.split("/")[:-1] or [""]
         if top.casefold() in _LIKE_SPLITS:
@@ -151,7 +151,7 @@ def _drop_shared(rows: list[_Row], train: str | None) -> list[_Row]:
     if len(labels) < 2 or len(shared) > 1 or not all("/" in label for label in labels):
         return rows
     ending = f"/{shared.pop()}"
-    return _drop_shared([dataclasses.replace(row, label=row.label.removesuffix(ending)) for row in rows], train)
+    return _drop_shared([row._replace(label=row.label.removesuffix(ending)) for row in rows], train)
 
 
 def _above(label: str) -> list[str]:

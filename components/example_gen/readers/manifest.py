@@ -1,5 +1,6 @@
 """A table of images: CSV or Parquet, a row an image."""
 
+import collections
 import functools
 import posixpath
 from collections.abc import Iterable
@@ -104,9 +105,12 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
             "bytes": [size for size, _ in listing.describe_files(of_kept(uris))],
             "refused": of_kept(refused),
         }
+        own = {rule.own for rule in splits.parse_rules(self.splits).values()}
+        others = collections.Counter(split for split in found["split"] if split not in own)
+        told = [*read.findings, *findings.list_counts("unused_splits", others), *sieve.findings()]
         several = self._has_several(columns[self.label_key])
         table = pa.table(files.merge_repeated(found, several, refuse_repeated), schema=files.SCHEMA)
-        return files.Listing(table, vocabulary.make_vocabulary(known.names), [*read.findings, *sieve.findings()])
+        return files.Listing(table, vocabulary.make_vocabulary(known.names), told)
 
     def _columns(self) -> tables.Columns:
         """Returns key → column of those that are asked for."""

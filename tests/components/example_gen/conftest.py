@@ -117,10 +117,13 @@ class Generated:
         records = [record for shard in self.shards(split) for record in shard]
         return {record["image/source_id"][0].decode(): record for record in records}
 
+    def all_rejections(self) -> list[dict]:
+        """The rows of all splits."""
+        return storage.read_table([str(path) for path in self.rejected.rglob(rejected.FILE_PATTERN)]).to_pylist()
+
     def rejections(self) -> dict[str, dict]:
         """Id → row."""
-        paths = [str(path) for path in self.rejected.rglob(rejected.FILE_PATTERN)]
-        return {row["source_id"]: row for row in storage.read_table(paths).to_pylist()}
+        return {row["source_id"]: row for row in self.all_rejections()}
 
     def files(self) -> dict[str, str]:
         """Path → hash of its content, of all files of all artifacts."""

@@ -71,6 +71,77 @@ def test_splits_of_the_folders_own(tree):
     assert names == ("ant", "bee", "cow")
 
 
+def test_splits_are_pooled_if_there_are_shares(tree):
+    folder = tree("Training/ant/1", "Training/bee/2", "TEST/ant/1", "other/3", "more/cow/4", "loose")
+    rows, (names, _) = list_images(folder)
+    assert rows == {
+        "TEST/ant/1": ("ant", None),
+        "Training/ant/1": ("ant", None),
+        "Training/bee/2": ("bee", None),
+    }
+    assert names == ("ant", "bee")
+    assert FolderReader(folder=folder, splits=SHARES).list_images().findings == [
+        Finding("pooled", 2, ("TEST", "Training")),
+        Finding("unused_folders", 2, ("more 1", "other 1")),
+        Finding("stray_files", 1, ("loose",)),
+    ]
+
+
+def test_folders_beside_the_splits_are_told(tree):
+    folder = tree("Training/ant/1", "Test/ant/2", "test-multiple/3", "test-multiple/4", "val/bee/5")
+    reader = FolderReader(folder=folder, splits={"train": "Training", "eval": "Test"})
+    table, labels, found = reader.list_images()
+    assert (table["source_id"].to_pylist(), labels.names) == (["Test/ant/2", "Training/ant/1"], ("ant",))
+    assert found == [Finding("unused_folders", 3, ("test-multiple 2", "val 1"))]
+
+
+@pytest.mark.parametrize(
+    ("paths", "labels", "like_splits"),
+    [
+        (("train/1", "car/2", "bus/3"), ("bus", "car", "train"), ()),
+        (("train/1", "test/2", "car/3"), ("car", "test", "train"), ()),
+        (("train/1", "train/ice/2", "test/a/3", "car/4"), ("car", "test/a", "train", "train/ice"), ("test", "train")),
+        (("Train/ant/1", "Train/bee/2", "test/3"), ("Train/ant", "Train/bee", "test"), ("Train", "test")),
+        (("dev/a/1", "model/a/2", "model/b/3"), ("dev/a", "model/a", "model/b"), ("dev",)),
+    ],
+    ids=["a class", "two classes", "a class with classes", "one split with images", "one split"],
+)  # fmt: skip
+def test_a_folder_that_is_only_called_like_a_split_is_a_label(tree, paths, labels, like_splits):
+    _, found, findings = FolderReader(folder=tree(*paths), splits=SHARES).list_images()
+    assert found.names == labels
+    assert [each.examples for each in findings if each.kind == "split_like"] == ([like_splits] if like_splits else [])
+
+
+@pytest.mark.parametrize(
+    ("paths", "labels"),
+    [
+        (("train/n1/images/1", "train/n2/images/2", "val/images/3", "val/n1/4"), ("images", "n1", "n2")),
+        (("train/n1/images/1", "train/n2/images/2", "val/n1/images/3", "val/n3/images/4"), ("n1", "n2", "n3")),
+        (("train/n1/x/images/1", "train/n2/x/images/2", "val/n1/x/images/3"), ("n1", "n2")),
+        (("train/n1/images/1", "train/n2/2", "val/n1/images/3"), ("n1/images", "n2")),
+        (("train/n1/a/1", "train/n2/b/2", "val/n1/a/3"), ("n1/a", "n2/b")),
+        (("train/images/n1/1", "train/images/n2/2", "val/images/n1/3"), ("images/n1", "images/n2")),
+    ],
+    ids=["tiny imagenet", "in all splits", "two of them", "not in all classes", "different ones", "above the classes"],
+)
+def test_a_folder_that_all_classes_of_train_share_is_no_part_of_their_labels(tree, paths, labels):
+    _, (names, _) = list_images(tree(*paths), {"train": "train", "eval": "val"})
+    assert names == labels
+
+
+@pytest.mark.parametrize("remote", [False, True], ids=["local", "by Beam"])
+def test_folders_without_an_image_are_told(tree, tmp_path, monkeypatch, remote):
+    folder = tree("train/ant/1", "train/bee/notes.txt", "train/dog/drafts/1", "val/ant/2", "other/cow/notes.txt")
+    for path in ("train/cow/deep/deeper", "train/.cache", "val/@eaDir/x"):
+        (tmp_path / path).mkdir(parents=True)
+    if remote:  # which shows no folders
+        monkeypatch.setattr(listing, "is_remote", lambda uri: True)
+    reader = FolderReader(folder=folder, splits={"train": "train", "eval": "val"}, exclude=["*/drafts/*"])
+    empty = [found for found in reader.list_images().findings if found.kind == "empty_folders"]
+    names = ("train/bee",) if remote else ("train/bee", "train/cow")
+    assert empty == [Finding("empty_folders", len(names), names)]
+
+
 def test_hidden_files_and_those_of_no_class_are_not_looked_at(tree):
     folder = tree(
         "ant/1", "ant/.1.swp", "ant/Thumbs.db", ".git/x", "__MACOSX/ant/1", "readme.txt", "labels.csv", "loose.png"

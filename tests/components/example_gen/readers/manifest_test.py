@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from components.artifacts.findings import Finding
 from components.example_gen.readers import listing
 from components.example_gen.readers.manifest import ManifestReader
 
@@ -116,8 +117,9 @@ def test_columns_of_other_types(manifest, column, values, message):
 
 def test_other_splits_need_not_be_used(manifest):
     text = "path,label,part\n1,x,train\n2,x,trainval\n3,x,val\n4,x,val2\n"
-    table, _, _ = manifest(text, splits=OWN, split_key="part").list_images()
+    table, _, found = manifest(text, splits=OWN, split_key="part").list_images()
     assert table["split"].to_pylist() == ["train", "trainval", "val", "val2"]
+    assert found == [Finding("unused_splits", 2, ("trainval 1", "val2 1"))]
 
 
 def test_paths_and_file_systems_that_do_not_exist(manifest, tmp_path):
