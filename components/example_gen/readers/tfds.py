@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 
+_UNLABELLED = -1  # what TFDS writes where an image has no label
+
+
 @dataclasses.dataclass(frozen=True)
 class TfdsPart(reader.Part):
     """A run of consecutive examples that one worker reads.
@@ -221,6 +224,8 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
             source_id = _text(row[self.id_key]) if self.id_key else None
             name = source_id or index.content_hash(row[self.image_key])
             where = f"example {name} of {self.dataset!r}"
+            if mapping.form == "index":
+                values = [value for value in values if value != _UNLABELLED]
             try:
                 found = mapping.find(values)
             except WrongLabelError as error:

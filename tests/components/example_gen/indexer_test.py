@@ -12,7 +12,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
 import components
-from components.artifacts import index, vocabulary
+from components.artifacts import data_report, index, vocabulary
 from components.code_version import code_version
 from components.example_gen import indexer, readers
 from components.example_gen.hierarchy_file import HierarchyFile
@@ -158,6 +158,25 @@ def test_wrong_examples(write, run, picture):
     path.rename(f"{path}.gz")
     with pytest.raises(ValueError, match=r"^original_examples: some files below .* end with \.gz, and some do not"):
         run(mixed)
+
+
+def test_shards_that_are_not_there(write, run, picture):
+    records = [record(photo=picture(i), kind=b"aabb"[i % 4 : i % 4 + 1]) for i in range(8)]
+    examples = write(train=records[:4], validation=records[4:])
+    path = pathlib.Path(examples.uri) / "Split-train" / "data_tfrecord-00001-of-00002"
+    path.unlink()
+    with pytest.raises(ValueError, match=r"^tfrecords: \S*/Split-train/data_tfrecord-00001-of-00002 is not there"):
+        run(examples)
+    path.touch()
+    found = run(examples)
+    assert set(found.records("train")) == {index.content_hash(picture(i)) for i in (0, 2)}
+    (finding,) = json.loads((found.index / data_report.SUMMARY_FILE).read_text())["findings"]
+    assert (finding["kind"], finding["count"], finding["examples"]) == ("empty_file", 1, [str(path)])
+
+    packed = write(".gz", train=records[:4], validation=records[4:])
+    (pathlib.Path(packed.uri) / "Split-validation" / "data_tfrecord-00000-of-00002.gz").write_bytes(b"")
+    with pytest.raises(ValueError, match=r"^tfrecords: \S*data_tfrecord-00000-of-00002\.gz: 0 bytes are no gzip file"):
+        run(packed)
 
 
 def test_wrong_settings_fail_when_it_is_made(tmp_path):

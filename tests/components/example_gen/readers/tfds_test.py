@@ -225,6 +225,13 @@ def test_a_number_of_classes_gives_numbers_as_names(prepare, picture):
     assert dataset.read_vocabulary().names == ("0", "1", "2")
 
 
+def test_images_without_a_label(prepare, picture):
+    features = {"image": IMAGE, "label": tfds.features.ClassLabel(names=["cat", "dog"])}
+    rows = [{"image": picture(i), "label": label} for i, label in enumerate([1, -1, 0])]
+    expected = [LabelledImage(row["image"], labels) for row, labels in zip(rows, [(1,), (), (0,)], strict=True)]
+    assert by_image(read(prepare({"train": rows}, features))) == by_image(expected)
+
+
 def test_a_label_without_names(prepare, picture):
     features = {"image": IMAGE, "age": tfds.features.Scalar(np.int64)}
     dataset = prepare({"train": [{"image": picture(0), "age": 2}]}, features, label_key="age")
