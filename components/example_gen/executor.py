@@ -73,11 +73,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             tf.io.gfile.rmtree(parent)
 
     def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
-        """Returns what reads the data."""
-        del input_dict
-        return readers.loads(exec_properties["dataset"])
-
-    def _reader(self, input_dict: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]) -> Reader:
         """Returns the reader of the images."""
         del input_dict  # for subclasses
         return readers.loads(exec_properties["dataset"])
