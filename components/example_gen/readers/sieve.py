@@ -41,6 +41,7 @@ LITTER = {
     "~snapshot": "NetApp: earlier states",
 }
 HIDDEN = ".*"
+_WILD = re.compile(r"[*?[]")
 # What data sets have beside their images: notes, annotations, features, archives, programs and recordings.
 _SIDE_FILES = """
     .txt .md .rst .csv .tsv .json .jsonl .xml .yaml .yml .html .htm .pdf .doc .docx .xls .xlsx .log .ini .cfg
@@ -60,11 +61,10 @@ class Sieve:
     """
 
     def __init__(self, exclude: Sequence[str] = (), *, hidden: bool = True, side_files: bool = True):
-        self._patterns = [*LITTER, HIDDEN] if hidden else list(LITTER)
+        self._names = {name.casefold(): name for name in LITTER if not _WILD.search(name)}
+        self._wild = [*filter(_WILD.search, LITTER), *([HIDDEN] if hidden else [])]
         # One expression, since millions of names are matched.
-        self._litter_name = re.compile(
-            "|".join(f"({fnmatch.translate(pattern.casefold())})" for pattern in self._patterns)
-        )
+        self._wild_name = re.compile("|".join(f"({fnmatch.translate(name.casefold())})" for name in self._wild))
         self._exclude = {pattern: re.compile(fnmatch.translate(pattern)) for pattern in exclude}
         self._has_side_files = side_files
         self._litter: dict[str, set[str]] = collections.defaultdict(set)  # pattern → paths
@@ -85,15 +85,16 @@ class Sieve:
         if excluding is not None:
             self._excluded[excluding] += 1
             return "excluded"
-        folder, name = posixpath.split(path)
+        folder, _, name = path.rpartition("/")
         litter, pattern = self._find_folder(folder)
         if pattern is None:
             litter, pattern = path, self._match(name)
         if pattern is not None:
             self._litter[pattern].add(litter)
             return "litter"
-        suffix = posixpath.splitext(name)[1].lower()
-        if self._has_side_files and suffix in SIDE_FILES:
+        stem, _, ending = name.rpartition(".")
+        suffix = f".{ending.lower()}"
+        if self._has_side_files and stem and suffix in SIDE_FILES:
             self._side_files[suffix] += 1
             return "side_files"
         return None
@@ -117,5 +118,8 @@ class Sieve:
         return "", None
 
     def _match(self, name: str) -> str | None:
-        found = self._litter_name.match(name.casefold())
-        return self._patterns[found.lastindex - 1] if found and found.lastindex else None
+        name = name.casefold()
+        if exact := self._names.get(name):
+            return exact
+        found = self._wild_name.match(name)
+        return self._wild[found.lastindex - 1] if found and found.lastindex else None
