@@ -130,12 +130,10 @@ class Ingest(beam.PTransform):
         """Yields (bucket of a shard, place of a table) of what becomes of equal images."""
         bucket, places = element
         entries = runs.read_tables(self._work.runs, _unpack(bucket, places), equal_images.ENTRIES)
-        decisions = [
+        decisions = (
             (self._shards.bucket(row["split"], index.id_key(row["source_id"])), row)
             for row in equal_images.decide(entries, self._check.names, self._several_labels)
-        ]
-        if not decisions:
-            return
+        )
         name = f"equal-{bucket}-{uuid.uuid4().hex[:8]}.run"
         yield from _pack(bucket, runs.write_tables(self._work.runs, name, decisions, equal_images.DECISIONS))
 

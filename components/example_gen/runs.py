@@ -6,6 +6,7 @@ part that is larger than what may be held, there are several runs. Behind the pi
 content of the images, each a table with what is compared of equal ones.
 """
 
+import collections
 import dataclasses
 import itertools
 import os
@@ -20,6 +21,7 @@ from components.example_gen.examples import Indexed, Order
 
 HELD_BYTES = 128 << 20  # of records, and about as much as their rows take, that are held at once
 _ROW_BYTES = 2 << 10  # that a row takes in memory
+_FRAME_ROWS = 4096  # of a table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,7 +87,7 @@ class RunWriter:
         self._number += 1
 
     def _contents(self) -> Iterator[tuple[int, list[bytes]]]:
-        """Yields (bucket, its only frame) of what is compared."""
+        """Yields (bucket, frames of its piece) of what is compared."""
         if self._content_bucket is None:
             return
         rows = [item.row for _, item in self._items if item.record]
@@ -110,8 +112,9 @@ def write_pieces(folder: str, run: str, groups: Iterable[tuple[int, Iterable[byt
 
 
 def write_tables(folder: str, run: str, rows: Iterable[tuple[int, dict]], schema: pa.Schema) -> list[Piece]:
-    """Writes (bucket, row) pairs as a run with a piece for each bucket, which is a table."""
-    return write_pieces(folder, run, _tables(rows, schema))
+    """Writes (bucket, row) pairs as a run with a piece for each bucket, which is a table; without rows, nothing."""
+    tables = _tables(rows, schema)
+    return write_pieces(folder, run, tables) if tables else []
 
 
 def read_tables(folder: str, pieces: Iterable[Piece], schema: pa.Schema) -> pa.Table:
@@ -124,12 +127,17 @@ def read_tables(folder: str, pieces: Iterable[Piece], schema: pa.Schema) -> pa.T
     return pa.Table.from_batches([_loads(frame, schema) for frame in frames], schema)
 
 
-def _tables(rows: Iterable[tuple[int, dict]], schema: pa.Schema) -> Iterator[tuple[int, list[bytes]]]:
-    """Yields (bucket, the only frame of its piece) for (bucket, row) pairs."""
-    buckets: dict[int, list[dict]] = {}
+def _tables(rows: Iterable[tuple[int, dict]], schema: pa.Schema) -> list[tuple[int, list[bytes]]]:
+    """Returns (bucket, frames of its piece) of (bucket, row) pairs."""
+    waiting: dict[int, list[dict]] = collections.defaultdict(list)
+    frames: dict[int, list[bytes]] = collections.defaultdict(list)
     for bucket, row in rows:
-        buckets.setdefault(bucket, []).append(row)
-    return ((bucket, [_dumps(found, schema)]) for bucket, found in sorted(buckets.items()))
+        waiting[bucket].append(row)
+        if len(waiting[bucket]) == _FRAME_ROWS:  # a row takes ten times as much in memory
+            frames[bucket].append(_dumps(waiting.pop(bucket), schema))
+    for bucket, left in waiting.items():
+        frames[bucket].append(_dumps(left, schema))
+    return sorted(frames.items())
 
 
 def _frames(items: Sequence[Indexed]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.artifacts import data_report, index
-from components.example_gen import equal_images, ingest
+from components.example_gen import equal_images, ingest, runs
 from components.example_gen.ingest import Shards
 from components.example_gen.readers import files
 from components.example_gen.readers.folder import FolderReader
@@ -106,6 +106,7 @@ def test_files_do_not_depend_on_who_meets_whom(generate, folder, several_labels,
     whole = generate(reader, shards=5, max_rejected=1.0)
     monkeypatch.setattr(files, "_PART_FILES", 7)
     monkeypatch.setattr(ingest, "_SHARDS_COMPARED", 3)
+    monkeypatch.setattr(runs, "_FRAME_ROWS", 2)
     workers = ("--direct_running_mode=multi_threading", "--direct_num_workers=2")
     assert generate(reader, shards=5, max_rejected=1.0).files() == whole.files()
     assert generate(reader, shards=5, max_rejected=1.0, beam_arguments=workers).files() == whole.files()
