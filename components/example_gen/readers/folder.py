@@ -151,7 +151,7 @@ def _drop_shared(rows: list[_Row], train: str | None) -> list[_Row]:
     if len(labels) < 2 or len(shared) > 1 or not all("/" in label for label in labels):
         return rows
     ending = f"/{shared.pop()}"
-    return _drop_shared([row._replace(label=row.label.removesuffix(ending)) for row in rows], train)
+    return _drop_shared([_Row(row.file, row.split, row.label.removesuffix(ending)) for row in rows], train)
 
 
 def _above(label: str) -> list[str]:
