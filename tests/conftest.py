@@ -1,8 +1,21 @@
-"""TFDS data sets that are not on this machine."""
+"""The order of the files of tests, and TFDS data sets that are not on this machine."""
 
 import pytest
 import tensorflow_datasets as tfds
 from tensorflow_datasets.core import naming
+
+# Each takes a minute or more. They start first, so that no worker is left with one of them while the others have ended.
+_LONGEST = (
+    "pipeline/e2e_test.py",
+    "trainer/distributed_test.py",
+    "trainer/batches_test.py",
+    "benchmarks/benchmarks_test.py",
+    "trainer/loop/fit_test.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.path.as_posix().endswith(_LONGEST))
 
 
 @pytest.fixture

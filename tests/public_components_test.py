@@ -133,7 +133,7 @@ def test_what_each_component_takes():
         "SourceExampleGen": 0,
         "TargetExampleGen": 0,
         "StatisticsGen": 2,
-        "ExampleValidator": 3,
+        "ExampleValidator": 4,
         "NearDuplicateFilter": 2,
         "Trainer": 5,
         "Predictor": 3,

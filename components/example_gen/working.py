@@ -123,7 +123,7 @@ def check_space(work: Working, output: str, image_bytes: int) -> None:
     """
     done = sum(tf.io.gfile.stat(path).length for path in tf.io.gfile.glob(os.path.join(work.runs, "*")))
     needed: dict[int, int] = collections.Counter()
-    paths = {}
+    paths: dict[int, str] = {}
     for path, size in ((work.folder, max(image_bytes - done, 0)), (output, image_bytes)):
         if not storage.is_remote(path):
             there = _existing(path)

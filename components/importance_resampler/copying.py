@@ -7,6 +7,7 @@ first.
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import apache_beam as beam
 import numpy as np
@@ -115,7 +116,7 @@ class Copy(beam.PTransform):
         return os.path.join(self._work, f"{number:06d}.unpacked")
 
 
-def _sorted(copies: np.ndarray, read: Callable[[np.void], bytes]) -> np.ndarray:
+def _sorted(copies: np.ndarray, read: Callable[[Any], bytes]) -> np.ndarray:
     """Returns `copies` by their keys, and those of different examples with the same key by the records."""
     copies = copies[np.lexsort((copies["offset"], copies["source"], copies["key"]))]
     key, place = copies["key"], copies[["source", "offset"]]

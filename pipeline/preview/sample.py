@@ -64,10 +64,9 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
         stops = _list_errors(lambda: data_checks.check_labels(contents.label_counts or {}, labels.names))
         drawn = sample.draw_sample(reader, contents, check, images)
         if not drawn.examples:
-            reasons = sorted({row["reason"] for row in drawn.all_rejections})
-            raise ValueError(
-                f"{data.location}: all images of the sample are rejected: {', '.join(reasons)}; check the data"
-            )
+            first = {row["reason"]: row for row in reversed(drawn.all_rejections)}
+            told = "; ".join(f"{reason} ({row['source_id']}: {row['detail']})" for reason, row in sorted(first.items()))
+            raise ValueError(f"{data.location}: all images of the sample are rejected: {told}; check the data")
         totals = _count_images(contents, drawn)
         examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in totals.items()}
         costs = _measure(drawn, examples, len(labels), folder)

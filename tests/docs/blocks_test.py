@@ -19,6 +19,7 @@ import typer.main
 import yaml
 
 from components.example_gen import readers
+from components.example_gen.readers.reader import Reader
 from pipeline import cli
 from pipeline.config import reference
 from pipeline.config.data import Data
@@ -83,10 +84,19 @@ def test_parts_fit_into_a_configuration(block):
     Config.model_validate(merged(content, part))
 
 
+def readers_of(block: Block) -> list[Reader]:
+    """Returns the readers of the data that a block lists."""
+    return [data.reader() for data in pydantic.TypeAdapter(list[Data]).validate_python(yaml.safe_load(block.text))]
+
+
 @of_kind("yaml data")
 def test_data_are_taken(block):
-    shown = pydantic.TypeAdapter(list[Data]).validate_python(yaml.safe_load(block.text))
-    assert {type(data.reader()) for data in shown} == set(map(readers.class_of, readers.KINDS))
+    assert readers_of(block)
+
+
+def test_every_kind_of_data_is_shown():
+    shown = {type(reader) for block in BLOCKS if block.kind == "yaml data" for reader in readers_of(block)}
+    assert shown == set(map(readers.class_of, readers.KINDS))
 
 
 @of_kind("python")

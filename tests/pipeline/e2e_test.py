@@ -55,48 +55,51 @@ FINETUNE = {"digits-entire-source-finetune", "digits-same-distribution-finetune"
 PUSH = {"digits-evaluator", "digits-pusher"}
 
 
-def test_only_what_a_change_reaches_runs_again(tmp_path, monkeypatch):
-    first = run(tmp_path)
-    assert executed(first) >= FINETUNE | PUSH | {"source-classifier", "digits-prior"}
-    (version,) = versions(tmp_path)
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> pathlib.Path:
+    """A workspace in which the pipeline has run once. Tests change settings, so that what they run is of no other."""
+    workspace = tmp_path_factory.mktemp("workspace")
+    assert executed(run(workspace)) >= FINETUNE | PUSH | {"source-classifier", "digits-prior"}
+    return workspace
+
+
+def test_only_what_a_change_reaches_runs_again(workspace, tmp_path, monkeypatch):
+    (version,) = versions(workspace)
 
     # The pushed model answers, in the words of the target.
     image = tmp_path / "digit.png"
     PIL.Image.new("L", (8, 8), 200).save(image)
-    (prediction,) = predict.predict(str(tmp_path / "serving" / "digits"), [str(image)])
+    (prediction,) = predict.predict(str(workspace / "serving" / "digits"), [str(image)])
     assert len(set(prediction.labels)) == 5 and set(prediction.labels) <= set("0123456789")
-    assert not list((tmp_path / "serving").rglob("*.keras"))
+    assert not list((workspace / "serving").rglob("*.keras"))
 
-    assert executed(run(tmp_path)) == set()
-    assert versions(tmp_path) == [version]
+    assert executed(run(workspace)) == set()
+    assert versions(workspace) == [version]
 
-    assert executed(run(tmp_path, "finetune.learning_rate=0.05")) == FINETUNE | PUSH
+    assert executed(run(workspace, "finetune.learning_rate=0.05")) == FINETUNE | PUSH
 
     # Other code of one executor: its node, and what follows from its output.
     real = pipeline_module.PriorEstimator.__init__.__globals__["code_version"]
     monkeypatch.setitem(
         pipeline_module.PriorEstimator.__init__.__globals__, "code_version", lambda module: f"{real(module)[:-1]}x"
     )
-    again = executed(run(tmp_path, "finetune.learning_rate=0.05"))
+    again = executed(run(workspace, "finetune.learning_rate=0.05"))
     assert again >= {"digits-prior", "digits-same-distribution-resample", "digits-same-distribution-specialist"}
     assert not again & {"source-classifier", "digits-predictions", "source-entire-source-specialist"}
 
 
-def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(tmp_path):
+def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(workspace):
     only = ("targets.digits.arms=[same_distribution]", "targets.digits.push=null")
-    run(tmp_path, *only)
+    assert executed(run(workspace, *only)) == set()
     trained = {"digits-same-distribution-specialist", "digits-same-distribution-finetune"}
     drawn = {"digits-same-distribution-resample", *trained}
     estimated = {"digits-prior", *drawn}
     for overrides, expected in (
         (["prior.temperature=1.0"], estimated),
-        (["prior.estimator=em", "prior.temperature=1.0"], estimated),
-        (["resample.n=301"], drawn),
         (["resample.seed=5"], drawn),
-        (["resample.max_repeats=2"], drawn),
         (["targets.digits.arms=[elastic_distribution]"], {node.replace("same", "elastic") for node in drawn}),
     ):
-        assert executed(run(tmp_path, *only, *overrides)) == expected, overrides
+        assert executed(run(workspace, *only, *overrides)) == expected, overrides
 
 
 def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):

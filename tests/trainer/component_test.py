@@ -171,7 +171,7 @@ def test_the_executor_says_where_everything_lies(recorded, tmp_path):
     fn_args = recorded()
     assert fn_args.custom_config == {"seed": 7, "backbone": BACKBONE}
     assert fn_args.split_patterns == {
-        split: [f"{tmp_path}/examples/Split-{split}/*"] for split in ("train", "eval", "test")
+        split: [f"{tmp_path}/examples/Split-{split}/data_tfrecord-*-of-*"] for split in ("train", "eval", "test")
     }
     assert fn_args.vocabulary_path == f"{tmp_path}/vocabulary"
     assert fn_args.model_dir == f"{tmp_path}/out/model"
@@ -183,9 +183,9 @@ def test_the_executor_says_where_everything_lies(recorded, tmp_path):
 def test_other_training_examples_replace_the_split_train_alone(recorded, tmp_path):
     fn_args = recorded(train_examples=[recorded.examples("sample", ["train"])])
     assert fn_args.split_patterns == {
-        "train": [f"{tmp_path}/sample/Split-train/*"],
-        "eval": [f"{tmp_path}/examples/Split-eval/*"],
-        "test": [f"{tmp_path}/examples/Split-test/*"],
+        "train": [f"{tmp_path}/sample/Split-train/data_tfrecord-*-of-*"],
+        "eval": [f"{tmp_path}/examples/Split-eval/data_tfrecord-*-of-*"],
+        "test": [f"{tmp_path}/examples/Split-test/data_tfrecord-*-of-*"],
     }
 
 

@@ -84,7 +84,7 @@ def test_a_server_answers_what_the_trainer_evaluated(folder, model, write_split,
     predict = tf.function(lambda pixels: model(pixels, training=False)["logits"])  # as the Trainer evaluates
     evaluated = np.concatenate([tf.nn.softmax(predict(pixels)) for pixels, *_ in batches])
     assert evaluated.shape == (number, len(NAMES))
-    records = list(tf.data.TFRecordDataset(tf.io.gfile.glob(pattern), "GZIP").as_numpy_iterator())
+    records = list(tf.data.TFRecordDataset(tf.io.gfile.glob(pattern)).as_numpy_iterator())
     images = [
         examples.image_of(tf.train.Example.FromString(record)) for record in records
     ]  # one of them was transparent
