@@ -22,7 +22,7 @@ def photographs() -> list[np.ndarray]:
 def cut_jpegs(
     count: int, widths: tuple[int, int], heights: tuple[int, int] | None = None, quality: int = 90
 ) -> Iterator[bytes]:
-    """Yields `count` JPEGs cut from the sample photographs at random places.
+    """Yields `count` JPEGs cut from the sample photographs at random places. Their comments differ, so no two are equal.
 
     Args:
       count: how many.
@@ -35,7 +35,8 @@ def cut_jpegs(
         photo = photos[i % len(photos)]
         width, height = (int(rng.integers(low, high + 1)) for low, high in (widths, heights or widths))
         left, top = int(rng.integers(0, photo.width - width)), int(rng.integers(0, photo.height - height))
-        yield encode(photo.crop((left, top, left + width, top + height)), "JPEG", quality=quality)
+        cut = photo.crop((left, top, left + width, top + height))
+        yield encode(cut, "JPEG", quality=quality, comment=str(i))
 
 
 def encode(image: PIL.Image.Image, image_format: str, **options) -> bytes:
