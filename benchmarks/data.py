@@ -22,7 +22,7 @@ def photographs() -> list[np.ndarray]:
 def cut_jpegs(
     count: int, widths: tuple[int, int], heights: tuple[int, int] | None = None, quality: int = 90
 ) -> Iterator[bytes]:
-    """Yields `count` JPEGs cut from the sample photographs at random places. Their comments differ, so no two are equal.
+    """Yields `count` JPEGs cut from the sample photographs at random places. Their comments differ: no two are equal.
 
     Args:
       count: how many.
