@@ -18,7 +18,7 @@ NUMBER = r"(-?\d+(?:\.\d+)?)"
 
 # Benchmark → its arguments; what stands before each of its ratios, as a regular expression; how many there are.
 TINY = {
-    "example_gen": ("--images 12 --width 40 --height 30 --repeats 1", r"/ loop: |CPU time: ", 4 * 2),
+    "example_gen": ("--images 60 --width 40 --height 30 --repeats 1", r"/ loop: |CPU time: ", 4 * 2),
     "input_pipeline": (
         "--images 12 --width 50 --height 40 --size 24 --batch-size 4 --passes 1 --repeats 1",
         r"/ peer: ",
