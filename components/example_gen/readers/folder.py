@@ -92,10 +92,14 @@ class FolderReader(files.FileReader):
                 rows.append(_Row(file, None, "" if used else folder))
         train = rules["train"].own
         rows = _drop_shared(rows, train)
+        like_splits = [] if used else split_folders.find_suspicious(counts)
         found = [
             *findings.list_names("pooled", sorted(pooled)),
-            *findings.list_names("split_like", () if used else split_folders.find_suspicious(counts)),
-            *findings.list_names("in_every_class", _find_in_every_class(_labels_of(rows, train))),
+            *findings.list_names("split_like", like_splits),
+            # Splits that are labels have all classes in them.
+            *findings.list_names(
+                "in_every_class", [] if like_splits else _find_in_every_class(_labels_of(rows, train))
+            ),
             *findings.list_counts("unused_folders", unused),
         ]
         strays = [row.file.path for row in rows if not row.label and row.file.refused is None]
