@@ -83,9 +83,9 @@ class FolderReader(files.FileReader):
             folder = posixpath.dirname(file.path)
             split = _find_split(file.path, used)
             if split is not None:
-                label = posixpath.dirname(file.path[len(split) + 1 :])
-                label = label.removeprefix(f"{posixpath.basename(split)}/") if doubled else label
-                rows.append(_Row(file, split if own else None, label))
+                inner = file.path[len(split) + 1 :]
+                inner = inner.removeprefix(f"{posixpath.basename(split)}/") if doubled else inner
+                rows.append(_Row(file, split if own else None, posixpath.dirname(inner)))
             elif beside := find_beside(file.path if file.is_folder else folder) if used else "":
                 unused[beside] += 1
             else:

@@ -281,6 +281,13 @@ def test_a_class_that_is_a_link_is_not_lost_without_a_word(tree, tmp_path_factor
         FolderReader(folder=folder, splits=splits).list_images()
 
 
+def test_a_class_of_a_doubled_split_that_is_a_link(tree, tmp_path_factory, tmp_path):
+    folder = tree("train/train/ant/1", "train/train/bee/2", "val/val/ant/3")
+    (tmp_path / "val/val/bee").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(ValueError, match=r"^folder: 'val/val/bee' in .* cannot be taken: a symbolic link to a folder"):
+        FolderReader(folder=folder, splits={"train": "train", "eval": "val"}).list_images()
+
+
 def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
     folder = tree("ant/1", "bird/owl/2", "bird/wren/3")
     scandir = listing.os.scandir
