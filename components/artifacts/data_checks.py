@@ -70,10 +70,19 @@ def check_splits(examples: Mapping[str, int], rejected: Mapping[str, Mapping[str
 def _explain(labels: Sequence[str], trained: Sequence[str]) -> str:
     if {_fold(name) for name in labels} & {_fold(name) for name in trained}:
         return "they differ only in case or in how characters are written: name them alike"
+    if _last_names(labels) & _last_names(trained):
+        return (
+            "they differ only in the folders above them: a split may be a path, so name the folders in which the class "
+            "folders are, as in train: train/images"
+        )
     return (
         "the labels of all splits are names of the same classes: if the names of a split stand in a file of their own, "
         "write a manifest"
     )
+
+
+def _last_names(labels: Sequence[str]) -> set[str]:
+    return {name.rpartition("/")[2] for name in labels}
 
 
 def _fold(name: str) -> str:

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from components.artifacts import findings, index, lookalikes
 from components.artifacts.findings import Finding
+from components.artifacts.rejected import DUPLICATE_IMAGE
 
 COUNTS_FILE = "counts.csv"
 SUMMARY_FILE = "summary.json"
@@ -100,6 +101,8 @@ def summarise(
     copies = {split: len(found.contents) - len(np.unique(found.contents)) for split, found in splits.items()}
     repeated += [Finding("repeated_image", count, where=split) for split, count in copies.items() if count]
     untrained = [] if train_counts is None else [names[label] for label in np.flatnonzero(train_counts == 0)]
+    aside = count_rejected(found)
+    copies_aside = {reason: aside.pop(reason) for reason in [DUPLICATE_IMAGE] if reason in aside}
     found["findings"] = [
         dataclasses.asdict(finding)
         for finding in (
@@ -107,7 +110,8 @@ def summarise(
             *repeated,
             *findings.list_names("without_train", untrained),
             *lookalikes.find_lookalikes(names),
-            *findings.list_counts("set_aside", count_rejected(found)),
+            *findings.list_counts("set_aside", aside),
+            *findings.list_counts("set_aside_copies", copies_aside),
         )
     ]
     return found

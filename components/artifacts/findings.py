@@ -37,6 +37,15 @@ KINDS = {
     "empty_folders": Kind("folders without an image, which are no labels"),
     "exclude_nothing": Kind("patterns of exclude that match no file"),
     "excluded": Kind("files that exclude leaves out", is_warning=False),
+    "generations": Kind(
+        "record files of one name that say different numbers of files",
+        "if some are older, name the others in the pattern, as in train-*-of-00003",
+    ),
+    "in_every_class": Kind(
+        "folders that every class has, and that are labels of their own",
+        "if they are no classes, leave them out with exclude",
+        is_warning=False,
+    ),
     "litter": Kind("files and folders that systems leave behind, which are ignored", is_warning=False),
     "pooled": Kind(
         "folders that are splits, whose images are pooled, since splits are shares",
@@ -47,12 +56,14 @@ KINDS = {
     "same_id": Kind("ids in both splits"),
     "same_image": Kind("images in both splits, byte for byte"),
     "set_aside": Kind("images set aside"),
+    "set_aside_copies": Kind("images set aside that are equal to one that stays", is_warning=False),
     "side_files": Kind("files beside the images, which are ignored", is_warning=False),
     "split_like": Kind(
         "folders that are called like splits, and are labels or parts of such",
-        "if they are splits, name them in splits",
+        "if they are splits, name them in splits, or write a manifest",
     ),
-    "stray_files": Kind("files in no class folder, which are not looked at"),
+    "stray_files": Kind("images in no class folder, which are not looked at"),
+    "stray_others": Kind("other files in no class folder, which are not looked at", is_warning=False),
     "unused_folders": Kind("files in folders beside those of the splits, which are not looked at"),
     "unused_splits": Kind("rows of splits that are not asked for, which are not looked at", is_warning=False),
     "without_train": Kind("labels without an image in train", "nothing can be learned of them"),

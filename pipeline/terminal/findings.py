@@ -8,7 +8,7 @@ from components.artifacts import findings
 from components.artifacts.findings import Finding
 from pipeline.terminal.text import isolate
 
-_SET_ASIDE = "set_aside"
+_SET_ASIDE = ("set_aside", "set_aside_copies")
 
 
 def show_findings(
@@ -24,7 +24,7 @@ def show_findings(
     """
     for finding in found:
         line = f"{side}: {findings.describe(finding, isolate)}"
-        if finding.kind == _SET_ASIDE and rejected_uri:
+        if finding.kind in _SET_ASIDE and rejected_uri:
             line += f": {rejected_uri}"
         # Not wrapped, so that a URI stays in one piece.
         style = "yellow" if finding.is_warning else None

@@ -9,7 +9,7 @@ import itertools
 import os
 import posixpath
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -60,8 +60,8 @@ class FileReader(Reader[FilePart]):
     """A reader of single files: a subclass says which.
 
     Attributes:
-      exclude: patterns of files that are left out, by their path as it stands in their id, such as `*/drafts/*`. `*`
-        stands for any text, with slashes or without.
+      exclude: patterns of files, and of folders with all that is in them, that are left out, by their path as it
+        stands in the id, such as `drafts` or `*_mask.png`. `*` stands for any text, with slashes or without.
     """
 
     exclude: list[str] = []
@@ -91,6 +91,7 @@ class FileReader(Reader[FilePart]):
                 ours = next(iter(of_own))
                 raise ValueError(
                     f"splits.{ours}: the data have no split {own!r}; they have {', '.join(there) or 'none'}"
+                    f"{explain_excluded(listed.findings)}"
                 )
             total = pc.sum(rows["bytes"]).as_py()
             counts = np.bincount(pc.list_flatten(rows["labels"]).to_numpy(), minlength=len(labels))
@@ -112,6 +113,12 @@ class FileReader(Reader[FilePart]):
     def sample(self, part: FilePart, count: int) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.sample`. Those of all the part: neighbours are often of one label."""
         return _read_all(reader.spread_evenly(storage.read_table(part.path).to_pylist(), count))
+
+
+def explain_excluded(found: Iterable[Finding]) -> str:
+    """Returns what the end of a message says of files that `exclude` leaves out; empty: there are none."""
+    excluded = [each for each in found if each.kind == "excluded"]
+    return "".join(f"; exclude leaves out {each.count:,} files ({', '.join(each.examples)})" for each in excluded)
 
 
 def _read_all(rows: Sequence[dict]) -> Iterator[LabelledImage | Rejection]:

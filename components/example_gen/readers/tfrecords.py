@@ -18,7 +18,7 @@ from components.example_gen import splits
 from components.example_gen.readers import labels, listing, shards
 from components.example_gen.readers.labels import LabelFormat, LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
-from components.example_gen.readers.sieve import Sieve
+from components.example_gen.readers.sieve import WILD, Sieve
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +81,10 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
             vocabulary.make_vocabulary(mapping.known.names),
             sizes,
             [TFRecordPart(path, own, rules, size, labels_path) for own, path, size, _ in found],
-            findings=findings.list_names("empty_file", [path for _, path, size, _ in found if not size]),
+            findings=[
+                *findings.list_names("empty_file", [path for _, path, size, _ in found if not size]),
+                *findings.list_names("generations", shards.find_generations(paths)),
+            ],
         )
 
     def read(self, part: TFRecordPart) -> Iterator[LabelledImage | Rejection]:
@@ -122,9 +125,12 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
         found = []
         for own in splits.own_splits("tfrecords", self.tfrecords, self.splits):
             pattern = self.tfrecords if own is None else self.tfrecords.replace(splits.PLACE, own)
-            # A star matches what systems leave, too.
-            sieve = Sieve(hidden=not os.path.basename(pattern).startswith("."), side_files=False)
-            files = [file for file in listing.match_files(pattern) if sieve.sift(os.path.basename(file[0])) is None]
+            # A star matches what systems leave, too; the folders before the first one are meant.
+            parts = pattern.split("/")
+            start = next((depth for depth, part in enumerate(parts) if WILD.search(part)), len(parts) - 1)
+            sieve = Sieve(hidden=not any(part.startswith(".") for part in parts[start:]), side_files=False)
+            matches = listing.match_files(pattern)
+            files = [file for file in matches if sieve.sift("/".join(file[0].split("/")[start:])) is None]
             if not files:
                 raise ValueError(f"tfrecords: no file matches {pattern!r}")
             shards.check_complete("tfrecords", pattern, [path for path, _, _ in files])

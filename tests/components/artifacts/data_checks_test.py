@@ -6,6 +6,7 @@ import pytest
 from components.artifacts import data_checks
 
 NAMES = ("ant", "bee", "Bee", "cow")
+IN_FOLDERS = ("images/ant", "images/bee", "ant", "cow")
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,12 @@ def test_labels_that_are_enough(counts):
 def test_a_single_label():
     with pytest.raises(ValueError, match=r"^labels: the data have 'ant' and no other; .* two labels at least"):
         data_checks.check_labels({}, ("ant",))
+
+
+def test_labels_that_differ_in_the_folders_above_them():
+    counts = {"train": np.array([2, 1, 0, 0]), "eval": np.array([0, 0, 1, 1])}
+    with pytest.raises(ValueError, match=r"^splits\.eval: none of its labels \('ant', 'cow'\) .* only in the folders"):
+        data_checks.check_labels(counts, IN_FOLDERS)
 
 
 def test_many_labels_are_not_all_told():

@@ -48,11 +48,12 @@ def test_the_summary():
         "eval": data_report.report_split(EVAL, 4),
         "test": data_report.report_split([], 4),
     }
-    found = data_report.summarise(splits, {"train": {"empty": 2}, "eval": {}, "test": {}}, NAMES, *noticed)
+    rejected = {"train": {"empty": 2}, "eval": {"duplicate_image": 3}, "test": {}}
+    found = data_report.summarise(splits, rejected, NAMES, *noticed)
     assert found == {
         "examples": {"train": 3, "eval": 3, "test": 0},
         "converted": {"train": 2, "eval": 1, "test": 0},
-        "rejected": {"train": {"empty": 2}, "eval": {}, "test": {}},
+        "rejected": rejected,
         "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
         "same_id": {"train, eval": 1, "train, test": 0, "eval, test": 0},
         "findings": [
@@ -63,10 +64,12 @@ def test_the_summary():
             {"kind": "without_train", "count": 2, "examples": ("Café", " café"), "where": ""},
             {"kind": "alike", "count": 1, "examples": (ALIKE,), "where": ""},
             {"kind": "set_aside", "count": 2, "examples": ("empty 2",), "where": ""},
+            {"kind": "set_aside_copies", "count": 3, "examples": ("duplicate_image 3",), "where": ""},
         ],
     }
     read = json.loads(data_report.dumps(found))
     assert findings.load(read["findings"]) == findings.load(found["findings"])
+    assert [each.is_warning for each in findings.load(read["findings"])[-2:]] == [True, False]
 
 
 def test_what_is_rejected_of_all_splits():

@@ -1,5 +1,6 @@
 """Folders: labels, hierarchy, splits, what is not looked at, and what is refused."""
 
+import re
 import sys
 
 import pytest
@@ -83,8 +84,102 @@ def test_splits_are_pooled_if_there_are_shares(tree):
     assert FolderReader(folder=folder, splits=SHARES).list_images().findings == [
         Finding("pooled", 2, ("TEST", "Training")),
         Finding("unused_folders", 2, ("more 1", "other 1")),
-        Finding("stray_files", 1, ("loose",)),
+        Finding("stray_others", 1, ("loose",)),
     ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "splits", "found"),
+    [
+        (
+            ("seg_train/seg_train/ant/1", "seg_train/seg_train/bee/2", "seg_test/seg_test/bee/3"),
+            {"train": "seg_train", "eval": "seg_test"},
+            {
+                "seg_train/seg_train/ant/1": ("ant", "seg_train"),
+                "seg_train/seg_train/bee/2": ("bee", "seg_train"),
+                "seg_test/seg_test/bee/3": ("bee", "seg_test"),
+            },
+        ),
+        (
+            ("training_set/training_set/ant/1", "test_set/test_set/bee/2"),
+            SHARES,
+            {"training_set/training_set/ant/1": ("ant", None), "test_set/test_set/bee/2": ("bee", None)},
+        ),
+        (
+            ("train/train/steam/1", "train/train/diesel/2", "val/train/steam/3"),
+            {"train": "train", "eval": "val"},
+            {
+                "train/train/steam/1": ("train/steam", "train"),
+                "train/train/diesel/2": ("train/diesel", "train"),
+                "val/train/steam/3": ("train/steam", "val"),
+            },
+        ),
+        (
+            ("images/train/ant/1", "images/train/bee/2", "images/val/ant/3", "images/more/cow/4", "other/5"),
+            {"train": "images/train", "eval": "images/val"},
+            {
+                "images/train/ant/1": ("ant", "images/train"),
+                "images/train/bee/2": ("bee", "images/train"),
+                "images/val/ant/3": ("ant", "images/val"),
+            },
+        ),
+    ],
+    ids=["doubled", "doubled and pooled", "a node that is called like a split", "paths"],
+)
+def test_where_the_class_folders_of_a_split_are(tree, paths, splits, found):
+    rows, (names, _) = list_images(tree(*paths), splits)
+    assert (rows, names) == (found, tuple(sorted({label for label, _ in found.values()})))
+
+
+def test_folders_beside_the_paths_of_splits_are_told(tree):
+    folder = tree("in/train/ant/1", "in/val/ant/2", "in/more/cow/3", "in/more/4", "other/5", "in/6.png", "trainer/7")
+    reader = FolderReader(folder=folder, splits={"train": "in/train", "eval": "in/val"})
+    assert reader.list_images().findings == [
+        Finding("unused_folders", 4, ("in/more 2", "other 1", "trainer 1")),
+        Finding("stray_files", 1, ("in/6.png",)),
+    ]
+
+
+def test_an_image_beside_the_class_folders_of_splits_does_not_make_them_classes(tree):
+    beside = ("train/all.png", "val/all.png", "val/info.bin")
+    folder = tree("train/ant/1", "train/bee/2", "val/ant/3", "val/ant/4", "val/bee/5", *beside)
+    found = FolderReader(folder=folder, splits=SHARES).list_images()
+    assert found.labels.names == ("ant", "bee")
+    assert found.findings == [
+        Finding("pooled", 2, ("train", "val")),
+        Finding("stray_files", 2, ("train/all.png", "val/all.png")),
+        Finding("stray_others", 1, ("val/info.bin",)),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("paths", "like_splits"),
+    [
+        (("data/train/ant/1", "data/train/bee/2", "data/val/ant/3", "data/val/bee/4"), ("data/train", "data/val")),
+        (("cat/Train/1", "cat/test/2", "dog/Train/3", "dog/a/4"), ("cat/Train", "cat/test")),
+        (("vehicle/train/1", "vehicle/car/2", "exam/test/3", "exam/oral/4"), ()),
+    ],
+    ids=["in a folder", "in the classes", "classes"],
+)
+def test_split_folders_further_down_are_told(tree, paths, like_splits):
+    found = FolderReader(folder=tree(*paths), splits=SHARES).list_images().findings
+    assert found == ([Finding("split_like", 2, like_splits)] if like_splits else [])
+
+
+@pytest.mark.parametrize(
+    ("paths", "inner"),
+    [
+        (("Covid/images/1", "Covid/masks/2", "Normal/masks/3", "Normal/images/4"), ("images", "masks")),
+        (("Covid/images/1", "Covid/masks/2", "Normal/images/3"), ()),
+        (("bird/owl/1", "bird/wren/2", "fish/cod/3", "fish/eel/4"), ()),
+        (("bird/owl/1", "bird/wren/2"), ()),
+        (("owl/1", "wren/2"), ()),
+    ],
+    ids=["in all", "not in all", "others", "one class", "no folders in folders"],
+)
+def test_several_folders_that_every_class_has_are_told(tree, paths, inner):
+    found = FolderReader(folder=tree(*paths), splits=SHARES).list_images().findings
+    assert found == ([Finding("in_every_class", 2, inner)] if inner else [])
 
 
 def test_folders_beside_the_splits_are_told(tree):
@@ -99,12 +194,11 @@ def test_folders_beside_the_splits_are_told(tree):
     ("paths", "labels", "like_splits"),
     [
         (("train/1", "car/2", "bus/3"), ("bus", "car", "train"), ()),
-        (("train/1", "test/2", "car/3"), ("car", "test", "train"), ()),
+        (("train/1", "test/2", "car/3"), ("car", "test", "train"), ("test", "train")),
         (("train/1", "train/ice/2", "test/a/3", "car/4"), ("car", "test/a", "train", "train/ice"), ("test", "train")),
-        (("Train/ant/1", "Train/bee/2", "test/3"), ("Train/ant", "Train/bee", "test"), ("Train", "test")),
         (("dev/a/1", "model/a/2", "model/b/3"), ("dev/a", "model/a", "model/b"), ("dev",)),
     ],
-    ids=["a class", "two classes", "a class with classes", "one split with images", "one split"],
+    ids=["a class", "two classes", "a class with classes", "one split"],
 )  # fmt: skip
 def test_a_folder_that_is_only_called_like_a_split_is_a_label(tree, paths, labels, like_splits):
     _, found, findings = FolderReader(folder=tree(*paths), splits=SHARES).list_images()
@@ -187,6 +281,13 @@ def test_a_class_that_is_a_link_is_not_lost_without_a_word(tree, tmp_path_factor
         FolderReader(folder=folder, splits=splits).list_images()
 
 
+def test_a_class_of_a_doubled_split_that_is_a_link(tree, tmp_path_factory, tmp_path):
+    folder = tree("train/train/ant/1", "train/train/bee/2", "val/val/ant/3")
+    (tmp_path / "val/val/bee").symlink_to(tmp_path_factory.mktemp("elsewhere"))
+    with pytest.raises(ValueError, match=r"^folder: 'val/val/bee' in .* cannot be taken: a symbolic link to a folder"):
+        FolderReader(folder=folder, splits={"train": "train", "eval": "val"}).list_images()
+
+
 def test_a_folder_that_cannot_be_read_ends_it(tree, monkeypatch):
     folder = tree("ant/1", "bird/owl/2", "bird/wren/3")
     scandir = listing.os.scandir
@@ -263,13 +364,32 @@ def test_parts_are_two_at_least_and_hold_every_file_once(tree, tmp_path_factory,
             r"splits\.eval: .* has no folder 'val' with",
         ),
         (["train/ant/1", "val/2"], {"train": "train", "eval": "val"}, r"no folder 'val' .*; its folders are train"),
+        (
+            ["data/train/ant/1", "data/val/ant/2"],
+            {"train": "train", "eval": "val"},
+            r"^splits\.train: .* no folder 'train' .*; its folders are data; if it is data/train, name that path in",
+        ),
+        (["train/1", "test/2"], SHARES, r"^folder: all folders in .* are called like splits \(test, train\)"),
+        (["Train/ant/1", "Train/bee/2", "test/3"], SHARES, r"^folder: all folders in .* like splits \(Train, test\)"),
         (["1.jpg", "2.jpg"], SHARES, r"folder: .* has no class folders; images have to be in a folder a class"),
     ],
-    ids=["no such split", "split without classes", "no classes"],
+    ids=["no such split", "split without classes", "split in a folder", "flat splits", "a flat split", "no classes"],
 )
 def test_what_is_refused(tree, paths, splits, message):
     with pytest.raises(ValueError, match=message):
         list_images(tree(*paths), splits)
+
+
+@pytest.mark.parametrize(
+    ("exclude", "splits"),
+    [("val/*", {"train": "train", "eval": "val"}), ("*", SHARES)],
+    ids=["all of a split", "all"],
+)
+def test_what_exclude_empties_is_refused_with_its_name(tree, exclude, splits):
+    folder = tree("train/ant/1", "train/bee/2", "val/ant/3", "val/bee/4", "val/bee/5")
+    count = 3 if splits != SHARES else 5
+    with pytest.raises(ValueError, match=rf"; exclude leaves out {count} files \({re.escape(exclude)} {count}\)$"):
+        FolderReader(folder=folder, splits=splits, exclude=[exclude]).list_images()
 
 
 def test_a_folder_that_is_not_there(tmp_path):
@@ -286,8 +406,10 @@ def test_the_fingerprint_sees_names_sizes_and_times(tree, tmp_path):
         lambda: (tmp_path / "bee/3").rename(tmp_path / "ant/3"),
         lambda: (tmp_path / "ant/1").write_bytes(b"longer than before"),
         lambda: (tmp_path / "ant/3").unlink(),
+        lambda: tree("loose.png"),
+        lambda: (tmp_path / "cow").mkdir(),
     ):
         change()
         found.append(dataset.fingerprint())
         assert dataset.fingerprint() == found[-1]
-    assert len(set(found)) == 5
+    assert len(set(found)) == 7

@@ -5,7 +5,7 @@ import pytest
 from components.artifacts.findings import Finding
 from components.example_gen import readers
 from components.example_gen.readers import listing
-from components.example_gen.readers.sieve import LITTER, SIDE_FILES, Sieve
+from components.example_gen.readers.sieve import IMAGE_ENDINGS, LITTER, SIDE_FILES, Sieve
 
 SHARES = {"train": 0.5, "eval": 0.5}
 IMAGES = ("cat/1.jpg", "cat/2.JPG", "dog/3.jpg", "dog/sub/4")
@@ -44,6 +44,13 @@ SIDE_FINDING = Finding("side_files", 4, (".txt 2", ".mat 1", ".xml 1"))
         ("a/1.json", "side_files"),
         ("a/json", None),
         ("a.json/1", None),
+        ("a/1.AAE", "side_files"),
+        ("a/labels.cache", "side_files"),
+        ("a/README", "side_files"),
+        ("Sha256Sums", "side_files"),
+        ("license/1.jpg", None),
+        ("a/readme.jpg", None),
+        ("a/__pycache__/1", "litter"),
         ("b/x.jpg", "excluded"),
         ("b/sub/x.jpg", "excluded"),
         ("B/x.jpg", None),
@@ -51,6 +58,21 @@ SIDE_FINDING = Finding("side_files", 4, (".txt 2", ".mat 1", ".xml 1"))
 )
 def test_a_path(path, reason):
     assert Sieve(["b/*.jpg"]).sift(path) == reason
+
+
+@pytest.mark.parametrize(
+    ("pattern", "excluded"),
+    [
+        ("drafts", ["drafts/1.jpg", "drafts/a/b/2.jpg"]),
+        ("*/drafts", ["cat/drafts/3.jpg"]),
+        ("drafts/a", ["drafts/a/b/2.jpg"]),
+        ("draft", []),
+    ],
+)
+def test_a_pattern_of_folders(pattern, excluded):
+    sieve = Sieve([pattern])
+    paths = ["drafts/1.jpg", "drafts/a/b/2.jpg", "cat/drafts/3.jpg", "cat/4.jpg", "draftsman/5.jpg"]
+    assert [path for path in paths if sieve.sift(path) == "excluded"] == excluded
 
 
 def test_what_is_listed_by_hand_may_be_hidden():
@@ -61,7 +83,7 @@ def test_what_is_listed_by_hand_may_be_hidden():
 def test_the_names_do_not_overlap():
     assert len({name.casefold() for name in LITTER}) == len(LITTER)
     assert all(suffix == suffix.lower() and suffix.startswith(".") for suffix in SIDE_FILES)
-    assert SIDE_FILES.isdisjoint({".jpg", ".jpeg", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp", ""})
+    assert SIDE_FILES.isdisjoint({*IMAGE_ENDINGS, ""})
 
 
 def test_patterns_that_match_nothing_are_told():
@@ -136,3 +158,13 @@ def test_record_files_that_a_star_matches(tmp_path):
         (tmp_path / name).write_bytes(b"")
     reader = TFRecordReader(tfrecords=f"{tmp_path}/*", splits=SHARES, compression="none")
     assert [path for _, path, _, _ in reader._files()] == [f"{tmp_path}/train-1"]
+
+
+def test_record_files_in_folders_that_a_star_matches(tmp_path):
+    from components.example_gen.readers.tfrecords import TFRecordReader
+
+    for path in (".cache/a/1", ".cache/@eaDir/1", ".cache/.git/1", ".cache/b/Thumbs.db"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_bytes(b"")
+    reader = TFRecordReader(tfrecords=f"{tmp_path}/.cache/*/*", splits=SHARES, compression="none")
+    assert [path for _, path, _, _ in reader._files()] == [f"{tmp_path}/.cache/a/1"]

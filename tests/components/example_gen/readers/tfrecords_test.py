@@ -2,10 +2,12 @@
 
 import pathlib
 import pickle
+import shutil
 
 import pytest
 import tensorflow as tf
 
+from components.artifacts.findings import Finding
 from components.example_gen.readers.reader import LabelledImage
 from components.example_gen.readers.tfrecords import TFRecordReader
 
@@ -42,6 +44,15 @@ def dataset(tmp_path):
 def read(dataset: TFRecordReader) -> list:
     contents = dataset.open(f"{dataset.tfrecords.rpartition('/')[0]}/work")
     return [item for part in contents.parts for item in dataset.read(part)]
+
+
+def test_files_of_an_earlier_run_are_told(dataset, tmp_path):
+    found = dataset(example(image=b"1", label=b"x"))
+    for name in ("t-0-of-2.rec", "t-1-of-2.rec", "t-0-of-1.rec"):
+        shutil.copy(tmp_path / "a.rec", tmp_path / name)
+    assert list(found.open(str(tmp_path / "work")).findings) == [
+        Finding("generations", 2, (f"{tmp_path}/t-*-of-1.rec", f"{tmp_path}/t-*-of-2.rec"))
+    ]
 
 
 @pytest.mark.parametrize("compression", ["none", "gzip", "zlib"])
