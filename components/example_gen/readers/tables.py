@@ -100,6 +100,9 @@ def _read_lines(path: str, lines: str, delimiter: str, keys: Mapping[str, str]) 
             ),
         )
     except pa.ArrowInvalid as error:
+        header = lines.split("\n", 1)[0]
+        if header.strip() and delimiter not in header:
+            _check_columns(path, keys, [header.strip()])
         _check_lengths(path, lines, delimiter)
         raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
     _check_columns(path, keys, table.column_names)

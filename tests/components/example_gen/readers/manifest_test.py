@@ -167,9 +167,10 @@ def test_a_column_for_two_keys(manifest, keys, name):
         ("path;label\n1;x\n", "m.csv", r"; a semicolon seems to separate .* \.csv file: write it with commas$"),
         ('"path"\t"label"\n1\tx\n', "m.csv", r"; a tab seems to separate .* \.csv file: name it \.tsv$"),
         ("path,label\n1,x\n", "m.tsv", r"; a comma seems to separate .* \.tsv file: name it \.csv$"),
+        ("path;label\na,1;x\n", "m.csv", r"; a semicolon seems to separate .* \.csv file: write it with commas$"),
         ("path_label\n1\n", "m.csv", r"path_label$"),
     ],
-    ids=["semicolons", "tabs", "commas", "none"],
+    ids=["semicolons", "tabs", "commas", "semicolons and a comma", "none"],
 )
 def test_another_delimiter(manifest, content, name, message):
     with pytest.raises(ValueError, match=rf"^image_key: '.*{name}' has no column 'path'; its columns are .*{message}"):
