@@ -5,7 +5,7 @@ with different labels contradict each other, and none of them is taken.
 """
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,15 @@ def decide(entries: pa.Table, names: Sequence[str], several_labels: bool) -> Ite
                 yield from _merge(list(of_split))
         elif _differ(images):
             yield from _refuse(images, names)
+
+
+def choose_contents(decisions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    """Returns (split, id) → content hash of the image that gets the labels of others.
+
+    If several images of the split have the id, this one stays: those that have left it their labels are gone.
+    """
+    merged = sorted((row["content_hash"], row["split"], row["source_id"]) for row in decisions if not row["reason"])
+    return {(split, source_id): content_hash for content_hash, split, source_id in reversed(merged)}
 
 
 def _differ(images: Sequence[Mapping]) -> bool:

@@ -83,12 +83,16 @@ class ImageChecker:
                 )
 
 
-def reject_repeated(row: Mapping[str, Any], first: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the rejection of an example whose id `first` of its split has, too; all three are rows of tables.
+def reject_repeated(row: Mapping[str, Any], content_hash: str) -> dict[str, Any]:
+    """Returns the rejection of an example whose id another of its split has, too, which is taken; both are rows.
+
+    Args:
+      row: of the example in the index.
+      content_hash: of the other.
 
     The same image again, as where the content is the id, is left out without being a fault of the data.
     """
-    same = row["content_hash"] == first["content_hash"]
+    same = row["content_hash"] == content_hash
     reason = rejected.DUPLICATE_IMAGE if same else "duplicate_id"
     detail = f"another image of this split has the same id{' and content' if same else ''}"
     return Rejection(row["source_id"], None, reason, detail).row(row["split"])

@@ -32,7 +32,8 @@ def write_shard(
 ) -> None:
     """Writes the records of a shard, its index and its rejections.
 
-    Of examples with the same id the first stays, in their order; see `examples.order_of`.
+    Of examples with the same id the first stays, in their order; see `examples.order_of`. One that gets the labels of
+    equal images comes before the others.
 
     Args:
       runs: folder of the runs.
@@ -61,13 +62,14 @@ class _Shard:
         self.rejections: list[dict[str, Any]] = []
         self._pieces, self._names = pieces, names
         self._decisions = {equal_images.key_of(decision): decision for decision in decisions}
+        self._chosen = equal_images.choose_contents(decisions)
         self._labels: dict[int, list[int]] = {}  # number of a record → those that are not its row's
         self._first_row = np.cumsum([0, *(len(piece.rows) for piece in pieces)])[:-1].tolist()
         self._taken, self._lengths = array.array("q"), array.array("q")
 
     def records(self) -> Iterator[bytes]:
         """Yields the records of the shard, once."""
-        kept: dict[str, tuple[int, int]] = {}  # those with the same key, of which ids alone decide
+        kept: dict[str, str] = {}  # id → content hash: those with the same key, of which ids alone decide
         last_key = None
         for (key, *_), number, row, record in heapq.merge(*map(self._sorted, range(len(self._pieces)))):
             piece = self._pieces[number]
@@ -77,19 +79,17 @@ class _Shard:
             if key != last_key:
                 kept.clear()
                 last_key = key
-            source_id = piece.rows["source_id"][row].as_py()
-            decision = self._decision(piece.rows, row) if self._decisions else None
+            split, source_id, content_hash = (piece.rows[name][row].as_py() for name in _KEY)
+            decision = self._decisions.get((split, source_id, content_hash))
             if decision and decision["reason"]:
                 rejection = Rejection(source_id, None, decision["reason"], decision["detail"])
                 self.rejections.append(rejection.row(decision["split"]))
                 continue
-            if source_id in kept:
-                first, first_row = kept[source_id]
-                self.rejections.append(
-                    reject_repeated(_row(piece.rows, row), _row(self._pieces[first].rows, first_row))
-                )
+            chosen = self._chosen.get((split, source_id), content_hash)
+            if source_id in kept or chosen != content_hash:
+                self.rejections.append(reject_repeated(_row(piece.rows, row), kept.get(source_id, chosen)))
                 continue
-            kept[source_id] = number, row
+            kept[source_id] = content_hash
             if decision:
                 self._labels[len(self._taken)] = decision["labels"]
                 record = replace_labels(record, decision["labels"], self._names)
@@ -105,9 +105,6 @@ class _Shard:
             labels = [self._labels.get(number, own) for number, own in enumerate(rows["labels"].to_pylist())]
             rows = index.replace_column(rows, "labels", labels)
         return index.add_places(rows, records.compute_offsets(self._lengths), self._lengths)
-
-    def _decision(self, rows: pa.RecordBatch, row: int) -> dict[str, Any] | None:
-        return self._decisions.get(equal_images.key_of({name: rows[name][row].as_py() for name in _KEY}))
 
     def _sorted(self, number: int) -> Iterator[tuple[Order, int, int, bytes]]:
         """Yields (order, number of the piece, row, record); a rejection has no record."""

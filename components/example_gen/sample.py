@@ -114,15 +114,19 @@ def _rewrite(item: Indexed, row: dict, names: Sequence[str]) -> Indexed:
 def _keep(rows: list[dict], decisions: Mapping[tuple, dict], rejections: list[dict]) -> list[tuple[dict, dict]]:
     """Returns (row as it was read, row as it is written) of what is taken of a split; the others become rejections."""
     found: dict[int, dict] = {}
-    firsts: dict[str, dict] = {}
+    taken = set[str]()
+    chosen = equal_images.choose_contents(decisions.values())
     for row in sorted(rows, key=order_of):
         decision = decisions.get(equal_images.key_of(row))
         if decision and decision["reason"]:
             rejection = Rejection(row["source_id"], None, decision["reason"], decision["detail"])
             rejections.append(rejection.row(row["split"]))
-        elif (first := firsts.setdefault(row["source_id"], row)) is not row:
-            rejections.append(reject_repeated(row, first))
+            continue
+        content_hash = chosen.setdefault((row["split"], row["source_id"]), row["content_hash"])
+        if row["source_id"] in taken or content_hash != row["content_hash"]:
+            rejections.append(reject_repeated(row, content_hash))
         else:
+            taken.add(row["source_id"])
             found[id(row)] = {**row, "labels": decision["labels"]} if decision else row
     return [(row, found[id(row)]) for row in rows if id(row) in found]
 

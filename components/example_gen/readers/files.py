@@ -87,12 +87,8 @@ class FileReader(Reader[FilePart]):
             rows = table if own is None else table.filter(pc.equal(table["split"], own))
             of_own = {ours: rule for ours, rule in rules.items() if rule.own == own}
             if not len(rows):
-                there = sorted(set(filter(None, pc.unique(table["split"]).to_pylist())))
-                ours = next(iter(of_own))
-                raise ValueError(
-                    f"splits.{ours}: the data have no split {own!r}; they have {', '.join(there) or 'none'}"
-                    f"{explain_excluded(listed.findings)}"
-                )
+                there = pc.unique(table["split"]).to_pylist()
+                raise missing_split(next(iter(of_own)), own, there, listed.findings)
             total = pc.sum(rows["bytes"]).as_py()
             counts = np.bincount(pc.list_flatten(rows["labels"]).to_numpy(), minlength=len(labels))
             for ours, rule in of_own.items():
@@ -113,6 +109,12 @@ class FileReader(Reader[FilePart]):
     def sample(self, part: FilePart, count: int) -> Iterator[LabelledImage | Rejection]:
         """See `Reader.sample`. Those of all the part: neighbours are often of one label."""
         return _read_all(reader.spread_evenly(storage.read_table(part.path).to_pylist(), count))
+
+
+def missing_split(ours: str, own: str | None, there: Iterable[str | None], found: Iterable[Finding] = ()) -> ValueError:
+    """Returns the error of a split `own` of the data that our split needs, and that is not `there`."""
+    others = ", ".join(sorted(filter(None, set(there)))) or "none"
+    return ValueError(f"splits.{ours}: the data have no split {own!r}; they have {others}{explain_excluded(found)}")
 
 
 def explain_excluded(found: Iterable[Finding]) -> str:
@@ -173,8 +175,10 @@ def merge_repeated(
         error.
     """
     rows_of: dict[tuple[str | None, str], list[int]] = collections.defaultdict(list)
-    for row, place in enumerate(zip(columns["split"], columns["source_id"], strict=True)):
-        rows_of[place].append(row)
+    places = list(zip(columns["split"], columns["source_id"], strict=True))
+    if len(set(places)) < len(places):
+        for row, place in enumerate(places):
+            rows_of[place].append(row)
     labels = columns["labels"]
     dropped: set[int] = set()
     wrong: list[int] = []

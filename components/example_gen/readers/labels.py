@@ -22,6 +22,8 @@ Value = Union[str, int, float, bool]  # noqa: UP007 - a name in annotations
 
 SAMPLED = 100  # images by which readers that do not list all labels see what these are
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*")
+_WHOLE = re.compile(r"\s*([+-]?[0-9]+)(\.0*)?\s*")  # as pandas writes integers with gaps
+_LIST = re.compile(r"""\s*\[\s*([-+0-9.,\s]*|'.*'|".*")\s*\]\s*""", re.DOTALL)  # as Python writes one
 _SHOWN = 5
 
 
@@ -35,6 +37,7 @@ class LabelColumn(StrictModel):
       names: a file with the names of the labels in their order, one a line; or with an index before each (`0:name`), or
         a label map (`item { id: 1 name: 'cat' }`).
       encoding: encoding of the text files, as Python calls it: utf-8, latin-1, cp1252, … A byte order mark tells more.
+        Labels in records are text of this encoding where they are not UTF-8.
     """
 
     label_format: LabelFormat | None = None
@@ -60,6 +63,16 @@ class LabelColumn(StrictModel):
         """
         return names.read_names(self.names, self.first_label, self.encoding) if self.names else None
 
+    def plain_labels(self, values: Iterable[Value | bytes]) -> list[Value]:
+        """Returns the labels of an image, of which bytes become text: that of UTF-8, or else of `encoding`."""
+        return [self._decode(value) if isinstance(value, bytes) else value for value in values]
+
+    def _decode(self, value: bytes) -> str:
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return value.decode(self.encoding, "backslashreplace")
+
     def names_entries(self) -> list[object]:
         """Returns what a fingerprint takes of the file of names."""
         known = self.read_names()
@@ -73,9 +86,13 @@ class WrongLabelError(ValueError):
       index: the label, if it is an index that no name has.
     """
 
-    def __init__(self, message: str, index: int | None = None):
+    def __init__(self, message: str, index: int | None = None, hint: Callable[[], str] = str):
         super().__init__(message)
-        self.index = index
+        self.index, self._hint = index, hint
+
+    def __str__(self) -> str:
+        # Only of an error that is told: with many names a hint takes long.
+        return f"{self.args[0]}{self._hint()}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,19 +129,24 @@ class LabelMap:
     def _find_names(self, values: Sequence[Value]) -> list[int]:
         for value in values:
             if str(value) not in self._of_name:
-                is_index = "; for integers that count the names, set label_format: index" * is_integer(value)
-                hint = names.suggest_names(str(value), self.known.names)
-                raise WrongLabelError(f"the label {value!r} is not in {self.known.origin}; {hint}{is_index}")
+                hint = functools.partial(self._suggest, value)
+                raise WrongLabelError(f"the label {value!r} is not in {self.known.origin}; ", hint=hint)
         return [self._of_name[str(value)] for value in values]
+
+    def _suggest(self, value: Value) -> str:
+        is_index = _read_index(value) is not None
+        near = names.suggest_names(str(value), self.known.names)
+        return near + "; for integers that count the names, set label_format: index" * is_index
 
     def _find_indices(self, values: Sequence[Value]) -> list[int]:
         found = []
         for value in values:
-            if not is_integer(value):
+            index = _read_index(value)
+            if index is None:
                 raise WrongLabelError(f"the label {value!r} is no index of a name; write integers, or set label_format")
-            if int(value) not in self._of_index:
-                raise WrongLabelError(f"no name has the index {int(value)}", int(value))
-            found.append(self._of_index[int(value)])
+            if index not in self._of_index:
+                raise WrongLabelError(f"no name has the index {index}", index)
+            found.append(self._of_index[index])
         return found
 
     def _ones(self, values: Sequence[Value]) -> tuple[int, ...]:
@@ -138,14 +160,17 @@ class LabelMap:
             )
         return tuple(i for i, value in enumerate(values) if int(value))
 
-    def explain_range(self, found: Iterable[int]) -> str:
-        """Returns what is wrong with the indices `found`, of which one at least has no name."""
-        least, most = min(found := set(found)), max(found)
+    def explain_range(self, values: Iterable[Value]) -> str:
+        """Returns what is wrong with the indices among `values`, of which one at least has no name."""
+        found = [index for index in map(_read_index, values) if index is not None]
+        least, most = min(found), max(found)
         names, indices = self.known.names, self.known.indices
         said = (
             f"the labels are {least} to {most}, but the {len(names)} names in {self.known.origin} have the indices "
             f"{indices[0]} to {indices[-1]} ({names[0]!r} to {names[-1]!r})"
         )
+        if least < 0:
+            return f"{said}; no index is below 0; leave it out where an image has no label"
         first = min(max(1, most - len(names) + 1), least)
         is_likely = first == 1 or most - least + 1 == len(names)
         if is_likely and most - first < len(names) and not self.known.are_numbered:
@@ -171,7 +196,8 @@ def decide_form(
         return setting
     some = [row for row in rows if len(row)]
     values = {value for row in some for value in row}
-    if setting is None and _are_vectors(some, None if known is None else len(known.names)):
+    are_vectors = _are_vectors(some, None if known is None else len(known.names))
+    if setting is None and are_vectors:
         names = "a file of as many names" if known is None else f"one for each of the {len(known.names)} names"
         raise ValueError(
             f"label_key: {where} has vectors of {len(some[0])} numbers 0 and 1, such as {_show(some[0])}; if these are "
@@ -179,10 +205,17 @@ def decide_form(
         )
     odd = sorted((value for value in values if isinstance(value, (bool, float))), key=str)
     if odd:
+        if are_vectors:
+            raise ValueError(f"label_key: {where} has vectors, such as {_show(some[0])}; set label_format: one_hot")
         whole = all(map(is_integer, odd)) and not any(isinstance(value, bool) for value in odd)
         way_out = "set label_format: index (with names) if they are indices" if whole else "write names or integers"
         kind = "true and false" if any(isinstance(value, bool) for value in odd) else "floating-point numbers"
         raise ValueError(f"label_key: {where} has {kind}, such as {odd[0]}; {way_out}")
+    if setting is None and values and all(isinstance(value, str) and _LIST.fullmatch(value) for value in values):
+        raise ValueError(
+            f"label_key: {where} has lists that are written as text, such as {min(values, key=str)!r}; write a column "
+            "of lists (Parquet), or names with a separator; if each text is a name, set label_format: name"
+        )
     if setting == "name" or known is None or not all(map(is_integer, values)):
         return "name"
     texts = {str(value) for value in values} & set(known.names)
@@ -223,8 +256,7 @@ def map_rows(
         alike = [position for position, error in wrong.items() if (error.index is None) == (first.index is None)]
         if first.index is None:
             refuse(alike, str(first))
-        every = {int(value) for row in rows for value in row if is_integer(value)}
-        refuse(alike, mapping.explain_range(every))
+        refuse(alike, mapping.explain_range(value for row in rows for value in row))
     return found
 
 
@@ -233,6 +265,14 @@ def is_integer(value: Value) -> bool:
     if isinstance(value, str):
         return _INTEGER.fullmatch(value) is not None
     return not isinstance(value, bool) and float(value).is_integer()
+
+
+def _read_index(value: Value) -> int | None:
+    """Returns the integer that `value` is, also as a text or as a whole floating-point number; else None."""
+    if isinstance(value, str):
+        whole = _WHOLE.fullmatch(value)
+        return int(whole[1]) if whole else None
+    return int(value) if is_integer(value) else None
 
 
 def _is_bit(value: Value) -> bool:
@@ -245,7 +285,9 @@ def _are_vectors(rows: Sequence[Sequence[Value]], names: int | None) -> bool:
     if len(lengths) != 1 or not all(_is_bit(value) for row in rows for value in row):
         return False
     (length,) = lengths
-    return length > 2 or (length == 2 and (names == 2 or any(row[0] == row[1] for row in rows)))
+    # Of labels that are listed in order, many images may have the same two.
+    are_pairs = names in (None, 2) or any(row[0] == row[1] for row in rows) or len({tuple(row) for row in rows}) > 1
+    return length > 2 or (length == 2 and are_pairs)
 
 
 def _show(values: Sequence[Value]) -> str:

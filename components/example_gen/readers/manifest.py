@@ -3,7 +3,7 @@
 import collections
 import functools
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pyarrow as pa
 import pydantic
@@ -54,9 +54,11 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
         columns = self._columns().values
-        uris, _ = self._uris(columns)
-        rows = zip(uris, listing.describe_files(uris), *(columns[key].to_pylist() for key in columns), strict=True)
-        return listing.hash_entries([*self.names_entries(), *rows])
+        asked = self._asked(self._splits(columns))
+        uris, _ = self._uris(columns, asked)
+        rows = zip(*(columns[key].to_pylist() for key in columns), strict=True)
+        files_there = zip(uris, listing.describe_files(uris), strict=True)
+        return listing.hash_entries([*self.names_entries(), *rows, *files_there])
 
     def allows_several_labels(self) -> bool:
         """See `Reader.allows_several_labels`."""
@@ -66,14 +68,17 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
         """See `FileReader.list_images`.
 
         Raises:
-          ValueError: the manifest cannot be read, lacks a column, or has a row that says too little.
+          ValueError: the manifest cannot be read, lacks a column or a split, or has a row that says too little. Rows of
+            splits that are not asked for may say anything.
         """
         read = self._columns()
         columns = read.values
-        uris, refused = self._uris(columns)
+        of_split = self._splits(columns)
+        asked = self._asked(of_split)
         # Whoever names a text as an image is mistaken: only litter is ignored.
         sieve = Sieve(self.exclude, hidden=False, side_files=False)
-        kept = [row for row, path in enumerate(self._texts("image_key", columns)) if sieve.sift(path) is None]
+        paths = self._texts("image_key", columns, asked)
+        kept = [row for row, path in zip(asked, paths, strict=True) if sieve.sift(path) is None]
         if not kept:
             ignored = "; ".join(map(findings.describe, sieve.findings()))
             raise ValueError(f"image_key: column {self.image_key!r} of {self.manifest!r} names no image: {ignored}")
@@ -94,19 +99,17 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
             message = f"{source_id!r} is not the only one of that name; ids must be unique{way_out}"
             refuse("id_key" if self.id_key else "image_key", positions, message)
 
-        def of_kept(column: list) -> list:
-            return [column[row] for row in kept]
-
+        uris, refused = self._uris(columns, kept)
         found: dict[str, list] = {
-            "source_id": of_kept(self._ids(columns)),
-            "uri": of_kept(uris),
+            "source_id": self._texts("id_key" if self.id_key else "image_key", columns, kept),
+            "uri": uris,
             "labels": labels.map_rows(values, labels.LabelMap(known, form), functools.partial(refuse, "label_key")),
-            "split": of_kept(self._splits(columns)) if self.split_key else [None] * len(kept),
-            "bytes": [size for size, _ in listing.describe_files(of_kept(uris))],
-            "refused": of_kept(refused),
+            "split": [of_split[row] for row in kept],
+            "bytes": [size for size, _ in listing.describe_files(uris)],
+            "refused": refused,
         }
-        own = {rule.own for rule in splits.parse_rules(self.splits).values()}
-        others = collections.Counter(split for split in found["split"] if split not in own)
+        own = {of_split[row] for row in asked}
+        others = collections.Counter(split for split in of_split if split is not None and split not in own)
         told = [*read.findings, *findings.list_counts("unused_splits", others), *sieve.findings()]
         several = self._has_several(columns[self.label_key])
         table = pa.table(files.merge_repeated(found, several, refuse_repeated), schema=files.SCHEMA)
@@ -122,25 +125,38 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
         is_listed = self.separator is not None or tables.is_list(column.type)
         return self.several_labels or (is_listed and self.label_format != "one_hot")
 
-    def _uris(self, columns: dict[str, pa.ChunkedArray]) -> tuple[list[str], list[str | None]]:
-        return files.resolve_paths(posixpath.dirname(self.manifest), self._texts("image_key", columns))
+    def _uris(self, columns: dict[str, pa.ChunkedArray], rows: Sequence[int]) -> tuple[list[str], list[str | None]]:
+        return files.resolve_paths(posixpath.dirname(self.manifest), self._texts("image_key", columns, rows))
 
-    def _ids(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
-        return self._texts("id_key" if self.id_key else "image_key", columns)
-
-    def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str]:
-        found = self._texts("split_key", columns)
+    def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str | None]:
+        """Returns the split of each row; None: the data have none."""
+        every = range(len(columns[self.image_key]))
+        if self.split_key is None:
+            return [None for _ in every]
+        found = self._texts("split_key", columns, every)
         own = [rule.own for rule in splits.parse_rules(self.splits).values() if rule.own is not None]
+        folded = {split.strip().casefold() for split in own}
         for text in sorted(set(found) - set(own)):
             # Other splits need not be used, as trainval beside train and val, but this is a slip.
-            if text.strip().casefold() in own:
+            if text.strip().casefold() in folded:
                 rows = [row for row, other in enumerate(found) if other == text]
                 self._refuse("split_key", rows, f"{text!r} is none of {', '.join(own)}; write them alike")
-        return found
+        return [*found]
 
-    def _texts(self, argument: str, columns: dict[str, pa.ChunkedArray]) -> list[str]:
-        values = columns[getattr(self, argument)].to_pylist()
-        empty = [row for row, value in enumerate(values) if value in (None, "")]
+    def _asked(self, of_split: Sequence[str | None]) -> list[int]:
+        """Returns the rows whose splits are asked for."""
+        rules = splits.parse_rules(self.splits)
+        there = set(of_split)
+        for ours, rule in rules.items():
+            if rule.own not in there:
+                raise files.missing_split(ours, rule.own, there)
+        own = {rule.own for rule in rules.values()}
+        return [row for row, split in enumerate(of_split) if split in own]
+
+    def _texts(self, argument: str, columns: dict[str, pa.ChunkedArray], rows: Sequence[int]) -> list[str]:
+        column = columns[getattr(self, argument)].to_pylist()
+        values = [column[row] for row in rows]
+        empty = [row for row, value in zip(rows, values, strict=True) if value in (None, "")]
         if empty:
             self._refuse(argument, empty, "it is empty")
         return [str(value) for value in values]

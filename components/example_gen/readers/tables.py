@@ -81,7 +81,7 @@ def _read_parquet(path: str, content: bytes, keys: Mapping[str, str]) -> pa.Tabl
         buffer = pa.BufferReader(content)
         _check_columns(path, keys, pq.read_schema(buffer).names)
         buffer.seek(0)
-        return pq.read_table(buffer, columns=list(keys.values()))
+        return pq.read_table(buffer, columns=list(dict.fromkeys(keys.values())))
     except pa.ArrowInvalid as error:
         raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
 
@@ -100,6 +100,9 @@ def _read_lines(path: str, lines: str, delimiter: str, keys: Mapping[str, str]) 
             ),
         )
     except pa.ArrowInvalid as error:
+        header = lines.split("\n", 1)[0]
+        if header.strip() and delimiter not in header:
+            _check_columns(path, keys, [header.strip()])
         _check_lengths(path, lines, delimiter)
         raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
     _check_columns(path, keys, table.column_names)
@@ -123,7 +126,20 @@ def _check_columns(path: str, keys: Mapping[str, str], there: list[str]) -> None
     for key, column in keys.items():
         if there.count(column) != 1:
             has = "several columns" if column in there else "no column"
-            raise ValueError(f"{key}: {path!r} has {has} {column!r}; its columns are {', '.join(there)}")
+            raise ValueError(
+                f"{key}: {path!r} has {has} {column!r}; its columns are {', '.join(there)}"
+                f"{_suggest_delimiter(path, column, there)}"
+            )
+
+
+def _suggest_delimiter(path: str, column: str, there: list[str]) -> str:
+    """Returns what a message says after the only column of a file, if another delimiter makes several of it."""
+    for delimiter, name in {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "|"}.items():
+        if len(there) == 1 and column in [cell.strip(' "') for cell in there[0].split(delimiter)]:
+            suffix = next((suffix for suffix, own in _DELIMITERS.items() if own == delimiter), None)
+            way_out = f"name it {suffix}" if suffix else "write it with commas"
+            return f"; {name} seems to separate the cells of this {posixpath.splitext(path)[1]} file: {way_out}"
+    return ""
 
 
 def _plain(path: str, key: str, column: str, values: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -160,7 +160,7 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         expression = next(iter(self._rules(self._prepared().info)))
         rows = self._rows(expression, [self.label_key]).take(labels.SAMPLED)
         take = self._taker(self.label_key)
-        yield from (_values(take(row)) for row in rows.as_numpy_iterator())
+        yield from (self._values(take(row)) for row in rows.as_numpy_iterator())
 
     def allows_several_labels(self) -> bool:
         """Returns whether an example may have more than one label."""
@@ -218,7 +218,7 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         take_labels = self._taker(self.label_key)
         take_confidences = self._taker(confidence_key) if confidence_key else None
         for row in self._rows(part.instruction, keys).as_numpy_iterator():
-            values = _values(take_labels(row))
+            values = self._values(take_labels(row))
             if take_confidences and self.min_confidence is not None:  # both or neither
                 values = tfds_features.confident_labels(values, take_confidences(row).tolist(), self.min_confidence)
             source_id = _text(row[self.id_key]) if self.id_key else None
@@ -241,7 +241,11 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
             return str(error)
         take = self._taker(self.label_key)
         rows = self._rows(part.instruction, [self.label_key]).as_numpy_iterator()
-        return mapping.explain_range(int(label) for row in rows for label in _values(take(row)))
+        every = {label for row in rows for label in self._values(take(row))}
+        return mapping.explain_range(every - {_UNLABELLED})
+
+    def _values(self, found: Any) -> list[labels.Value]:
+        return self.plain_labels(np.atleast_1d(found).tolist())
 
     def _rows(self, instruction: "tfds.typing.SplitArg", keys: list[str]):
         """Returns a data set of the features `keys` of what `instruction` selects; images stay encoded."""
@@ -322,11 +326,6 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
                 f"min_confidence: {self.min_confidence} for {self.label_key!r} of {self.dataset!r}; {way_out}"
             )
         return key
-
-
-def _values(found) -> list[labels.Value]:
-    values = np.atleast_1d(found).tolist()
-    return [value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value for value in values]
 
 
 def _text(source_id: bytes | np.integer) -> str:

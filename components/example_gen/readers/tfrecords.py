@@ -106,7 +106,7 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
                 yield Rejection(where, None, "no_id", f"{where} has no {self.id_key!r}")
             else:
                 try:
-                    found = mapping.find(_labels(features, self.label_key))
+                    found = mapping.find(self._labels(features))
                 except WrongLabelError as error:
                     raise ValueError(f"label_key: {where}: {self._explain(error, mapping, part.path)}") from error
                 if len(found) > 1 and not self.several_labels:
@@ -118,7 +118,7 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
         """Returns what is wrong with a label of the file at `path`: with an index, by all there are in it."""
         if error.index is None:
             return str(error)
-        return mapping.explain_range(int(label) for label in self._all_labels([path]) if labels.is_integer(label))
+        return mapping.explain_range(self._all_labels([path]))
 
     def _files(self) -> list[tuple[str | None, str, int, int]]:
         """Returns (own split, path, bytes, when changed) of all files."""
@@ -189,7 +189,10 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
         for path in paths:
             for record in self._records(path):
                 with contextlib.suppress(message.DecodeError):  # such a record will be rejected
-                    yield _labels(_features(record), self.label_key)
+                    yield self._labels(_features(record))
+
+    def _labels(self, features: Any) -> list[labels.Value]:
+        return self.plain_labels(_values(features, self.label_key))
 
     def _all_labels(self, paths: Iterable[str]) -> set[labels.Value]:
         return {label for found in self._label_lists(paths) for label in found}
@@ -204,10 +207,6 @@ def _load(path: str) -> LabelMap:
     found = json.loads(storage.read_text(path))
     known = {**found["known"], "names": tuple(found["known"]["names"]), "indices": tuple(found["known"]["indices"])}
     return LabelMap(Names(**known), found["form"])
-
-
-def _labels(features: Any, key: str) -> list[labels.Value]:
-    return [_text(label) if isinstance(label, bytes) else label for label in _values(features, key)]
 
 
 def _features(record: bytes):

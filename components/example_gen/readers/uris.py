@@ -120,8 +120,13 @@ def _read(path: str, own: str | None, encoding: str, sieve: Sieve) -> list[_Row]
         if not text or text.startswith("#") or sieve.sift(text):
             continue
         label = label if tab else posixpath.basename(posixpath.dirname(text))
-        if not label:
+        if not label or (not tab and label in (".", "..")):  # which are no names of folders
             raise ValueError(f"uris: line {number} of {path!r} has no label: {line!r}; write URI<TAB>label")
+        if "\t" in label:
+            raise ValueError(
+                f"uris: line {number} of {path!r} has several tabs: {line[:80]!r}; write URI<TAB>label, or name a "
+                "table as manifest"
+            )
         if "\r" in text + label:
             raise ValueError(f"uris: line {number} of {path!r} has a line break in it: {line[:80]!r}; take it out")
         found.append((text, label, number))

@@ -5,14 +5,17 @@ import itertools
 
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from components.artifacts import data_report, index
-from components.example_gen import equal_images, ingest, runs
+from components.example_gen import equal_images, ingest, runs, sample
+from components.example_gen.examples import ImageChecker
 from components.example_gen.ingest import Shards
 from components.example_gen.readers import files
 from components.example_gen.readers.folder import FolderReader
+from components.example_gen.readers.tfrecords import TFRecordReader
 
 NAMES = ("ant", "bee", "cow")
 IMAGES = st.builds(
@@ -74,6 +77,46 @@ def test_what_is_said_of_them():
     assert detail.startswith("the same image has the labels 'ant', 'ant' and 'bee', 'bee' and 1 more; ")
     detail = decide([row("x", 2), row("y", 0)], True)[1]["detail"]
     assert detail == "x is the same image, and has its labels too"
+
+
+def test_an_id_belongs_to_the_image_that_gets_the_labels_of_others():
+    def row(content: str, split: str, source_id: str, *labels: int) -> dict:
+        return {"content_hash": content * 32, "split": split, "source_id": source_id, "labels": labels}
+
+    rows = [row("0", "train", "a", 0), row("f", "train", "a", 1), row("f", "train", "b", 2), row("f", "eval", "a", 1)]
+    assert equal_images.choose_contents(decide(rows, True)) == {("train", "a"): "f" * 32}
+    # Of two such images, the same one every time.
+    assert equal_images.choose_contents(decide([*rows, row("0", "train", "c", 1)], True)) == {("train", "a"): "0" * 32}
+
+
+def test_an_image_stays_where_its_id_is_there_again(generate, picture, tmp_path):
+    rows = [("a", 0, 1), ("a", 1, 0), ("b", 0, 2), ("c", 2, 0), ("d", 3, 1)]
+    with tf.io.TFRecordWriter(str(tmp_path / "images")) as writer:
+        for source_id, image, label in rows:
+            features = {
+                "key": tf.train.Feature(bytes_list=tf.train.BytesList(value=[source_id.encode()])),
+                "image/encoded": tf.train.Feature(bytes_list=tf.train.BytesList(value=[picture(image)])),
+                "image/class/label": tf.train.Feature(int64_list=tf.train.Int64List(value=[label])),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString())
+    (tmp_path / "train.names").write_text("ant\nbee\ncow\n")
+    reader = TFRecordReader(
+        tfrecords=f"{tmp_path}/{{split}}", splits={"train": "images", "eval": "images"}, compression="none",
+        id_key="key", names=f"{tmp_path}/train.names", several_labels=True,
+    )  # fmt: skip
+    made = generate(reader, max_rejected=1.0)
+    content = index.content_hash(picture(0))
+    expected = {"a": [1, 2], "c": [0], "d": [1]}
+    assert {key: found["image/class/label"] for key, found in made.records("train").items()} == expected
+    contents = reader.open(str(tmp_path))
+    found = sample.draw_sample(reader, contents, ImageChecker(contents.vocabulary.names, 10_000, False), 100)
+    assert {row["source_id"]: row["labels"] for row in found.rows["train"]} == expected
+    assert [row["content_hash"] for row in found.rows["train"] if row["source_id"] == "a"] == [content]
+    assert sorted((row["source_id"], row["reason"]) for row in found.rejections["train"]) == [
+        ("a", "duplicate_id"),
+        ("b", "duplicate_image"),
+    ]
 
 
 def test_contents_meet_whatever_the_number_of_shards():

@@ -101,7 +101,9 @@ def test_what_is_no_encoding(write, encoding):
 
 
 @given(
-    st.text(alphabet=st.characters(blacklist_categories=("Cs",))), st.sampled_from(["utf-16", "utf-32", "utf-8-sig"])
+    # A zero behind the mark of UTF-16 makes it that of UTF-32.
+    st.text(alphabet=st.characters(blacklist_categories=("Cs",), blacklist_characters="\0")),
+    st.sampled_from(["utf-16", "utf-32", "utf-8-sig"]),
 )
 def test_every_text_with_a_mark_is_read(content, encoding):
     assert text.decode("names", "x", content.encode(encoding)) == content.removeprefix("\ufeff")
@@ -189,12 +191,19 @@ def test_files_of_names(tmp_path, content, expected):
     ("content", "first", "message"),
     [
         ("item { id: 1 }", 0, r"^names: an item of the label map '.*' lacks an id or a name: id: 1$"),
-        ("item { name: 'a' }", 0, r"lacks an id or a name: name: 'a'$"),
+        ("item { name: 'a' }", 0, r'lacks an id or a name: name: "a"$'),
+        ("item { id: x name: 'a' }", 0, r"^names: the label map '.*' cannot be read: 1:12 : .*: x$"),
+        ("item { id: -1 name: 'a' }", 0, r"^names: the label map '.*' has the id -1 below 0$"),
         ("item { id: 1 name: 'a' } item { id: 1 name: 'b' }", 0, r"has the id 1 twice; ids must be unique$"),
         ("1:ant\n2:bee\n", 2, r"^first_label: 2, but '.*' numbers its names from 1; leave it out$"),
         ("ant\n\nbee\n", 0, r"^names: line 2 of '.*' is empty; it needs a label name a line$"),
+        ("ant\ncrane\nbee\ncrane\n", 0, r"^names: lines 2 and 4 of '.*' are both 'crane'; label names must be unique$"),
+        ("7:crane\n2:ant\n3:crane\n", 0, r"^names: indices 7 and 3 of '.*' are both 'crane'; label names must be u"),
     ],
-    ids=["no name", "no id", "an id twice", "another first label", "a hole"],
+    ids=[
+        *("no name", "no id", "no number", "a negative id", "an id twice", "another first label", "a hole"),
+        *("a name twice", "a numbered name twice"),
+    ],
 )
 def test_files_that_are_none_of_names(tmp_path, content, first, message):
     (tmp_path / "names").write_text(content)

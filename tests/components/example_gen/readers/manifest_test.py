@@ -118,8 +118,63 @@ def test_columns_of_other_types(manifest, column, values, message):
 def test_other_splits_need_not_be_used(manifest):
     text = "path,label,part\n1,x,train\n2,x,trainval\n3,x,val\n4,x,val2\n"
     table, _, found = manifest(text, splits=OWN, split_key="part").list_images()
-    assert table["split"].to_pylist() == ["train", "trainval", "val", "val2"]
+    assert table["split"].to_pylist() == ["train", "val"]
     assert found == [Finding("unused_splits", 2, ("trainval 1", "val2 1"))]
+
+
+@pytest.mark.parametrize("label", [-1, 7, None, 1.5], ids=["negative", "far", "gap", "fraction"])
+def test_rows_of_other_splits_may_say_anything(manifest, tmp_path, label):
+    (tmp_path / "names.txt").write_text("ant\nbee\n")
+    columns = {
+        "path": ["0", "1", "2", "3", "3", None],
+        "label": [label, 1, 0, label, label, label],
+        "part": ["test", "val", "train", *["test"] * 3],
+    }
+    if isinstance(label, float):
+        columns["label"] = [str(value) for value in columns["label"]]
+    dataset = manifest(columns, "m.parquet", OWN, split_key="part", names=str(tmp_path / "names.txt"))
+    table, _, found = dataset.list_images()
+    assert table.select(["source_id", "labels", "split"]).to_pylist() == [
+        {"source_id": "1", "labels": [1], "split": "val"},
+        {"source_id": "2", "labels": [0], "split": "train"},
+    ]
+    assert found == [Finding("unused_splits", 4, ("test 4",))]
+    assert len(dataset.fingerprint()) == 16
+
+
+def test_labels_of_other_splits_are_none(manifest):
+    text = "path,label,part\n1,ant,train\n2,unknown,test\n3,bee,val\n"
+    assert manifest(text, splits=OWN, split_key="part").read_vocabulary().names == ("ant", "bee")
+
+
+def test_rows_are_counted_with_those_of_other_splits(manifest):
+    text = "path,label,part\n1,x,test\n2,x,train\n,x,val\n"
+    with pytest.raises(ValueError, match=r"^image_key: column 'path' of .*, row 3: it is empty$"):
+        manifest(text, splits=OWN, split_key="part").list_images()
+
+
+@pytest.mark.parametrize("keys", [{"id_key": "path"}, {"split_key": "label"}], ids=["id and image", "split and label"])
+@pytest.mark.parametrize("name", ["m.parquet", "m.csv"])
+def test_a_column_for_two_keys(manifest, keys, name):
+    content = {"path": ["1", "2"], "label": ["train", "val"]} if name == "m.parquet" else "path,label\n1,train\n2,val\n"
+    dataset = manifest(content, name, OWN if "split_key" in keys else SHARES, **keys)
+    assert list_images(dataset) == [("1", "1", ["train"]), ("2", "2", ["val"])]
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "message"),
+    [
+        ("path;label\n1;x\n", "m.csv", r"; a semicolon seems to separate .* \.csv file: write it with commas$"),
+        ('"path"\t"label"\n1\tx\n', "m.csv", r"; a tab seems to separate .* \.csv file: name it \.tsv$"),
+        ("path,label\n1,x\n", "m.tsv", r"; a comma seems to separate .* \.tsv file: name it \.csv$"),
+        ("path;label\na,1;x\n", "m.csv", r"; a semicolon seems to separate .* \.csv file: write it with commas$"),
+        ("path_label\n1\n", "m.csv", r"path_label$"),
+    ],
+    ids=["semicolons", "tabs", "commas", "semicolons and a comma", "none"],
+)
+def test_another_delimiter(manifest, content, name, message):
+    with pytest.raises(ValueError, match=rf"^image_key: '.*{name}' has no column 'path'; its columns are .*{message}"):
+        manifest(content, name).list_images()
 
 
 def test_paths_and_file_systems_that_do_not_exist(manifest, tmp_path):
@@ -146,9 +201,9 @@ def test_splits_ids_and_names(manifest, tmp_path):
     table, labels, _ = dataset.list_images()
     assert labels.names == ("cow", "ant", "bee")
     assert table.select(["source_id", "labels", "split"]).to_pydict() == {
-        "source_id": ["k1", "k2", "k3"],
-        "labels": [[1], [2], [1]],
-        "split": ["train", "val", "unlabelled"],
+        "source_id": ["k1", "k2"],
+        "labels": [[1], [2]],
+        "split": ["train", "val"],
     }
     contents = dataset.open(str(tmp_path / "work"))
     assert {part.own for part in contents.parts} == {"train", "val"}
@@ -205,13 +260,27 @@ def test_files_that_are_not_there_are_set_aside_one_by_one(manifest, tmp_path):
             {"split_key": "part", "splits": OWN},
             r"^split_key: column 'part' of .*, row 2: 'Val' is none of train, val; write them alike$",
         ),
+        (
+            "path,label,part\n1,x,train\n2,x,Train\n3,x,val\n",
+            {"split_key": "part", "splits": {"train": "Train", "eval": "val"}},
+            r"^split_key: column 'part' of .*, row 1: 'train' is none of Train, val; write them alike$",
+        ),
         ("path,label,part\n1,x,train\n2,x,\n", {"split_key": "part", "splits": OWN}, r"row 2: it is empty$"),
         ("path,label\n", {}, r"^manifest: .* has no rows$"),
         ("path,label\n1,x,y\n", {}, r"^manifest: line 2 of .* has 3 cells, and the header 2$"),
         ("", {}, r"^manifest: .* cannot be read: "),
     ],
     ids=[
-        *("no path", "no split", "empty path", "two labels", "id twice", "slip in a split", "empty split"),
+        *(
+            "no path",
+            "no split",
+            "empty path",
+            "two labels",
+            "id twice",
+            "slip in a split",
+            "slip in splits",
+            "empty split",
+        ),
         *("no rows", "ragged", "nothing"),
     ],
 )

@@ -46,9 +46,15 @@ def test_a_path_that_leads_out(dataset, tmp_path):
             "ant/1\nant/2\nant/1\tbee\n",
             r"^uris: lines 1, 3 of .*: 'ant/1' is there several times; ids must be unique, unless several_labels is ",
         ),
+        ("ant/1\n./2.jpg\n", r"^uris: line 2 of .* has no label: '\./2\.jpg'; write URI<TAB>label$"),
+        ("ant/../1.jpg\n", r"^uris: line 1 of .* has no label: "),
+        (
+            "ant/1\tcat\t\n2\tcat\t0.9\n",
+            r"^uris: line 2 of .* has several tabs: '2\\tcat\\t0\.9'; write URI<TAB>label, or",
+        ),
         ("# nothing\n", r"^uris: .* names no image$"),
     ],
-    ids=["no folder", "empty label", "twice", "no image"],
+    ids=["no folder", "empty label", "twice", "a dot", "two dots", "a third cell", "no image"],
 )
 def test_what_is_refused(dataset, text, message):
     with pytest.raises(ValueError, match=message):
