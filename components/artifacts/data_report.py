@@ -70,7 +70,7 @@ def summarise(
     splits: Mapping[str, SplitReport],
     rejected: Mapping[str, Mapping[str, int]],
     names: Sequence[str],
-    noticed: Iterable[Finding] = (),
+    reader_findings: Iterable[Finding] = (),
     train_counts: np.ndarray | None = None,
 ) -> dict:
     """Returns the content of SUMMARY_FILE.
@@ -79,7 +79,7 @@ def summarise(
       splits: split → its counts.
       rejected: split → reason → number of images.
       names: the names of all labels.
-      noticed: what the reader has found.
+      reader_findings: what the reader has found.
       train_counts: number of images of each label in train, [labels]; None: nothing is said of labels without any.
     """
     pairs = list(itertools.combinations(splits, 2))
@@ -106,7 +106,7 @@ def summarise(
     found["findings"] = [
         dataclasses.asdict(finding)
         for finding in (
-            *noticed,
+            *reader_findings,
             *repeated,
             *findings.list_names("without_train", untrained),
             *lookalikes.find_lookalikes(names),

@@ -93,7 +93,7 @@ def _report(
     names: tuple[str, ...],
     splits: Iterable[str],
     max_rejected: float | None,
-    noticed: Iterable[Finding],
+    reader_findings: Iterable[Finding],
 ) -> None:
     """Writes the report beside the index, and refuses too many rejections and an empty split."""
 
@@ -113,7 +113,7 @@ def _report(
     reasons = {split: rejected.count_reasons(of_split) for split, of_split in refused.items()}
     data_checks.check_splits({split: len(counted.keys) for split, counted in found.items()}, reasons)
     data_checks.check_labels({split: counted.label_counts for split, counted in found.items()}, names)
-    summary = data_report.summarise(found, reasons, names, noticed, found["train"].label_counts)
+    summary = data_report.summarise(found, reasons, names, reader_findings, found["train"].label_counts)
     for finding in findings.load(summary["findings"]):
         logging.warning("%s", findings.describe(finding))
     storage.write_text(os.path.join(index_uri, data_report.COUNTS_FILE), data_report.counts_csv(found, names))

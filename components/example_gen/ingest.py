@@ -116,7 +116,7 @@ class Ingest(beam.PTransform):
         for split, item in self._check.all(part, self._reader.read(part)):
             run.add(self._shards.bucket(split, item.key), item)
             if item.record:
-                counts.taken += 1
+                counts.examples += 1
                 continue
             counts.add_rejection(item.row)
             if self._limit.images is not None:

@@ -17,13 +17,13 @@ class Counts:
 
     Attributes:
       weight: of the parts that it was read from, see `Part.weight`.
-      taken: examples, of all our splits.
+      examples: that are kept, of all our splits.
       rejections: reason → their number.
       shown: reason → the first rejection, as text.
     """
 
     weight: float = 0.0
-    taken: int = 0
+    examples: int = 0
     rejections: dict[str, int] = dataclasses.field(default_factory=dict)
     shown: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -42,7 +42,7 @@ class Counts:
         both = {**self.rejections, **other.rejections}
         rejections = {reason: self.rejections.get(reason, 0) + other.rejections.get(reason, 0) for reason in both}
         shown = {**other.shown, **self.shown}
-        return Counts(self.weight + other.weight, self.taken + other.taken, rejections, shown)
+        return Counts(self.weight + other.weight, self.examples + other.examples, rejections, shown)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Limit:
           ValueError: it is.
         """
         found = sum(counts.faults.values())
-        read = counts.taken + found
+        read = counts.examples + found
         if self.max_rejected is None or not found or read < LEAST_IMAGES:
             return
         images = self.images or read * self.weight / max(counts.weight, 1)

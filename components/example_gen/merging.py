@@ -65,7 +65,7 @@ class _Shard:
         self._chosen = equal_images.choose_contents(decisions)
         self._labels: dict[int, list[int]] = {}  # number of a record → those that are not its row's
         self._first_row = np.cumsum([0, *(len(piece.rows) for piece in pieces)])[:-1].tolist()
-        self._taken, self._lengths = array.array("q"), array.array("q")
+        self._rows, self._lengths = array.array("q"), array.array("q")
 
     def records(self) -> Iterator[bytes]:
         """Yields the records of the shard, once."""
@@ -91,16 +91,16 @@ class _Shard:
                 continue
             kept[source_id] = content_hash
             if decision:
-                self._labels[len(self._taken)] = decision["labels"]
+                self._labels[len(self._rows)] = decision["labels"]
                 record = replace_labels(record, decision["labels"], self._names)
-            self._taken.append(self._first_row[number] + row)
+            self._rows.append(self._first_row[number] + row)
             self._lengths.append(len(record))
             yield record
 
     def index(self) -> pa.Table:
         """Returns the rows of what `records` has given, with their places."""
         rows = pa.Table.from_batches([piece.rows for piece in self._pieces], index.SCHEMA).combine_chunks()
-        rows = rows.take(pa.array(np.asarray(self._taken, np.int64)))
+        rows = rows.take(pa.array(np.asarray(self._rows, np.int64)))
         if self._labels:
             labels = [self._labels.get(number, own) for number, own in enumerate(rows["labels"].to_pylist())]
             rows = index.replace_column(rows, "labels", labels)
@@ -110,8 +110,8 @@ class _Shard:
         """Yields (order, number of the piece, row, record); a rejection has no record."""
         piece = self._pieces[number]
         rejections = ((order, number, row, b"") for row, order in enumerate(piece.rejected_orders()))
-        taken = ((order, number, row, record) for row, (order, record) in enumerate(piece.examples()))
-        return heapq.merge(rejections, taken)
+        kept = ((order, number, row, record) for row, (order, record) in enumerate(piece.examples()))
+        return heapq.merge(rejections, kept)
 
 
 def _row(rows: pa.RecordBatch, row: int) -> dict[str, Any]:

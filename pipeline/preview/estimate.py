@@ -111,9 +111,9 @@ def estimate_costs(
     return costs
 
 
-def working_bytes(sides: Iterable[DataCosts]) -> float:
+def working_bytes(costs: Iterable[DataCosts]) -> float:
     """Returns what the working files of one ingestion hold while it goes on: all records of the largest side."""
-    return max(side.total * (side.record_bytes + side.index_bytes) for side in sides)
+    return max(side.total * (side.record_bytes + side.index_bytes) for side in costs)
 
 
 def checkpoint_bytes(config: Config, network: Throughput) -> float:

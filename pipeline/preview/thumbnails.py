@@ -39,13 +39,13 @@ def check(folder: str) -> None:
         raise ValueError(f"--thumbnails: {folder!r} exists, and this command did not write it; name another folder")
 
 
-def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iterable[Indexed]]]) -> str:
+def write(folder: str, title: str, data: Mapping[str, tuple[Sequence[str], Iterable[Indexed]]]) -> str:
     """Writes thumbnails of each side and a page that shows them: everything at once, or nothing.
 
     Args:
       folder: folder to create; one that this function wrote before is replaced.
       title: title of the page.
-      sides: name → (names of its labels, examples).
+      data: name → (names of its labels, examples).
 
     Returns:
       The path of the page.
@@ -58,7 +58,7 @@ def write(folder: str, title: str, sides: Mapping[str, tuple[Sequence[str], Iter
     temporary = target.with_name(f"{target.name}.{uuid.uuid4().hex}.tmp")
     try:
         temporary.mkdir(parents=True)
-        body = "".join(_write_side(temporary, name, *side) for name, side in sides.items())
+        body = "".join(_write_side(temporary, name, *side) for name, side in data.items())
         (temporary / _PAGE).write_text(
             _HEAD.format(generator=_GENERATOR, title=html.escape(title)) + body, encoding="utf-8"
         )

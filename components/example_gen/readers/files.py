@@ -111,10 +111,12 @@ class FileReader(Reader[FilePart]):
         return _read_all(reader.spread_evenly(storage.read_table(part.path).to_pylist(), count))
 
 
-def missing_split(ours: str, own: str | None, there: Iterable[str | None], found: Iterable[Finding] = ()) -> ValueError:
-    """Returns the error of a split `own` of the data that our split needs, and that is not `there`."""
+def missing_split(
+    split: str, own: str | None, there: Iterable[str | None], found: Iterable[Finding] = ()
+) -> ValueError:
+    """Returns the error of a split `own` of the data that `split`, ours, needs, and that is not `there`."""
     others = ", ".join(sorted(filter(None, set(there)))) or "none"
-    return ValueError(f"splits.{ours}: the data have no split {own!r}; they have {others}{explain_excluded(found)}")
+    return ValueError(f"splits.{split}: the data have no split {own!r}; they have {others}{explain_excluded(found)}")
 
 
 def explain_excluded(found: Iterable[Finding]) -> str:
