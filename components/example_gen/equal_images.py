@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.artifacts.rejected import CONFLICTING_LABELS, DUPLICATE_IMAGE
+from components.artifacts.rejected import CONFLICTING_LABELS, DUPLICATE_IMAGE, Rejection
 
 # Of each image that was read, columns of the index.
 ENTRIES = pa.schema(
@@ -73,6 +73,50 @@ def choose_contents(decisions: Iterable[Mapping[str, Any]]) -> dict[tuple[str, s
     """
     merged = sorted((row["content_hash"], row["split"], row["source_id"]) for row in decisions if not row["reason"])
     return {(split, source_id): content_hash for content_hash, split, source_id in reversed(merged)}
+
+
+class Selection:
+    """Which examples of a split, or of a shard of it, are taken; they are asked for in the order of their keys.
+
+    Of several with an id the first is taken, or the one that gets the labels of equal images.
+
+    Args:
+      decisions: rows of DECISIONS.
+    """
+
+    def __init__(self, decisions: Iterable[Mapping[str, Any]]):
+        self._decisions = {key_of(decision): decision for decision in decisions}
+        self._chosen = choose_contents(self._decisions.values())
+        self._kept: dict[str, str] = {}  # id → content hash: those with the same key, of which ids alone decide
+        self._last_key: int | None = None
+
+    def reject(self, key: int, split: str, source_id: str, content_hash: str) -> dict[str, Any] | None:
+        """Returns the rejection of the next example as a row of the table of rejections; None: it is taken.
+
+        Args:
+          key: of its row in the index, like the rest.
+        """
+        if key != self._last_key:
+            self._kept.clear()
+            self._last_key = key
+        decision = self._decisions.get((split, source_id, content_hash))
+        if decision and decision["reason"]:
+            return Rejection(source_id, None, decision["reason"], decision["detail"]).row(split)
+        first = self._kept.get(source_id)
+        other = self._chosen.get((split, source_id), content_hash) if first is None else first
+        if first is None and other == content_hash:
+            self._kept[source_id] = content_hash
+            return None
+        # The same image again, as where the content is the id, is left out without being a fault of the data.
+        same = other == content_hash
+        reason = DUPLICATE_IMAGE if same else "duplicate_id"
+        detail = f"another image of this split has the same id{' and content' if same else ''}"
+        return Rejection(source_id, None, reason, detail).row(split)
+
+    def new_labels(self, split: str, source_id: str, content_hash: str) -> list[int] | None:
+        """Returns the labels that an example that is taken gets; None: it keeps its own."""
+        decision = self._decisions.get((split, source_id, content_hash))
+        return decision["labels"] if decision else None
 
 
 def _differ(images: Sequence[Mapping]) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from components.artifacts import examples as keys
-from components.artifacts import index, rejected
+from components.artifacts import index
 from components.artifacts.rejected import Rejection
 from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
@@ -81,21 +81,6 @@ class ImageChecker:
                     split,
                     make_record(found, split=split, names=self.names, perceptual_hashes=self.perceptual_hashes),
                 )
-
-
-def reject_repeated(row: Mapping[str, Any], content_hash: str) -> dict[str, Any]:
-    """Returns the rejection of an example whose id another of its split has, too, which is taken; both are rows.
-
-    Args:
-      row: of the example in the index.
-      content_hash: of the other.
-
-    The same image again, as where the content is the id, is left out without being a fault of the data.
-    """
-    same = row["content_hash"] == content_hash
-    reason = rejected.DUPLICATE_IMAGE if same else "duplicate_id"
-    detail = f"another image of this split has the same id{' and content' if same else ''}"
-    return Rejection(row["source_id"], None, reason, detail).row(row["split"])
 
 
 def _reject(rejection: Rejection, split: str) -> Indexed:

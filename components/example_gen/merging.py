@@ -10,9 +10,8 @@ import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import index, rejected
-from components.artifacts.rejected import Rejection
 from components.example_gen import equal_images
-from components.example_gen.examples import Order, reject_repeated, replace_labels
+from components.example_gen.examples import Order, replace_labels
 from components.example_gen.runs import Opened, Piece
 from components.parallel_map import parallel_map
 
@@ -61,38 +60,26 @@ class _Shard:
     def __init__(self, pieces: Sequence[Opened], decisions: Sequence[dict[str, Any]], names: Sequence[str]):
         self.rejections: list[dict[str, Any]] = []
         self._pieces, self._names = pieces, names
-        self._decisions = {equal_images.key_of(decision): decision for decision in decisions}
-        self._chosen = equal_images.choose_contents(decisions)
+        self._selection = equal_images.Selection(decisions)
         self._labels: dict[int, list[int]] = {}  # number of a record → those that are not its row's
         self._first_row = np.cumsum([0, *(len(piece.rows) for piece in pieces)])[:-1].tolist()
         self._rows, self._lengths = array.array("q"), array.array("q")
 
     def records(self) -> Iterator[bytes]:
         """Yields the records of the shard, once."""
-        kept: dict[str, str] = {}  # id → content hash: those with the same key, of which ids alone decide
-        last_key = None
         for (key, *_), number, row, record in heapq.merge(*map(self._sorted, range(len(self._pieces)))):
             piece = self._pieces[number]
             if not record:
                 self.rejections.append(_row(piece.rejections, row))
                 continue
-            if key != last_key:
-                kept.clear()
-                last_key = key
-            split, source_id, content_hash = (piece.rows[name][row].as_py() for name in _KEY)
-            decision = self._decisions.get((split, source_id, content_hash))
-            if decision and decision["reason"]:
-                rejection = Rejection(source_id, None, decision["reason"], decision["detail"])
-                self.rejections.append(rejection.row(decision["split"]))
+            image = [piece.rows[name][row].as_py() for name in _KEY]
+            if rejection := self._selection.reject(key, *image):
+                self.rejections.append(rejection)
                 continue
-            chosen = self._chosen.get((split, source_id), content_hash)
-            if source_id in kept or chosen != content_hash:
-                self.rejections.append(reject_repeated(_row(piece.rows, row), kept.get(source_id, chosen)))
-                continue
-            kept[source_id] = content_hash
-            if decision:
-                self._labels[len(self._rows)] = decision["labels"]
-                record = replace_labels(record, decision["labels"], self._names)
+            labels = self._selection.new_labels(*image)
+            if labels is not None:
+                self._labels[len(self._rows)] = labels
+                record = replace_labels(record, labels, self._names)
             self._rows.append(self._first_row[number] + row)
             self._lengths.append(len(record))
             yield record

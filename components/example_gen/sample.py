@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts.rejected import Rejection
 from components.example_gen import equal_images
-from components.example_gen.examples import ImageChecker, Indexed, order_of, reject_repeated, replace_labels
+from components.example_gen.examples import ImageChecker, Indexed, order_of, replace_labels
 from components.example_gen.readers.reader import Contents, Part, Reader, spread_evenly
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file
@@ -100,10 +99,10 @@ def draw_sample(reader: Reader, contents: Contents, check: ImageChecker, images:
     )
 
 
-def _decide(rows: Mapping[str, list[dict]], names: Sequence[str], several_labels: bool) -> dict[tuple, dict]:
+def _decide(rows: Mapping[str, list[dict]], names: Sequence[str], several_labels: bool) -> list[dict]:
     """Returns what becomes of equal images, as in an ingestion."""
     entries = pa.Table.from_pylist([row for of_split in rows.values() for row in of_split], equal_images.ENTRIES)
-    return {equal_images.key_of(row): row for row in equal_images.decide(entries, names, several_labels)}
+    return list(equal_images.decide(entries, names, several_labels))
 
 
 def _rewrite(item: Indexed, row: dict, names: Sequence[str]) -> Indexed:
@@ -111,23 +110,17 @@ def _rewrite(item: Indexed, row: dict, names: Sequence[str]) -> Indexed:
     return item if row is item.row else Indexed(item.key, replace_labels(item.record, row["labels"], names), row)
 
 
-def _keep(rows: list[dict], decisions: Mapping[tuple, dict], rejections: list[dict]) -> list[tuple[dict, dict]]:
+def _keep(rows: list[dict], decisions: Sequence[dict], rejections: list[dict]) -> list[tuple[dict, dict]]:
     """Returns (row as it was read, row as it is written) of what is taken of a split; the others become rejections."""
     found: dict[int, dict] = {}
-    taken = set[str]()
-    chosen = equal_images.choose_contents(decisions.values())
+    selection = equal_images.Selection(decisions)
     for row in sorted(rows, key=order_of):
-        decision = decisions.get(equal_images.key_of(row))
-        if decision and decision["reason"]:
-            rejection = Rejection(row["source_id"], None, decision["reason"], decision["detail"])
-            rejections.append(rejection.row(row["split"]))
-            continue
-        content_hash = chosen.setdefault((row["split"], row["source_id"]), row["content_hash"])
-        if row["source_id"] in taken or content_hash != row["content_hash"]:
-            rejections.append(reject_repeated(row, content_hash))
+        image = equal_images.key_of(row)
+        if rejection := selection.reject(row["key"], *image):
+            rejections.append(rejection)
         else:
-            taken.add(row["source_id"])
-            found[id(row)] = {**row, "labels": decision["labels"]} if decision else row
+            labels = selection.new_labels(*image)
+            found[id(row)] = row if labels is None else {**row, "labels": labels}
     return [(row, found[id(row)]) for row in rows if id(row) in found]
 
 

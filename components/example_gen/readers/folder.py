@@ -60,7 +60,7 @@ class FolderReader(files.FileReader):
             "bytes": [row.file.size for row in kept],
             "refused": [row.file.refused for row in kept],
         }
-        labels = vocabulary.make_vocabulary(names, {name: _above(name) for name in names})
+        labels = vocabulary.make_vocabulary(names, {name: listing.folders_above(name)[::-1] for name in names})
         found = [
             *layout.findings,
             *findings.list_names("stray_files", filter(is_called_like_image, layout.strays)),
@@ -176,7 +176,7 @@ def _find_split(path: str, used: Iterable[str]) -> str | None:
 
 def _find_beside(folder: str, used: Iterable[str]) -> str:
     """Returns the outermost folder on the way to `folder` in which no folder of `used` is; empty: there is none."""
-    ways = (*reversed(_above(folder)), folder)
+    ways = (*listing.folders_above(folder), folder)
     return next((way for way in ways if not any(split.startswith(f"{way}/") for split in used)), "") if folder else ""
 
 
@@ -215,9 +215,3 @@ def _drop_shared(rows: list[_Row], train: str | None) -> list[_Row]:
         return rows
     ending = f"/{shared.pop()}"
     return _drop_shared([_Row(row.file, row.split, row.label.removesuffix(ending)) for row in rows], train)
-
-
-def _above(label: str) -> list[str]:
-    """Returns the folders above a label's, the nearest first."""
-    parts = label.split("/")[:-1]
-    return ["/".join(parts[:depth]) for depth in range(len(parts), 0, -1)]

@@ -85,9 +85,9 @@ def list_files(root: str, sieve: Sieve) -> Tree:
     folders, spared = set[str](), set[str]()
     found = list((_remote if is_remote(root) else _local)(root, sieve, folders, spared))
     for folder in {posixpath.dirname(file.path) for file in found}:
-        spared.update((folder, *_above(folder)))
+        spared.update((folder, *folders_above(folder)))
     folders -= spared
-    empty = sorted(folder for folder in folders if folders.isdisjoint(_above(folder)))
+    empty = sorted(folder for folder in folders if folders.isdisjoint(folders_above(folder)))
     return Tree(sorted(found, key=lambda file: file.path), empty)
 
 
@@ -122,7 +122,7 @@ def _state(path: str) -> tuple[int, int]:
     return state.st_size, state.st_mtime_ns
 
 
-def _above(path: str) -> list[str]:
+def folders_above(path: str) -> list[str]:
     """Returns the folders that `path` is in, the outermost first."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[:depth]) for depth in range(1, len(parts) + 1)]
@@ -154,7 +154,7 @@ def _local(root: str, sieve: Sieve, folders: set[str], spared: set[str]) -> Iter
             if is_folder and not sieve.takes_folder(path):
                 continue
             if not is_folder and (reason := sieve.sift(path)):
-                spared.update(_above(path) if reason == "excluded" else ())
+                spared.update(folders_above(path) if reason == "excluded" else ())
                 continue
             if not _is_text(entry.name):
                 shown = path.encode("utf-8", "backslashreplace").decode()
@@ -187,11 +187,11 @@ def _remote(root: str, sieve: Sieve, folders: set[str], spared: set[str]) -> Ite
         found = True
         path = uri[len(root) + 1 :]
         if path.endswith("/"):
-            folders.update(_above(path) if all(map(sieve.takes_folder, _above(path))) else ())
+            folders.update(folders_above(path) if all(map(sieve.takes_folder, folders_above(path))) else ())
         elif path:
             reason = sieve.sift(path)
-            folders.update(_above(path) if reason == "side_files" else ())
-            spared.update(_above(path) if reason == "excluded" else ())
+            folders.update(folders_above(path) if reason == "side_files" else ())
+            spared.update(folders_above(path) if reason == "excluded" else ())
             if reason is None:
                 yield File(path, size, changed)
     if not found:
