@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 
 if TYPE_CHECKING:
-    from components.sharding import KeyedRecord
+    from components.example_gen.testing import Record
 
 
 def photographs() -> list[np.ndarray]:
@@ -67,7 +67,7 @@ def write_records(folder: str, records: list[bytes], shards: int) -> str:
     return os.path.join(folder, "*")
 
 
-def write_examples(root: str, items: list["KeyedRecord"], shards: int) -> None:
+def write_examples(root: str, items: list["Record"], shards: int) -> None:
     """Writes Examples and their index as an ExampleGen does: `examples` and `index` in `root`, of the split train."""
     from components.example_gen import testing
 

@@ -140,7 +140,8 @@ def _loop(files: str, to: str, check: str, hashes: bool) -> None:
                 with open(os.path.join(files, name, file), "rb") as opened:
                     image = examples.LabelledImage(opened.read(), (label,), f"{name}/{file}")
                 found = _checked(image) if check == "full" else _copied(image)
-                yield examples.make_record(found, split="train", names=names, perceptual_hashes=hashes).record
+                item = examples.index_example(found, "train", perceptual_hashes=hashes)
+                yield examples.make_record(item.image, item.row, names)
 
     storage.write_records(os.path.join(to, "loop", "data"), records())
 

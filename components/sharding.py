@@ -3,16 +3,6 @@
 A record goes to the shard that is its key modulo their number, and a shard is written in the order of the keys. Pure.
 """
 
-import dataclasses
-
-
-@dataclasses.dataclass(frozen=True)
-class KeyedRecord:
-    """A record on its way into a shard: `key` decides where it stands."""
-
-    key: int
-    record: bytes
-
 
 def shard_count(total_bytes: int, shard_bytes: int = 128 << 20) -> int:
     """Returns how many shards of about `shard_bytes` hold `total_bytes`; at least one."""

@@ -1,5 +1,5 @@
-"""What becomes of an image that was read: an Example and a row of the index for each of our splits that takes it, or a
-rejection."""
+"""What becomes of an image that was read: a row of the index for each of our splits that takes it, and an Example where
+it is written; or a rejection."""
 
 import dataclasses
 import itertools
@@ -15,7 +15,6 @@ from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
 from components.example_gen.readers.reader import LabelledImage, Part
 from components.parallel_map import parallel_map
-from components.sharding import KeyedRecord
 
 CHECKS = ("full", "header")
 _HELD_BYTES = 32 << 20  # of images that are under way
@@ -30,15 +29,21 @@ def order_of(row: Mapping[str, Any]) -> Order:
 
 
 @dataclasses.dataclass(frozen=True)
-class Indexed(KeyedRecord):
-    """A record and its row of the index; of a rejection no record, and its row of the table of rejections."""
+class Indexed:
+    """An image that is taken, and its row of the index; of a rejection no image, and its row of the rejections."""
 
+    image: bytes
     row: dict[str, Any]
 
     @property
+    def key(self) -> int:
+        """What its shard is decided by."""
+        return self.row["key"] if self.image else index.id_key(self.row["source_id"])
+
+    @property
     def order(self) -> Order:
-        """What records of a shard are sorted by; a rejection comes before the examples of its id."""
-        return order_of(self.row) if self.record else (self.key, [], "")
+        """What a shard is sorted by; a rejection comes before the examples of its id."""
+        return order_of(self.row) if self.image else (self.key, [], "")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,8 +65,10 @@ class ImageChecker:
     threads: int = 0
 
     def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Indexed]]:
-        """Yields (our split, example) for `images` of `part`, in their order; a rejection has no record."""
-        found = parallel_map(lambda item: list(self._one(part, item)), images, self.threads, _size, _HELD_BYTES)
+        """Yields (our split, what becomes of it) for `images` of `part`, in their order."""
+        # What looks at headers alone hardly leaves the interpreter: several threads would wait for each other.
+        threads = self.threads or (0 if self.kind == "full" or self.perceptual_hashes else 1)
+        found = parallel_map(lambda item: list(self._one(part, item)), images, threads, _size, _HELD_BYTES)
         return itertools.chain.from_iterable(found)
 
     def _check(self, image: LabelledImage, content_hash: str) -> "Example | Rejection":
@@ -75,17 +82,9 @@ class ImageChecker:
         found: Example | Rejection = item if isinstance(item, Rejection) else self._check(item, content_hash)
         for split in splits:
             if isinstance(found, Rejection):
-                yield split, _reject(found, split)
+                yield split, Indexed(b"", found.row(split))
             else:
-                yield (
-                    split,
-                    make_record(found, split=split, names=self.names, perceptual_hashes=self.perceptual_hashes),
-                )
-
-
-def _reject(rejection: Rejection, split: str) -> Indexed:
-    """Returns `rejection` as it travels among the records: without one."""
-    return Indexed(index.id_key(rejection.source_id), b"", rejection.row(split))
+                yield split, index_example(found, split, perceptual_hashes=self.perceptual_hashes)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,29 +136,18 @@ def check_example(
     return Example(source_id, labels, image, content_hash, converted)
 
 
-def make_record(example: Example, *, split: str, names: tuple[str, ...], perceptual_hashes: bool = False) -> Indexed:
-    """Returns the record and the index row of `example`, with its perceptual hashes where they are asked for.
+def index_example(example: Example, split: str, *, perceptual_hashes: bool = False) -> Indexed:
+    """Returns `example` with its row of the index.
 
     Args:
       example: as `check_example` returns it.
       split: of ours.
-      names: of all labels.
-      perceptual_hashes: whether they are.
+      perceptual_hashes: whether the row gets them.
     """
     image = example.image
-    features = {
-        keys.IMAGE: _bytes([image.encoded]),
-        keys.FORMAT: _bytes([image.format.encode()]),
-        keys.HEIGHT: _ints([image.height]),
-        keys.WIDTH: _ints([image.width]),
-        keys.LABELS: _ints(example.labels),
-        keys.LABEL_NAMES: _texts(example.labels, names),
-        keys.SOURCE_ID: _bytes([example.source_id.encode()]),
-    }
-    key = index.id_key(example.source_id)
     row: dict[str, Any] = {
         "source_id": example.source_id,
-        "key": key,
+        "key": index.id_key(example.source_id),
         "labels": list(example.labels),
         "split": split,
         "format": image.format,
@@ -172,21 +160,29 @@ def make_record(example: Example, *, split: str, names: tuple[str, ...], percept
     }
     if perceptual_hashes:
         row["perceptual_hash"], row["perceptual_hash_flipped"] = perceptual_hash.hash_encoded_image(image.encoded)
+    return Indexed(image.encoded, row)
+
+
+def make_record(image: bytes, row: Mapping[str, Any], names: Sequence[str]) -> bytes:
+    """Returns the Example of an encoded image, serialized.
+
+    Args:
+      image: a JPEG or PNG.
+      row: of the index.
+      names: of all labels.
+    """
+    features = {
+        keys.IMAGE: _bytes([image]),
+        keys.FORMAT: _bytes([row["format"].encode()]),
+        keys.HEIGHT: _ints([row["height"]]),
+        keys.WIDTH: _ints([row["width"]]),
+        keys.LABELS: _ints(row["labels"]),
+        keys.LABEL_NAMES: _bytes([names[label].encode() for label in row["labels"]]),
+        keys.SOURCE_ID: _bytes([row["source_id"].encode()]),
+    }
     record = tf.train.Example(features=tf.train.Features(feature=features))
     # A map has no order of its own: only so do the same data give the same bytes.
-    return Indexed(key, record.SerializeToString(deterministic=True), row)
-
-
-def replace_labels(record: bytes, labels: Sequence[int], names: Sequence[str]) -> bytes:
-    """Returns a record with other `labels`, whose `names` are those of all."""
-    example = tf.train.Example.FromString(record)
-    example.features.feature[keys.LABELS].CopyFrom(_ints(labels))
-    example.features.feature[keys.LABEL_NAMES].CopyFrom(_texts(labels, names))
-    return example.SerializeToString(deterministic=True)
-
-
-def _texts(labels: Iterable[int], names: Sequence[str]) -> tf.train.Feature:
-    return _bytes([names[label].encode() for label in labels])
+    return record.SerializeToString(deterministic=True)
 
 
 def _size(item: LabelledImage | Rejection) -> int:

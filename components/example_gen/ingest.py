@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 
 import apache_beam as beam
+from apache_beam import pvalue
 
 from components import storage
 from components.artifacts import index
@@ -20,7 +21,8 @@ from components.example_gen.readers.reader import Part, Reader
 from components.example_gen.runs import Piece, RunWriter
 from components.example_gen.working import Finished, Working, stem
 
-_PLACE = struct.Struct(">IQQ")  # of a piece: part, start, stop; the name of its run follows
+_PLACE = struct.Struct(">?IQQ")  # of a piece: whether it has decisions, part, start, stop; the name of its run follows
+_CONTENTS = "contents"
 _SHARDS_COMPARED = 16  # whose images are compared at once: about 2 GB of them
 
 
@@ -92,14 +94,12 @@ class Ingest(beam.PTransform):
 
     def expand(self, parts: beam.PCollection) -> beam.PCollection:
         # Empty shards are written too, so that the files say themselves whether they are complete.
-        every = parts.pipeline | "EveryShard" >> beam.Create([(bucket, None) for bucket in range(len(self._shards))])
-        first_content = len(self._shards)
-        places = parts | "Read" >> beam.FlatMap(self._read)
-        pieces = places | "Pieces" >> beam.Filter(lambda place: place[0] < first_content)
-        contents = places | "Contents" >> beam.Filter(lambda place: place[0] >= first_content)
-        decisions = contents | "ByContent" >> beam.GroupByKey() | "Decide" >> beam.FlatMap(self._decide)
-        by_shard = {"pieces": pieces, "decisions": decisions, "every": every}
-        return by_shard | "ByShard" >> beam.CoGroupByKey() | "Write" >> beam.Map(self._write)
+        buckets = [(bucket, b"") for bucket in range(len(self._shards))]
+        every = parts.pipeline | "EveryShard" >> beam.Create(buckets, reshuffle=False)
+        read = parts | "Read" >> beam.FlatMap(self._read).with_outputs(_CONTENTS, main="pieces")
+        decisions = read[_CONTENTS] | "ByContent" >> beam.GroupByKey() | "Decide" >> beam.FlatMap(self._decide)
+        places = (read["pieces"], decisions, every) | beam.Flatten()
+        return places | "ByShard" >> beam.GroupByKey() | "Write" >> beam.Map(self._write)
 
     def _read(self, element: tuple[int, Part]) -> Iterator[tuple[int, bytes]]:
         """Yields (bucket, place of a piece): of runs that are written now, or were by an earlier attempt."""
@@ -108,14 +108,16 @@ class Ingest(beam.PTransform):
         if finished is None:
             finished = self._run(number, part)
             self._work.finish(number, finished)
-        yield from _pack(number, finished.pieces)
+        for piece in finished.pieces:
+            place = _pack(number, piece)
+            yield place if piece.bucket < len(self._shards) else pvalue.TaggedOutput(_CONTENTS, place)
 
     def _run(self, number: int, part: Part) -> Finished:
         counts, others = Counts(part.weight), None
         run = RunWriter(self._work.runs, stem(number), content_bucket=self._shards.content_bucket)
         for split, item in self._check.all(part, self._reader.read(part)):
             run.add(self._shards.bucket(split, item.key), item)
-            if item.record:
+            if item.image:
                 counts.examples += 1
                 continue
             counts.add_rejection(item.row)
@@ -135,9 +137,10 @@ class Ingest(beam.PTransform):
             for row in equal_images.decide(entries, self._check.names, self._several_labels)
         )
         name = f"equal-{bucket}-{uuid.uuid4().hex[:8]}.run"
-        yield from _pack(bucket, runs.write_tables(self._work.runs, name, decisions, equal_images.DECISIONS))
+        for piece in runs.write_tables(self._work.runs, name, decisions, equal_images.DECISIONS):
+            yield _pack(bucket, piece, decides=True)
 
-    def _write(self, element: tuple[int, dict[str, Iterable[bytes]]]) -> int:
+    def _write(self, element: tuple[int, Iterable[bytes]]) -> int:
         bucket, places = element
         split, shard = self._shards.place(bucket)
 
@@ -148,26 +151,26 @@ class Ingest(beam.PTransform):
         examples, index_uri, rejected = self._outputs
         merging.write_shard(
             self._work.runs,
-            _unpack(bucket, places["pieces"]),
+            _unpack(bucket, places),
             path(examples, storage.RECORD_STEM),
             path(index_uri, "index", ".parquet"),
             path(rejected, "rejected", ".parquet"),
-            runs.read_tables(self._work.runs, _unpack(bucket, places["decisions"]), equal_images.DECISIONS),
             self._check.names,
+            runs.read_tables(self._work.runs, _unpack(bucket, places, decides=True), equal_images.DECISIONS),
         )
         return bucket
 
 
-def _pack(number: int, pieces: Iterable[Piece]) -> Iterator[tuple[int, bytes]]:
-    """Yields (bucket, place) of the `pieces` of a part."""
-    for piece in pieces:
-        yield piece.bucket, _PLACE.pack(number, piece.start, piece.stop) + piece.run.encode()
+def _pack(number: int, piece: Piece, *, decides: bool = False) -> tuple[int, bytes]:
+    """Returns (bucket, place) of a piece of the part with this number."""
+    return piece.bucket, _PLACE.pack(decides, number, piece.start, piece.stop) + piece.run.encode()
 
 
-def _unpack(bucket: int, places: Iterable[bytes]) -> list[Piece]:
-    """Returns the pieces of a bucket in the order of what was read, whoever has read it."""
+def _unpack(bucket: int, places: Iterable[bytes], *, decides: bool = False) -> list[Piece]:
+    """Returns the pieces of a bucket, or those with decisions, in the order of what was read, whoever has read it."""
     found = []
-    for place in places:
-        number, start, stop = _PLACE.unpack_from(place)
-        found.append((number, Piece(bucket, place[_PLACE.size :].decode(), start, stop)))
-    return [piece for _, piece in sorted(found, key=lambda pair: (pair[0], pair[1].run))]
+    for place in filter(None, places):
+        has_decisions, number, start, stop = _PLACE.unpack_from(place)
+        if has_decisions == decides:
+            found.append((number, place[_PLACE.size :].decode(), start, stop))
+    return [Piece(bucket, *place) for _, *place in sorted(found)]

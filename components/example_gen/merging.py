@@ -11,13 +11,12 @@ import pyarrow as pa
 from components import records, storage
 from components.artifacts import index, rejected
 from components.example_gen import equal_images
-from components.example_gen.examples import Order, replace_labels
+from components.example_gen.examples import Indexed, Order, make_record
 from components.example_gen.runs import Opened, Piece
 from components.parallel_map import parallel_map
 
 _BUFFERED_BYTES = 64 << 20  # of all pieces of a shard
 _LEAST_BUFFER = 64 << 10
-_KEY = ("split", "source_id", "content_hash")
 
 
 def write_shard(
@@ -26,10 +25,10 @@ def write_shard(
     path: str,
     index_path: str,
     rejected_path: str,
+    names: Sequence[str],
     decisions: pa.Table | None = None,
-    names: Sequence[str] = (),
 ) -> None:
-    """Writes the records of a shard, its index and its rejections.
+    """Writes the Examples of a shard, its index and its rejections.
 
     Of examples with the same id the first stays, in their order; see `examples.order_of`. One that gets the labels of
     equal images comes before the others.
@@ -39,8 +38,8 @@ def write_shard(
       pieces: of all of them, in the order of what was read.
       path: of the record file.
       index_path, rejected_path: of the tables.
-      decisions: on images of the shard that are there several times; see `equal_images.DECISIONS`.
       names: of the labels.
+      decisions: on images of the shard that are there several times; see `equal_images.DECISIONS`.
     """
     each = max(_BUFFERED_BYTES // max(len(pieces), 1), _LEAST_BUFFER)
     opened = list(parallel_map(lambda piece: Opened(runs, piece, each), pieces, storage.reading_threads(runs)))
@@ -67,20 +66,20 @@ class _Shard:
 
     def records(self) -> Iterator[bytes]:
         """Yields the records of the shard, once."""
-        for (key, *_), number, row, record in heapq.merge(*map(self._sorted, range(len(self._pieces)))):
-            piece = self._pieces[number]
-            if not record:
-                self.rejections.append(_row(piece.rejections, row))
+        for _, number, place, item in heapq.merge(*map(self._sorted, range(len(self._pieces)))):
+            row = item.row
+            if not item.image:
+                self.rejections.append(row)
                 continue
-            image = [piece.rows[name][row].as_py() for name in _KEY]
-            if rejection := self._selection.reject(key, *image):
+            image = equal_images.key_of(row)
+            if rejection := self._selection.reject(row["key"], *image):
                 self.rejections.append(rejection)
                 continue
             labels = self._selection.new_labels(*image)
             if labels is not None:
-                self._labels[len(self._rows)] = labels
-                record = replace_labels(record, labels, self._names)
-            self._rows.append(self._first_row[number] + row)
+                self._labels[len(self._rows)] = row["labels"] = labels
+            record = make_record(item.image, row, self._names)
+            self._rows.append(self._first_row[number] + place)
             self._lengths.append(len(record))
             yield record
 
@@ -93,13 +92,11 @@ class _Shard:
             rows = index.replace_column(rows, "labels", labels)
         return index.add_places(rows, records.compute_offsets(self._lengths), self._lengths)
 
-    def _sorted(self, number: int) -> Iterator[tuple[Order, int, int, bytes]]:
-        """Yields (order, number of the piece, row, record); a rejection has no record."""
+    def _sorted(self, number: int) -> Iterator[tuple[Order, int, int, Indexed]]:
+        """Yields (order, number of the piece, place in its table, item)."""
         piece = self._pieces[number]
-        rejections = ((order, number, row, b"") for row, order in enumerate(piece.rejected_orders()))
-        kept = ((order, number, row, record) for row, (order, record) in enumerate(piece.examples()))
-        return heapq.merge(rejections, kept)
-
-
-def _row(rows: pa.RecordBatch, row: int) -> dict[str, Any]:
-    return rows.slice(row, 1).to_pylist()[0]
+        rejections = (Indexed(b"", row) for row in piece.rejections.to_pylist())
+        kept = (Indexed(image, row) for row, image in piece.examples())
+        return heapq.merge(
+            *(((item.order, number, place, item) for place, item in enumerate(items)) for items in (rejections, kept))
+        )

@@ -1,8 +1,8 @@
 """Runs: what a part gave, sorted, in files from which every shard takes its pieces.
 
 A run is an uncompressed TFRecord file. For each bucket (a shard of one of our splits, by its number) that got anything
-it has a piece: a table of the rows of the index, one of the rejections, and the records, sorted by their order. Of a
-part that is larger than what may be held, there are several runs. Behind the pieces of the shards stand pieces by the
+it has a piece: a table of the rows of the index, one of the rejections, and the images, sorted by their order; tables
+are compressed. Of a part that is larger than what may be held, there are several runs. Behind the pieces of the shards stand pieces by the
 content of the images, each a table with what is compared of equal ones.
 """
 
@@ -11,17 +11,20 @@ import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import index, rejected
 from components.example_gen import equal_images
-from components.example_gen.examples import Indexed, Order
+from components.example_gen.examples import Indexed
 
-HELD_BYTES = 128 << 20  # of records, and about as much as their rows take, that are held at once
+HELD_BYTES = 128 << 20  # of images, and about as much as their rows take, that are held at once
 _ROW_BYTES = 2 << 10  # that a row takes in memory
 _FRAME_ROWS = 4096  # of a table
+_DECODED_ROWS = 256  # of a piece that are held as dicts
+_CODEC = "zstd"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,9 +66,9 @@ class RunWriter:
         self._pieces: list[Piece] = []
 
     def add(self, bucket: int, item: Indexed) -> None:
-        """Takes an example, or a rejection: an item without a record."""
+        """Takes an image, or a rejection."""
         self._items.append((bucket, item))
-        self._held += len(item.record) + _ROW_BYTES
+        self._held += len(item.image) + _ROW_BYTES
         if self._held > self._most:
             self._write()
 
@@ -90,7 +93,7 @@ class RunWriter:
         """Yields (bucket, frames of its piece) of what is compared."""
         if self._content_bucket is None:
             return
-        rows = [item.row for _, item in self._items if item.record]
+        rows = [item.row for _, item in self._items if item.image]
         yield from _tables(((self._content_bucket(row["content_hash"]), row) for row in rows), equal_images.ENTRIES)
 
 
@@ -141,20 +144,27 @@ def _tables(rows: Iterable[tuple[int, dict]], schema: pa.Schema) -> list[tuple[i
 
 
 def _frames(items: Sequence[Indexed]) -> Iterator[bytes]:
-    taken = [item for item in items if item.record]
+    taken = [item for item in items if item.image]
     yield _dumps([item.row for item in taken], index.SCHEMA)
-    yield _dumps([item.row for item in items if not item.record], rejected.SCHEMA)
+    yield _dumps([item.row for item in items if not item.image], rejected.SCHEMA)
     for item in taken:
-        yield item.record
+        yield item.image
 
 
 def _dumps(rows: Sequence[dict], schema: pa.Schema) -> bytes:
-    # Without its schema, which would take more than the rows of a small piece.
-    return pa.RecordBatch.from_pylist(rows, schema).serialize().to_pybytes() if rows else b""
+    if not rows:
+        return b""
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, _CODEC) as compressed:
+        # Without its schema, which would take more than the rows of a small piece.
+        compressed.write(pa.RecordBatch.from_pylist(rows, schema).serialize())
+    return sink.getvalue().to_pybytes()
 
 
 def _loads(text: bytes, schema: pa.Schema) -> pa.RecordBatch:
-    return pa.ipc.read_record_batch(text, schema) if text else pa.RecordBatch.from_pylist([], schema)
+    if not text:
+        return pa.RecordBatch.from_pylist([], schema)
+    return pa.ipc.read_record_batch(pa.CompressedInputStream(pa.BufferReader(text), _CODEC).read(), schema)
 
 
 class Opened:
@@ -166,15 +176,12 @@ class Opened:
     """
 
     def __init__(self, folder: str, piece: Piece, most_bytes: int):
-        self._records = records.stream(os.path.join(folder, piece.run), piece.start, piece.stop, most_bytes)
-        self.rows = _loads(next(self._records), index.SCHEMA)
-        self.rejections = _loads(next(self._records), rejected.SCHEMA)
+        self._images = records.stream(os.path.join(folder, piece.run), piece.start, piece.stop, most_bytes)
+        self.rows = _loads(next(self._images), index.SCHEMA)
+        self.rejections = _loads(next(self._images), rejected.SCHEMA)
 
-    def examples(self) -> Iterator[tuple[Order, bytes]]:
-        """Yields (order, record), sorted, once."""
-        columns = (self.rows[name].to_pylist() for name in ("key", "labels", "content_hash"))
-        return zip(zip(*columns, strict=True), self._records, strict=True)
-
-    def rejected_orders(self) -> list[Order]:
-        """Returns the orders of the rejections, sorted."""
-        return [(index.id_key(source_id), [], "") for source_id in self.rejections["source_id"].to_pylist()]
+    def examples(self) -> Iterator[tuple[dict[str, Any], bytes]]:
+        """Yields (row, image), sorted, once."""
+        starts = range(0, len(self.rows), _DECODED_ROWS)
+        rows = (row for start in starts for row in self.rows.slice(start, _DECODED_ROWS).to_pylist())
+        return zip(rows, self._images, strict=True)

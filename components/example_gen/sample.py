@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from components.example_gen import equal_images
-from components.example_gen.examples import ImageChecker, Indexed, order_of, replace_labels
+from components.example_gen.examples import ImageChecker, Indexed, order_of
 from components.example_gen.readers.reader import Contents, Part, Reader, spread_evenly
 
 _PARTS = 16  # of a split that are looked into: each costs opening a file
@@ -78,13 +78,13 @@ def draw_sample(reader: Reader, contents: Contents, check: ImageChecker, images:
         items += images_of_part
         exhausted[part.splits] += len(items) < count
         for split, item in check.all(part, items):
-            if not item.record:
+            if not item.image:
                 rejections[split].append(item.row)
                 continue
             rows[split].append(item.row)
             if held < number * _HELD // len(chosen):
                 examples.append(item)
-                held += len(item.record)
+                held += len(item.image)
         seconds += time.perf_counter() - start
     whole = frozenset(split for ours, parts in groups.items() if exhausted[ours] == len(parts) for split in ours)
     decisions = _decide(rows, check.names, reader.allows_several_labels())
@@ -92,7 +92,7 @@ def draw_sample(reader: Reader, contents: Contents, check: ImageChecker, images:
     written = {id(row): taken for of_split in kept.values() for row, taken in of_split}
     return Sample(
         {split: [taken for _, taken in of_split] for split, of_split in kept.items()},
-        [_rewrite(item, written[id(item.row)], check.names) for item in examples if id(item.row) in written],
+        [Indexed(item.image, written[id(item.row)]) for item in examples if id(item.row) in written],
         rejections,
         seconds,
         whole,
@@ -103,11 +103,6 @@ def _decide(rows: Mapping[str, list[dict]], names: Sequence[str], several_labels
     """Returns what becomes of equal images, as in an ingestion."""
     entries = pa.Table.from_pylist([row for of_split in rows.values() for row in of_split], equal_images.ENTRIES)
     return list(equal_images.decide(entries, names, several_labels))
-
-
-def _rewrite(item: Indexed, row: dict, names: Sequence[str]) -> Indexed:
-    """Returns an example whose row has become `row`."""
-    return item if row is item.row else Indexed(item.key, replace_labels(item.record, row["labels"], names), row)
 
 
 def _keep(rows: list[dict], decisions: Sequence[dict], rejections: list[dict]) -> list[tuple[dict, dict]]:

@@ -69,7 +69,7 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
             raise ValueError(f"{data.location}: all images of the sample are rejected: {told}; check the data")
         totals = _count_images(contents, drawn)
         examples = {split: round(count * _share(drawn.rows, drawn, split)) for split, count in totals.items()}
-        costs = _measure(drawn, examples, len(labels), folder)
+        costs = _measure(drawn, examples, labels.names, folder)
     failures = {
         split: [row for row in rows if row["reason"] != rejected.DUPLICATE_IMAGE]
         for split, rows in drawn.rejections.items()
@@ -133,7 +133,9 @@ def _share(rows: Mapping[str, Sequence], drawn: sample.Sample, split: str) -> fl
     return len(rows[split]) / drawn.read[split] if drawn.read[split] else 0.0
 
 
-def _measure(drawn: sample.Sample, examples: dict[str, int], labels: int, folder: str) -> estimate.DataCosts:
+def _measure(
+    drawn: sample.Sample, examples: dict[str, int], names: tuple[str, ...], folder: str
+) -> estimate.DataCosts:
     """Writes the sample as a run does, on this machine, and returns the costs of an example."""
     start = time.perf_counter()
     writer = runs.RunWriter(folder, "sample")
@@ -144,9 +146,9 @@ def _measure(drawn: sample.Sample, examples: dict[str, int], labels: int, folder
     paths = [os.path.join(folder, "split", name) for name in ("records", "index", "rejected")]
     record_bytes = index_bytes = 0
     for bucket in range(len(splits)):
-        merging.write_shard(folder, [piece for piece in pieces if piece.bucket == bucket], *paths)
+        merging.write_shard(folder, [piece for piece in pieces if piece.bucket == bucket], *paths, names)
         record_bytes += os.path.getsize(paths[0])
         index_bytes += os.path.getsize(paths[1])
     written = len(drawn.examples)
     seconds = drawn.seconds / sum(drawn.read.values()) + (time.perf_counter() - start) / written
-    return estimate.DataCosts(examples, seconds, record_bytes / written, index_bytes / written, labels)
+    return estimate.DataCosts(examples, seconds, record_bytes / written, index_bytes / written, len(names))

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import PIL.Image
 import tensorflow as tf
 
-from components.artifacts import examples
 from components.example_gen.examples import Indexed
 
 _SIZE = 128  # pixels of the longer side
@@ -89,9 +88,7 @@ def _write_label(folder: pathlib.Path, side: str, name: str, items: Sequence[Ind
     for item in items:
         row, path = item.row, f"{side}/{item.row['split']}-{item.key:016x}.jpg"
         if not (folder / path).exists():  # an image may have several labels
-            _make_thumbnail(examples.image_of(tf.train.Example.FromString(item.record))).save(
-                folder / path, "JPEG", quality=85
-            )
+            _make_thumbnail(item.image).save(folder / path, "JPEG", quality=85)
         caption = f"{row['source_id']} · {row['split']} · {row['height']} × {row['width']} {row['format']}"
         pictures.append(f'<img src="{path}" alt="{html.escape(name)}" title="{html.escape(caption)}">')
     return f"<div><h3>{html.escape(name)}</h3>{''.join(pictures)}</div>\n"

@@ -11,27 +11,30 @@ from hypothesis import strategies as st
 from components import records, storage
 from components.artifacts import index, rejected
 from components.artifacts.rejected import Rejection
-from components.example_gen import merging
+from components.example_gen import examples, merging
 from components.example_gen.examples import Indexed
 from components.example_gen.runs import RunWriter
 
 BUCKETS = 2
+NAMES = tuple(f"{i}" for i in range(601))
 
 
 def example(source_id: str, content: bytes) -> Indexed:
-    """An example whose record begins with its content."""
     row = {
         "source_id": source_id,
         "key": index.id_key(source_id),
         "labels": [len(content)],
         "split": "train",
+        "format": "png",
+        "height": 1,
+        "width": 2,
         "content_hash": index.content_hash(content),
     }
-    return Indexed(row["key"], content + source_id.encode(), row)
+    return Indexed(content, row)
 
 
 def refused(source_id: str) -> Indexed:
-    return Indexed(index.id_key(source_id), b"", Rejection(source_id, None, "empty", "0 bytes").row("train"))
+    return Indexed(b"", Rejection(source_id, None, "empty", "0 bytes").row("train"))
 
 
 ITEMS = st.lists(
@@ -54,7 +57,7 @@ def merge(folder: pathlib.Path, parts: list[list[Indexed]], held_bytes: int) -> 
     found = []
     for bucket in range(BUCKETS):
         paths = [str(folder / "made" / f"{bucket}-{name}") for name in ("records", "index", "rejected")]
-        merging.write_shard(str(folder / "runs"), [piece for piece in pieces if piece.bucket == bucket], *paths)
+        merging.write_shard(str(folder / "runs"), [piece for piece in pieces if piece.bucket == bucket], *paths, NAMES)
         tables = [storage.read_table(path).to_pylist() for path in paths[1:]]
         found.append((list(storage.read_records(paths[0])), *tables))
         places = [(row["offset"], row["length"]) for row in tables[0]]
@@ -70,13 +73,14 @@ def in_memory(items: list[Indexed]) -> list[tuple[list, list, list]]:
         rejections = []
         of_bucket = [item for item in items if item.key % BUCKETS == bucket]
         for item in sorted(of_bucket, key=lambda item: item.order):
-            if not item.record:
+            if not item.image:
                 rejections.append(item.row)
             elif (first := kept.setdefault(item.row["source_id"], item)) is not item:
                 same = item.row["content_hash"] == first.row["content_hash"]
                 reason = "duplicate_image" if same else "duplicate_id"
                 rejections.append({"source_id": item.row["source_id"], "reason": reason})
-        found.append(([item.record for item in kept.values()], [item.row for item in kept.values()], rejections))
+        made = [examples.make_record(item.image, item.row, NAMES) for item in kept.values()]
+        found.append((made, [item.row for item in kept.values()], rejections))
     return found
 
 

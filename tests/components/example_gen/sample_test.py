@@ -81,7 +81,7 @@ def test_a_single_image(draw):
 
 def test_no_more_examples_are_held_than_fit(draw, monkeypatch):
     whole = draw(200)
-    monkeypatch.setattr(sample, "_HELD", sum(len(item.record) for item in whole.examples) // 3)
+    monkeypatch.setattr(sample, "_HELD", sum(len(item.image) for item in whole.examples) // 3)
     few = draw(200)
     assert few.rows == whole.rows
     assert 30 <= len(few.examples) <= 50

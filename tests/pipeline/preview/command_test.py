@@ -197,7 +197,7 @@ def row(labels: list[int], height: int = 30, width: int = 60, original_format: s
 def side(**changes) -> preview_sample.DataPreview:
     rows = {"train": [row([0]), row([2, 1]), row([2], 10, 40, "gif")], "eval": [row([2])]}
     rejections = {"train": [{"source_id": "[x].jpg\n", "reason": "empty", "detail": "0 bytes"}], "eval": []}
-    drawn = sample.Sample(rows, [Indexed(1, b"", {})], rejections, 0.5, frozenset({"eval"}))
+    drawn = sample.Sample(rows, [Indexed(b"", {})], rejections, 0.5, frozenset({"eval"}))
     labels = vocabulary.make_vocabulary([f"n{i}" for i in range(1200)], {"n0": ["above"], "n1": ["above"]})
     counts = np.zeros(1200, np.int64)
     counts[:40] = np.arange(40, 0, -1)

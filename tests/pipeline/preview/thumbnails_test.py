@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from components.artifacts import index
-from components.example_gen.testing import make_record
+from components.example_gen.testing import index_image
 from pipeline.preview import thumbnails
 
 NAMES = ("ant", "<bee>", "cow")
@@ -18,7 +18,7 @@ NAMES = ("ant", "<bee>", "cow")
 def item(source_id: str, labels: tuple[int, ...], size: tuple[int, int] = (400, 100), mode: str = "RGB"):
     file = io.BytesIO()
     PIL.Image.new(mode, size, 200).save(file, "PNG")
-    return make_record(file.getvalue(), labels, source_id, split="train", names=NAMES)
+    return index_image(file.getvalue(), labels, source_id, split="train", num_labels=len(NAMES))
 
 
 def test_a_page_by_label(tmp_path):
@@ -74,7 +74,7 @@ def test_an_empty_folder_is_taken(tmp_path):
 def test_of_16_bits_the_high_byte_is_seen(tmp_path):
     file = io.BytesIO()
     PIL.Image.fromarray(np.full((8, 8), 7 << 8 | 200, np.uint16)).save(file, "PNG")
-    found = make_record(file.getvalue(), (0,), "a", split="train", names=NAMES)
+    found = index_image(file.getvalue(), (0,), "a", split="train", num_labels=len(NAMES))
     thumbnails.write(str(tmp_path / "small"), "x", {"source": (NAMES, [found])})
     (path,) = (tmp_path / "small" / "source").iterdir()
     assert np.abs(np.asarray(PIL.Image.open(path)).astype(int) - 7).max() <= 1
@@ -89,7 +89,7 @@ def test_a_place_that_cannot_be_written(tmp_path):
 def test_an_error_leaves_nothing_and_keeps_what_was_there(tmp_path):
     thumbnails.write(str(tmp_path / "small"), "old", {})
     broken = item("a", (0,))
-    broken = type(broken)(broken.key, broken.record.replace(b"PNG", b"GNP"), broken.row)
+    broken = type(broken)(broken.image.replace(b"PNG", b"GNP"), broken.row)
     with pytest.raises(tf.errors.InvalidArgumentError):
         thumbnails.write(str(tmp_path / "small"), "new", {"source": (NAMES, [broken])})
     assert [path.name for path in tmp_path.iterdir()] == ["small"]
