@@ -27,10 +27,13 @@ def parallel_map(
     would have come.
 
     Args:
-      threads: 0: as many as there are cores that this process may use.
+      threads: 0: as many as there are cores that this process may use; 1: the caller's own, with nothing under way.
       size: bytes of an item; None: they need not be bounded.
     """
     threads = threads or len(os.sched_getaffinity(0))
+    if threads == 1:
+        yield from map(function, items)
+        return
     waiting: collections.deque[tuple[futures.Future, int]] = collections.deque()
     under_way = 0
     with futures.ThreadPoolExecutor(threads) as pool:

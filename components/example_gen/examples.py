@@ -171,27 +171,19 @@ def make_record(image: bytes, row: Mapping[str, Any], names: Sequence[str]) -> b
       row: of the index.
       names: of all labels.
     """
-    features = {
-        keys.IMAGE: _bytes([image]),
-        keys.FORMAT: _bytes([row["format"].encode()]),
-        keys.HEIGHT: _ints([row["height"]]),
-        keys.WIDTH: _ints([row["width"]]),
-        keys.LABELS: _ints(row["labels"]),
-        keys.LABEL_NAMES: _bytes([names[label].encode() for label in row["labels"]]),
-        keys.SOURCE_ID: _bytes([row["source_id"].encode()]),
-    }
-    record = tf.train.Example(features=tf.train.Features(feature=features))
+    record = tf.train.Example()
+    features = record.features.feature
+    # In place: each message that is put into another one is copied, and the image with it.
+    features[keys.IMAGE].bytes_list.value.append(image)
+    features[keys.FORMAT].bytes_list.value.append(row["format"].encode())
+    features[keys.HEIGHT].int64_list.value.append(row["height"])
+    features[keys.WIDTH].int64_list.value.append(row["width"])
+    features[keys.LABELS].int64_list.value.extend(row["labels"])
+    features[keys.LABEL_NAMES].bytes_list.value.extend(names[label].encode() for label in row["labels"])
+    features[keys.SOURCE_ID].bytes_list.value.append(row["source_id"].encode())
     # A map has no order of its own: only so do the same data give the same bytes.
     return record.SerializeToString(deterministic=True)
 
 
 def _size(item: LabelledImage | Rejection) -> int:
     return len(item.image) if isinstance(item, LabelledImage) else 0
-
-
-def _bytes(values) -> tf.train.Feature:
-    return tf.train.Feature(bytes_list=tf.train.BytesList(value=values))
-
-
-def _ints(values) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))

@@ -1,5 +1,6 @@
 """Work in threads: the results in order, few items under way, errors where they belong."""
 
+import itertools
 import threading
 
 import pytest
@@ -41,6 +42,13 @@ def test_it_works_in_other_threads_and_not_far_ahead():
     assert len(taken) <= 10 + 4 * 8
     assert threading.get_ident() not in workers
     results.close()
+
+
+def test_one_thread_is_the_caller_s_own():
+    taken = []
+    results = parallel_map(lambda item: taken.append((item, threading.get_ident())), itertools.count(), 1)
+    next(results)
+    assert taken == [(0, threading.get_ident())]
 
 
 def test_an_error_comes_where_its_result_would():
