@@ -47,7 +47,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         work = working.begin(parent, _decisive(input_dict, exec_properties), (*outputs, vocabulary_uri))
         contents = reader.open(work.lists)
         work.note_outputs((*outputs, vocabulary_uri))
-        working.check_space(work, output.uri, sum(contents.sizes.values()))
+        images = None if contents.examples is None else sum(contents.examples.values())
+        working.check_space(work, output.uri, sum(contents.sizes.values()), images or 0)
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
         data_checks.check_labels(contents.label_counts or {}, labels.names)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
@@ -65,7 +66,6 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         )
         max_rejected = exec_properties.get("max_rejected")
         max_rejected = ways.max_rejected if max_rejected is None else float(max_rejected)
-        images = None if contents.examples is None else sum(contents.examples.values())
         limit = Limit(max_rejected, images, sum(part.weight for part in contents.parts))
         with self._make_beam_pipeline() as pipeline:
             parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts)))  # spreads them over the workers

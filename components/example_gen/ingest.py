@@ -96,13 +96,17 @@ class Ingest(beam.PTransform):
         # Empty shards are written too, so that the files say themselves whether they are complete.
         buckets = [(bucket, b"") for bucket in range(len(self._shards))]
         every = parts.pipeline | "EveryShard" >> beam.Create(buckets, reshuffle=False)
-        read = parts | "Read" >> beam.FlatMap(self._read).with_outputs(_CONTENTS, main="pieces")
+        read_parts = beam.FlatMap(self._read).with_output_types(tuple[int, bytes])
+        read = parts | "Read" >> read_parts.with_outputs(_CONTENTS, main="pieces")
         decisions = read[_CONTENTS] | "ByContent" >> beam.GroupByKey() | "Decide" >> beam.FlatMap(self._decide)
         places = (read["pieces"], decisions, every) | beam.Flatten()
         return places | "ByShard" >> beam.GroupByKey() | "Write" >> beam.Map(self._write)
 
-    def _read(self, element: tuple[int, Part]) -> Iterator[tuple[int, bytes]]:
-        """Yields (bucket, place of a piece): of runs that are written now, or were by an earlier attempt."""
+    def _read(self, element: tuple[int, Part]) -> Iterator[tuple[int, bytes] | pvalue.TaggedOutput]:
+        """Yields (bucket, place of a piece): of runs that are written now, or were by an earlier attempt.
+
+        Those of the shards, and, as _CONTENTS, those by which equal images are found.
+        """
         number, part = element
         finished = self._work.part(number)
         if finished is None:

@@ -2,8 +2,8 @@
 
 A run is an uncompressed TFRecord file. For each bucket (a shard of one of our splits, by its number) that got anything
 it has a piece: a table of the rows of the index, one of the rejections, and the images, sorted by their order; tables
-are compressed. Of a part that is larger than what may be held, there are several runs. Behind the pieces of the shards stand pieces by the
-content of the images, each a table with what is compared of equal ones.
+are compressed. Of a part that is larger than what may be held, there are several runs. Behind the pieces of the shards
+stand pieces by the content of the images, each a table with what is compared of equal ones.
 """
 
 import collections

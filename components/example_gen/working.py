@@ -24,7 +24,9 @@ from components.example_gen.limit import Counts
 from components.example_gen.runs import Piece
 
 _OUTPUTS = "outputs.json"
-_SPARE = 1.02  # what files take besides the images
+_SPARE = 1.02  # what a file system takes besides
+_ROW_BYTES = 100  # of an image in working files: its row of the index, and what finds equal images
+_RECORD_BYTES = 400  # of an image in the output: what else an Example has, and its row of the index
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,13 +112,14 @@ def begin(parent: str, decisive: Mapping[str, object], outputs: Sequence[str]) -
     return work
 
 
-def check_space(work: Working, output: str, image_bytes: int) -> None:
+def check_space(work: Working, output: str, image_bytes: int, images: int = 0) -> None:
     """Refuses to begin what cannot end, where the file systems are local ones.
 
     Args:
       work: where runs go.
       output: URI of the Examples.
       image_bytes: of all images that will be written.
+      images: their number, as far as it is known.
 
     Raises:
       ValueError: there is too little space; it says how much is needed.
@@ -124,7 +127,8 @@ def check_space(work: Working, output: str, image_bytes: int) -> None:
     done = sum(tf.io.gfile.stat(path).length for path in tf.io.gfile.glob(os.path.join(work.runs, "*")))
     needed: dict[int, int] = collections.Counter()
     paths: dict[int, str] = {}
-    for path, size in ((work.folder, max(image_bytes - done, 0)), (output, image_bytes)):
+    in_runs = max(image_bytes + images * _ROW_BYTES - done, 0)
+    for path, size in ((work.folder, in_runs), (output, image_bytes + images * _RECORD_BYTES)):
         if not storage.is_remote(path):
             there = _existing(path)
             device = os.stat(there).st_dev

@@ -112,7 +112,7 @@ def estimate_costs(
 
 
 def working_bytes(costs: Iterable[DataCosts]) -> float:
-    """Returns what the working files of one ingestion hold while it goes on: all records of the largest side."""
+    """Returns what the working files of one ingestion hold while it goes on, at most: as much as the largest side."""
     return max(side.total * (side.record_bytes + side.index_bytes) for side in costs)
 
 

@@ -133,9 +133,7 @@ def _share(rows: Mapping[str, Sequence], drawn: sample.Sample, split: str) -> fl
     return len(rows[split]) / drawn.read[split] if drawn.read[split] else 0.0
 
 
-def _measure(
-    drawn: sample.Sample, examples: dict[str, int], names: tuple[str, ...], folder: str
-) -> estimate.DataCosts:
+def _measure(drawn: sample.Sample, examples: dict[str, int], names: tuple[str, ...], folder: str) -> estimate.DataCosts:
     """Writes the sample as a run does, on this machine, and returns the costs of an example."""
     start = time.perf_counter()
     writer = runs.RunWriter(folder, "sample")
@@ -143,12 +141,13 @@ def _measure(
     for item in drawn.examples:
         writer.add(splits.index(item.row["split"]), item)
     pieces = writer.finish()
-    paths = [os.path.join(folder, "split", name) for name in ("records", "index", "rejected")]
+    path, index_path, rejected_path = (os.path.join(folder, "split", name) for name in ("records", "index", "rejected"))
     record_bytes = index_bytes = 0
     for bucket in range(len(splits)):
-        merging.write_shard(folder, [piece for piece in pieces if piece.bucket == bucket], *paths, names)
-        record_bytes += os.path.getsize(paths[0])
-        index_bytes += os.path.getsize(paths[1])
+        of_split = [piece for piece in pieces if piece.bucket == bucket]
+        merging.write_shard(folder, of_split, path, index_path, rejected_path, names)
+        record_bytes += os.path.getsize(path)
+        index_bytes += os.path.getsize(index_path)
     written = len(drawn.examples)
     seconds = drawn.seconds / sum(drawn.read.values()) + (time.perf_counter() - start) / written
     return estimate.DataCosts(examples, seconds, record_bytes / written, index_bytes / written, len(names))

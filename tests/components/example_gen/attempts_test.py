@@ -143,14 +143,15 @@ def test_too_little_space_is_refused_before_anything_is_read(generate, folder, r
     usage = collections.namedtuple("Usage", ["total", "used", "free"])
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 2 * size))
     reader = FolderReader(folder=str(folder), splits=SPLITS)
-    # Once as working files and once as they are written, each with a fiftieth for what stands around them.
+    # Once as working files and once as they are written, with 100 and 400 bytes for each of the 100 images besides, and
+    # a fiftieth for what stands around them.
     message = rf"^disk: .* has {2 * size:,} bytes free, and the images need ([\d,]+): "
     with pytest.raises(ValueError, match=message) as error:
         generate(reader)
     needed = int(re.match(message, str(error.value))[1].replace(",", ""))
-    assert needed == pytest.approx(2.04 * size, abs=10)
+    assert needed == pytest.approx(1.02 * (2 * size + 100 * 500), abs=10)
     assert read == []
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, 3 * size))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**9, 0, needed))
     generate(reader)
     assert len(read) == 100
 

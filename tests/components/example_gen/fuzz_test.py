@@ -14,7 +14,6 @@ import PIL.ImageOps
 import pytest
 import tensorflow as tf
 
-from components.artifacts import examples
 from components.example_gen.examples import ImageChecker
 from components.example_gen.readers.folder import FolderReader
 
