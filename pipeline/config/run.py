@@ -8,6 +8,7 @@ import pydantic
 
 from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
+from components.prior_estimator.settings import EstimatorSettings
 from components.settings import StrictModel, did_you_mean
 from pipeline.config.data import Data
 from trainer.models.backbone import Backbone, ImageConfig
@@ -80,8 +81,11 @@ class Prior(StrictModel):
 
     Attributes:
       estimator: `mean_prediction` is the paper's; docs/method.md compares the three.
-      temperature: logits are divided by it before the softmax; 2.0 in the paper. `fitted` calibrates the classifier on
-        the source's eval split, as `em` and `bbse` assume.
+      temperature: logits are divided by it. `fitted` calibrates the classifier on the source's eval split. null: the
+        paper's 2.0 with `mean_prediction` and a classifier with `loss: softmax`; else `fitted`, or 1.0 if no
+        temperature fits.
+      force: allows a number with `em` and `bbse`, which assume calibrated predictions, and one above 1 with `loss:
+        sigmoid`, which hides the labels of an image.
       bootstrap: number of bootstrap replicates for the intervals of P_t. 0: no intervals.
       level: the share of the replicates inside an interval.
       smoothing: the weight e of P_s in (1 − e) P_t + e P_s.
@@ -93,7 +97,8 @@ class Prior(StrictModel):
     """
 
     estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
+    temperature: pydantic.PositiveFloat | Literal["fitted"] | None = None
+    force: bool = False
     bootstrap: pydantic.NonNegativeInt = 200
     level: float = pydantic.Field(0.95, gt=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, le=1)
@@ -103,10 +108,10 @@ class Prior(StrictModel):
 
     @pydantic.field_validator("temperature", mode="before")
     @classmethod
-    def _check_temperature(cls, value: Any) -> float | str:
+    def _check_temperature(cls, value: Any) -> float | str | None:
         # Before the union is validated, because its errors name its members instead of the key.
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value != "fitted" and not (number and 0 < value < math.inf):
+        if value not in (None, "fitted") and not (number and 0 < value < math.inf):
             raise ValueError("must be a positive number, or 'fitted'")
         return value
 
@@ -253,4 +258,12 @@ class Config(StrictModel):
                 f"prior.estimator: {self.prior.estimator!r} assumes one label an image, but classifier.loss "
                 "'sigmoid' does not; use mean_prediction"
             )
+        if not self.prior.force:
+            settings = EstimatorSettings(
+                estimator=self.prior.estimator, temperature=self.prior.temperature, activation=self.classifier.loss
+            )
+            try:
+                settings.check_temperature()
+            except ValueError as error:
+                raise ValueError(f"prior.{error}") from error
         return self

@@ -165,6 +165,12 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
             f"{prior.weights[i]:.1f}",
         )
     console.print(table)
+    if prior.fit_failed:
+        console.print(
+            "no temperature fits the classifier on the source's eval split: it makes no mistakes there, or knows "
+            "nothing; P_t is its predictions at a temperature of 1",
+            style="yellow",
+        )
     if prior.assumption is not None and prior.assumption.flagged.any():
         names = [isolate(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
         console.print(

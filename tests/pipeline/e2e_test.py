@@ -90,7 +90,7 @@ def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(
     estimated = {"digits-prior", *drawn}
     for overrides, expected in (
         (["prior.temperature=1.0"], estimated),
-        (["prior.estimator=em", "prior.temperature=1.0"], estimated),
+        (["prior.estimator=em"], estimated),
         (["resample.n=301"], drawn),
         (["resample.seed=5"], drawn),
         (["resample.max_repeats=2"], drawn),
@@ -128,7 +128,7 @@ def test_every_arm_goes_the_same_way(tmp_path):
     results = run(
         tmp_path,
         *("targets.digits.push=emd_subset", f"targets.digits.arms={arms}", "targets.digits.label_subset=[digits]"),
-        *("resample.materialise=true", "prior.estimator=em", "prior.temperature=1.0"),
+        *("resample.materialise=true", "prior.estimator=em"),
     )
     assert {f"digits-{arm.replace('_', '-')}-finetune" for arm in arms} <= executed(results)
     assert len(versions(tmp_path)) == 1

@@ -77,6 +77,13 @@ def test_everything_is_there_in_eighty_columns(found):
     assert lines[-1] == "1 executors ran, 1 results were reused, 2 s"
 
 
+def test_a_temperature_that_could_not_be_fitted(found):
+    assert "no temperature" not in shown(found)
+    prior = dataclasses.replace(PRIOR, temperature=1.0, fit_failed=True)
+    digits = dataclasses.replace(found.targets["digits"], prior=prior)
+    assert "no temperature fits" in shown(summary.Summary([], {"digits": digits}))
+
+
 def test_the_command_to_try_can_be_pasted(found):
     digits = dataclasses.replace(found.targets["digits"], pushed="/my data/it's/7")
     (line,) = [line for line in shown(summary.Summary([], {"digits": digits})).splitlines() if "try it:" in line]
