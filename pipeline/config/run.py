@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pydantic
@@ -158,6 +159,14 @@ else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
 
 
+def shared_settings(arm: str, target: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the arm's settings in `target`, if its sample depends on nothing else of the target; else None."""
+    if arm == ENTIRE_SOURCE:
+        return {}
+    kind = _MATCHERS[arm]
+    return None if kind.depends_on_target() else {key: target[key] for key in kind.of_target}
+
+
 class NearDuplicates(StrictModel):
     """How near-duplicates of the targets' images are kept out of the source.
 
@@ -235,6 +244,10 @@ class Config(StrictModel):
             for key in kind.model_fields
         }
         return kind(**{key: value for key, value in settings.items() if value is not None})
+
+    def shared_settings(self, target: str, arm: str) -> dict[str, Any] | None:
+        """Returns the settings of a target's arm whose sample depends on nothing else of the target; else None."""
+        return shared_settings(arm, dict(self.targets[target]))
 
     @pydantic.field_validator("targets")
     @classmethod
