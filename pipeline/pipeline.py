@@ -140,6 +140,7 @@ def arm(
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=target["examples"],
+        index=target["index"],
         vocabulary=target["vocabulary"],
         base_model=specialist.outputs["model"],
         custom_config=_settings(config, config.finetune),
@@ -171,6 +172,7 @@ def _pretrain(
     trainer = Trainer(
         run_fn="trainer.pretrain.run_fn",
         examples=source["examples"],
+        index=source["index"],
         vocabulary=source["vocabulary"],
         custom_config=_settings(
             config,

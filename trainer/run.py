@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 import math
@@ -15,7 +16,7 @@ from components import decoding, storage
 from components.artifacts import vocabulary
 from components.settings import StrictModel
 from trainer import serving
-from trainer.data import input_pipeline
+from trainer.data import draws, input_pipeline
 from trainer.fn_args import FnArgs
 from trainer.loop import evaluation, fit, scalars
 from trainer.loop.distribution import Workers, make_strategy
@@ -62,16 +63,24 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(settings.seed)
     labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
-    patterns, plan_pattern = fn_args.split_patterns["train"], fn_args.plan_pattern
+
+    @functools.cache  # when they are first needed: a training of which only the export is left needs none
+    def open_draws() -> draws.Draws:
+        return draws.open_draws(
+            fn_args.split_patterns["train"], index_pattern=fn_args.index_pattern, plan_pattern=fn_args.plan_pattern
+        )
+
+    frozen_steps = 0
+    if recipe.frozen_epochs:
+        frozen_steps = min(math.ceil(recipe.frozen_epochs * len(open_draws()) / recipe.batch_size), recipe.steps)
     with scalars.open_scalars(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
         model, history = fit.fit(
             lambda: make_model(settings, len(labels)),
             lambda step, context: input_pipeline.training_batches(
-                patterns,
+                open_draws(),
                 settings.image,
                 recipe,
                 seed=settings.seed,
-                plan_pattern=plan_pattern,
                 several_labels=settings.several_labels,
                 start_step=step,
                 shards=context.num_input_pipelines,
@@ -81,13 +90,11 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
             recipe,
             strategy,
             compute=settings.compute,
-            frozen_steps=_frozen_steps(recipe, fn_args),
+            frozen_steps=frozen_steps,
             checkpoints=fn_args.checkpoints,
-            example_ids=lambda step: input_pipeline.example_ids(
-                patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
-            ),
+            example_ids=lambda step: input_pipeline.example_ids(open_draws(), recipe, seed=settings.seed, step=step),
             batch_records=lambda step: input_pipeline.batch_records(
-                patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
+                open_draws(), recipe, seed=settings.seed, step=step
             ),
             on_progress=write_scalars,
         )
@@ -96,13 +103,6 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
     workers.wait()
     if workers.is_chief:
         fn_args.checkpoints.delete()
-
-
-def _frozen_steps(recipe: Recipe, fn_args: FnArgs) -> int:
-    if not recipe.frozen_epochs:
-        return 0
-    examples = input_pipeline.pass_length(fn_args.split_patterns["train"], fn_args.plan_pattern)
-    return min(math.ceil(recipe.frozen_epochs * examples / recipe.batch_size), recipe.steps)
 
 
 def _write(

@@ -100,7 +100,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             shards = int(exec_properties["shards"]) or by_size
             with self._make_beam_pipeline() as pipeline:
                 read = pipeline | "Sources" >> beam.Create(list(enumerate(sources))) | "Spread" >> beam.Reshuffle()
-                _ = read | "Copy" >> Copy(sources, shards, output.path(split="train"), work)
+                _ = read | "Copy" >> Copy(
+                    sources, shards, output.path(split="train"), os.path.join(output.uri, examples.PLACES), work
+                )
             if tf.io.gfile.exists(work):
                 tf.io.gfile.rmtree(work)
 

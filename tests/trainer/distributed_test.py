@@ -70,9 +70,11 @@ def train(
         tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
     root = pathlib.Path(results)
     fn_args = FnArgs(
-        custom_config={"recipe": {**RECIPE, **(recipe or {})}, "image": IMAGE, "seed": 4, "compute": compute},
+        # With some seeds a value so near to 0 comes before a ReLU that its sign is a matter of rounding.
+        custom_config={"recipe": {**RECIPE, **(recipe or {})}, "image": IMAGE, "seed": 5, "compute": compute},
         vocabulary_path=examples,
         split_patterns={split: [f"{examples}/Split-{split}/*"] for split in ("train", "eval")},
+        index_pattern=None,
         plan_pattern=None,
         model_dir=str(root / "model"),
         serving_model_dir=str(root / "model" / "Format-Serving"),
