@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import pipeline
 from components.artifacts import index, label_prior, plan
-from components.importance_resampler import explanation
+from components.importance_resampler.matchers import explanation
 from components.importance_resampler.pairs import Pairs
 from pipeline.results import predict
 from pipeline.runners.local import State

@@ -13,8 +13,8 @@ from trainer.data.draws import Draws, list_files
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
-_WINDOW_BYTES = 32 << 20  # of the records that are read at once; three windows are held
-_MOST_WINDOW = 1 << 16  # records
+WINDOW_BYTES = 32 << 20  # of the records that are read at once; three windows are held
+MOST_WINDOW = 1 << 16  # records
 _HELD = 64  # records of a batch that are held where they are only looked at
 _LABEL_MULTIPLE = 8  # pads several labels to few different lengths: XLA compiles anew for each
 
@@ -136,7 +136,7 @@ def _read_draws(draws: Draws, seed: int, first: int, stride: int, least: int) ->
 
     They are read in windows, of `least` records at first. Two windows are read ahead.
     """
-    most = max(1, min(_MOST_WINDOW, int(_WINDOW_BYTES / draws.mean_bytes)))
+    most = max(1, min(MOST_WINDOW, int(WINDOW_BYTES / draws.mean_bytes)))
     least = min(least, most)
 
     def read_window(number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
