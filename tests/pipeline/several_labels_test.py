@@ -10,7 +10,7 @@ import tensorflow as tf
 
 import pipeline
 from components.artifacts import index, label_prior, plan
-from components.importance_resampler.matchers import explanation
+from components.importance_resampler.explain import explain_example
 from components.importance_resampler.pairs import Pairs
 from pipeline.results import predict
 from pipeline.runners.local import State
@@ -160,7 +160,7 @@ def test_copies_are_the_sum_over_the_labels(drawn, prior, rows):
     assert copies.pop("planted") == 0
     pairs = Pairs.of_index(rows.filter([name != "planted" for name in rows["source_id"].to_pylist()]), 24)
     for name, count in copies.items():
-        draws = explanation.explain(labels, pairs, name).draws
+        draws = explain_example(labels, pairs, name).draws
         assert [draw.label for draw in draws] == [TITLES[label] for label in TRAIN[name]]
         assert [draw.base for draw in draws] == [quotas[label] // COUNTS[label] for label in TRAIN[name]]
         assert sum(draw.copies for draw in draws) == count
