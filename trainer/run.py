@@ -7,7 +7,7 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -70,6 +70,7 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
             fn_args.split_patterns["train"], index_pattern=fn_args.index_pattern, plan_pattern=fn_args.plan_pattern
         )
 
+    replica_size = max(1, recipe.batch_size // strategy.num_replicas_in_sync)
     frozen_steps = 0
     if recipe.frozen_epochs:
         frozen_steps = min(math.ceil(recipe.frozen_epochs * len(open_draws()) / recipe.batch_size), recipe.steps)
@@ -92,6 +93,9 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
             compute=settings.compute,
             frozen_steps=frozen_steps,
             checkpoints=fn_args.checkpoints,
+            evaluation_batches=lambda: _evaluation_batches(
+                fn_args, settings, "eval", replica_size, recipe.evaluate.examples if recipe.evaluate else None
+            ),
             example_ids=lambda step: input_pipeline.example_ids(open_draws(), recipe, seed=settings.seed, step=step),
             batch_records=lambda step: input_pipeline.batch_records(
                 open_draws(), recipe, seed=settings.seed, step=step
@@ -99,7 +103,7 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
             on_progress=write_scalars,
         )
     if workers.is_chief:
-        _write(fn_args, settings, labels.names, model, history, recipe.batch_size // strategy.num_replicas_in_sync)
+        _write(fn_args, settings, labels.names, model, history, replica_size)
     workers.wait()
     if workers.is_chief:
         fn_args.checkpoints.delete()
@@ -114,13 +118,10 @@ def _write(
     batch_size: int,
 ) -> None:
     metrics = {}
-    for split, patterns in fn_args.split_patterns.items():
+    for split in fn_args.split_patterns:
         if split != "train":
-            batches = input_pipeline.evaluation_batches(
-                patterns, settings.image, batch_size, several_labels=settings.several_labels
-            )
-            with decoding.name_undecodable(input_pipeline.read_records(patterns)):
-                metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
+            batches = _evaluation_batches(fn_args, settings, split, batch_size)
+            metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
     serving.export(
@@ -131,6 +132,20 @@ def _write(
         saved_model=fn_args.serving_model_dir,
         keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE),
     )
+
+
+def _evaluation_batches(
+    fn_args: FnArgs, settings: TrainingSettings, split: str, batch_size: int, most_examples: int | None = None
+) -> Iterator[tuple[tf.Tensor, ...]]:
+    patterns = fn_args.split_patterns[split]
+    with decoding.name_undecodable(input_pipeline.read_records(patterns)):
+        yield from input_pipeline.evaluation_batches(
+            patterns,
+            settings.image,
+            batch_size,
+            several_labels=settings.several_labels,
+            most_examples=most_examples,
+        )
 
 
 def _as_csv(history: list[Progress]) -> str:

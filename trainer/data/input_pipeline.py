@@ -96,9 +96,18 @@ def training_batches(
 
 
 def evaluation_batches(
-    patterns: list[str], image: ImageConfig, batch_size: int, *, several_labels: bool = False
+    patterns: list[str],
+    image: ImageConfig,
+    batch_size: int,
+    *,
+    several_labels: bool = False,
+    most_examples: int | None = None,
 ) -> tf.data.Dataset:
-    """Returns all examples once: (images, labels, presence) as in `training_batches`; the last batch may be smaller."""
+    """Returns the examples once: (images, labels, presence) as in `training_batches`; the last batch may be smaller.
+
+    Args:
+      most_examples: how many at most, the first ones; None: all.
+    """
 
     def read_example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
         encoded, labels, presence = _parse(record, several_labels)
@@ -107,6 +116,7 @@ def evaluation_batches(
     return (
         tf.data.Dataset.from_tensor_slices(list_files(patterns))
         .flat_map(storage.record_dataset)
+        .take(-1 if most_examples is None else most_examples)
         .map(read_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .apply(_batch(batch_size, several_labels, drop_remainder=False))
         .prefetch(tf.data.AUTOTUNE)
