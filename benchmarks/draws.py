@@ -39,7 +39,6 @@ from trainer.recipes import Recipe
 PARTS = ("repeats", "reading", "opening")
 _DIFFERENT = 200  # JPEGs; sources repeat them
 _SHARDS = 4
-_SHARES = (1.0, 0.35, 0.05)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -51,6 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", type=int, default=100, help="repeats: how many")
     parser.add_argument("--photographs", type=int, default=2000, help="reading: records of about 110 kB")
     parser.add_argument("--small", type=int, default=200_000, help="reading: records of about 1 kB")
+    parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.35, 0.05], help="reading: that are taken")
     parser.add_argument("--trained", type=int, nargs=2, default=[640, 32_000], help="reading: images of a measurement")
     parser.add_argument("--repeats", type=int, default=5, help="reading: turns, of which the median is given")
     parser.add_argument("--rows", type=int, default=10_000_000, help="opening: rows of the index")
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measure_repeats(args.examples, args.batch_size, args.batches)
     if "reading" in parts:
         large, small = args.trained
-        measure_reading("110 kB", (600, 400, 96), args.photographs, large, 299, args.repeats)
-        measure_reading("1 kB", (56, 56, 60), args.small, small, 32, args.repeats)
+        measure_reading("110 kB", (600, 400, 96), args.photographs, args.shares, large, 299, args.repeats)
+        measure_reading("1 kB", (56, 56, 60), args.small, args.shares, small, 32, args.repeats)
 
 
 def measure_repeats(examples: int, batch_size: int, batches: int) -> None:
@@ -93,13 +93,22 @@ def measure_repeats(examples: int, batch_size: int, batches: int) -> None:
         )
 
 
-def measure_reading(name: str, jpegs: tuple[int, int, int], count: int, trained: int, size: int, repeats: int) -> None:
+def measure_reading(
+    name: str,
+    jpegs: tuple[int, int, int],
+    count: int,
+    shares: Sequence[float],
+    trained: int,
+    size: int,
+    repeats: int,
+) -> None:
     """Prints the speed from the plan and from the materialised sample, and the bytes that are read.
 
     Args:
       name: of the records.
       jpegs: their width and height in pixels, and their quality.
       count: records of the source.
+      shares: of them that the plan takes.
       trained: images of a measurement.
       size: of what the network sees, in pixels.
       repeats: turns.
@@ -114,7 +123,7 @@ def measure_reading(name: str, jpegs: tuple[int, int, int], count: int, trained:
     with tempfile.TemporaryDirectory() as folder:
         source = [different[i % len(different)] for i in range(count)]
         _write(os.path.join(folder, "source"), source)
-        for share in _SHARES:
+        for share in shares:
             taken = np.random.default_rng(0).permutation(count)[: max(1, round(share * count))]
             # As many draws as the source has examples.
             copies = np.zeros(count, np.int32)

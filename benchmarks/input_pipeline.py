@@ -7,7 +7,8 @@ shuffle, decode, resize to squares and batch them; ours give uint8, the peer flo
 the making of its iterator on, in turns with the others because the machine may have other work too; the median is
 given. A ratio above 1 means that ours is faster.
 
-Both sides run TensorFlow's own decoding and resizing, which is most of the work; ours also rounds to uint8, and saves the pixels that are not seen.
+Both sides run TensorFlow's own decoding and resizing, which is most of the work; ours also rounds to uint8, and saves
+the pixels that are not seen.
 
 random crop: a part of 8% to 100% of the area, half of them mirrored: Inception's training. The peer has no such thing.
 central square: what the peer does with `crop_to_aspect_ratio=True`.

@@ -19,9 +19,10 @@ NUMBER = r"(-?\d+(?:\.\d+)?)"
 # Benchmark → its arguments; what stands before each of its ratios, as a regular expression; how many there are.
 TINY = {
     "draws": (
-        "--examples 50 --batch-size 20 --batches 3 --photographs 8 --small 12 --trained 4 6 --repeats 1 --rows 900",
+        "--examples 50 --batch-size 20 --batches 3 --photographs 8 --small 12 --trained 4 6 --shares 0.3 --repeats 1 "
+        "--rows 900",
         r"planned / independent: |from the plan / materialised: |bytes read / record: |rows of index and plan: ",
-        6 + 6 + 6 + 1,
+        6 + 2 + 2 + 1,
     ),
     "example_gen": ("--images 12 --width 40 --height 30 --repeats 1", r"/ loop: |CPU time: ", 4 * 2),
     "input_pipeline": (

@@ -30,6 +30,8 @@ def test_what_is_left_out_is_off():
         "rand_augment": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
+        "evaluate": None,
+        "export": "last",
     }
 
 

@@ -11,10 +11,9 @@ from trainer.loop import evaluation, fit, scalars
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
 from trainer.models import classifier
-from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Recipe
 
-CLASSES, SIZE = 3, 16
+CLASSES, SIZE = 3, 4
 STRATEGY = tf.distribute.get_strategy()
 RANDOM = np.random.default_rng(5)
 
@@ -30,7 +29,9 @@ TRAIN, EVAL = examples(40), examples(17)
 
 
 def make_model() -> keras.Model:
-    backbone = Backbone(name="compact_cnn").build(ImageConfig(size=SIZE, channels=1))
+    images = keras.Input((SIZE, SIZE, 1))
+    x = keras.layers.Dense(6, activation="relu")(keras.layers.Flatten()(images / 200))
+    backbone = keras.Model(images, keras.layers.BatchNormalization(momentum=0.8)(x), name="backbone")
     return classifier.build(backbone, CLASSES, dropout=0.2, seed=3)
 
 
@@ -99,8 +100,6 @@ def test_it_says_what_an_evaluation_of_the_exported_weights_says(plain, changes)
     assert len(set(found.values())) == 3
     if not changes:
         assert_equal_weights(model, plain)
-        shorter, _ = train(recipe(steps=11, evaluate={"every_steps": 4}))
-        assert_equal_weights(shorter, plain)
 
 
 def test_the_best_weights_are_those_of_the_best_evaluation():
@@ -114,8 +113,7 @@ def test_the_best_weights_are_those_of_the_best_evaluation():
     assert measured(last) == found[11]
 
 
-@pytest.mark.parametrize("export", ["last", "best"])
-@pytest.mark.parametrize("kill_at", [1, 3, 6, 9])
+@pytest.mark.parametrize(("export", "kill_at"), [("last", 5), ("best", 1), ("best", 7)])
 def test_a_kill_changes_nothing(tmp_path, export, kill_at):
     settings = recipe(evaluate={"every_steps": 3}, export=export, ema=0.9)
     model, history = train(settings)
