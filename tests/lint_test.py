@@ -65,7 +65,11 @@ def test_the_contracts_are_kept(contracts):
         ("trainer.loop.progress", "typer", {CONSOLE}),
         ("components.artifacts.index", "tensorflow", {PURE}),
         ("components.artifacts.index", "components.storage", {PURE}),  # which imports TensorFlow inside functions
-        ("components.importance_resampler.matchers.whole_labels", "components.sharding", {PURE}),  # which imports Beam
+        (
+            "components.importance_resampler.pairs",
+            "components.importance_resampler.copying",
+            {PURE},
+        ),  # which imports Beam
         ("components.near_duplicates.matching", "tfx.types", {PURE}),
     ],
 )

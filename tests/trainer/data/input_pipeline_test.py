@@ -211,6 +211,9 @@ class EvaluationBatchesTest(tf.test.TestCase):
         self.assertAllEqual(labels[:, 0], [6, 4, 2, 0, 5, 3, 1])
         levels = np.concatenate([pixels for pixels, _, _ in batches])[:, 3, 5, 0]
         self.assertAllEqual(levels, 10 * (6 - labels[:, 0]))
+        image = ImageConfig(size=8, channels=1)
+        first = list(input_pipeline.evaluation_batches([pattern], image, 3, most_examples=4).as_numpy_iterator())
+        self.assertAllEqual(np.concatenate([own for _, own, _ in first]), labels[:4])
 
 
 @pytest.mark.parametrize(
