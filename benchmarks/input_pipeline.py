@@ -7,8 +7,8 @@ shuffle, decode, resize to squares and batch them; ours give uint8, the peer flo
 the making of its iterator on, in turns with the others because the machine may have other work too; the median is
 given. A ratio above 1 means that ours is faster.
 
-Both sides run TensorFlow's own decoding and resizing, which is most of the work; ours also inflates gzip and rounds to
-uint8, and saves the pixels that are not seen.
+Both sides run TensorFlow's own decoding and resizing, which is most of the work; ours also rounds to uint8, and saves
+the pixels that are not seen.
 
 random crop: a part of 8% to 100% of the area, half of them mirrored: Inception's training. The peer has no such thing.
 central square: what the peer does with `crop_to_aspect_ratio=True`.
@@ -30,7 +30,7 @@ import tensorflow as tf
 from benchmarks import data
 from benchmarks.turns import in_turns
 from components.example_gen import testing
-from trainer.data import input_pipeline
+from trainer.data import draws, input_pipeline
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
@@ -57,8 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         data.write_class_folders(files, jpegs, _CLASSES)
         records = data.write_records(os.path.join(folder, "records"), _records(jpegs), _SHARDS)
 
+        drawn = draws.open_draws([records])
+
         def read_batches(**changes) -> tf.data.Dataset:
-            return input_pipeline.training_batches([records], image, recipe.model_copy(update=changes), seed=0)
+            return input_pipeline.training_batches(drawn, image, recipe.model_copy(update=changes), seed=0)
 
         tasks = {
             "peer": lambda: _peer(files, args.size, args.batch_size),

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import google_crc32c
 import numpy as np
+import pyarrow as pa
 
 from components import storage
 
@@ -24,16 +25,67 @@ def compute_offsets(lengths: Sequence[int] | np.ndarray, start: int = 0) -> np.n
     return start + np.concatenate([np.zeros(min(1, len(ends)), np.int64), ends[:-1]])
 
 
+def places_of(index: pa.Table) -> tuple[np.ndarray, np.ndarray] | None:
+    """Returns the offsets and lengths that an index has, int64 [records]; None if it has none."""
+    if "offset" not in index.column_names or index["offset"].null_count:
+        return None
+    return index["offset"].to_numpy(), index["length"].to_numpy()
+
+
+def check_size(path: str, offsets: np.ndarray, lengths: np.ndarray) -> None:
+    """Checks that the last of these records ends the file at `path`.
+
+    Raises:
+      ValueError: it does not.
+    """
+    import tensorflow as tf
+
+    if tf.io.gfile.stat(path).length != (offsets[-1] + lengths[-1] + FRAME if len(offsets) else 0):
+        raise ValueError(f"{path}: its index has {len(offsets)} rows, but the shard has another number of records")
+
+
 def read(path: str, offset: int, length: int) -> bytes:
     """Returns a record of the file at `path`.
 
     Raises:
       ValueError: there is no such record there, or it is damaged.
     """
-    frame = storage.read_range(path, offset, length + FRAME)
-    if len(frame) != length + FRAME or _HEADER.unpack_from(frame)[0] != length:
-        raise ValueError(f"{path}: no record of {length} bytes begins at byte {offset}; its index is of another file")
-    return _record(path, offset, frame, 0, length)
+    return read_block(path, [offset], [length])[0]
+
+
+def read_block(path: str, offsets: Sequence[int] | np.ndarray, lengths: Sequence[int] | np.ndarray) -> list[bytes]:
+    """Returns records of the file at `path`, in one read from the start of the first to the end of the last.
+
+    Args:
+      offsets, lengths: int [records], at least one, by rising offsets.
+
+    Raises:
+      ValueError: there are no such records, or one is damaged.
+    """
+    start, stop = int(offsets[0]), int(offsets[-1]) + int(lengths[-1]) + FRAME
+    buffer = storage.read_range(path, start, stop - start)
+    found = []
+    for offset, length in zip(map(int, offsets), map(int, lengths), strict=True):
+        place = offset - start
+        if len(buffer) < place + length + FRAME or _HEADER.unpack_from(buffer, place)[0] != length:
+            raise ValueError(
+                f"{path}: no record of {length} bytes begins at byte {offset}; its index is of another file"
+            )
+        found.append(_record(path, offset, buffer, place, length))
+    return found
+
+
+def unpack(path: str, target: str) -> np.ndarray:
+    """Writes the records of the compressed file at `path` uncompressed to `target`; returns their lengths, int64."""
+    lengths = []
+
+    def read_all() -> Iterator[bytes]:
+        for record in storage.read_records(path):
+            lengths.append(len(record))
+            yield record
+
+    storage.write_records(target, read_all())
+    return np.array(lengths, np.int64)
 
 
 def stream(path: str, start: int, stop: int, most_bytes: int) -> Iterator[bytes]:

@@ -107,7 +107,12 @@ def read_records(path: str) -> Iterator[bytes]:
     import tensorflow as tf
 
     # A step of a data set costs more than a record, and a batch of large records is too much to hold.
-    return tf.compat.v1.io.tf_record_iterator(path, tf.io.TFRecordOptions("GZIP" if path.endswith(_GZIP) else ""))
+    return tf.compat.v1.io.tf_record_iterator(path, tf.io.TFRecordOptions("GZIP" if is_compressed(path) else ""))
+
+
+def is_compressed(path: str) -> bool:
+    """Returns whether the record file at `path` is compressed, as its name says."""
+    return path.endswith(_GZIP)
 
 
 def record_dataset(path) -> "tf.data.Dataset":

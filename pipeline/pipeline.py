@@ -73,16 +73,20 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
         config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
     )
     nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
-    specialists: dict[str, BaseNode] = {}
+    shared: dict[str, BaseNode] = {}
     for name, target in targets.items():
         settings = config.targets[name]
         adaptation = _adaptation(config, name, source, predictors[name], source_predictor, filters)
         nodes += [*target.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in settings.arms:
-            arm_nodes = arm(config, workspace, name, arm_name, target, source, adaptation, specialists)
+            arm_nodes = arm(config, workspace, name, arm_name, target, source, adaptation, shared)
             nodes += arm_nodes.nodes
             if arm_name == settings.push:
                 nodes += push(name, settings, target["examples"], arm_nodes.finetune, workspace)
+    if config.near_duplicates.embeddings is None:  # else the classifier decides on the exclusions
+        for node in shared.values():
+            if ids.kind_of(node.id) == ids.RESAMPLE:  # what cannot be drawn is refused before anything is trained
+                classifier.add_upstream_node(node)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=os.path.join(workspace, "artifacts"),
@@ -103,7 +107,7 @@ def arm(
     target: IngestNodes,
     source: IngestNodes,
     adaptation: Adaptation,
-    specialists: dict[str, BaseNode],
+    shared: dict[str, BaseNode],
 ) -> ArmNodes:
     """Returns the nodes of one way to pre-train and fine-tune: a sample, a specialist, its fine-tuned model.
 
@@ -114,29 +118,30 @@ def arm(
       name: name of the arm.
       target, source: the nodes that ingest their data.
       adaptation: the nodes that adapt the source to the target.
-      specialists: arm → specialist, for arms that do not depend on the target; this function adds to it.
+      shared: id → node, for samples and specialists that other targets have as well; this function adds to it.
     """
-    if name == ENTIRE_SOURCE:
-        nodes = []
-        if name not in specialists:
-            node_id = ids.arm_node(ids.SOURCE, name, ids.SPECIALIST)
-            specialists[name] = _pretrain(config, workspace, source, node_id, plan=adaptation.filters.plan)
-            nodes.append(specialists[name])
-        specialist = specialists[name]
-    else:
-        resampler = _resampler(config, target_name, name, target, source, adaptation)
-        resampler = resampler.with_id(ids.arm_node(target_name, name, ids.RESAMPLE))
-        # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
-        if "resampled_examples" in resampler.outputs:
-            sample = {"train_examples": resampler.outputs["resampled_examples"]}
-        else:
-            sample = {"plan": resampler.outputs["plan"]}
-        specialist = _pretrain(config, workspace, source, ids.arm_node(target_name, name, ids.SPECIALIST), **sample)
-        nodes = [resampler, specialist]
+    settings = config.shared_settings(target_name, name)
+    specialist_id = ids.sample_node(target_name, name, ids.SPECIALIST, settings)
+    nodes: list[BaseNode] = []
+    if specialist_id not in shared:
+        sample: dict[str, Any] = {"plan": adaptation.filters.plan}
+        if name != ENTIRE_SOURCE:
+            resampler = _resampler(config, target_name, name, target, source, adaptation)
+            nodes.append(resampler.with_id(ids.sample_node(target_name, name, ids.RESAMPLE, settings)))
+            # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
+            if "resampled_examples" in resampler.outputs:
+                sample = {"train_examples": resampler.outputs["resampled_examples"]}
+            else:
+                sample = {"plan": resampler.outputs["plan"]}
+        nodes.append(_pretrain(config, workspace, source, specialist_id, **sample))
+        if settings is not None:
+            shared.update({node.id: node for node in nodes})
+    specialist = nodes[-1] if nodes else shared[specialist_id]
     finetune_id = ids.arm_node(target_name, name, ids.FINETUNE)
     finetune = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=target["examples"],
+        index=target["index"],
         vocabulary=target["vocabulary"],
         base_model=specialist.outputs["model"],
         custom_config=_settings(config, config.finetune),
@@ -167,6 +172,7 @@ def _pretrain(
     trainer = Trainer(
         run_fn="trainer.pretrain.run_fn",
         examples=source["examples"],
+        index=source["index"],
         vocabulary=source["vocabulary"],
         custom_config=_settings(
             config,
@@ -219,7 +225,7 @@ def _resampler(
         examples=source["examples"],
         index=source["index"],
         vocabulary=source["vocabulary"],
-        label_prior=adaptation.prior.outputs["label_prior"],
+        label_prior=adaptation.prior.outputs["label_prior"] if matcher.depends_on_target() else None,
         source_predictions=adaptation.source_predictor.outputs["predictions"],
         target_predictions=adaptation.predictor.outputs["predictions"],
         target_index=target["index"],

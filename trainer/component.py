@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+import tensorflow as tf
 from tfx import types
 from tfx.components.trainer import executor as tfx_executor
 from tfx.dsl.components.base import base_component, executor_spec
@@ -12,8 +13,9 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from components import storage
+from components.artifacts import examples as examples_module
 from components.artifacts import plan
-from components.artifacts.types import LabelVocabulary, ResamplePlan
+from components.artifacts.types import ExampleIndex, LabelVocabulary, ResamplePlan
 from components.code_version import code_version
 from trainer.fn_args import FnArgs
 from trainer.loop import checkpoints as checkpoints_module
@@ -32,6 +34,7 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
         "vocabulary": ChannelParameter(type=LabelVocabulary),
+        "index": ChannelParameter(type=ExampleIndex, optional=True),
         "train_examples": ChannelParameter(type=standard_artifacts.Examples, optional=True),
         "plan": ChannelParameter(type=ResamplePlan, optional=True),
     }
@@ -51,9 +54,14 @@ class Executor(tfx_executor.GenericExecutor):
         patterns = {
             split: [os.path.join(examples.path(split=split), storage.RECORD_PATTERN)] for split in examples.splits
         }
+        index_folder = None
         if input_dict.get("train_examples"):
             sample = artifact_utils.get_single_instance(input_dict["train_examples"])
             patterns["train"] = [_pattern(sample, "train")]
+            places = os.path.join(sample.uri, examples_module.PLACES)
+            index_folder = places if tf.io.gfile.exists(places) else None
+        elif input_dict.get("index"):
+            index_folder = os.path.join(artifact_utils.get_single_uri(input_dict["index"]), "Split-train")
         plan_pattern = None
         if input_dict.get("plan"):
             plan_uri = artifact_utils.get_single_uri(input_dict["plan"])
@@ -62,6 +70,7 @@ class Executor(tfx_executor.GenericExecutor):
         return FnArgs(
             custom_config=tfx_args.custom_config,
             split_patterns=patterns,
+            index_pattern=index_folder and os.path.join(index_folder, "*.parquet"),
             plan_pattern=plan_pattern,
             vocabulary_path=artifact_utils.get_single_uri(input_dict["vocabulary"]),
             model_dir=artifact_utils.get_single_uri(output_dict["model"]),
@@ -82,6 +91,7 @@ class Trainer(base_component.BaseComponent):
       classifier = Trainer(
           run_fn="trainer.pretrain.run_fn",
           examples=source.outputs["examples"],
+          index=source.outputs["index"],
           vocabulary=source.outputs["vocabulary"],
           custom_config={
               "recipe": Recipe(preset="inception_v3_pretrain", steps=500_000).model_dump(),
@@ -101,6 +111,8 @@ class Trainer(base_component.BaseComponent):
     Args:
       run_fn: dotted path of the run_fn, such as 'trainer.pretrain.run_fn'; installed, never packaged at run time.
       examples: Examples with the splits `train` and `eval`, and `test` where there is one.
+      index: their index, which says where each record stands. Without one, a training reads all records of `train`
+        first, to see it.
       vocabulary: the label names of `examples`.
       custom_config: what the run_fn takes, JSON-like.
       train_examples: Examples whose split `train` is trained on instead.
@@ -124,6 +136,7 @@ class Trainer(base_component.BaseComponent):
         run_fn: str,
         examples: types.BaseChannel,
         vocabulary: types.BaseChannel,
+        index: types.BaseChannel | None = None,
         custom_config: dict[str, Any],
         train_examples: types.BaseChannel | None = None,
         plan: types.BaseChannel | None = None,
@@ -137,6 +150,7 @@ class Trainer(base_component.BaseComponent):
                 run_fn=run_fn,
                 examples=examples,
                 vocabulary=vocabulary,
+                index=index,
                 train_examples=train_examples,
                 plan=plan,
                 base_model=base_model,

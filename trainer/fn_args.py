@@ -14,6 +14,7 @@ class FnArgs:
     Attributes:
       custom_config: the Trainer's.
       split_patterns: split → file patterns of its Examples; those of `train` match `train_examples` where given.
+      index_pattern: file pattern of the index of the split `train`, or None.
       plan_pattern: file pattern of the plan for the split `train`, or None.
       vocabulary_path: folder of the vocabulary.
       model_dir: folder of the Model artifact.
@@ -25,6 +26,7 @@ class FnArgs:
 
     custom_config: Mapping[str, Any]
     split_patterns: Mapping[str, list[str]]
+    index_pattern: str | None
     plan_pattern: str | None
     vocabulary_path: str
     model_dir: str

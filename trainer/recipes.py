@@ -11,6 +11,26 @@ from trainer.presets import PRESETS
 Distribution = Literal["auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu"]
 
 
+class Evaluate(StrictModel):
+    """When a training is evaluated on the eval split, besides at its end. The weights do not depend on it.
+
+    Attributes:
+      every_steps: optimiser steps between two evaluations; the last step is evaluated too.
+      every_minutes: minutes between two evaluations, instead of `every_steps`.
+      examples: how many examples of the eval split, the same ones each time. null: all.
+    """
+
+    every_steps: pydantic.PositiveInt | None = None
+    every_minutes: pydantic.PositiveFloat | None = None
+    examples: pydantic.PositiveInt | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_consistency(self) -> "Evaluate":
+        if (self.every_steps is None) == (self.every_minutes is None):
+            raise ValueError("every_steps, every_minutes: set one of them, and only one")
+        return self
+
+
 class Recipe(StrictModel):
     """The hyper-parameters of a training by SGD with momentum.
 
@@ -47,6 +67,9 @@ class Recipe(StrictModel):
         for ImageNet. 0: none.
       cutmix: augmentation: α of the Beta distribution of CutMix (Yun et al. 2019), which pastes a part of one image
         into another; 1 for ImageNet. 0: none. With `mixup` too, a fair coin chooses one of them for each batch.
+      evaluate: when loss and accuracy on the eval split are taken during the training. null: at its end only.
+      export: the weights that are exported. `last`: those of the last step. `best`: those of the evaluation with the
+        highest accuracy, and of equal ones the lowest loss; needs `evaluate.every_steps`.
     """
 
     preset: str | None = pydantic.Field(None, exclude=True, repr=False, json_schema_extra={"enum": [*PRESETS, None]})
@@ -70,6 +93,8 @@ class Recipe(StrictModel):
     rand_augment: float = pydantic.Field(0.0, ge=0, le=1)
     mixup: pydantic.NonNegativeFloat = 0.0
     cutmix: pydantic.NonNegativeFloat = 0.0
+    evaluate: Evaluate | None = None
+    export: Literal["last", "best"] = "last"
 
     @property
     def peak_learning_rate(self) -> float:
@@ -102,6 +127,8 @@ class Recipe(StrictModel):
                 f"label_smoothing: {self.label_smoothing} needs a distribution over labels, which loss 'sigmoid' does "
                 "not have; set it to 0, or loss to 'softmax'"
             )
+        if self.export == "best" and not (self.evaluate and self.evaluate.every_steps):
+            raise ValueError("export: 'best' needs evaluations at given steps; set evaluate.every_steps, or 'last'")
         return self
 
 

@@ -2,11 +2,12 @@
 
 import csv
 import dataclasses
+import functools
 import io
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import keras
 import tensorflow as tf
@@ -15,7 +16,7 @@ from components import decoding, storage
 from components.artifacts import vocabulary
 from components.settings import StrictModel
 from trainer import serving
-from trainer.data import input_pipeline
+from trainer.data import draws, input_pipeline
 from trainer.fn_args import FnArgs
 from trainer.loop import evaluation, fit, scalars
 from trainer.loop.distribution import Workers, make_strategy
@@ -62,16 +63,25 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
         tf.config.experimental.enable_op_determinism()
     keras.utils.set_random_seed(settings.seed)
     labels = vocabulary.loads(storage.read_text(os.path.join(fn_args.vocabulary_path, vocabulary.FILE_NAME)))
-    patterns, plan_pattern = fn_args.split_patterns["train"], fn_args.plan_pattern
+
+    @functools.cache  # when they are first needed: a training of which only the export is left needs none
+    def open_draws() -> draws.Draws:
+        return draws.open_draws(
+            fn_args.split_patterns["train"], index_pattern=fn_args.index_pattern, plan_pattern=fn_args.plan_pattern
+        )
+
+    replica_size = max(1, recipe.batch_size // strategy.num_replicas_in_sync)
+    frozen_steps = 0
+    if recipe.frozen_epochs:
+        frozen_steps = min(math.ceil(recipe.frozen_epochs * len(open_draws()) / recipe.batch_size), recipe.steps)
     with scalars.open_scalars(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
         model, history = fit.fit(
             lambda: make_model(settings, len(labels)),
             lambda step, context: input_pipeline.training_batches(
-                patterns,
+                open_draws(),
                 settings.image,
                 recipe,
                 seed=settings.seed,
-                plan_pattern=plan_pattern,
                 several_labels=settings.several_labels,
                 start_step=step,
                 shards=context.num_input_pipelines,
@@ -81,28 +91,22 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
             recipe,
             strategy,
             compute=settings.compute,
-            frozen_steps=_frozen_steps(recipe, fn_args),
+            frozen_steps=frozen_steps,
             checkpoints=fn_args.checkpoints,
-            example_ids=lambda step: input_pipeline.example_ids(
-                patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
+            evaluation_batches=lambda: _evaluation_batches(
+                fn_args, settings, "eval", replica_size, recipe.evaluate.examples if recipe.evaluate else None
             ),
+            example_ids=lambda step: input_pipeline.example_ids(open_draws(), recipe, seed=settings.seed, step=step),
             batch_records=lambda step: input_pipeline.batch_records(
-                patterns, recipe, seed=settings.seed, step=step, plan_pattern=plan_pattern
+                open_draws(), recipe, seed=settings.seed, step=step
             ),
             on_progress=write_scalars,
         )
     if workers.is_chief:
-        _write(fn_args, settings, labels.names, model, history, recipe.batch_size // strategy.num_replicas_in_sync)
+        _write(fn_args, settings, labels.names, model, history, replica_size)
     workers.wait()
     if workers.is_chief:
         fn_args.checkpoints.delete()
-
-
-def _frozen_steps(recipe: Recipe, fn_args: FnArgs) -> int:
-    if not recipe.frozen_epochs:
-        return 0
-    examples = input_pipeline.pass_length(fn_args.split_patterns["train"], fn_args.plan_pattern)
-    return min(math.ceil(recipe.frozen_epochs * examples / recipe.batch_size), recipe.steps)
 
 
 def _write(
@@ -114,13 +118,10 @@ def _write(
     batch_size: int,
 ) -> None:
     metrics = {}
-    for split, patterns in fn_args.split_patterns.items():
+    for split in fn_args.split_patterns:
         if split != "train":
-            batches = input_pipeline.evaluation_batches(
-                patterns, settings.image, batch_size, several_labels=settings.several_labels
-            )
-            with decoding.name_undecodable(input_pipeline.read_records(patterns)):
-                metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
+            batches = _evaluation_batches(fn_args, settings, split, batch_size)
+            metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
     serving.export(
@@ -131,6 +132,20 @@ def _write(
         saved_model=fn_args.serving_model_dir,
         keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE),
     )
+
+
+def _evaluation_batches(
+    fn_args: FnArgs, settings: TrainingSettings, split: str, batch_size: int, most_examples: int | None = None
+) -> Iterator[tuple[tf.Tensor, ...]]:
+    patterns = fn_args.split_patterns[split]
+    with decoding.name_undecodable(input_pipeline.read_records(patterns)):
+        yield from input_pipeline.evaluation_batches(
+            patterns,
+            settings.image,
+            batch_size,
+            several_labels=settings.several_labels,
+            most_examples=most_examples,
+        )
 
 
 def _as_csv(history: list[Progress]) -> str:

@@ -12,6 +12,10 @@ LABELS = "image/class/label"  # int64[≥1]: indices into the vocabulary
 LABEL_NAMES = "image/class/text"  # bytes[≥1]: the names of LABELS
 SOURCE_ID = "image/source_id"  # bytes[1]: unique, and the same for any sharding
 
+# Folder of Examples without an index, for the places of the records of `train`: Parquet files with the columns offset
+# and length, one a record file; see `components.records`.
+PLACES = "places"
+
 
 def source_id_of(example: Any) -> str:
     """Returns the id of a `tf.train.Example`."""

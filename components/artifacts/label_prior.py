@@ -41,6 +41,7 @@ class LabelPrior:
       temperature: the divisor of the logits.
       num_images: number of target images that P_t was estimated from.
       temperature_fitted: whether the temperature was fitted on the source's eval split.
+      fit_failed: whether it is 1.0 because no temperature fits there.
       activation: 'softmax' or 'sigmoid'.
       iterations, converged: of 'em' and 'bbse'.
       regularisation: λ of 'bbse'.
@@ -58,6 +59,7 @@ class LabelPrior:
     temperature: float
     num_images: int
     temperature_fitted: bool = False
+    fit_failed: bool = False
     activation: str = "softmax"
     iterations: int | None = None
     converged: bool | None = None
@@ -215,5 +217,5 @@ def from_table(table: pa.Table) -> LabelPrior:
         target_prior=column("target_prior"),
         interval=interval,
         assumption=assumption,
-        **{name: header[name] for name in _SETTINGS},
+        **{name: header[name] for name in _SETTINGS if name in header},  # earlier versions wrote fewer
     )

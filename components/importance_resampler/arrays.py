@@ -80,7 +80,7 @@ def elastic_distribution(
 
 
 def uniform_subsample(labels: Labels, *, n: int, seed: int = 0, ids: Ids | None = None) -> np.ndarray:
-    """Takes n examples uniformly, none twice; all of them if there are fewer.
+    """Takes n examples uniformly, none twice.
 
     Args:
       labels, n, seed, ids: see the top of the module.
@@ -89,7 +89,7 @@ def uniform_subsample(labels: Labels, *, n: int, seed: int = 0, ids: Ids | None 
       int32 [examples], 0 or 1.
 
     Raises:
-      ValueError: an argument is out of range.
+      ValueError: an argument is out of range, or there are no more than n examples.
     """
     return uniform.uniform_subsample(_make_pairs(labels, ids), n=n, seed=seed).copies
 

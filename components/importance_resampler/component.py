@@ -27,7 +27,7 @@ class ImportanceResamplerSpec(ComponentSpec):
     INPUTS = {
         "examples": ChannelParameter(type=standard_artifacts.Examples),
         "index": ChannelParameter(type=ExampleIndex),
-        "label_prior": ChannelParameter(type=LabelPrior),
+        "label_prior": ChannelParameter(type=LabelPrior, optional=True),
         "vocabulary": ChannelParameter(type=LabelVocabulary, optional=True),
         "source_predictions": ChannelParameter(type=Predictions, optional=True),
         "target_predictions": ChannelParameter(type=Predictions, optional=True),
@@ -57,12 +57,13 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
 
     Args:
       examples, index: the source's.
-      label_prior: P_t of the target.
+      label_prior: P_t of the target; for matchers that depend on the target. The sample of another one, such as
+        UniformSubsample, is compared with P_s.
       matcher: how to draw, such as `SameDistribution()`, the paper's; see `components.importance_resampler.matchers`.
       n: how many (example, label) pairs to draw with SameDistribution, or examples with the others; at least 1. Left
         out for WeightedLoss, which takes every example once.
       seed: another seed gives another sample with the same quotas.
-      vocabulary: the source's, for LabelSubset; with any matcher the prior is checked against it.
+      vocabulary: the source's, for LabelSubset and where there is no prior; the prior is checked against it.
       source_predictions: of the source's eval split, with embeddings; for EmdSubset.
       target_predictions, target_index: of the target's train split, with embeddings; for EmdSubset.
       exclusions: source examples that are neither taken nor counted; the prior must have been estimated with the same.
@@ -86,7 +87,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         *,
         examples: types.BaseChannel,
         index: types.BaseChannel,
-        label_prior: types.BaseChannel,
+        label_prior: types.BaseChannel | None = None,
         matcher: Matcher | None = None,
         n: int = 0,
         seed: int = 0,
@@ -108,6 +109,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         name = matchers.name_of(matcher)
         matcher.check(n)
         optional = {
+            "label_prior": label_prior,
             "vocabulary": vocabulary,
             "source_predictions": source_predictions,
             "target_predictions": target_predictions,
@@ -119,6 +121,9 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         missing = [key for key in matcher.needs if optional[key] is None]
         if missing:
             raise ValueError(f"{missing[0]}: the matcher {name} needs {' and '.join(missing)}")
+        reads_prior = matcher.depends_on_target()
+        if vocabulary is None and (label_prior is None or not reads_prior):
+            raise ValueError(f"vocabulary: missing, but {name} without a label_prior needs the labels' names")
         if materialise and matcher.takes_all:
             raise ValueError(f"materialise: Examples hold no loss weights; with {name} set it to False")
         if shard_bytes < 1:
@@ -132,11 +137,10 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
             spec=ImportanceResamplerSpec(
                 examples=examples,
                 index=index,
-                label_prior=label_prior,
                 exclusions=exclusions,
-                # Inputs that the matcher does not read are left out, so that a change of them does not draw again. Only
-                # the vocabulary always goes in: the prior is checked against it.
-                **{key: optional[key] for key in ("vocabulary", *matcher.needs)},
+                # Inputs that the matcher does not read are left out, so that a change of them does not draw again. The
+                # vocabulary always goes in, and the prior of a target that the sample depends on: the plan shows it.
+                **{key: optional[key] for key in ("vocabulary", *(["label_prior"] * reads_prior), *matcher.needs)},
                 matcher=name,
                 settings=matcher.model_dump_json(),
                 n=n,

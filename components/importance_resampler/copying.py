@@ -11,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
-import tensorflow as tf
+import pyarrow as pa
 
 from components import records, storage
 from components.artifacts import plan
@@ -38,12 +38,14 @@ class Copy(beam.PTransform):
       sources: all of them, by number.
       shards: of the sample; an empty one is written too.
       folder: of the sample.
+      places: folder for the places of its records.
       work: a folder for shards that have to be unpacked.
     """
 
-    def __init__(self, sources: Sequence[Source], shards: int, folder: str, work: str):
+    def __init__(self, sources: Sequence[Source], shards: int, folder: str, places: str, work: str):
         super().__init__()
-        self._sources, self._shards, self._folder, self._work = sources, shards, folder, work
+        self._sources, self._shards = sources, shards
+        self._folder, self._places_folder, self._work = folder, places, work
 
     def expand(self, numbered):
         every = numbered.pipeline | "EveryShard" >> beam.Create([(shard, b"") for shard in range(self._shards)])
@@ -69,31 +71,15 @@ class Copy(beam.PTransform):
         """Returns the key, offset and length of each record of a source, and whether it had to be unpacked."""
         rows = storage.read_table(source.index)
         keys = rows["key"].to_numpy()
-        has_places = "offset" in rows.column_names and not rows["offset"].null_count
-        if has_places:
-            offsets, lengths = rows["offset"].to_numpy(), rows["length"].to_numpy()
-            size = tf.io.gfile.stat(source.records).length
-            complete = size == (offsets[-1] + lengths[-1] + records.FRAME if len(rows) else 0)
-        else:
-            lengths = self._unpack(number, source)
-            offsets, complete = records.compute_offsets(lengths), len(lengths) == len(keys)
-        if not complete:
+        if places := records.places_of(rows):
+            records.check_size(source.records, *places)
+            return keys, *places, False
+        lengths = records.unpack(source.records, self._path(number))
+        if len(lengths) != len(keys):
             raise ValueError(
                 f"{source.records}: its index has {len(keys)} rows, but the shard has another number of records"
             )
-        return keys, offsets, lengths, not has_places
-
-    def _unpack(self, number: int, source: Source) -> np.ndarray:
-        """Writes a source's records uncompressed, and returns their lengths."""
-        lengths = []
-
-        def read() -> Iterator[bytes]:
-            for record in storage.read_records(source.records):
-                lengths.append(len(record))
-                yield record
-
-        storage.write_records(self._path(number), read())
-        return np.array(lengths, np.int64)
+        return keys, records.compute_offsets(lengths), lengths, True
 
     def _write(self, element: tuple[int, Iterable[bytes]]) -> int:
         """Writes a shard: its copies in the order of their keys, those of an example apart from each other."""
@@ -105,6 +91,11 @@ class Copy(beam.PTransform):
         found = parallel_map(lambda i: self._read(copies[i]), order, threads, lambda i: int(copies[i]["length"]))
         name = storage.shard_name(storage.RECORD_STEM, shard, self._shards)
         storage.write_records(os.path.join(self._folder, name), found)
+        lengths = copies["length"][order]
+        places = pa.table({"offset": records.compute_offsets(lengths), "length": lengths})
+        storage.write_table(
+            os.path.join(self._places_folder, storage.shard_name("places", shard, self._shards, ".parquet")), places
+        )
         return shard
 
     def _read(self, copy: np.void) -> bytes:

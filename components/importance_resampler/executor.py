@@ -18,7 +18,7 @@ from components.artifacts import examples, exclusions, index, label_prior, plan,
 from components.importance_resampler import matchers
 from components.importance_resampler.copying import Copy, Source
 from components.importance_resampler.labels_table import labels_table
-from components.importance_resampler.matchers.matcher import Inputs, Predicted
+from components.importance_resampler.matchers.matcher import Inputs, Predicted, require
 from components.importance_resampler.pairs import Pairs
 
 
@@ -36,13 +36,16 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         matcher = matchers.make_matcher(exec_properties["matcher"], **json.loads(exec_properties["settings"]))
         size = {"n": int(exec_properties["n"]), "seed": int(exec_properties["seed"])}
-        prior = label_prior.from_table(storage.read_table(folder("label_prior", label_prior.FILE_NAME)))
+        prior = None
+        if input_dict.get("label_prior"):
+            prior = label_prior.from_table(storage.read_table(folder("label_prior", label_prior.FILE_NAME)))
         index_paths = storage.list_files(folder("index", "Split-train"), index.FILE_PATTERN)
         index_tables = [storage.read_table(path, ["key", "labels", "bytes"]) for path in index_paths]
         labels = None
         if input_dict.get("vocabulary"):
             labels = vocabulary.loads(storage.read_text(folder("vocabulary", vocabulary.FILE_NAME)))
-            prior = label_prior.reorder(prior, labels.names)
+            prior = prior and label_prior.reorder(prior, labels.names)
+        names = labels.names if labels else require(prior, "label_prior").names
         source = artifact_utils.get_single_instance(input_dict["examples"])
         shard_paths = storage.list_files(source.path(split="train"), storage.RECORD_PATTERN)
         if len(shard_paths) != len(index_paths):
@@ -57,7 +60,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
                 excluded[split] = storage.read_table(paths)
             keys = exclusions.excluded_keys(excluded["train"])
             kept = np.concatenate([exclusions.mask_kept(table["key"], keys) for table in index_tables])
-        pairs = Pairs.of_index(rows if kept is None else rows.filter(kept), len(prior.names))
+        pairs = Pairs.of_index(rows if kept is None else rows.filter(kept), len(names))
         source_predicted = target_predicted = None
         if "source_predictions" in matcher.needs:
             source_predicted = _read_predicted(
@@ -72,7 +75,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
 
         plan_uri = artifact_utils.get_single_uri(output_dict["plan"])
         asked_for = {"matcher": exec_properties["matcher"], **size, **matcher.model_dump()}
-        storage.write_table(os.path.join(plan_uri, plan.LABELS_FILE), labels_table(sample, pairs, prior, asked_for))
+        storage.write_table(
+            os.path.join(plan_uri, plan.LABELS_FILE), labels_table(sample, pairs, prior, asked_for, names)
+        )
         if kept is not None:
             sample = sample.expand(kept)
         plan_paths = []
@@ -95,7 +100,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             shards = int(exec_properties["shards"]) or by_size
             with self._make_beam_pipeline() as pipeline:
                 read = pipeline | "Sources" >> beam.Create(list(enumerate(sources))) | "Spread" >> beam.Reshuffle()
-                _ = read | "Copy" >> Copy(sources, shards, output.path(split="train"), work)
+                _ = read | "Copy" >> Copy(
+                    sources, shards, output.path(split="train"), os.path.join(output.uri, examples.PLACES), work
+                )
             if tf.io.gfile.exists(work):
                 tf.io.gfile.rmtree(work)
 

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from components.importance_resampler import hashing
+from components.splitmix import splitmix
 
 _Item = TypeVar("_Item")
 # Places are below this, so that the shard can be added without an overflow.
@@ -29,7 +29,7 @@ def spread_copies(keys: np.ndarray, copies: np.ndarray, shards: int) -> np.ndarr
     turn, step = np.divmod(ordinal.astype(np.uint64), np.uint64(shards))
     together = (copies[rows].astype(np.uint64) - step + np.uint64(shards - 1)) // np.uint64(shards)
     distance = _PLACES // together
-    place = turn * distance + hashing.splitmix(keys[rows] ^ hashing.splitmix(step)) % distance
+    place = turn * distance + splitmix(keys[rows] ^ splitmix(step)) % distance
     count = np.uint64(shards)
     return place - place % count + (keys[rows] % count + step) % count
 

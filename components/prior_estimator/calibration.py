@@ -10,6 +10,10 @@ _LOWEST, _HIGHEST = 0.01, 100.0
 _MIN_GAIN = 1e-9  # nats an image; a smaller difference is rounding
 
 
+class NoTemperatureError(ValueError):
+    """No temperature calibrates the classifier."""
+
+
 def fit_temperature(
     logits: np.ndarray, labels: np.ndarray, *, rows: np.ndarray | None = None, activation: str = "softmax"
 ) -> float:
@@ -25,8 +29,9 @@ def fit_temperature(
       activation: 'softmax' or 'sigmoid'.
 
     Raises:
-      ValueError: there is no image or no pair, a logit is not finite, a label is outside the vocabulary, the activation
-        is unknown, or no T between 0.01 and 100 is better than both ends of that range.
+      ValueError: there is no image or no pair, a logit is not finite, a label is outside the vocabulary, or the
+        activation is unknown.
+      NoTemperatureError: no T between 0.01 and 100 is better than both ends of that range.
     """
     posteriors.check(logits, 1.0)
     if activation not in posteriors.ACTIVATIONS:
@@ -48,7 +53,7 @@ def fit_temperature(
     bounds = (np.log(_LOWEST), np.log(_HIGHEST))
     best = scipy.optimize.minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-5})
     if not best.fun < min(loss(bound) for bound in bounds) - _MIN_GAIN:
-        raise ValueError(
+        raise NoTemperatureError(
             f"logits: no temperature between {_LOWEST} and {_HIGHEST} fits {len(logits)} images better than both ends "
             "of that range: the classifier is always right, or no better than chance; give a larger sample, or a number"
         )

@@ -17,7 +17,7 @@ class PriorEstimatorSpec(ComponentSpec):
 
     PARAMETERS = {
         "estimator": ExecutionParameter(type=str),
-        "temperature": ExecutionParameter(type=str),  # JSON: a number or "fitted"
+        "temperature": ExecutionParameter(type=str),  # JSON: a number, "fitted" or null
         "activation": ExecutionParameter(type=str),
         "bootstrap": ExecutionParameter(type=int),
         "level": ExecutionParameter(type=float),
@@ -45,7 +45,6 @@ class PriorEstimator(base_component.BaseComponent):
           predictions=predictor.outputs["predictions"],
           index=source.outputs["index"],
           vocabulary=source.outputs["vocabulary"],
-          temperature=2.0,
           bootstrap=1000,
       )
 
@@ -53,13 +52,15 @@ class PriorEstimator(base_component.BaseComponent):
       predictions: the source classifier's, for the target's train split.
       index, vocabulary: the source's; P_s counts its train split.
       source_predictions: the same classifier's, for the source's eval split or a sample of it. The temperature
-        'fitted' and the estimators 'em' and 'bbse' need them. If they and `predictions` hold embeddings, the prior's
-        table also says for which labels the target's images do not look like the source's.
+        'fitted', the estimators 'em' and 'bbse', and the default temperature of 'sigmoid' need them. If they and
+        `predictions` hold embeddings, the prior's table also says for which labels the target's images do not look
+        like the source's.
       exclusions: source images that P_s does not count, and by which nothing is calibrated, corrected or checked.
       estimator: 'mean_prediction', the paper's; 'em' or 'bbse', which estimate the shift itself, and with it more of
         the noise. `benchmarks/priors.py` shows when they win.
-      temperature: softens the predictions; 2.0 in the paper. 'em' and 'bbse' presume calibrated predictions: give
-        them 'fitted'.
+      temperature: the logits are divided by it: a number, or 'fitted', which calibrates the classifier. None: the
+        paper's 2.0 with 'mean_prediction' and 'softmax'; else 'fitted', or 1.0 if no temperature fits.
+      force: allows a number with 'em' and 'bbse', which assume calibrated predictions, and one above 1 with 'sigmoid'.
       activation: 'softmax', or 'sigmoid' for a classifier whose labels do not exclude each other.
       bootstrap: replicates for an interval of P_t; 0: no interval.
       level: the share of the replicates that the interval holds.
@@ -86,7 +87,8 @@ class PriorEstimator(base_component.BaseComponent):
         source_predictions: types.BaseChannel | None = None,
         exclusions: types.BaseChannel | None = None,
         estimator: str = "mean_prediction",
-        temperature: float | Literal["fitted"] = 2.0,
+        temperature: float | Literal["fitted"] | None = None,
+        force: bool = False,
         activation: str = "softmax",
         bootstrap: int = 0,
         level: float = 0.95,
@@ -106,6 +108,8 @@ class PriorEstimator(base_component.BaseComponent):
             assumption_threshold=float(assumption_threshold),
             seed=seed,
         )
+        if not force:
+            settings.check_temperature()
         if source_predictions is None:
             settings.check_without_source()
         super().__init__(

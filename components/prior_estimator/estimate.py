@@ -86,13 +86,8 @@ def estimate(
     """
     _check(settings, names, counts, target, source)
     source_prior = counts / counts.sum()
-    temperature = settings.temperature
-    if temperature == FITTED:
-        assert source is not None, "_check has refused it"
-        temperature = calibration.fit_temperature(
-            source.images.logits, source.labels, rows=source.rows, activation=settings.activation
-        )
-    result, estimate_replicates = _run_estimator(settings, float(temperature), names, source_prior, target, source)
+    temperature, fit_failed = _choose_temperature(settings, source)
+    result, estimate_replicates = _run_estimator(settings, temperature, names, source_prior, target, source)
 
     def adjust(prior: np.ndarray) -> np.ndarray:
         return priors.adjust(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
@@ -122,9 +117,10 @@ def estimate(
         counts=counts,
         target_prior=adjust(result.prior),
         estimator=settings.estimator,
-        temperature=float(temperature),
+        temperature=temperature,
         num_images=len(target.logits),
-        temperature_fitted=settings.temperature == FITTED,
+        temperature_fitted=settings.chosen_temperature == FITTED and not fit_failed,
+        fit_failed=fit_failed,
         activation=settings.activation,
         iterations=result.iterations,
         converged=result.converged,
@@ -154,6 +150,22 @@ def _check(
             )
     if not counts.sum() > 0:
         raise ValueError("index: the source's train split has no example; check the data and the exclusions")
+
+
+def _choose_temperature(settings: EstimatorSettings, source: LabelledImages | None) -> tuple[float, bool]:
+    """Returns the temperature, and whether it is 1.0 because none can be fitted."""
+    chosen = settings.chosen_temperature
+    if chosen != FITTED:
+        return float(chosen), False
+    assert source is not None, "_check has refused it"
+    try:
+        return calibration.fit_temperature(
+            source.images.logits, source.labels, rows=source.rows, activation=settings.activation
+        ), False
+    except calibration.NoTemperatureError:
+        if settings.temperature == FITTED:  # asked for
+            raise
+        return 1.0, True
 
 
 def _run_estimator(

@@ -14,7 +14,7 @@ from tfx.utils import json_utils
 from components import storage
 from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
 from components.prior_estimator import estimate
-from components.prior_estimator.settings import EstimatorSettings
+from components.prior_estimator.settings import FITTED, EstimatorSettings
 
 
 class Executor(base_executor.BaseExecutor):
@@ -69,8 +69,9 @@ class Executor(base_executor.BaseExecutor):
 
 
 def to_properties(settings: EstimatorSettings) -> dict[str, Any]:
-    """Returns `settings` as execution properties."""
-    return {**dataclasses.asdict(settings), "temperature": json_utils.dumps(settings.temperature)}
+    """Returns `settings` as execution properties: the same for a number and for a default that is this number."""
+    temperature = settings.temperature if settings.chosen_temperature == FITTED else settings.chosen_temperature
+    return {**dataclasses.asdict(settings), "temperature": json_utils.dumps(temperature)}
 
 
 def settings_of(exec_properties: dict[str, Any]) -> EstimatorSettings:

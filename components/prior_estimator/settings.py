@@ -15,8 +15,8 @@ class EstimatorSettings:
 
     Attributes:
       estimator: 'mean_prediction' (the paper's), 'em' or 'bbse'; see `priors`.
-      temperature: the logits are divided by it; 2.0 in the paper. 'fitted' fits it on a sample of the source's eval
-        split. Use that with 'em' and 'bbse', which assume calibrated posteriors.
+      temperature: the logits are divided by it. 'fitted' fits it on a sample of the source's eval split. None: the
+        paper's 2.0 with 'mean_prediction' and 'softmax'; else 'fitted', or 1.0 if no temperature fits.
       activation: 'softmax'; or 'sigmoid' if the labels do not exclude each other, with 'mean_prediction' only.
       bootstrap: number of replicates for the interval of P_t; 0: no interval.
       level: share of the replicates inside the interval.
@@ -29,7 +29,7 @@ class EstimatorSettings:
     """
 
     estimator: str = "mean_prediction"
-    temperature: float | Literal["fitted"] = 2.0
+    temperature: float | Literal["fitted"] | None = None
     activation: str = "softmax"
     bootstrap: int = 0
     level: float = 0.95
@@ -47,7 +47,7 @@ class EstimatorSettings:
                 f"estimator: {self.estimator!r} assumes one label an image, but activation 'sigmoid' does not; "
                 "choose 'mean_prediction', or 'softmax'"
             )
-        if self.temperature != FITTED:
+        if self.temperature is not None and self.temperature != FITTED:
             posteriors.check_temperature(self.temperature)
         for name, is_valid, allowed in (
             ("bootstrap", self.bootstrap >= 0, "at least 0"),
@@ -60,15 +60,41 @@ class EstimatorSettings:
             if not is_valid:
                 raise ValueError(f"{name}: {getattr(self, name)}; it must be {allowed}")
 
+    @property
+    def chosen_temperature(self) -> float | Literal["fitted"]:
+        """The temperature, or its default."""
+        if self.temperature is not None:
+            return self.temperature
+        return 2.0 if (self.estimator, self.activation) == ("mean_prediction", "softmax") else FITTED
+
+    def check_temperature(self) -> None:
+        """Checks that the estimator can work at the temperature.
+
+        Raises:
+          ValueError: 'em' or 'bbse' with a number, or 'sigmoid' with a number above 1.
+        """
+        if self.temperature is None or self.temperature == FITTED:
+            return
+        if self.estimator != "mean_prediction":
+            reason = f"the estimator {self.estimator!r} assumes calibrated predictions"
+        elif self.activation == "sigmoid" and self.temperature > 1:
+            reason = "above 1 the sigmoids of all labels hide the few that an image has"
+        else:
+            return
+        raise ValueError(
+            f"temperature: {self.temperature}, but {reason}; leave temperature out, so that it is fitted, or set force "
+            "to true"
+        )
+
     def check_without_source(self) -> None:
         """Checks that the settings need no predictions for the source.
 
         Raises:
           ValueError: they need them.
         """
-        if self.estimator != "mean_prediction" or self.temperature == FITTED:
+        if self.estimator != "mean_prediction" or self.chosen_temperature == FITTED:
             raise ValueError(
-                f"source_predictions: missing, but estimator {self.estimator!r} with temperature {self.temperature!r} "
-                "needs predictions for a sample of the source's eval split; give them, or choose 'mean_prediction' "
-                "with a number"
+                f"source_predictions: missing, but {self.activation!r} and estimator {self.estimator!r} with "
+                f"temperature {self.chosen_temperature!r} need predictions for a sample of the source's eval split; "
+                "give them, or choose 'mean_prediction' with a number"
             )

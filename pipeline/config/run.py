@@ -2,12 +2,14 @@
 
 import math
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import pydantic
 
 from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
+from components.prior_estimator.settings import EstimatorSettings
 from components.settings import StrictModel, did_you_mean
 from pipeline.config.data import Data
 from trainer.models.backbone import Backbone, ImageConfig
@@ -80,8 +82,11 @@ class Prior(StrictModel):
 
     Attributes:
       estimator: `mean_prediction` is the paper's; docs/method.md compares the three.
-      temperature: logits are divided by it before the softmax; 2.0 in the paper. `fitted` calibrates the classifier on
-        the source's eval split, as `em` and `bbse` assume.
+      temperature: logits are divided by it. `fitted` calibrates the classifier on the source's eval split. null: the
+        paper's 2.0 with `mean_prediction` and a classifier with `loss: softmax`; else `fitted`, or 1.0 if no
+        temperature fits.
+      force: allows a number with `em` and `bbse`, which assume calibrated predictions, and one above 1 with `loss:
+        sigmoid`, which hides the labels of an image.
       bootstrap: number of bootstrap replicates for the intervals of P_t. 0: no intervals.
       level: the share of the replicates inside an interval.
       smoothing: the weight e of P_s in (1 − e) P_t + e P_s.
@@ -93,7 +98,8 @@ class Prior(StrictModel):
     """
 
     estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: pydantic.PositiveFloat | Literal["fitted"] = 2.0
+    temperature: pydantic.PositiveFloat | Literal["fitted"] | None = None
+    force: bool = False
     bootstrap: pydantic.NonNegativeInt = 200
     level: float = pydantic.Field(0.95, gt=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, le=1)
@@ -103,10 +109,10 @@ class Prior(StrictModel):
 
     @pydantic.field_validator("temperature", mode="before")
     @classmethod
-    def _check_temperature(cls, value: Any) -> float | str:
+    def _check_temperature(cls, value: Any) -> float | str | None:
         # Before the union is validated, because its errors name its members instead of the key.
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value != "fitted" and not (number and 0 < value < math.inf):
+        if value not in (None, "fitted") and not (number and 0 < value < math.inf):
             raise ValueError("must be a positive number, or 'fitted'")
         return value
 
@@ -151,6 +157,14 @@ if TYPE_CHECKING:
     Resample: TypeAlias = _Resample
 else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
+
+
+def shared_settings(arm: str, target: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns the arm's settings in `target`, if its sample depends on nothing else of the target; else None."""
+    if arm == ENTIRE_SOURCE:
+        return {}
+    kind = _MATCHERS[arm]
+    return None if kind.depends_on_target() else {key: target[key] for key in kind.of_target}
 
 
 class NearDuplicates(StrictModel):
@@ -231,6 +245,10 @@ class Config(StrictModel):
         }
         return kind(**{key: value for key, value in settings.items() if value is not None})
 
+    def shared_settings(self, target: str, arm: str) -> dict[str, Any] | None:
+        """Returns the settings of a target's arm whose sample depends on nothing else of the target; else None."""
+        return shared_settings(arm, dict(self.targets[target]))
+
     @pydantic.field_validator("targets")
     @classmethod
     def _check_target_names(cls, value: dict[str, Target]) -> dict[str, Target]:
@@ -253,4 +271,12 @@ class Config(StrictModel):
                 f"prior.estimator: {self.prior.estimator!r} assumes one label an image, but classifier.loss "
                 "'sigmoid' does not; use mean_prediction"
             )
+        if not self.prior.force:
+            settings = EstimatorSettings(
+                estimator=self.prior.estimator, temperature=self.prior.temperature, activation=self.classifier.loss
+            )
+            try:
+                settings.check_temperature()
+            except ValueError as error:
+                raise ValueError(f"prior.{error}") from error
         return self

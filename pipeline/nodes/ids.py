@@ -1,7 +1,12 @@
 """The ids of the pipeline's nodes: `<side>-<kind>`, or `<side>-<arm>-<kind>`, in a-z, 0-9 and -, as Kubeflow requires.
 
-A side is 'source' or the name of a target. Imports nothing, so that commands that read a run stay fast.
+A side is 'source' or the name of a target. Imports nothing heavy, so that commands that read a run stay fast.
 """
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
 
 SOURCE = "source"
 # The last part of an id: the kind of the node.
@@ -24,6 +29,19 @@ def side_node(side: str, kind: str) -> str:
 def arm_node(side: str, arm: str, kind: str) -> str:
     """Returns the id of an arm's node; the side is 'source' if the node serves all targets."""
     return f"{side}-{arm.replace('_', '-')}-{kind}"
+
+
+def sample_node(target: str, arm: str, kind: str, shared: Mapping[str, Any] | None) -> str:
+    """Returns the id of a node that draws an arm's sample, or trains on it.
+
+    Args:
+      shared: the settings that the sample shares with all targets that have the same ones; None: it depends on the
+        target.
+    """
+    if shared is None:
+        return arm_node(target, arm, kind)
+    digest = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()[:6]
+    return arm_node(SOURCE, f"{arm}-{digest}" if shared else arm, kind)
 
 
 def known_node(exclusions: str) -> str:

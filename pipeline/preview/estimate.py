@@ -94,12 +94,12 @@ def estimate_costs(
     seconds = predicted / network.prediction_images_per_second if network else None
     size = predicted * (source.labels + network.features) * _PREDICTION_BYTES if network else None
     costs.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
-    samples = [
-        arm
+    samples = {
+        ids.sample_node(name, arm, ids.RESAMPLE, config.shared_settings(name, arm))
         for name, target in config.targets.items()
         for arm in target.arms
         if arm != ENTIRE_SOURCE and not config.matcher(name, arm).takes_all
-    ]
+    }
     if config.resample.materialise and samples:
         drawn = len(samples) * config.resample.n
         seconds = drawn * source.seconds_each  # an upper limit, because the images are not checked again

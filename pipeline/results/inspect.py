@@ -21,6 +21,7 @@ from components.artifacts import exclusions, index, label_prior, plan
 from components.importance_resampler.explain import explain_example
 from components.importance_resampler.matchers.explanation import Explanation
 from components.importance_resampler.pairs import Pairs
+from pipeline.config.run import shared_settings
 from pipeline.nodes import ids
 from pipeline.results.record import MissingError, Record
 from pipeline.terminal.text import make_cell
@@ -44,9 +45,7 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
       MissingError: there is no such arm with a plan.
     """
     arms = [
-        name
-        for name in record.config["targets"][target]["arms"]
-        if ids.arm_node(target, name, ids.RESAMPLE) in record.nodes
+        name for name in record.config["targets"][target]["arms"] if _plan_node(record, target, name) in record.nodes
     ]
     return _one_of("--arm", arm, arms)
 
@@ -60,7 +59,7 @@ def prior(record: Record, target: str) -> pa.Table:
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     """Returns the labels of an arm's plan as a table."""
-    return pq.read_table(os.path.join(record.uri(ids.arm_node(target, arm, ids.RESAMPLE), "plan"), plan.LABELS_FILE))
+    return pq.read_table(os.path.join(record.uri(_plan_node(record, target, arm), "plan"), plan.LABELS_FILE))
 
 
 def explain(record: Record, target: str, arm: str, source_id: str) -> Explanation:
@@ -154,6 +153,14 @@ def write_csv(table: pa.Table, path: str) -> None:
     finally:
         if os.path.exists(temporary):
             os.remove(temporary)
+
+
+def _plan_node(record: Record, target: str, arm: str) -> str:
+    """Returns the id of the node that drew an arm's sample."""
+    own = ids.arm_node(target, arm, ids.RESAMPLE)
+    if own in record.nodes:  # earlier versions drew every sample for each target
+        return own
+    return ids.sample_node(target, arm, ids.RESAMPLE, shared_settings(arm, record.config["targets"][target]))
 
 
 def _exclusions(record: Record) -> pa.Table:

@@ -13,6 +13,7 @@ from components import storage
 from components.artifacts import data_report, exclusions, findings, label_prior, plan
 from components.artifacts.findings import Finding
 from components.example_validator import anomalies as example_anomalies
+from components.importance_resampler.labels_table import distances_to
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult, State
@@ -88,11 +89,16 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     targets = {}
     for name, target in config.targets.items():
         prior_path = path(ids.side_node(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
+        prior = label_prior.from_table(storage.read_table(prior_path)) if prior_path else None
         arms, plans = {}, {}
         for arm in target.arms:
-            plan_path = path(ids.arm_node(name, arm, ids.RESAMPLE), "plan", plan.LABELS_FILE)
+            shared = config.shared_settings(name, arm)
+            plan_path = path(ids.sample_node(name, arm, ids.RESAMPLE, shared), "plan", plan.LABELS_FILE)
             if plan_path:
-                plans[arm] = plan.header_of(storage.read_table(plan_path))
+                labels = storage.read_table(plan_path)
+                plans[arm] = plan.header_of(labels)
+                if shared is not None and prior is not None:
+                    plans[arm] |= distances_to(prior, labels)
             metrics_path = path(ids.arm_node(name, arm, ids.FINETUNE), "model_run", METRICS_FILE)
             if metrics_path:
                 metrics = json.loads(storage.read_text(metrics_path))
@@ -101,7 +107,7 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
         blessing = uris.get((ids.side_node(name, ids.EVALUATOR), "blessing"))
         pushed = uris.get((ids.side_node(name, ids.PUSHER), "pushed_model"))
         targets[name] = TargetSummary(
-            prior=label_prior.from_table(storage.read_table(prior_path)) if prior_path else None,
+            prior=prior,
             plans=plans,
             arms=arms,
             pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
@@ -156,6 +162,12 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
             f"{prior.weights[i]:.1f}",
         )
     console.print(table)
+    if prior.fit_failed:
+        console.print(
+            "no temperature fits the classifier on the source's eval split: it makes no mistakes there, or knows "
+            "nothing; P_t is its predictions at a temperature of 1",
+            style="yellow",
+        )
     if prior.assumption is not None and prior.assumption.flagged.any():
         names = [isolate(prior.names[i]) for i in prior.target_prior.argsort()[::-1] if prior.assumption.flagged[i]]
         console.print(
@@ -191,6 +203,13 @@ def _show_arms(console: rich.console.Console, target: TargetSummary) -> None:
             row += [f"{100 * metrics.accuracy:.1f}%", f"{100 * metrics.mean_per_class_accuracy:.1f}%"]
         table.add_row(*row)
     console.print(table)
+    for arm, sample in target.plans.items():
+        if sample["examples"] < sample["n"]:
+            console.print(
+                f"{arm}: {sample['examples']:,} examples, not {sample['n']:,} (resample.n): it finds no more",
+                style="yellow",
+                highlight=False,
+            )
 
 
 def _counts(results: list[NodeResult]) -> str:

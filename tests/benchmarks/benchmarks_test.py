@@ -18,6 +18,12 @@ NUMBER = r"(-?\d+(?:\.\d+)?)"
 
 # Benchmark → its arguments; what stands before each of its ratios, as a regular expression; how many there are.
 TINY = {
+    "draws": (
+        "--examples 50 --batch-size 20 --batches 3 --photographs 8 --small 12 --trained 4 6 --shares 0.3 --repeats 1 "
+        "--rows 900",
+        r"planned / independent: |from the plan / materialised: |bytes read / record: |rows of index and plan: ",
+        6 + 2 + 2 + 1,
+    ),
     "example_gen": ("--images 60 --width 40 --height 30 --repeats 1", r"/ loop: |CPU time: ", 4 * 2),
     "input_pipeline": (
         "--images 12 --width 50 --height 40 --size 24 --batch-size 4 --passes 1 --repeats 1",
@@ -27,11 +33,6 @@ TINY = {
     "near_duplicates": (
         "--patch 400 --glyphs 5 --sources 200 400 --targets 50 --distances 4 10",
         r"all pairs take ",
-        2,
-    ),
-    "plan": (
-        "--examples 40 --n 20 --size 32 --batch-size 5 --shards 2 --repeats 1",
-        r"evaluation of the plan: |from the plan / materialised: ",
         2,
     ),
     "predictor": (

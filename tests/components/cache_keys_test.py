@@ -30,12 +30,12 @@ def test_the_trainer():
         [
             *CONTRACTS,
             *artifacts("examples", "model_labels", "plan"),
-            *("components.settings", "components.storage"),
+            *(f"components.{name}" for name in ("parallel_map", "records", "settings", "splitmix", "storage")),
             *(
                 f"trainer.{name}"
                 for name in ("component", "fn_args", "metrics", "pretrain", "recipes", "run", "serving")
             ),
-            *within("trainer.data", "augmentation", "images", "input_pipeline"),
+            *within("trainer.data", "augmentation", "draws", "images", "input_pipeline", "permutation"),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
             *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "preemption", "scalars", "schedules")),
             *within("trainer.models", "backbone", "classifier", "compact_cnn"),
@@ -60,7 +60,7 @@ def test_the_importance_resampler():
     shared = [
         *CONTRACTS,
         *artifacts("examples", "exclusions", "index", "label_prior", "plan", "predictions"),
-        *(f"components.{name}" for name in ("parallel_map", "records", "settings", "sharding", "storage")),
+        *(f"components.{name}" for name in ("parallel_map", "records", "settings", "sharding", "splitmix", "storage")),
         *(f"components.importance_resampler.{name}" for name in own),
     ]
     for name, more in (("same_distribution", []), ("emd_subset", ["whole_labels"])):
@@ -123,4 +123,4 @@ def test_other_words_change_no_node(resamplers):
 
 
 def test_what_all_matchers_are_made_of_changes_all(resamplers):
-    assert resamplers("hashing.py", "(30, np.uint64", "(29, np.uint64") == set(matchers.CLASSES)
+    assert resamplers("../splitmix.py", "(30, np.uint64", "(29, np.uint64") == set(matchers.CLASSES)

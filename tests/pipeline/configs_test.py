@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 import pipeline
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
+from pipeline.config.run import Prior
 
 FOLDER = pathlib.Path(pipeline.__file__).parent / "configs"
 ALL = sorted(FOLDER.glob("*.yaml"))
@@ -58,7 +59,9 @@ def test_the_papers_recipes(path):
     for recipe in (settings.classifier, settings.pretrain):
         assert (recipe.steps, recipe.batch_size) == (steps, batch)
     assert (settings.finetune.steps, settings.finetune.batch_size) == (20_000, 256)
-    assert (settings.prior.temperature, settings.resample.n, settings.image.size) == (2.0, 2_000_000, 299)
+    assert settings.image.size == (331 if "amoebanet" in path.stem else 299)
+    assert settings.resample.n == (1_000_000 if "open_images" in path.stem else 2_000_000)
+    assert settings.prior == Prior()
     assert list(settings.targets) == ["pets", "cars", "food", "cifar10", "birdsnap", "aircraft"]
     if "amoebanet" in path.stem:
         assert settings.backbone.options == {
@@ -89,12 +92,14 @@ def test_the_pipeline_is_made(mocked_tfds, tmp_path, monkeypatch, path, form):
     nodes = {node.id for node in pipeline_module.create_pipeline(settings, str(tmp_path / "workspace")).components}
     arms = {f"{name}-{arm.replace('_', '-')}" for name, target in settings.targets.items() for arm in target.arms}
     assert {f"{arm}-finetune" for arm in arms} | {f"{name}-pusher" for name in settings.targets} <= nodes
-    assert {node for node in nodes if node.startswith("source-") and "specialist" in node} == {
-        "source-entire-source-specialist"
-    }
-    # The classifier, entire_source, and what each target has besides.
     pretrainings = {node for node in nodes if node == "source-classifier" or node.endswith("-specialist")}
-    assert len(pretrainings) == 2 + len(settings.targets) * (3 if "open_images" in path.stem else 2)
+    # The classifier, entire_source, with Open Images uniform_subsample, and what each target has besides.
+    shared, own = (3, 2) if "open_images" in path.stem else (2, 1)
+    assert len(pretrainings) == shared + own * len(settings.targets)
+    if form == "whole":
+        said = {"eight": 8, "fifteen": 15}
+        (word,) = (word for word in said if f"{word} pre-trainings" in header(path))
+        assert said[word] == len(pretrainings)
 
 
 @pytest.fixture(scope="module")

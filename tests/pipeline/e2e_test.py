@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import typing
 
 import PIL.Image
 import pytest
@@ -15,7 +14,7 @@ import pytest
 import pipeline
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
-from pipeline.config.run import Arm
+from pipeline.config.run import ARMS
 from pipeline.results import predict, summary
 from pipeline.runners import local
 from pipeline.runners.local import State
@@ -110,6 +109,19 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_control_that_leaves_nothing_out_is_refused_before_anything_is_trained(tmp_path):
+    tiny = "source.splits={train: 'train[:1%]', eval: 'eval[:1%]'}"
+    overrides = ["targets.digits.arms=[uniform_subsample]", "targets.digits.push=null", "resample.n=5000"]
+    settings = load(DEMO, [*SMALL, tiny, *overrides])
+    for dataset in settings.datasets().values():
+        dataset.reader().prepare()
+    results = {result.node: result for result in local.run(pipeline_module.create_pipeline(settings, str(tmp_path)))}
+    (failed,) = (node for node, result in results.items() if result.state is State.FAILED)
+    assert failed == "source-uniform-subsample-resample"
+    assert re.search(r"n: 5,000, but the source has 7\d\d examples", str(results[failed].error))
+    assert results["source-classifier"].state is State.BLOCKED
+
+
 def test_nothing_is_computed_before_all_data_are_read_and_trained_before_they_are_validated(tmp_path):
     settings = load(DEMO, [*SMALL, "on_anomalies=warn", "near_duplicates.enabled=false"])
     for dataset in (settings.source, settings.targets["digits"].data):
@@ -132,11 +144,11 @@ def test_nothing_is_computed_before_all_data_are_read_and_trained_before_they_ar
 
 @pytest.mark.slow
 def test_every_arm_goes_the_same_way(tmp_path):
-    arms = [arm for arm in typing.get_args(Arm) if arm != "entire_source"]
+    arms = [arm for arm in ARMS if arm != "entire_source"]
     results = run(
         tmp_path,
         *("targets.digits.push=emd_subset", f"targets.digits.arms={arms}", "targets.digits.label_subset=[digits]"),
-        *("resample.materialise=true", "prior.estimator=em", "prior.temperature=1.0"),
+        *("resample.materialise=true", "prior.estimator=em"),
     )
     assert {f"digits-{arm.replace('_', '-')}-finetune" for arm in arms} <= executed(results)
     assert len(versions(tmp_path)) == 1

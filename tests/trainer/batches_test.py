@@ -9,6 +9,7 @@ import tensorflow as tf
 from components import storage
 from components.example_gen import testing
 from trainer.data import input_pipeline
+from trainer.data.draws import open_draws
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
@@ -50,7 +51,7 @@ class LabelsTest(tf.test.TestCase):
                 patterns = self.several(lists)
                 settings = recipe(batch_size=4)
                 (training,) = input_pipeline.training_batches(
-                    patterns, self.image, settings, seed=1, several_labels=True
+                    open_draws(patterns), self.image, settings, seed=1, several_labels=True
                 ).take(1)
                 (evaluation,) = input_pipeline.evaluation_batches(patterns, self.image, 4, several_labels=True)
                 for images, labels, presence in (training[:3], evaluation):
@@ -62,14 +63,14 @@ class LabelsTest(tf.test.TestCase):
 
     def test_several_labels_where_one_is_expected(self):
         patterns = self.several([(5, 3)])
-        batches = input_pipeline.training_batches(patterns, self.image, recipe(batch_size=1), seed=1)
+        batches = input_pipeline.training_batches(open_draws(patterns), self.image, recipe(batch_size=1), seed=1)
         with pytest.raises(tf.errors.InvalidArgumentError, match="image/class/label"):
             next(iter(batches))
 
     def test_mixing_keeps_the_labels_of_both(self):
         lists = [(5, 3), (1,), (7, 8, 9), (2,)]
         batches = input_pipeline.training_batches(
-            self.several(lists), self.image, recipe(batch_size=4, mixup=0.5), seed=1, several_labels=True
+            open_draws(self.several(lists)), self.image, recipe(batch_size=4, mixup=0.5), seed=1, several_labels=True
         )
         for _, labels, presence, _ in batches.take(5):
             self.assertEqual(labels.shape, (4, 16))
@@ -93,7 +94,7 @@ class ShardsTest(tf.test.TestCase):
 
     def batches(self, count: int, recipe_changes=None, **settings) -> list[tuple[np.ndarray, ...]]:
         own = recipe(batch_size=12, **(self.augmentation if recipe_changes is None else recipe_changes))
-        dataset = input_pipeline.training_batches(self.patterns, self.image, own, seed=3, **settings)
+        dataset = input_pipeline.training_batches(open_draws(self.patterns), self.image, own, seed=3, **settings)
         return list(dataset.take(count).as_numpy_iterator())
 
     def rows(self, batches: list[tuple[np.ndarray, ...]]) -> collections.Counter:

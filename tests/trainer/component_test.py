@@ -6,8 +6,9 @@ import pytest
 from tfx.types import Channel, artifact_utils, standard_artifacts
 from tfx.utils import json_utils
 
-from components import code_version
-from components.artifacts.types import LabelVocabulary
+from components import code_version, storage
+from components.artifacts import examples
+from components.artifacts.types import ExampleIndex, LabelVocabulary
 from trainer import component, run
 from trainer.component import Trainer
 from trainer.loop import checkpoints
@@ -37,9 +38,11 @@ def test_inputs_and_outputs():
         "model_run": standard_artifacts.ModelRun,
     }
     more = trainer(
-        train_examples=Channel(type=standard_artifacts.Examples), base_model=Channel(type=standard_artifacts.Model)
+        index=Channel(type=ExampleIndex),
+        train_examples=Channel(type=standard_artifacts.Examples),
+        base_model=Channel(type=standard_artifacts.Model),
     )
-    assert set(more.inputs) - set(node.inputs) == {"train_examples", "base_model"}
+    assert set(more.inputs) - set(node.inputs) == {"index", "train_examples", "base_model"}
 
 
 def test_what_the_run_fn_is_told():
@@ -171,7 +174,7 @@ def test_the_executor_says_where_everything_lies(recorded, tmp_path):
     fn_args = recorded()
     assert fn_args.custom_config == {"seed": 7, "backbone": BACKBONE}
     assert fn_args.split_patterns == {
-        split: [f"{tmp_path}/examples/Split-{split}/data_tfrecord-*-of-*"] for split in ("train", "eval", "test")
+        split: [f"{tmp_path}/examples/Split-{split}/{storage.RECORD_PATTERN}"] for split in ("train", "eval", "test")
     }
     assert fn_args.vocabulary_path == f"{tmp_path}/vocabulary"
     assert fn_args.model_dir == f"{tmp_path}/out/model"
@@ -183,10 +186,25 @@ def test_the_executor_says_where_everything_lies(recorded, tmp_path):
 def test_other_training_examples_replace_the_split_train_alone(recorded, tmp_path):
     fn_args = recorded(train_examples=[recorded.examples("sample", ["train"])])
     assert fn_args.split_patterns == {
-        "train": [f"{tmp_path}/sample/Split-train/data_tfrecord-*-of-*"],
-        "eval": [f"{tmp_path}/examples/Split-eval/data_tfrecord-*-of-*"],
-        "test": [f"{tmp_path}/examples/Split-test/data_tfrecord-*-of-*"],
+        "train": [f"{tmp_path}/sample/Split-train/{storage.RECORD_PATTERN}"],
+        "eval": [f"{tmp_path}/examples/Split-eval/{storage.RECORD_PATTERN}"],
+        "test": [f"{tmp_path}/examples/Split-test/{storage.RECORD_PATTERN}"],
     }
+
+
+def test_where_the_records_of_train_stand(recorded, tmp_path):
+    def index_pattern(**inputs) -> str | None:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return recorded(**inputs).index_pattern
+
+    index = [recorded.placed(ExampleIndex(), "index")]
+    assert index_pattern() is None
+    assert index_pattern(index=index) == f"{tmp_path}/index/Split-train/*.parquet"
+    # A sample has places of its own, if this version wrote it.
+    sample = [recorded.examples("sample", ["train"])]
+    assert index_pattern(index=index, train_examples=sample) is None
+    os.makedirs(tmp_path / "sample" / examples.PLACES)
+    assert index_pattern(index=index, train_examples=sample) == f"{tmp_path}/sample/places/*.parquet"
 
 
 def test_the_base_model_is_the_whole_artifact(recorded, tmp_path):

@@ -30,6 +30,8 @@ def test_what_is_left_out_is_off():
         "rand_augment": 0.0,
         "mixup": 0.0,
         "cutmix": 0.0,
+        "evaluate": None,
+        "export": "last",
     }
 
 
@@ -178,3 +180,21 @@ def test_smoothing_belongs_to_a_distribution():
 def test_hardware_that_is_not_known(key, value, message):
     with pytest.raises(pydantic.ValidationError, match=message):
         Compute(**{key: value})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"evaluate": {}}, "every_steps, every_minutes: set one of them"),
+        ({"evaluate": {"every_steps": 5, "every_minutes": 2.0}}, "every_steps, every_minutes: set one of them"),
+        ({"evaluate": {"every_steps": 0}}, "every_steps"),
+        ({"evaluate": {"every_steps": 5, "examples": 0}}, "examples"),
+        ({"export": "best"}, "export: 'best' needs evaluations"),
+        ({"export": "best", "evaluate": {"every_minutes": 2.0}}, "export: 'best' needs evaluations"),
+        ({"export": "first"}, "export"),
+    ],
+    ids=["neither", "both", "0 steps", "0 examples", "best alone", "best by the clock", "unknown"],
+)
+def test_evaluations_that_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(steps=10, batch_size=2, learning_rate=0.1, **changes)

@@ -26,6 +26,7 @@ TARGET_SPLITS = {"train": 6, "eval": 4, "test": 3}
 IMAGE = {"size": 16, "channels": 1}
 BACKBONE = {"name": "compact_cnn", "options": {}}
 RECIPE = {"steps": 3, "batch_size": 4, "learning_rate": 0.05, "dropout": 0.2, "shift": 1, "l2": 1e-4}
+RECIPE["evaluate"] = {"every_steps": 2, "examples": 4}
 
 
 class Trainings:
@@ -134,6 +135,8 @@ def test_pre_training_reports_metrics_and_history(pretrained):
         "accuracy",
         "gradient_norm",
         "input_wait",
+        "eval_loss",
+        "eval_accuracy",
     }
     assert (history[-1]["step"], history[-1]["steps"]) == ("3", "3")
     assert 0.5 < float(history[0]["loss"]) < 5  # about log 4, before anything is learnt
@@ -205,7 +208,12 @@ def test_tensorboard_finds_the_history_in_the_model_run(pretrained):
     for event in tf.compat.v1.train.summary_iterator(str(events)):
         for value in event.summary.value:
             written[value.tag][event.step] = float(tf.make_ndarray(value.tensor))
-    assert set(written) == {f"training/{name}" for name in history[0]} - {"training/step", "training/steps"}
+    of_training = {name for name in history[0] if not name.startswith(("step", "eval"))}
+    assert set(written) == {f"training/{name}" for name in of_training} | {"evaluation/loss", "evaluation/accuracy"}
+    for name in ("loss", "accuracy"):
+        expected = {int(row["step"]): float(row[f"eval_{name}"]) for row in history if row[f"eval_{name}"]}
+        assert list(expected) == [2, 3]
+        assert written[f"evaluation/{name}"] == pytest.approx(expected, rel=1e-5)
     for name in ("loss", "learning_rate", "input_wait"):
         expected = {int(entry["step"]): pytest.approx(float(entry[name]), rel=1e-5) for entry in history}
         assert written[f"training/{name}"] == expected

@@ -1,22 +1,106 @@
-"""Evaluation of a model over all examples of a split."""
+"""Evaluation of a model over examples of a split, after a training and during it."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
 
 import keras
 import tensorflow as tf
 
 from trainer import metrics
+from trainer.loop.distribution import Workers
+from trainer.loop.history import Progress
+from trainer.recipes import Recipe
+
+Batches = Iterable[tuple[tf.Tensor, ...]]  # (images, labels, presence)
 
 
-def evaluate(model: keras.Model, batches: tf.data.Dataset, *, loss: str = "softmax") -> metrics.Metrics:
+def evaluate(model: keras.Model, batches: Batches, *, loss: str = "softmax") -> metrics.Metrics:
     """Returns the metrics of `model` over all examples of `batches`, (images, labels, presence), one batch at a time.
 
     Raises:
       ValueError: there is no example, or `trainer.metrics.Sums` refuses a batch.
     """
+    return _compute_metrics(_make_predict(model), batches, loss)
 
+
+class Evaluations:
+    """The evaluations during a training, and the best of its weights.
+
+    Args:
+      recipe: when to evaluate, and whether the best weights are exported.
+      make_model: returns a model whose variables are those of the trained one.
+      make_batches: returns the examples to evaluate on, as `evaluate` takes them.
+      workers: of the training; the chief evaluates.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        make_model: Callable[[], keras.Model],
+        make_batches: Callable[[], Batches],
+        workers: Workers,
+    ):
+        self._settings, self._loss = recipe.evaluate, recipe.loss
+        self._steps = recipe.steps
+        self._make_batches, self._workers = make_batches, workers
+        self._last = time.monotonic()
+        self.best: list[tf.Variable] = []
+        if recipe.evaluate is None:
+            return
+        self._model = make_model()
+        self._predict = _make_predict(self._model)
+        if recipe.export == "best":
+            # Not of the strategy: each process keeps its own.
+            self.best = [tf.Variable(variable.value, trainable=False) for variable in self._model.variables]
+
+    def steps_to_next(self, step: int) -> int:
+        """Returns how many steps may follow `step` before `due` has to be called."""
+        if self._settings is None or not self._settings.every_steps:
+            return self._steps
+        return self._settings.every_steps - step % self._settings.every_steps
+
+    def due(self, step: int) -> bool:
+        """Returns whether it is time to evaluate after `step`."""
+        if self._settings is None:
+            return False
+        if self._settings.every_minutes:
+            return time.monotonic() - self._last >= 60 * self._settings.every_minutes
+        return self.steps_to_next(step - 1) == 1 or step == self._steps
+
+    def run(self, values: Sequence[tf.Variable], history: Sequence[Progress]) -> tuple[float, float]:
+        """Evaluates, and keeps the weights if they are the best. All processes have to call it.
+
+        Args:
+          values: the weights, in the order of the model's variables.
+          history: of the training so far, with its earlier evaluations.
+
+        Returns:
+          Loss and accuracy, the same in all processes.
+        """
+        for variable, value in zip(self._model.variables, values, strict=True):
+            variable.assign(value.numpy())  # some are read from all processes
+        found = [0.0, 0.0]
+        if self._workers.is_chief:
+            of_split = _compute_metrics(self._predict, self._make_batches(), self._loss)
+            found = [of_split.cross_entropy, of_split.accuracy]
+        loss, accuracy = (float(value) for value in self._workers.count * self._workers.mean(found))
+        self._last = time.monotonic()
+        earlier = [(e.eval_accuracy, -e.eval_loss) for e in history if e.eval_loss is not None]
+        if self.best and (accuracy, -loss) > max(earlier, default=(-1.0, 0.0)):
+            for variable, kept in zip(self._model.variables, self.best, strict=True):
+                kept.assign(variable.value)
+        return loss, accuracy
+
+
+def _make_predict(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     @tf.function(reduce_retracing=True)
     def predict(images: tf.Tensor) -> tf.Tensor:
         return model(images, training=False)["logits"]
 
+    return predict
+
+
+def _compute_metrics(predict: Callable[[tf.Tensor], tf.Tensor], batches: Batches, loss: str) -> metrics.Metrics:
     sums = metrics.Sums(loss)
     for images, labels, presence in batches:
         sums.add(predict(images).numpy(), labels.numpy(), presence.numpy() > 0)

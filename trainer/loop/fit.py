@@ -1,5 +1,6 @@
 """The one training loop, for pre-training and fine-tuning, under any distribution strategy."""
 
+import dataclasses
 import functools
 import itertools
 import math
@@ -14,13 +15,14 @@ from trainer.loop import losses, optimizer, precision, preemption, progress
 from trainer.loop.average import Average
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.distribution import Workers
+from trainer.loop.evaluation import Batches, Evaluations
 from trainer.loop.history import Progress, merge
 from trainer.loop.schedules import RampThenCosine
 from trainer.models import classifier
 from trainer.recipes import Compute, Recipe
 
 _REPORT_SECONDS = 1.0
-_HISTORY_ENTRIES = 2000  # upper limit, entries at checkpoints aside; every checkpoint holds the history
+_HISTORY_ENTRIES = 2000  # upper limit, entries at checkpoints and evaluations aside; every checkpoint holds the history
 _AUXILIARY_WEIGHT = 0.4  # of an auxiliary head's cross entropy, as in the published AmoebaNet
 _SHOWN_IDS = 5  # in the first line of an error message; all ids follow below
 
@@ -34,6 +36,7 @@ def fit(
     compute: Compute | None = None,
     frozen_steps: int = 0,
     checkpoints: Checkpoints | None = None,
+    evaluation_batches: Callable[[], Batches] = lambda: (),
     example_ids: Callable[[int], list[str]] = lambda step: [],
     batch_records: Callable[[int], Iterable[bytes]] = lambda step: (),
     on_progress: Callable[[Progress], None] = lambda entry: None,
@@ -54,13 +57,14 @@ def fit(
       compute: precision, XLA and normalisation.
       frozen_steps: number of steps, at the start, that train the head alone; the backbone runs in inference mode.
       checkpoints: those of this training. The caller deletes them once the model has been exported.
+      evaluation_batches: returns what `recipe.evaluate` evaluates on; needed if the recipe sets it.
       example_ids: steps done → the ids of the next batch; called when the loss is not finite.
       batch_records: steps done → the records of the next batch; called when an image cannot be decoded.
       on_progress: called with every entry of the history, those before an interruption first.
 
     Returns:
-      The trained model, in float32 and on one device, with the average of the weights if the recipe sets `ema`; and
-      the history of its training.
+      The trained model, in float32 and on one device, with the average of the weights if the recipe sets `ema`, after
+      the last step or the best evaluation; and the history of its training.
 
     Raises:
       FloatingPointError: the loss, the gradient or a weight to be saved is not finite.
@@ -81,6 +85,7 @@ def fit(
     workers = Workers(strategy)
     with strategy.scope():
         state = _State(make_model(), recipe, compute)
+    evaluations = Evaluations(recipe, make_model, evaluation_batches, workers)
     schedule = RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
 
     def diverged(what: str, step: int) -> FloatingPointError:
@@ -88,7 +93,8 @@ def fit(
 
     history: list[Progress] = []
     reports: list[Progress] = []  # those since the last entry of the history
-    checkpoints.restore(state.variables(), history, is_chief=workers.is_chief)
+    best = {"best": evaluations.best} if evaluations.best else {}
+    checkpoints.restore({**state.variables(), **best}, history, is_chief=workers.is_chief)
     for entry in history:
         on_progress(entry)
     done, chunk = int(state.step.numpy()), 1
@@ -108,7 +114,7 @@ def fit(
                     classifier.backbone_of(state.model).trainable = done >= frozen_steps
                 run = _make_run(state, recipe, compute, strategy)
             to_phase = frozen_steps - done if done < frozen_steps else recipe.steps - done
-            chunk = min(chunk, to_phase, checkpoints.steps_to_next(done))
+            chunk = min(chunk, to_phase, checkpoints.steps_to_next(done), evaluations.steps_to_next(done))
             start = time.perf_counter()
             # Of all steps of the call: the counter may lag behind the batch that could not be read.
             records = itertools.chain.from_iterable(map(batch_records, range(done, done + chunk)))
@@ -134,10 +140,15 @@ def fit(
             )
             progress.report(reports[-1])
             # Signals and clocks differ between processes, but all have to take the same decision.
-            stop, due, seconds = workers.mean([preempted(), checkpoints.due(done), seconds])
+            stop, due, evaluate, seconds = workers.mean(
+                [preempted(), checkpoints.due(done), evaluations.due(done), seconds]
+            )
+            if evaluate:
+                loss, accuracy = evaluations.run(state.result(), history)
+                reports[-1] = dataclasses.replace(reports[-1], eval_loss=loss, eval_accuracy=accuracy)
             since = history[-1].step if history else 0
             save = stop or due or done == recipe.steps
-            if save or done - since >= recipe.steps / _HISTORY_ENTRIES:
+            if save or evaluate or done - since >= recipe.steps / _HISTORY_ENTRIES:
                 history.append(merge(reports, since))
                 reports.clear()
                 on_progress(history[-1])
@@ -150,10 +161,11 @@ def fit(
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
     if frozen_steps:
         classifier.backbone_of(state.model).trainable = True
-    if replicas == 1 and compute == Compute(distribution=compute.distribution) and state.average is None:
+    is_whole = compute == Compute(distribution=compute.distribution) and state.average is None
+    if replicas == 1 and is_whole and not evaluations.best:
         return state.model, history
     model = make_model()
-    for variable, value in zip(model.variables, state.result(), strict=True):
+    for variable, value in zip(model.variables, evaluations.best or state.result(), strict=True):
         variable.assign(value.numpy())
     return model, history
 

@@ -16,6 +16,7 @@ class Progress:
       accuracy: share of the training examples whose first-ranked label is right.
       gradient_norm: mean of the gradient's global norm before clipping.
       input_wait: share of the time spent waiting for input.
+      eval_loss, eval_accuracy: of the eval split after this step, see `trainer.metrics`; None: it was not evaluated.
     """
 
     step: int
@@ -26,6 +27,8 @@ class Progress:
     accuracy: float
     gradient_norm: float
     input_wait: float
+    eval_loss: float | None = None
+    eval_accuracy: float | None = None
 
 
 def merge(entries: Sequence[Progress], since: int) -> Progress:

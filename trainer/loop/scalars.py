@@ -20,9 +20,13 @@ def open_scalars(folder: str | None) -> Iterator[Callable[[Progress], None]]:
     def write(entry: Progress) -> None:
         values = dataclasses.asdict(entry)
         step, _ = values.pop("step"), values.pop("steps")
+        evaluated = {name: values.pop(f"eval_{name}") for name in ("loss", "accuracy")}
         with writer.as_default(step=step):
             for name, value in values.items():
                 tf.summary.scalar(f"training/{name}", value)
+            for name, value in evaluated.items():
+                if value is not None:
+                    tf.summary.scalar(f"evaluation/{name}", value)
         writer.flush()
 
     try:

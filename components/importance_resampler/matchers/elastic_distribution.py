@@ -5,16 +5,18 @@ import numpy as np
 from components.importance_resampler import quotas
 from components.importance_resampler.matchers import whole_labels
 from components.importance_resampler.matchers.explanation import Draw, Drawn
-from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample
+from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.pairs import Pairs
 
 
 class ElasticDistribution(Matcher):
     """Takes the n examples whose labels have the highest importance weights, each once."""
 
+    needs = ("label_prior",)
+
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `elastic_distribution`."""
-        return elastic_distribution(inputs.pairs, inputs.prior.weights, n=n, seed=seed)
+        return elastic_distribution(inputs.pairs, require(inputs.prior, "prior").weights, n=n, seed=seed)
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""

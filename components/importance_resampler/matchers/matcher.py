@@ -75,7 +75,7 @@ class Inputs:
 
     Attributes:
       pairs: the pairs of the source's train split, without excluded examples.
-      prior: the prior that was estimated for that source.
+      prior: the prior that was estimated for that source, and a target.
       vocabulary: the source's labels.
       source: predictions for the source's eval split.
       target: predictions for the target's train split, with the target's own labels.
@@ -85,12 +85,14 @@ class Inputs:
     """
 
     pairs: Pairs
-    prior: LabelPrior
+    prior: LabelPrior | None = None
     vocabulary: Vocabulary | None = None
     source: Predicted | None = None
     target: Predicted | None = None
 
     def __post_init__(self) -> None:
+        if self.prior is None:
+            return
         if len(self.prior.names) != self.pairs.num_labels or not np.array_equal(self.pairs.counts, self.prior.counts):
             raise ValueError(
                 "label_prior: its counts are not those of this index; it was estimated for another source, "
@@ -116,8 +118,8 @@ class Matcher(StrictModel):
     """A way to draw a pre-training set; its fields are its settings.
 
     Attributes:
-      needs: the optional inputs of the ImportanceResampler that it reads: any of `vocabulary`, `source_predictions`,
-        `target_predictions` and `target_index`.
+      needs: the optional inputs of the ImportanceResampler that it reads: any of `label_prior`, `vocabulary`,
+        `source_predictions`, `target_predictions` and `target_index`.
       of_target: the settings that a configuration gives for each target; the others are the same for all.
       takes_all: whether it takes every example once, weighting the loss, instead of drawing n.
     """
@@ -125,6 +127,11 @@ class Matcher(StrictModel):
     needs: ClassVar[tuple[str, ...]] = ()
     of_target: ClassVar[tuple[str, ...]] = ()
     takes_all: ClassVar[bool] = False
+
+    @classmethod
+    def depends_on_target(cls) -> bool:
+        """Returns whether the sample depends on a target by more than the settings that stand there."""
+        return not {"label_prior", "target_predictions", "target_index"}.isdisjoint(cls.needs)
 
     def check(self, n: int) -> None:
         """Checks that the matcher can draw a sample of size n.

@@ -5,7 +5,7 @@ import pydantic
 
 from components.importance_resampler import hashing, quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn
-from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample
+from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.pairs import Pairs
 
 
@@ -16,11 +16,14 @@ class SameDistribution(Matcher):
       max_repeats: the largest number of copies of a pair. null: no limit.
     """
 
+    needs = ("label_prior",)
+
     max_repeats: pydantic.PositiveInt | None = None
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `same_distribution`; n counts (example, label) pairs."""
-        return same_distribution(inputs.pairs, inputs.prior.target_prior, n=n, seed=seed, max_repeats=self.max_repeats)
+        prior = require(inputs.prior, "prior")
+        return same_distribution(inputs.pairs, prior.target_prior, n=n, seed=seed, max_repeats=self.max_repeats)
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`: a draw for each label of the example."""

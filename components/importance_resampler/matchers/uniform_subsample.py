@@ -1,4 +1,4 @@
-"""A uniform subsample of the source, to see whether matching helps or only a smaller set does. Pure."""
+"""A uniform subsample of the source, a control: does matching help, or only a smaller set? Pure."""
 
 import numpy as np
 
@@ -21,9 +21,14 @@ class UniformSubsample(Matcher):
 
 
 def uniform_subsample(pairs: Pairs, *, n: int, seed: int) -> Sample:
-    """Takes n examples uniformly, none twice; all of them if there are fewer. A larger sample contains a smaller one.
+    """Takes n examples uniformly, none twice. A larger sample contains a smaller one.
 
     Raises:
-      ValueError: n < 1.
+      ValueError: n < 1, or there are no more than n examples.
     """
+    if n >= len(pairs.keys):
+        raise ValueError(
+            f"n: {n:,}, but the source has {len(pairs.keys):,} examples, of which uniform_subsample has to leave some "
+            "out; lower n, or use entire_source"
+        )
     return label_subset.label_subset(pairs, np.arange(pairs.num_labels), n=n, seed=seed)

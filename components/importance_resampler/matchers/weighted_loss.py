@@ -4,19 +4,20 @@ import numpy as np
 
 from components.importance_resampler import quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn, rank_in
-from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample
+from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.pairs import Pairs
 
 
 class WeightedLoss(Matcher):
     """Takes every example once, and multiplies its loss by w."""
 
+    needs = ("label_prior",)
     takes_all = True
 
     def draw(self, inputs: Inputs, *, n: int, seed: int) -> Sample:
         """See `Matcher.draw` and `weighted_loss`; neither n nor seed is used."""
         del n, seed
-        return weighted_loss(inputs.pairs, inputs.prior.weights)
+        return weighted_loss(inputs.pairs, require(inputs.prior, "prior").weights)
 
     def explain(self, drawn: Drawn, row: int) -> tuple[Draw, ...]:
         """See `Matcher.explain`."""

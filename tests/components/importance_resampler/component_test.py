@@ -54,7 +54,7 @@ def test_a_plan_alone():
 def test_label_subset():
     vocabulary = channel(LabelVocabulary)
     component = resampler(matcher=SUBSET, vocabulary=vocabulary)
-    assert set(component.inputs) == {"examples", "index", "label_prior", "vocabulary"}
+    assert set(component.inputs) == {"examples", "index", "vocabulary"}
     assert json_utils.loads(component.exec_properties["settings"]) == {"label_subset": ["Latin", "digits"]}
 
 
@@ -80,6 +80,8 @@ def test_emd_subset():
     [
         ({"n": 0}, "n: 0;"),
         ({"n": -1}, "n: -1;"),
+        ({"label_prior": None}, "label_prior: the matcher same_distribution needs label_prior"),
+        ({"matcher": matchers.make_matcher("uniform_subsample")}, "vocabulary: missing, but uniform_subsample"),
         ({"matcher": SUBSET}, "vocabulary: the matcher label_subset needs vocabulary"),
         (
             {"matcher": matchers.make_matcher("emd_subset"), "source_predictions": channel(Predictions)},

@@ -313,6 +313,27 @@ def test_the_weights_on_arrays_are_the_same(source):
     assert on_arrays.weighted_loss(LABELS, TARGET_PRIOR).tolist() == weights.tolist()
 
 
+@pytest.mark.parametrize(
+    ("matcher", "settings"), [("uniform_subsample", {}), ("label_subset", {"label_subset": ["b"]})]
+)
+def test_without_a_prior(source, matcher, settings):
+    expected = source.resample(matcher=matcher, settings=settings, n=9, materialise=False)
+    del source.artifacts["label_prior"]
+    result = source.resample(matcher=matcher, settings=settings, n=9, materialise=False)
+    assert result.copies == expected.copies
+    assert sum(result.copies.values()) == 9
+    assert result.labels["name"].to_pylist() == list(NAMES)
+    assert result.labels["asked"].to_pylist() == pytest.approx([17 / 48, 16 / 48, 15 / 48, 0])
+
+
+def test_a_uniform_subsample_of_all_that_is_left_is_refused(source):
+    excluded = [f"id {i}" for i in range(10)]
+    source.write_exclusions(excluded)
+    assert sum(source.resample(matcher="uniform_subsample", n=29, materialise=False).copies.values()) == 29
+    with pytest.raises(ValueError, match="n: 30, but the source has 30 examples"):
+        source.resample(matcher="uniform_subsample", n=30, materialise=False)
+
+
 @pytest.mark.parametrize("matcher", MATCHERS)
 def test_matchers_that_take_examples(source, matcher):
     if matcher == "emd_subset":

@@ -4,19 +4,6 @@ import pytest
 from components.importance_resampler import hashing
 
 
-def test_splitmix_gives_the_published_sequence():
-    # The first three numbers of splitmix64 with seed 0: its state grows by the golden ratio.
-    states = np.arange(3, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-    expected = [0xE220A8397B1DCDAF, 0x6E789E6AA1B965F4, 0x06C45D188009454F]
-    assert hashing.splitmix(states).tolist() == expected
-
-
-def test_splitmix_leaves_its_argument_alone():
-    values = np.array([7], np.uint64)
-    hashing.splitmix(values)
-    assert values.tolist() == [7]
-
-
 @pytest.mark.parametrize("seed", [0, 1, -1, 2**64 - 1, 2**70])
 def test_salts_differ_by_label_and_from_the_draw_without_labels(seed):
     salts = hashing.label_salts(seed, 1000)

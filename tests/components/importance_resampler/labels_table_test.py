@@ -6,7 +6,7 @@ import pytest
 
 from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
-from components.importance_resampler.labels_table import labels_table
+from components.importance_resampler.labels_table import distances_to, labels_table
 from components.importance_resampler.matchers.elastic_distribution import elastic_distribution
 from components.importance_resampler.matchers.same_distribution import same_distribution
 from components.importance_resampler.matchers.uniform_subsample import uniform_subsample
@@ -106,6 +106,22 @@ def test_weighted_loss_counts_what_the_loss_sees(make_pairs):
     assert table["seen"].to_pylist() == pytest.approx([0, 2, 1, 1])
     assert plan.header_of(table)["distance_seen"] == pytest.approx(0, abs=1e-7)
     assert plan.header_of(table)["distance_drawn"] == pytest.approx(0.25)
+
+
+def test_a_sample_for_no_target_is_compared_with_the_source(pairs, prior):
+    sample = uniform_subsample(pairs, n=2, seed=0)
+    table = labels_table(sample, pairs, None, {"matcher": "uniform_subsample", "n": 2}, NAMES)
+    assert table["name"].to_pylist() == list(NAMES)
+    assert table["asked"].to_pylist() == pytest.approx([0, 0.4, 0.4, 0.2])
+    header = plan.header_of(table)
+    assert (header["distance_source"], header["lost_mass"]) == (0, 0)
+    # For a target, it is what a table for that target says, also with the labels in another order.
+    expected = plan.header_of(labels_table(sample, pairs, prior, {"matcher": "uniform_subsample", "n": 2}))
+    order = [2, 0, 3, 1]
+    names = tuple(NAMES[i] for i in order)
+    other = LabelPrior(names, prior.counts[order], prior.target_prior[order], "mean_prediction", 2.0, 10)
+    assert expected["distance_source"] > 0.1
+    assert distances_to(other, table) == {key: value for key, value in expected.items() if "distance" in key}
 
 
 def test_pandas_reads_it(tmp_path, pairs, prior):

@@ -249,12 +249,26 @@ def test_the_component():
     assert json_utils.loads(component(temperature=2).exec_properties["temperature"]) == 2.0
 
 
+def test_what_decides_the_same_has_the_same_properties():
+    source = types.Channel(type=Predictions)
+    assert component().exec_properties == component(temperature=2.0).exec_properties
+    forced = component(source_predictions=source, estimator="em", temperature=1.5, force=True)
+    assert json_utils.loads(forced.exec_properties["temperature"]) == 1.5
+    # A default that cannot be fitted becomes 1; what was asked for is an error.
+    default = component(source_predictions=source, estimator="em").exec_properties
+    assert json_utils.loads(default["temperature"]) is None
+    assert executor.settings_of(default) == EstimatorSettings(estimator="em")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"estimator": "bbse"}, "source_predictions: missing"),
         ({"temperature": "fitted"}, "source_predictions: missing"),
+        ({"activation": "sigmoid"}, "source_predictions: missing"),
         ({"temperature": 0.0}, "temperature: 0.0"),
+        ({"estimator": "em", "temperature": 1.0}, "temperature: 1.0, but the estimator 'em'"),
+        ({"activation": "sigmoid", "temperature": 2.0}, "temperature: 2.0, but above 1"),
         ({"estimator": "mean"}, "estimator: 'mean'"),
     ],
 )

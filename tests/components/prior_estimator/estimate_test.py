@@ -5,7 +5,7 @@ import scipy.special
 
 from components.artifacts import predictions
 from components.prior_estimator import estimate
-from components.prior_estimator.settings import EstimatorSettings
+from components.prior_estimator.settings import ESTIMATORS, EstimatorSettings
 
 NAMES = ("zero", "one", "two", "three")
 COUNTS = np.array([50, 30, 20, 0])
@@ -55,6 +55,91 @@ def test_each_estimator_with_a_fitted_temperature_and_intervals(shift, estimator
         assert (prior.regularisation is not None) == (estimator == "bbse")
     if estimator == "em":
         assert covered >= 0.75
+
+
+@pytest.mark.parametrize(
+    ("estimator", "temperature", "used", "low", "high"),
+    [
+        ("mean_prediction", None, 2.0, 0.18, 0.25),
+        ("mean_prediction", "fitted", 1.0, 0.03, 0.07),
+        ("em", None, 1.0, 0.36, 0.52),
+        ("em", 2.0, 2.0, 1.8, 2.0),
+        ("bbse", None, 1.0, 0, 0.05),
+    ],
+    ids=["the paper's", "calibrated", "em", "em, forced", "bbse"],
+)
+def test_the_error_of_softmaxes_without_a_shift(shift, estimator, temperature, used, low, high):
+    drawn = shift(labels=40, strength=0, source=5000, target=2000, spread=0.6)
+    settings = EstimatorSettings(estimator=estimator, temperature=temperature)
+    prior = estimate.estimate(settings, *both_sides(drawn))
+    assert prior.temperature == pytest.approx(used, rel=0.05)
+    assert (prior.temperature_fitted, prior.fit_failed) == (used == 1, False)
+    assert low <= drawn.error(prior.target_prior) <= high
+
+
+def test_em_and_bbse_under_a_shift(shift):
+    drawn = shift(labels=40, strength=1, source=5000, target=2000, spread=0.6)
+    errors = {
+        name: drawn.error(estimate.estimate(EstimatorSettings(estimator=name), *both_sides(drawn)).target_prior)
+        for name in ESTIMATORS
+    }
+    assert errors["em"] < 0.65 * errors["mean_prediction"]
+    assert errors["bbse"] < 0.85 * errors["mean_prediction"]
+
+
+@pytest.mark.parametrize(
+    ("temperature", "low", "high", "least_error", "most_error"),
+    [(None, 0.6, 0.8, 0.5, 0.8), (1.0, 0.6, 0.8, 0.5, 0.8), (2.0, 0.02, 0.06, 1.7, 2)],
+    ids=["default", "uncalibrated", "forced"],
+)
+def test_sigmoids_of_7186_labels(temperature, low, high, least_error, most_error):
+    labels, likely = 7186, 20
+    rng = np.random.default_rng(0)
+
+    def draw(images: int) -> tuple[np.ndarray, np.ndarray]:
+        """Returns calibrated logits, of which five of the first labels stand out, and which labels are present."""
+        logits = np.full((images, labels), -8.9)
+        for row in logits:
+            row[rng.choice(likely, 5, replace=False)] = rng.normal(0, 1.5, 5)
+        return logits, rng.random(logits.shape) < scipy.special.expit(logits)
+
+    (logits, _), (target, present) = draw(400), draw(400)
+    rows, columns = (rng.random(logits.shape) < scipy.special.expit(logits)).nonzero()
+    settings = EstimatorSettings(temperature=temperature, activation="sigmoid")
+    prior = estimate.estimate(
+        settings,
+        tuple(map(str, range(labels))),
+        np.ones(labels, int),
+        estimate.Images(target),
+        estimate.LabelledImages(estimate.Images(logits), rows, columns),
+    )
+    assert prior.temperature == pytest.approx(temperature or 1, rel=0.05)
+    assert low <= prior.target_prior[:likely].sum() <= high
+    shares = present.sum(axis=0) / present.sum()
+    assert least_error <= np.abs(prior.target_prior - shares).sum() <= most_error
+
+
+@pytest.mark.parametrize(
+    ("estimator", "activation"),
+    [("em", "softmax"), ("bbse", "softmax"), ("mean_prediction", "sigmoid")],
+    ids=["em", "bbse", "sigmoid"],
+)
+@pytest.mark.parametrize("known", [np.eye(3)[[0, 1, 2, 0]], np.zeros((4, 3))], ids=["no mistake", "knows nothing"])
+def test_a_classifier_without_a_temperature(estimator, activation, known):
+    logits = 5 * known
+    source = estimate.LabelledImages(estimate.Images(logits), np.arange(4), np.array([0, 1, 2, 0]))
+    inputs = NAMES[:3], np.array([5, 3, 2]), estimate.Images(LOGITS[:, :3]), source
+
+    def prior_at(temperature):
+        settings = EstimatorSettings(estimator=estimator, activation=activation, temperature=temperature)
+        return estimate.estimate(settings, *inputs)
+
+    prior = prior_at(None)
+    assert (prior.temperature, prior.temperature_fitted, prior.fit_failed) == (1.0, False, True)
+    assert prior.header()["fit_failed"] is True
+    assert np.array_equal(prior.target_prior, prior_at(1.0).target_prior)
+    with pytest.raises(ValueError, match="no temperature between"):
+        prior_at("fitted")
 
 
 def test_sigmoids_with_a_fitted_temperature():
@@ -119,8 +204,9 @@ def test_the_assumption_is_checked_where_both_sides_have_embeddings():
         EstimatorSettings(estimator="em"),
         EstimatorSettings(estimator="bbse", temperature="fitted"),
         EstimatorSettings(temperature="fitted"),
+        EstimatorSettings(activation="sigmoid"),
     ],
-    ids=["em", "bbse", "fitted"],
+    ids=["em", "bbse", "fitted", "sigmoid"],
 )
 def test_a_missing_source_is_refused(settings):
     with pytest.raises(ValueError, match=r"source_predictions: missing.*eval split.*'mean_prediction'"):
@@ -213,3 +299,52 @@ def test_a_label_outside_the_vocabulary_is_refused():
 def test_settings_that_are_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         EstimatorSettings(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"estimator": "em", "temperature": 2.0}, "temperature: 2.0, but the estimator 'em' .*force"),
+        ({"estimator": "em", "temperature": 1.0}, "temperature: 1.0, but the estimator 'em'"),
+        ({"estimator": "bbse", "temperature": 0.5}, "temperature: 0.5, but the estimator 'bbse'"),
+        ({"activation": "sigmoid", "temperature": 1.01}, "temperature: 1.01, but above 1 the sigmoids"),
+    ],
+    ids=["em", "em at 1", "bbse", "sigmoid"],
+)
+def test_temperatures_that_need_force(changes, message):
+    with pytest.raises(ValueError, match=message):
+        EstimatorSettings(**changes).check_temperature()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"temperature": 2.0},
+        {"temperature": 0.5},
+        {"activation": "sigmoid"},
+        {"activation": "sigmoid", "temperature": 1.0},
+        {"activation": "sigmoid", "temperature": "fitted"},
+        {"estimator": "em"},
+        {"estimator": "bbse", "temperature": "fitted"},
+    ],
+    ids=str,
+)
+def test_temperatures_that_do_not(changes):
+    EstimatorSettings(**changes).check_temperature()
+
+
+@pytest.mark.parametrize(
+    ("changes", "chosen"),
+    [
+        ({}, 2.0),
+        ({"temperature": 3.0}, 3.0),
+        ({"estimator": "em"}, "fitted"),
+        ({"estimator": "bbse"}, "fitted"),
+        ({"activation": "sigmoid"}, "fitted"),
+        ({"activation": "sigmoid", "temperature": 0.5}, 0.5),
+    ],
+    ids=str,
+)
+def test_the_default_temperature_follows_estimator_and_activation(changes, chosen):
+    assert EstimatorSettings(**changes).chosen_temperature == chosen

@@ -65,6 +65,22 @@ def test_a_target_is_left_out_by_null(write):
 
 
 @pytest.mark.parametrize(
+    "overrides",
+    [
+        ["prior.estimator=em"],
+        ["prior.estimator=bbse", "prior.temperature=fitted"],
+        ["prior.estimator=em", "prior.temperature=2.0", "prior.force=true"],
+        ["classifier.loss=sigmoid"],
+        ["classifier.loss=sigmoid", "prior.temperature=1.0"],
+        ["classifier.loss=sigmoid", "prior.temperature=2.0", "prior.force=true"],
+    ],
+    ids=" ".join,
+)
+def test_temperatures_that_suit_the_estimator(overrides):
+    load(str(DEMO), [*overrides, "classifier.label_smoothing=0"])
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         (
@@ -83,6 +99,11 @@ def test_a_target_is_left_out_by_null(write):
         (["resample.n=1.5"], r"resample\.n: 1\.5: input should be a valid integer"),
         (["prior.temperature=0"], r"prior\.temperature: 0: must be a positive number, or 'fitted'"),
         (["prior.temperature=warm"], r"prior\.temperature: 'warm': must be a positive number, or 'fitted'"),
+        (
+            ["prior.estimator=em", "prior.temperature=2.0"],
+            r"prior\.temperature: 2\.0, but the estimator 'em' assumes calibrated .* set force to true",
+        ),
+        (["classifier.loss=sigmoid", "prior.temperature=1.5"], r"prior\.temperature: 1\.5, but above 1 the sigmoids"),
         (["prior.estimator=mean"], r"prior\.estimator: 'mean': input should be 'mean_prediction', 'em' or 'bbse'"),
         (["targets.digits.label_subset=[latin]"], r"label_subset: \['latin'\] with the arms entire_source, same_dist"),
         (

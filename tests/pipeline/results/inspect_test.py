@@ -63,7 +63,8 @@ def workspace(tmp_path) -> str:
     for arm in ("same_distribution", "uniform_subsample"):
         sample = matchers.make_matcher(arm).draw(Inputs(pairs, PRIOR), n=5, seed=0)
         labels = labels_table(sample, pairs, PRIOR, {"matcher": arm, "n": 5, "seed": 0})
-        write(f"pets-{arm.replace('_', '-')}-resample", "plan", plan.LABELS_FILE, labels)
+        side = "source" if arm == "uniform_subsample" else "pets"
+        write(f"{side}-{arm.replace('_', '-')}-resample", "plan", plan.LABELS_FILE, labels)
         (tmp_path / f"{arm}.json").write_text(json.dumps(sample.copies.tolist()))
     for target in ("pets", "dishes"):
         write(f"{target}-prior", "label_prior", label_prior.FILE_NAME, label_prior.to_table(PRIOR))

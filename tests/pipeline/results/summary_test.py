@@ -32,7 +32,14 @@ PRIOR = label_prior.LabelPrior(
     interval=(np.array([0.0, 0.6, 0.1]), np.array([0.2, 0.8, 0.3])),
     assumption=Assumption(np.array([5, 5, 5]), np.array([1.0, 2.0, 1.0]), np.array([False, True, False])),
 )
-PLAN = {"examples": 1200, "unique_examples": 7, "max_copies": 400, "distance_seen": 0.01, "distance_source": 0.4}
+PLAN = {
+    "n": 1200,
+    "examples": 1200,
+    "unique_examples": 7,
+    "max_copies": 400,
+    "distance_seen": 0.01,
+    "distance_source": 0.4,
+}
 
 
 def shown(found: summary.Summary, *states: State) -> str:
@@ -76,6 +83,21 @@ def test_everything_is_there_in_eighty_columns(found):
     ]
     assert "specialist predict /serving/digits/7" in text
     assert lines[-1] == "1 executors ran, 1 results were reused, 2 s"
+
+
+def test_a_temperature_that_could_not_be_fitted(found):
+    assert "no temperature" not in shown(found)
+    prior = dataclasses.replace(PRIOR, temperature=1.0, fit_failed=True)
+    digits = dataclasses.replace(found.targets["digits"], prior=prior)
+    assert "no temperature fits" in shown(summary.Summary([], {"digits": digits}))
+
+
+def test_a_sample_that_is_smaller_than_asked_for(found):
+    assert "resample.n" not in shown(found)
+    plans = {"same_distribution": PLAN, "label_subset": PLAN | {"examples": 1199}}
+    digits = dataclasses.replace(found.targets["digits"], plans=plans)
+    (line,) = [line for line in shown(summary.Summary([], {"digits": digits})).splitlines() if "resample.n" in line]
+    assert line.startswith("label_subset: 1,199 examples, not 1,200")
 
 
 def test_the_command_to_try_can_be_pasted(found):

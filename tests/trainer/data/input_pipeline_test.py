@@ -8,6 +8,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.data import input_pipeline
+from trainer.data.draws import open_draws
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Recipe
 
@@ -33,14 +34,16 @@ class TrainingBatchesTest(tf.test.TestCase):
         return [self.write_split(images, [level * 7 % 10 for level in range(count)], shards=shards)]
 
     def batches(self, patterns, count: int, seed: int = 3, **changes):
-        dataset = input_pipeline.training_batches(patterns, self.image, recipe(**changes), seed=seed)
+        dataset = input_pipeline.training_batches(open_draws(patterns), self.image, recipe(**changes), seed=seed)
         return [(images.numpy(), labels[:, 0].numpy()) for images, labels, _, _ in dataset.take(count)]
 
     def levels(self, *args, **kwargs) -> list[list[int]]:
         return [images[:, 0, 0, 0].tolist() for images, _ in self.batches(*args, **kwargs)]
 
     def test_shapes_and_types(self):
-        dataset = input_pipeline.training_batches(self.plain(5), self.image, recipe(shift=2, flip=True), seed=1)
+        dataset = input_pipeline.training_batches(
+            open_draws(self.plain(5)), self.image, recipe(shift=2, flip=True), seed=1
+        )
         self.assertEqual(
             dataset.element_spec,
             (
@@ -155,7 +158,7 @@ class TrainingBatchesTest(tf.test.TestCase):
         original = np.random.default_rng(2).integers(0, 256, (32, 32, 1))
         patterns = [self.write_split([png(original)], [0])]
         image = ImageConfig(size=16, channels=1, central_crop=0.5)
-        ((images, *_),) = input_pipeline.training_batches(patterns, image, recipe(), seed=1).take(1)
+        ((images, *_),) = input_pipeline.training_batches(open_draws(patterns), image, recipe(), seed=1).take(1)
         self.assertAllEqual(images[0], original[8:24, 8:24])
 
     def test_from_any_step_on_the_batches_are_those_of_the_uninterrupted_run(self):
@@ -163,9 +166,10 @@ class TrainingBatchesTest(tf.test.TestCase):
         images = [png(np.random.default_rng(i).integers(0, 256, (16, 16, 1))) for i in range(23)]
         patterns = [self.write_split(images, [i % 10 for i in range(23)], shards=4)]
         settings = {"image": self.image, "recipe": recipe(shift=2, flip=True), "seed": 3}
-        everything = list(input_pipeline.training_batches(patterns, **settings).take(27).as_numpy_iterator())
+        drawn = open_draws(patterns)
+        everything = list(input_pipeline.training_batches(drawn, **settings).take(27).as_numpy_iterator())
         for start in (1, 4, 5, 9, 23, 25):
-            batches = input_pipeline.training_batches(patterns, **settings, start_step=start)
+            batches = input_pipeline.training_batches(drawn, **settings, start_step=start)
             for ours, expected in zip(batches.take(2).as_numpy_iterator(), everything[start:], strict=False):
                 for a, b in zip(ours, expected, strict=True):
                     self.assertAllEqual(a, b)
@@ -173,18 +177,13 @@ class TrainingBatchesTest(tf.test.TestCase):
     def test_the_ids_of_a_batch_are_those_of_its_examples(self):
         patterns = self.plain(13, shards=3)
         for step, levels in enumerate(self.levels(patterns, 6)):
-            ids = input_pipeline.example_ids(patterns, recipe(), seed=3, step=step)
+            ids = input_pipeline.example_ids(open_draws(patterns), recipe(), seed=3, step=step)
             self.assertEqual(ids, [f"train-{level}" for level in levels])
 
     def test_no_example_at_all(self):
         patterns = [self.write_split([], [], shards=2)]
         with pytest.raises(ValueError, match=r"examples: \[.*Split-train.*\] hold no example"):
             self.batches(patterns, 1)
-
-    def test_the_length_of_a_pass(self):
-        self.assertEqual(input_pipeline.pass_length(self.plain(13, shards=3)), 13)
-        two = [self.write_split([png(np.zeros((4, 4, 1)))] * n, [0] * n, split=f"s{n}") for n in (2, 300)]
-        self.assertEqual(input_pipeline.pass_length(two), 302)
 
     def test_several_patterns_are_one_set(self):
         images = [png(np.full((16, 16, 1), level)) for level in range(5)]
@@ -212,6 +211,23 @@ class EvaluationBatchesTest(tf.test.TestCase):
         self.assertAllEqual(labels[:, 0], [6, 4, 2, 0, 5, 3, 1])
         levels = np.concatenate([pixels for pixels, _, _ in batches])[:, 3, 5, 0]
         self.assertAllEqual(levels, 10 * (6 - labels[:, 0]))
+        image = ImageConfig(size=8, channels=1)
+        first = list(input_pipeline.evaluation_batches([pattern], image, 3, most_examples=4).as_numpy_iterator())
+        self.assertAllEqual(np.concatenate([own for _, own, _ in first]), labels[:4])
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "windows"),
+    [
+        (4, 4, [(0, 4), (4, 8), (8, 12)]),
+        (4, 17, [(0, 4), (4, 12), (12, 29), (29, 46)]),
+        (1, 1, [(0, 1), (1, 2), (2, 3)]),
+        (5, 9, [(0, 9), (9, 18)]),
+    ],
+    ids=["equal", "doubling", "single", "no double"],
+)
+def test_windows_follow_each_other(least, most, windows):
+    assert [input_pipeline._window(number, least, most) for number in range(len(windows))] == windows
 
 
 @pytest.mark.parametrize("batches", ["training", "evaluation"])
@@ -219,6 +235,6 @@ def test_no_file_matches(tmp_path: pathlib.Path, batches: str):
     pattern = str(tmp_path / "Split-train" / "*")
     with pytest.raises(ValueError, match=r"examples: no file matches .*Split-train"):
         if batches == "training":
-            input_pipeline.training_batches([pattern], ImageConfig(size=8), recipe(), seed=1)
+            input_pipeline.training_batches(open_draws([pattern]), ImageConfig(size=8), recipe(), seed=1)
         else:
             input_pipeline.evaluation_batches([pattern], ImageConfig(size=8), 5)

@@ -17,6 +17,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.data import input_pipeline
+from trainer.data.draws import open_draws
 from trainer.loop import checkpoints, distribution, fit, preemption, progress
 from trainer.loop.history import Progress
 from trainer.models import classifier
@@ -45,14 +46,15 @@ def train(
 ) -> tuple[list[np.ndarray], list[Progress]]:
     """Returns all variables of the model in the end, and the history."""
     keras.utils.set_random_seed(9)
-    data = {"patterns": patterns, "recipe": recipe, "seed": 9}
     model, history = fit.fit(
         lambda: classifier.build(Backbone(name="compact_cnn").build(IMAGE), CLASSES, dropout=recipe.dropout, seed=9),
-        lambda step, context: input_pipeline.training_batches(**data, image=IMAGE, start_step=step),
+        lambda step, context: input_pipeline.training_batches(
+            open_draws(patterns), IMAGE, recipe, seed=9, start_step=step
+        ),
         recipe,
         tf.distribute.get_strategy(),
         checkpoints=checkpoints.Checkpoints(folder, policy),
-        example_ids=lambda step: input_pipeline.example_ids(**data, step=step),
+        example_ids=lambda step: input_pipeline.example_ids(open_draws(patterns), recipe, seed=9, step=step),
     )
     return [variable.numpy() for variable in model.variables], history
 

@@ -23,7 +23,7 @@ NAMES = ("a", "b", "c")
 VOCABULARY = vocabulary.make_vocabulary(NAMES, {"b": ["above"], "c": ["above"]})
 MEANS = ClassMeans(np.array([[0.0], [2.0], [3.0]]), np.array([1, 1, 1]))
 OWN = {"label_subset": {"label_subset": ["above"]}}  # settings that a matcher cannot do without
-INPUTS = {"vocabulary", "source_predictions", "target_predictions", "target_index"}
+INPUTS = {"label_prior", "vocabulary", "source_predictions", "target_predictions", "target_index"}
 
 
 def predicted() -> Predicted:
@@ -76,6 +76,7 @@ def test_what_a_matcher_declares(name):
     assert set(matcher.needs) <= INPUTS
     assert set(matcher.of_target) <= set(type(matcher).model_fields)
     assert matchers.make_matcher(name, **matcher.model_dump()) == matcher
+    assert matcher.depends_on_target() == (name not in ("uniform_subsample", "label_subset"))
 
 
 def test_every_module_is_registered():
@@ -112,6 +113,12 @@ def test_settings_that_do_not_fit(name, settings, message):
 def test_sizes_that_do_not_fit(name, n, message):
     with pytest.raises(ValueError, match=message):
         matchers.make_matcher(name).check(n)
+
+
+@pytest.mark.parametrize("name", ["same_distribution", "elastic_distribution", "weighted_loss"])
+def test_a_prior_that_is_missing(pairs, name):
+    with pytest.raises(ValueError, match="prior: None, but the matcher needs it"):
+        matchers.make_matcher(name).draw(Inputs(pairs, None, VOCABULARY), n=5, seed=3)
 
 
 def test_a_prior_of_another_index(make_pairs, prior):
