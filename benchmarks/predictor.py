@@ -66,10 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model, image: ImageConfig) -> dict[str, list]:
     items = [testing.make_record(jpeg, (0,), str(i), split="train", names=("x",)) for i, jpeg in enumerate(jpegs)]
     data.write_examples(folder, items, shards)
-    serving.export(
-        model,
-        image,
-        tuple(f"class {i}" for i in range(model.output["logits"].shape[-1])),
+    names = tuple(f"class {i}" for i in range(model.output["logits"].shape[-1]))
+    serving.ServingModule(model, image, names).export(
         saved_model=os.path.join(folder, "model", "Format-Serving"),
         keras_file=os.path.join(folder, "model", serving.KERAS_FILE),
     )

@@ -117,21 +117,18 @@ def _write(
     history: list[Progress],
     batch_size: int,
 ) -> None:
+    module = serving.ServingModule(model, settings.image, names, settings.recipe.loss)
     metrics = {}
     for split in fn_args.split_patterns:
         if split != "train":
             batches = _evaluation_batches(fn_args, settings, split, batch_size)
-            metrics[split] = dataclasses.asdict(evaluation.evaluate(model, batches, loss=settings.recipe.loss))
+            found = evaluation.evaluate(
+                lambda images: module.features(images)["logits"], batches, loss=settings.recipe.loss
+            )
+            metrics[split] = dataclasses.asdict(found)
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
-    serving.export(
-        model,
-        settings.image,
-        names,
-        loss=settings.recipe.loss,
-        saved_model=fn_args.serving_model_dir,
-        keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE),
-    )
+    module.export(saved_model=fn_args.serving_model_dir, keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE))
 
 
 def _evaluation_batches(

@@ -27,6 +27,9 @@ class ServingModule(tf.Module):
       features: `pixels` uint8 [B, size, size, channels] → `logits` float32 [B, K], `features` float32 [B, width].
 
     `decode` and `features` are the two halves of `image_bytes`, for batch jobs that decode while the network runs.
+
+    Attributes:
+      features: the function of that signature.
     """
 
     def __init__(self, model: keras.Model, image: ImageConfig, label_names: tuple[str, ...], loss: str = "softmax"):
@@ -35,22 +38,33 @@ class ServingModule(tf.Module):
         # As an attribute, the model would be tracked twice, and TensorFlow Serving, which restores by name, would not
         # find some of its variables.
         self._variables = [variable.value for variable in model.variables]
-        self._network = lambda pixels: _select_outputs(model(pixels, training=False))
+        self._save = model.save
         self._image = image
         self._label_names = tf.constant(label_names)
+        pixels = self._pixels_spec()
+        # Traced once: all signatures call the same graph of the network.
+        self.features = tf.function(
+            lambda pixels: _select_outputs(model(pixels, training=False)),
+            input_signature=[tf.TensorSpec([None, *pixels.shape], pixels.dtype, name="pixels")],
+            autograph=False,
+        )
 
     def concrete_signatures(self) -> dict:
         """The signatures, as `tf.saved_model.save` takes them."""
         strings = tf.TensorSpec([None], tf.string)
-        pixels = self._pixels_spec()
         return {
             "serving_default": tf.function(self._examples).get_concrete_function(examples=strings),
             "image_bytes": tf.function(self._classify).get_concrete_function(image_bytes=strings),
             "decode": tf.function(self._decode).get_concrete_function(encoded=tf.TensorSpec([], tf.string)),
-            "features": tf.function(self._features).get_concrete_function(
-                pixels=tf.TensorSpec([None, *pixels.shape], pixels.dtype)
-            ),
+            "features": self.features.get_concrete_function(),
         }
+
+    def export(self, *, saved_model: str, keras_file: str) -> None:
+        """Writes the SavedModel, with the label names in it, and the Keras file, from which another training starts."""
+        tf.saved_model.save(self, saved_model, signatures=self.concrete_signatures())
+        model_labels.write(saved_model, [name.decode() for name in self._label_names.numpy()])
+        tf.io.gfile.makedirs(os.path.dirname(keras_file))
+        self._save(keras_file)
 
     def _pixels_spec(self) -> tf.TensorSpec:
         return tf.TensorSpec([self._image.size, self._image.size, self._image.channels], tf.uint8)
@@ -63,7 +77,7 @@ class ServingModule(tf.Module):
         pixels = tf.map_fn(
             lambda encoded: decode(encoded, self._image), image_bytes, fn_output_signature=self._pixels_spec()
         )
-        probabilities = self._activation(self._features(pixels)["logits"])
+        probabilities = self._activation(self.features(pixels)["logits"])
         top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
         return {
             "probabilities": probabilities,
@@ -74,27 +88,7 @@ class ServingModule(tf.Module):
     def _decode(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"pixels": decode(encoded, self._image)}
 
-    def _features(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._network(pixels)
-
 
 def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     # The auxiliary head is for training only.
     return {name: outputs[name] for name in ("logits", "features")}
-
-
-def export(
-    model: keras.Model,
-    image: ImageConfig,
-    label_names: tuple[str, ...],
-    *,
-    loss: str = "softmax",
-    saved_model: str,
-    keras_file: str,
-) -> None:
-    """Writes the SavedModel, with the label names in it, and the Keras file."""
-    module = ServingModule(model, image, label_names, loss)
-    tf.saved_model.save(module, saved_model, signatures=module.concrete_signatures())
-    model_labels.write(saved_model, label_names)
-    tf.io.gfile.makedirs(os.path.dirname(keras_file))
-    model.save(keras_file)

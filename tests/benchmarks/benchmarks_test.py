@@ -62,7 +62,7 @@ def test_near_duplicates_by_the_embeddings_of_a_model(tmp_path, capsys):
     image = ImageConfig(size=32, channels=1)
     model = classifier.build(Backbone(name="compact_cnn").build(image), 3)
     folder, keras_file = str(tmp_path / "Format-Serving"), str(tmp_path / "model.keras")
-    serving.export(model, image, ("a", "b", "c"), saved_model=folder, keras_file=keras_file)
+    serving.ServingModule(model, image, ("a", "b", "c")).export(saved_model=folder, keras_file=keras_file)
     near_duplicates.measure_embeddings(folder, near_duplicates.glyphs(4))
     rows = [line.split() for line in capsys.readouterr().out.splitlines()[2:]]
     values = [[float(value) for value in row[-6:]] for row in rows]

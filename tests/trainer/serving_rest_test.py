@@ -34,7 +34,9 @@ def model() -> keras.Model:
 def signature_defs(model, tmp_path_factory):
     """The signatures as the server sees them: names, types and shapes of the graph's tensors, and a session."""
     folder = tmp_path_factory.mktemp("served")
-    serving.export(model, IMAGE, NAMES, saved_model=str(folder / "1"), keras_file=str(folder / serving.KERAS_FILE))
+    serving.ServingModule(model, IMAGE, NAMES).export(
+        saved_model=str(folder / "1"), keras_file=str(folder / serving.KERAS_FILE)
+    )
     session = tf.compat.v1.Session(graph=tf.Graph())
     with session.graph.as_default():
         loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder / "1"))

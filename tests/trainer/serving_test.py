@@ -31,10 +31,7 @@ def model(folder) -> keras.Model:
     model(random.integers(0, 256, (8, 16, 16, 1), np.uint8), training=True)  # moves the moving statistics a little
     # A random head gives nearly the same answer to everything; a comparison would not notice mixed-up images.
     model.get_layer("head").set_weights([random.normal(0, 5, (128, len(NAMES))), random.normal(0, 1, len(NAMES))])
-    serving.export(
-        model,
-        IMAGE,
-        NAMES,
+    serving.ServingModule(model, IMAGE, NAMES).export(
         saved_model=str(folder / "Format-Serving"),
         keras_file=str(folder / serving.KERAS_FILE),
     )

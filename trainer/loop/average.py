@@ -43,4 +43,5 @@ class Average:
         done = tf.cast(steps_before, tf.float32)
         share = 1 - tf.minimum(self._decay, (1 + done) / (10 + done))
         for variable, average in self._pairs:
-            average.assign_add(share * (tf.convert_to_tensor(variable) - average))
+            difference = average - tf.convert_to_tensor(variable)
+            tf.raw_ops.ResourceApplyGradientDescent(var=average.handle, alpha=share, delta=difference)

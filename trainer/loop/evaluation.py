@@ -12,15 +12,34 @@ from trainer.loop.history import Progress
 from trainer.recipes import Recipe
 
 Batches = Iterable[tuple[tf.Tensor, ...]]  # (images, labels, presence)
+Predict = Callable[[tf.Tensor], tf.Tensor]
 
 
-def evaluate(model: keras.Model, batches: Batches, *, loss: str = "softmax") -> metrics.Metrics:
-    """Returns the metrics of `model` over all examples of `batches`, (images, labels, presence), one batch at a time.
+def evaluate(predict: Predict, batches: Batches, *, loss: str = "softmax") -> metrics.Metrics:
+    """Returns the metrics of a model over all examples of `batches`, (images, labels, presence), one batch at a time.
+
+    Args:
+      predict: images → logits.
+      batches: of examples.
+      loss: the recipe's.
 
     Raises:
       ValueError: there is no example, or `trainer.metrics.Sums` refuses a batch.
     """
-    return _compute_metrics(_make_predict(model), batches, loss)
+    sums = metrics.Sums(loss)
+    for images, labels, presence in batches:
+        sums.add(predict(images).numpy(), labels.numpy(), presence.numpy() > 0)
+    return sums.metrics()
+
+
+def make_predict(model: keras.Model) -> Predict:
+    """Returns what `evaluate` takes of a model that `trainer.models.classifier.build` made."""
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def predict(images: tf.Tensor) -> tf.Tensor:
+        return model(images, training=False)["logits"]
+
+    return predict
 
 
 class Evaluations:
@@ -48,7 +67,7 @@ class Evaluations:
         if recipe.evaluate is None:
             return
         self._model = make_model()
-        self._predict = _make_predict(self._model)
+        self._predict = make_predict(self._model)
         if recipe.export == "best":
             # Not of the strategy: each process keeps its own.
             self.best = [tf.Variable(variable.value, trainable=False) for variable in self._model.variables]
@@ -81,7 +100,7 @@ class Evaluations:
             variable.assign(value.numpy())  # some are read from all processes
         found = [0.0, 0.0]
         if self._workers.is_chief:
-            of_split = _compute_metrics(self._predict, self._make_batches(), self._loss)
+            of_split = evaluate(self._predict, self._make_batches(), loss=self._loss)
             found = [of_split.cross_entropy, of_split.accuracy]
         loss, accuracy = (float(value) for value in self._workers.count * self._workers.mean(found))
         self._last = time.monotonic()
@@ -90,18 +109,3 @@ class Evaluations:
             for variable, kept in zip(self._model.variables, self.best, strict=True):
                 kept.assign(variable.value)
         return loss, accuracy
-
-
-def _make_predict(model: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
-    @tf.function(reduce_retracing=True)
-    def predict(images: tf.Tensor) -> tf.Tensor:
-        return model(images, training=False)["logits"]
-
-    return predict
-
-
-def _compute_metrics(predict: Callable[[tf.Tensor], tf.Tensor], batches: Batches, loss: str) -> metrics.Metrics:
-    sums = metrics.Sums(loss)
-    for images, labels, presence in batches:
-        sums.add(predict(images).numpy(), labels.numpy(), presence.numpy() > 0)
-    return sums.metrics()

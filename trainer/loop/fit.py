@@ -243,7 +243,7 @@ def _make_run(state: _State, recipe: Recipe, compute: Compute, strategy: tf.dist
 
 def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int) -> Callable:
     model = state.model
-    decayed = kernels(model)
+    decayed = set(map(id, kernels(model)))
     trained = model.trainable_variables
 
     def forward_and_backward(images, labels, presence, weights):
@@ -256,9 +256,6 @@ def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas
             if "auxiliary_logits" in outputs:
                 entropy += _AUXILIARY_WEIGHT * entropy_of(outputs["auxiliary_logits"])
             loss = tf.reduce_sum(weights * entropy) / recipe.batch_size
-            if recipe.l2:
-                # Divided by the replicas because their gradients are summed.
-                loss += recipe.l2 / replicas * tf.add_n([2 * tf.nn.l2_loss(kernel.value) for kernel in decayed])
             scaled = optimizer.scale(state.optimizer, [loss])[0]
         gradients = tape.gradient(scaled, [variable.value for variable in trained])
         accuracy = tf.reduce_sum(losses.hits(labels, presence, outputs["logits"])) / recipe.batch_size
@@ -267,10 +264,17 @@ def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas
     if compute.xla:
         forward_and_backward = tf.function(forward_and_backward, jit_compile=True)
 
+    # There is nothing for AutoGraph in a step; looking for it takes seconds.
+    @tf.autograph.experimental.do_not_convert
     def replica_step(images, labels, presence, weights) -> tf.Tensor:
         loss, accuracy, gradients = forward_and_backward(images, labels, presence, weights)
         context = tf.distribute.get_replica_context()
         gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        if recipe.l2:  # as a term of the gradient: one of the loss would be derived again in each replica
+            gradients = [
+                gradient + 2 * recipe.l2 * variable.value if id(variable) in decayed else gradient
+                for gradient, variable in zip(gradients, trained, strict=True)
+            ]
         norm = tf.linalg.global_norm(gradients)
         if recipe.clip_norm:
             gradients, _ = tf.clip_by_global_norm(gradients, recipe.clip_norm, use_norm=norm)

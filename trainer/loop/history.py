@@ -10,7 +10,7 @@ class Progress:
 
     Attributes:
       step, steps: steps done, and steps of the whole training.
-      loss: mean loss, weight decay included.
+      loss: mean loss on the images, without weight decay, so that it compares with `eval_loss`.
       images_per_second: of all replicas together.
       learning_rate: that of step `step`.
       accuracy: share of the training examples whose first-ranked label is right.

@@ -35,10 +35,7 @@ def export(uri: pathlib.Path, bias: np.ndarray) -> None:
     head = keras.layers.Dense(3)
     model = keras.Model(pixels, {"logits": head(flat), "features": flat})
     head.set_weights([KERNEL, bias])
-    serving.export(
-        model,
-        ImageConfig(size=2, channels=1),
-        ("a", "b", "c"),
+    serving.ServingModule(model, ImageConfig(size=2, channels=1), ("a", "b", "c")).export(
         saved_model=str(uri / "Format-Serving"),
         keras_file=str(uri / serving.KERAS_FILE),
     )

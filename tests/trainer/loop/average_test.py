@@ -60,7 +60,7 @@ def accuracy(seed: int, ema: float | None) -> float:
         tf.distribute.get_strategy(),
     )
     rest = tf.data.Dataset.from_tensor_slices((images[500:], labels[500:], presence[500:])).batch(500)
-    return evaluation.evaluate(model, rest).accuracy
+    return evaluation.evaluate(evaluation.make_predict(model), rest).accuracy
 
 
 @pytest.mark.slow

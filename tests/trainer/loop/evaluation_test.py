@@ -32,7 +32,7 @@ class EvaluateTest(tf.test.TestCase):
         losses = [log_sum[0] - 0.3, log_sum[0] - 0.1, log_sum[0] - 0.3, log_sum[1] - 1.1, log_sum[1] + 2.2]
         examples = tf.data.Dataset.from_tensor_slices((images, labels[:, None], np.ones((5, 1)))).batch(3)
         self.assertEqual(
-            evaluation.evaluate(softmax_regression(), examples),
+            evaluation.evaluate(evaluation.make_predict(softmax_regression()), examples),
             metrics.Metrics(
                 examples=5,
                 accuracy=0.6,
@@ -48,7 +48,7 @@ class EvaluateTest(tf.test.TestCase):
         model = classifier.build(Backbone(name="compact_cnn").build(ImageConfig(size=16, channels=1)), CLASSES)
         before = model.get_weights()
         examples = tf.data.Dataset.from_tensor_slices((images, labels, np.ones((7, 1))))
-        together, alone = (evaluation.evaluate(model, examples.batch(size)) for size in (7, 1))
+        together, alone = (evaluation.evaluate(evaluation.make_predict(model), examples.batch(size)) for size in (7, 1))
         self.assertAllClose(together.cross_entropy, alone.cross_entropy, rtol=1e-5)
         for a, b in zip(before, model.get_weights(), strict=True):
             self.assertAllEqual(a, b)
@@ -56,9 +56,13 @@ class EvaluateTest(tf.test.TestCase):
     def test_nothing_to_evaluate(self):
         rows = (np.zeros((0, 2, 2, 1), np.uint8), np.zeros((0, 1), np.int64), np.ones((0, 1)))
         with pytest.raises(ValueError, match="no example"):
-            evaluation.evaluate(softmax_regression(), tf.data.Dataset.from_tensor_slices(rows).batch(2))
+            evaluation.evaluate(
+                evaluation.make_predict(softmax_regression()), tf.data.Dataset.from_tensor_slices(rows).batch(2)
+            )
 
     def test_a_label_that_the_model_does_not_know(self):
         rows = (np.zeros((1, 2, 2, 1), np.uint8), np.array([[CLASSES]]), np.ones((1, 1)))
         with pytest.raises(ValueError, match="outside the 3 classes"):
-            evaluation.evaluate(softmax_regression(), tf.data.Dataset.from_tensor_slices(rows).batch(2))
+            evaluation.evaluate(
+                evaluation.make_predict(softmax_regression()), tf.data.Dataset.from_tensor_slices(rows).batch(2)
+            )

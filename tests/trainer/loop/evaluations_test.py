@@ -82,7 +82,7 @@ def assert_equal_weights(ours: keras.Model, theirs: keras.Model) -> None:
 
 
 def measured(model: keras.Model) -> tuple[float, float]:
-    found = evaluation.evaluate(model, evaluation_batches())
+    found = evaluation.evaluate(evaluation.make_predict(model), evaluation_batches())
     return found.cross_entropy, found.accuracy
 
 

@@ -28,6 +28,8 @@ def accuracy_by_heart() -> Callable[[Backbone, int, Recipe], float]:
             recipe,
             tf.distribute.get_strategy(),
         )
-        return evaluation.evaluate(model, tf.data.Dataset.from_tensors((images, labels, presence))).accuracy
+        return evaluation.evaluate(
+            evaluation.make_predict(model), tf.data.Dataset.from_tensors((images, labels, presence))
+        ).accuracy
 
     return accuracy
