@@ -18,6 +18,8 @@ from components.parallel_map import parallel_map
 
 CHECKS = ("full", "header")
 _HELD_BYTES = 32 << 20  # of images that are under way
+_SMALL = 4 << 10  # bytes of an image
+_LOOKED_AT = 32  # images of a part, whose size is that of all for what it matters
 
 
 Order = tuple[int, list[int], str]
@@ -66,8 +68,13 @@ class ImageChecker:
 
     def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Indexed]]:
         """Yields (our split, what becomes of it) for `images` of `part`, in their order."""
-        # What looks at headers alone hardly leaves the interpreter: several threads would wait for each other.
-        threads = self.threads or (0 if self.kind == "full" or self.perceptual_hashes else 1)
+        images = iter(images)
+        first = list(itertools.islice(images, _LOOKED_AT))
+        images = itertools.chain(first, images)
+        # Looking at headers hardly leaves the interpreter, nor does decoding small images: threads would wait for each
+        # other.
+        decodes = self.kind == "full" or self.perceptual_hashes
+        threads = self.threads or (0 if decodes and sum(map(_size, first)) > _SMALL * len(first) else 1)
         found = parallel_map(lambda item: list(self._one(part, item)), images, threads, _size, _HELD_BYTES)
         return itertools.chain.from_iterable(found)
 
