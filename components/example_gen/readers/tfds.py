@@ -217,7 +217,7 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         keys = [key for key in (self.image_key, self.label_key, confidence_key, self.id_key) if key]
         take_labels = self._taker(self.label_key)
         take_confidences = self._taker(confidence_key) if confidence_key else None
-        for row in self._rows(part.instruction, keys).as_numpy_iterator():
+        for row in tfds_features.iterate_rows(self._rows(part.instruction, keys)):
             values = self._values(take_labels(row))
             if take_confidences and self.min_confidence is not None:  # both or neither
                 values = tfds_features.confident_labels(values, take_confidences(row).tolist(), self.min_confidence)
@@ -237,10 +237,12 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
 
     def _explain(self, error: WrongLabelError, mapping: LabelMap, part: TfdsPart) -> str:
         """Returns what is wrong with a label of `part`: with an index, by all there are in it."""
+        from components.example_gen.readers import tfds_features
+
         if error.index is None:
             return str(error)
         take = self._taker(self.label_key)
-        rows = self._rows(part.instruction, [self.label_key]).as_numpy_iterator()
+        rows = tfds_features.iterate_rows(self._rows(part.instruction, [self.label_key]))
         every = {label for row in rows for label in self._values(take(row))}
         return mapping.explain_range(every - {_UNLABELLED})
 

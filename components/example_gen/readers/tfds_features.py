@@ -4,12 +4,14 @@ Some data sets say of each label how sure they are of it: Open Images has a `con
 people have looked for in the image and not found.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
+import tensorflow as tf
 import tensorflow_datasets as tfds
 
 _CONFIDENCE = "confidence"
+_AT_ONCE = 16  # examples; each may have a large image
 Label = TypeVar("Label")
 
 
@@ -63,6 +65,17 @@ def partial_features(features: tfds.features.FeaturesDict, wanted: Sequence[str]
         else:
             found[outer] = True
     return found
+
+
+def iterate_rows(rows: tf.data.Dataset) -> Iterator[dict[str, Any]]:
+    """Yields the examples of `rows`, dicts of features, as NumPy values."""
+    if not all(isinstance(spec, tf.TensorSpec) and spec.shape.rank == 0 for spec in rows.element_spec.values()):
+        yield from rows.as_numpy_iterator()
+        return
+    # A step of a data set costs more than a small image does.
+    for batch in rows.batch(_AT_ONCE).as_numpy_iterator():
+        for values in zip(*batch.values(), strict=True):
+            yield dict(zip(batch, values, strict=True))
 
 
 def confident_labels(labels: Sequence[Label], confidences: Sequence[float], least: float) -> list[Label]:
