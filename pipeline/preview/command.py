@@ -47,6 +47,9 @@ def preview_config(
     )
     console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
     stops = sum(len(preview.stops) for preview in previews.values())
+    for reason in list_useless_controls(config, previews["source"].costs.examples["train"]):
+        display.show_stop(console, "source", reason)
+        stops += 1
     warnings = sum(finding.is_warning for preview in previews.values() for finding in preview.findings)
     if stops:
         return stops, warnings
@@ -68,6 +71,17 @@ def preview_config(
     working = estimate.working_bytes([source, *targets])
     display.show_costs(console, costs, working, checkpoints, len(nodes), basis)
     return stops, warnings
+
+
+def list_useless_controls(config: Config, source_images: int) -> list[str]:
+    """Returns why a run would stop at arms that leave none of the source's training images out, a line for each."""
+    arms = {arm for target in config.targets.values() for arm in target.arms}
+    if "uniform_subsample" not in arms or config.resample.n < source_images:
+        return []
+    return [
+        f"resample.n: {config.resample.n:,}, but the source has about {source_images:,} training images, of which "
+        "uniform_subsample has to leave some out; lower it, or leave the arm out"
+    ]
 
 
 def _format_rate(per_second: float) -> str:

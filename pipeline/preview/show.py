@@ -40,7 +40,12 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Dat
     _show_rejected(console, side)
     show_findings(console, name, side.findings)
     for reason in side.stops:
-        console.print(f"{name}: a run would stop: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+        show_stop(console, name, reason)
+
+
+def show_stop(console: rich.console.Console, name: str, reason: str) -> None:
+    """Prints why a run would stop, for a side."""
+    console.print(f"{name}: a run would stop: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_costs(

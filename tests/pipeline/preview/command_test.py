@@ -320,3 +320,11 @@ def test_a_folder_of_others_is_refused_before_anything_is_read(settings, tmp_pat
         command.preview_config(
             load(settings), rich.console.Console(), images=1, thumbnails_folder=str(tmp_path), timing=False
         )
+
+
+def test_a_control_that_leaves_nothing_out(settings):
+    config = load(settings, ["targets.letters.arms=[entire_source, uniform_subsample]", "resample.n=50"])
+    (reason,) = command.list_useless_controls(config, 50)
+    assert reason.startswith("resample.n: 50, but the source has about 50 training images")
+    assert command.list_useless_controls(config, 51) == []
+    assert command.list_useless_controls(load(settings, ["resample.n=50"]), 50) == []
