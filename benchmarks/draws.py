@@ -126,10 +126,7 @@ def measure_reading(
         for share in shares:
             taken = np.random.default_rng(0).permutation(count)[: max(1, round(share * count))]
             # As many draws as the source has examples.
-            copies = np.zeros(count, np.int32)
-            copies[taken] = 1
-            copies[taken[: count - len(taken)]] += 1
-            copies[taken] *= max(1, round(count / copies.sum()))
+            copies = np.bincount(np.resize(taken, count), minlength=count).astype(np.int32)
             for shard in range(_SHARDS):
                 path = os.path.join(folder, f"plan-{share}", f"copies-{shard}.parquet")
                 storage.write_table(path, plan.copies_table(copies[shard::_SHARDS]))

@@ -46,6 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--shards", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3, help="number of turns; the median is printed")
     args = parser.parse_args(arguments)
+    if args.images <= args.batch_size:
+        parser.error("--images: more than --batch-size, since the first batch is the start-up")
     image = ImageConfig(size=args.size, channels=3)
     jpegs = list(data.cut_jpegs(args.images, (args.size, round(1.4 * args.size))))
     model = classifier.build(Backbone(name=args.backbone).build(image), args.classes)

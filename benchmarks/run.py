@@ -74,10 +74,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _step_seconds(model_run: str, batch_size: int) -> float:
-    """Returns the seconds that the steps of a training took, the first one left out."""
+    """Returns the seconds that the steps of a training took without waiting for input, the first one left out."""
     history = csv.DictReader(io.StringIO(storage.read_text(os.path.join(model_run, training.HISTORY_FILE))))
-    entries = [(int(entry["step"]), float(entry["images_per_second"])) for entry in history]
-    return sum((step - before) * batch_size / rate for (before, _), (step, rate) in itertools.pairwise(entries))
+    # What the steps did not wait for their input, per image.
+    entries = [
+        (int(entry["step"]), (1 - float(entry["input_wait"])) / float(entry["images_per_second"])) for entry in history
+    ]
+    return sum((step - before) * batch_size * each for (before, _), (step, each) in itertools.pairwise(entries))
 
 
 def _time_drawing(folder: str) -> float:

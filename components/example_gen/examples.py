@@ -19,7 +19,7 @@ from components.parallel_map import parallel_map
 CHECKS = ("full", "header")
 _HELD_BYTES = 32 << 20  # of images that are under way
 _SMALL = 4 << 10  # bytes of an image
-_LOOKED_AT = 32  # images of a part, whose size is that of all for what it matters
+_LOOKED_AT = 8  # images of a part, whose size is that of all for what it matters
 
 
 Order = tuple[int, list[int], str]
@@ -70,11 +70,12 @@ class ImageChecker:
         """Yields (our split, what becomes of it) for `images` of `part`, in their order."""
         images = iter(images)
         first = list(itertools.islice(images, _LOOKED_AT))
-        images = itertools.chain(first, images)
+        sizes = list(map(_size, first))
         # Looking at headers hardly leaves the interpreter, nor does decoding small images: threads would wait for each
         # other.
         decodes = self.kind == "full" or self.perceptual_hashes
-        threads = self.threads or (0 if decodes and sum(map(_size, first)) > _SMALL * len(first) else 1)
+        threads = self.threads or (0 if decodes and sum(sizes) > _SMALL * len(sizes) else 1)
+        images = itertools.chain(_pop_all(first), images)
         found = parallel_map(lambda item: list(self._one(part, item)), images, threads, _size, _HELD_BYTES)
         return itertools.chain.from_iterable(found)
 
@@ -190,6 +191,13 @@ def make_record(image: bytes, row: Mapping[str, Any], names: Sequence[str]) -> b
     features[keys.SOURCE_ID].bytes_list.value.append(row["source_id"].encode())
     # A map has no order of its own: only so do the same data give the same bytes.
     return record.SerializeToString(deterministic=True)
+
+
+def _pop_all(items: list) -> Iterator:
+    """Yields `items`, of which none is held any longer than it is needed."""
+    items.reverse()
+    while items:
+        yield items.pop()
 
 
 def _size(item: LabelledImage | Rejection) -> int:

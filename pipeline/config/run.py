@@ -164,7 +164,7 @@ def shared_settings(arm: str, target: Mapping[str, Any]) -> dict[str, Any] | Non
     if arm == ENTIRE_SOURCE:
         return {}
     kind = _MATCHERS[arm]
-    return None if kind.depends_on_target() else {key: target[key] for key in kind.of_target}
+    return None if kind.depends_on_target() else kind(**{key: target[key] for key in kind.of_target}).model_dump()
 
 
 class NearDuplicates(StrictModel):

@@ -47,10 +47,10 @@ def preview_config(
     )
     console.print(f"\nthumbnails: {page}", markup=False, highlight=False)
     stops = sum(len(preview.stops) for preview in previews.values())
-    for reason in list_useless_controls(config, previews["source"].costs.examples["train"]):
-        display.show_stop(console, "source", reason)
-        stops += 1
     warnings = sum(finding.is_warning for preview in previews.values() for finding in preview.findings)
+    for reason in list_useless_controls(config, previews["source"].costs.examples["train"]):
+        display.show_warning(console, "source", reason)
+        warnings += 1
     if stops:
         return stops, warnings
     network, basis = None, "--no-timing: the time and size of the network are unknown"
@@ -74,7 +74,7 @@ def preview_config(
 
 
 def list_useless_controls(config: Config, source_images: int) -> list[str]:
-    """Returns why a run would stop at arms that leave none of the source's training images out, a line for each."""
+    """Returns why a run may stop at arms that leave none of the source's training images out, a line for each."""
     arms = {arm for target in config.targets.values() for arm in target.arms}
     if "uniform_subsample" not in arms or config.resample.n < source_images:
         return []

@@ -82,6 +82,7 @@ def estimate_costs(
     def estimate_training(part: str, trainings: int, recipe: Recipe, evaluated: int) -> Cost:
         if network is None:
             return Cost(part, trainings, None, None)
+        evaluated += trainings * _count_evaluated(recipe, evaluated // max(trainings, 1))
         seconds = (
             trainings * recipe.steps * recipe.batch_size / network.training_images_per_second
             + evaluated / network.prediction_images_per_second
@@ -117,10 +118,18 @@ def working_bytes(costs: Iterable[DataCosts]) -> float:
 
 
 def checkpoint_bytes(config: Config, network: Throughput) -> float:
-    """Returns the bytes of one training's checkpoints: weights, momentum, and the average if there is one."""
+    """Returns the bytes of one training's checkpoints: weights and momentum, and the average and the best weights."""
     recipes = (config.classifier, config.pretrain, config.finetune)
-    copies = 3 if any(recipe.ema for recipe in recipes) else 2
+    copies = max(2 + (recipe.ema is not None) + (recipe.export == "best") for recipe in recipes)
     return config.checkpoint.keep * copies * network.parameters * _PARAMETER_BYTES
+
+
+def _count_evaluated(recipe: Recipe, split: int) -> int:
+    """Returns how many examples a training is evaluated on while it goes on, at given steps, of a split of so many."""
+    if recipe.evaluate is None or recipe.evaluate.every_steps is None:
+        return 0
+    each = split if recipe.evaluate.examples is None else min(split, recipe.evaluate.examples)
+    return -(-recipe.steps // recipe.evaluate.every_steps) * each
 
 
 def _count_predicted(config: Config, source: DataCosts, targets: Mapping[str, DataCosts]) -> int:

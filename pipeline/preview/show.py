@@ -40,12 +40,12 @@ def show_side(console: rich.console.Console, name: str, location: str, side: Dat
     _show_rejected(console, side)
     show_findings(console, name, side.findings)
     for reason in side.stops:
-        show_stop(console, name, reason)
+        console.print(f"{name}: a run would stop: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
 
 
-def show_stop(console: rich.console.Console, name: str, reason: str) -> None:
-    """Prints why a run would stop, for a side."""
-    console.print(f"{name}: a run would stop: {reason}", style="red", markup=False, highlight=False, soft_wrap=True)
+def show_warning(console: rich.console.Console, name: str, text: str) -> None:
+    """Prints a warning about a side that is no finding in its data."""
+    console.print(f"{name}: {text}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def show_costs(

@@ -165,7 +165,7 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
     if prior.fit_failed:
         console.print(
             "no temperature fits the classifier on the source's eval split: it makes no mistakes there, or knows "
-            "nothing; P_t is its predictions at a temperature of 1",
+            "nothing; P_t is estimated at a temperature of 1",
             style="yellow",
         )
     if prior.assumption is not None and prior.assumption.flagged.any():

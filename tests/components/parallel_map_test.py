@@ -62,3 +62,8 @@ def test_an_error_comes_where_its_result_would():
         for result in results:
             found.append(result)
     assert found == list(range(16))  # whole tasks of eight
+
+
+def test_each_thread_may_take_one_item_at_once():
+    begun = threading.Barrier(3, timeout=60)
+    assert len(list(parallel_map(lambda item: begun.wait(), range(3), 3, batch=1))) == 3

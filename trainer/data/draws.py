@@ -1,6 +1,7 @@
 """The draws of a training: which record each of them is, and the records read by their places."""
 
 import dataclasses
+import functools
 import itertools
 import os
 import tempfile
@@ -15,7 +16,7 @@ from components.parallel_map import parallel_map
 from trainer.data.permutation import permute
 
 _SMALL_RECORD = 16 << 10  # bytes; below it a read costs more than the bytes do, and neighbours are read together
-_MOST_GAP = {False: 16 << 10, True: 1 << 20}  # bytes between them that are read too: on a disk, on an object store
+_MOST_GAP = {False: 16 << 10, True: 128 << 10}  # bytes between them that are read too: on a disk, on an object store
 _BLOCK = 1 << 20  # bytes that are read at once, or a single record if it is longer
 _REMOTE_READS = 32  # under way at once: an object store answers after tens of milliseconds
 
@@ -49,10 +50,10 @@ class Draws:
         """The number of draws of a pass."""
         return int(self.ends[-1])
 
-    @property
+    @functools.cached_property
     def mean_bytes(self) -> float:
-        """The mean length of the records."""
-        return float(self.lengths.mean())
+        """The mean length of the records that are drawn."""
+        return float(self.lengths @ np.diff(self.ends, prepend=0) / len(self))
 
     def rows(self, positions: np.ndarray, seed: int) -> np.ndarray:
         """Returns the examples that are drawn at these positions of a training, int64 [positions]."""
@@ -67,7 +68,8 @@ class Draws:
         wanted, occurrences = np.unique(rows, return_inverse=True)
         path = self.files[0]
         threads = _REMOTE_READS if storage.is_remote(path) else storage.reading_threads(path)
-        found = list(itertools.chain.from_iterable(parallel_map(self._read_block, self._blocks(wanted), threads)))
+        blocks = parallel_map(self._read_block, self._blocks(wanted), threads, batch=1)
+        found = list(itertools.chain.from_iterable(blocks))
         return [found[i] for i in occurrences.tolist()]
 
     def _blocks(self, rows: np.ndarray) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """Evaluation of a model over examples of a split, after a training and during it."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -56,11 +56,12 @@ class Evaluations:
         self,
         recipe: Recipe,
         make_model: Callable[[], keras.Model],
-        make_batches: Callable[[], Batches],
+        make_batches: Callable[[], Batches] | None,
         workers: Workers,
     ):
         self._settings, self._loss = recipe.evaluate, recipe.loss
         self._steps = recipe.steps
+        self._takes_steps = recipe.evaluate is not None and recipe.evaluate.every_steps is not None
         self._make_batches, self._workers = make_batches, workers
         self._last = time.monotonic()
         self.best: list[tf.Variable] = []
@@ -86,26 +87,50 @@ class Evaluations:
             return time.monotonic() - self._last >= 60 * self._settings.every_minutes
         return self.steps_to_next(step - 1) == 1 or step == self._steps
 
-    def run(self, values: Sequence[tf.Variable], history: Sequence[Progress]) -> tuple[float, float]:
+    def missed(self, step: int, history: Sequence[Progress]) -> bool:
+        """Returns whether the evaluation after `step`, which `history` ends with, was given up."""
+        return step > 0 and self._takes_steps and self.due(step) and history[-1].eval_loss is None
+
+    def run(
+        self, values: Sequence[tf.Variable], history: Sequence[Progress], stopped: Callable[[], bool]
+    ) -> tuple[float, float] | None:
         """Evaluates, and keeps the weights if they are the best. All processes have to call it.
 
         Args:
           values: the weights, in the order of the model's variables.
           history: of the training so far, with its earlier evaluations.
+          stopped: whether to give up; asked before each batch.
 
         Returns:
-          Loss and accuracy, the same in all processes.
+          Loss and accuracy, the same in all processes; None: it was given up.
         """
         for variable, value in zip(self._model.variables, values, strict=True):
             variable.assign(value.numpy())  # some are read from all processes
-        found = [0.0, 0.0]
+        found = [0.0, 0.0, 0.0]
         if self._workers.is_chief:
-            of_split = evaluate(self._predict, self._make_batches(), loss=self._loss)
-            found = [of_split.cross_entropy, of_split.accuracy]
-        loss, accuracy = (float(value) for value in self._workers.count * self._workers.mean(found))
+            assert self._make_batches is not None
+            try:
+                of_split = evaluate(self._predict, _until(stopped, self._make_batches()), loss=self._loss)
+                found = [of_split.cross_entropy, of_split.accuracy, 0.0]
+            except _Stopped:
+                found = [0.0, 0.0, 1.0]
+        loss, accuracy, given_up = (float(value) for value in self._workers.count * self._workers.mean(found))
+        if given_up:
+            return None
         self._last = time.monotonic()
         earlier = [(e.eval_accuracy, -e.eval_loss) for e in history if e.eval_loss is not None]
         if self.best and (accuracy, -loss) > max(earlier, default=(-1.0, 0.0)):
             for variable, kept in zip(self._model.variables, self.best, strict=True):
                 kept.assign(variable.value)
         return loss, accuracy
+
+
+class _Stopped(Exception):  # noqa: N818 - it is no error
+    """An evaluation is given up."""
+
+
+def _until(stopped: Callable[[], bool], batches: Batches) -> Iterator[tuple[tf.Tensor, ...]]:
+    for batch in batches:
+        if stopped():
+            raise _Stopped
+        yield batch

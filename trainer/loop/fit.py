@@ -36,7 +36,7 @@ def fit(
     compute: Compute | None = None,
     frozen_steps: int = 0,
     checkpoints: Checkpoints | None = None,
-    evaluation_batches: Callable[[], Batches] = lambda: (),
+    evaluation_batches: Callable[[], Batches] | None = None,
     example_ids: Callable[[int], list[str]] = lambda step: [],
     batch_records: Callable[[int], Iterable[bytes]] = lambda step: (),
     on_progress: Callable[[Progress], None] = lambda entry: None,
@@ -82,6 +82,8 @@ def fit(
         raise ValueError(
             "compute.xla: XLA cannot synchronise replicas inside a network; set it or synchronized_batch_norm to false"
         )
+    if recipe.evaluate and evaluation_batches is None:
+        raise ValueError("evaluation_batches: the recipe's `evaluate` needs them; give them, or set it to None")
     workers = Workers(strategy)
     with strategy.scope():
         state = _State(make_model(), recipe, compute)
@@ -95,8 +97,6 @@ def fit(
     reports: list[Progress] = []  # those since the last entry of the history
     best = {"best": evaluations.best} if evaluations.best else {}
     checkpoints.restore({**state.variables(), **best}, history, is_chief=workers.is_chief)
-    for entry in history:
-        on_progress(entry)
     done, chunk = int(state.step.numpy()), 1
     if not workers.agree(done):
         raise RuntimeError(
@@ -108,6 +108,13 @@ def fit(
     if done < recipe.steps:
         iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches(done, context)))
     with preemption.watch_sigterm() as preempted:
+        if evaluations.missed(done, history):
+            found = evaluations.run(state.result(), history[:-1], preempted)
+            if found is None:
+                raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
+            history[-1] = dataclasses.replace(history[-1], eval_loss=found[0], eval_accuracy=found[1])
+        for entry in history:
+            on_progress(entry)
         while done < recipe.steps:
             if run is None or done == frozen_steps:
                 if frozen_steps:
@@ -143,9 +150,11 @@ def fit(
             stop, due, evaluate, seconds = workers.mean(
                 [preempted(), checkpoints.due(done), evaluations.due(done), seconds]
             )
-            if evaluate:
-                loss, accuracy = evaluations.run(state.result(), history)
-                reports[-1] = dataclasses.replace(reports[-1], eval_loss=loss, eval_accuracy=accuracy)
+            if evaluate and not stop:  # else the resumed training does it
+                found = evaluations.run(state.result(), history, preempted)
+                stop = found is None
+                if found:
+                    reports[-1] = dataclasses.replace(reports[-1], eval_loss=found[0], eval_accuracy=found[1])
             since = history[-1].step if history else 0
             save = stop or due or done == recipe.steps
             if save or evaluate or done - since >= recipe.steps / _HISTORY_ENTRIES:

@@ -60,7 +60,8 @@ def measure_throughput(
         np.ones((replica_batch, 1), np.float32),
         np.ones(replica_batch, np.float32),
     )
-    timed_recipe = recipe.model_copy(update={"steps": _STEPS, "batch_size": replica_batch * replicas})
+    of_time = {"steps": _STEPS, "batch_size": replica_batch * replicas, "evaluate": None, "export": "last"}
+    timed_recipe = recipe.model_copy(update=of_time)
     model, history = fit.fit(
         lambda: classifier.build(backbone.build(image), num_labels, dropout=recipe.dropout),
         lambda step, context: tf.data.Dataset.from_tensors(batch).repeat(),

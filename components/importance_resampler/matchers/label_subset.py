@@ -23,6 +23,11 @@ class LabelSubset(Matcher):
 
     label_subset: list[str] = pydantic.Field(min_length=1)
 
+    @pydantic.field_validator("label_subset")
+    @classmethod
+    def _sort_names(cls, names: list[str]) -> list[str]:
+        return sorted(set(names))  # so that the same labels are the same sample
+
     def check_labels(self, vocabulary: vocabularies.Vocabulary) -> None:
         """See `Matcher.check_labels`."""
         vocabularies.descendants(vocabulary, self.label_subset)

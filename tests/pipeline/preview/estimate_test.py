@@ -73,5 +73,12 @@ def test_without_a_network_the_data_are_estimated_alone():
 def test_checkpoints(override, copies):
     settings = load(DEMO, [override])
     assert estimate.checkpoint_bytes(settings, SPEED) == copies * 4_000_000
+    with_best = load(DEMO, [override, "pretrain.evaluate={every_steps: 100}", "pretrain.export=best"])
+    assert estimate.checkpoint_bytes(with_best, SPEED) == copies * 1.5 * 4_000_000
     with_average = load(DEMO, [override, "finetune.ema=0.9"])
     assert estimate.checkpoint_bytes(with_average, SPEED) == copies * 1.5 * 4_000_000
+
+
+def test_evaluations_during_a_training():
+    found = costs("classifier.evaluate={every_steps: 400, examples: 500}")
+    assert found["classifier"] == (1, 1920.0 + 10.0 + 4 * 0.5, 8_000_000)

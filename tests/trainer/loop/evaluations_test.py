@@ -1,13 +1,15 @@
 """Evaluations during a training: what they say, what they keep, and that they and a kill change nothing."""
 
 import itertools
+import os
+import signal
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.loop import evaluation, fit, scalars
+from trainer.loop import evaluation, fit, preemption, scalars
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
 from trainer.models import classifier
@@ -49,7 +51,7 @@ def recipe(**changes) -> Recipe:
     return Recipe(**{"steps": 11, "batch_size": 8, "learning_rate": 0.5, "warmup": 0.0, **changes})
 
 
-def train(settings: Recipe, folder: str | None = None, kill_at: int | None = None):
+def train(settings: Recipe, folder: str | None = None, kill_at: int | None = None, evaluate_on=None):
     """Returns the model and its history; dies at the first entry of the history from `kill_at` on."""
     keras.utils.set_random_seed(3)
 
@@ -63,7 +65,7 @@ def train(settings: Recipe, folder: str | None = None, kill_at: int | None = Non
         settings,
         STRATEGY,
         checkpoints=Checkpoints(folder, Checkpoint(steps=2, minutes=None)),
-        evaluation_batches=evaluation_batches,
+        evaluation_batches=evaluate_on or evaluation_batches,
         on_progress=on_progress,
     )
 
@@ -122,6 +124,35 @@ def test_a_kill_changes_nothing(tmp_path, export, kill_at):
     resumed, again = train(settings, str(tmp_path))
     assert_equal_weights(resumed, model)
     assert evaluations(again) == evaluations(history)
+
+
+@pytest.mark.parametrize(("export", "at"), [("best", 1), ("last", 4)], ids=["first", "last"])
+def test_sigterm_ends_an_evaluation_which_is_made_up_for(tmp_path, export, at):
+    settings = recipe(evaluate={"every_steps": 3}, export=export)
+    model, history = train(settings)
+    begun, given = 0, 0
+
+    def batches():
+        nonlocal begun, given
+        begun += 1
+        for batch in [batch for _ in range(9) for batch in evaluation_batches()]:
+            if begun == at:
+                given += 1
+                os.kill(os.getpid(), signal.SIGTERM)
+            yield batch
+
+    with pytest.raises(preemption.Preempted, match=f"after step {min(3 * at, 11)} of 11"):
+        train(settings, str(tmp_path), evaluate_on=batches)
+    assert given <= 2
+    resumed, again = train(settings, str(tmp_path))
+    assert_equal_weights(resumed, model)
+    assert list(evaluations(again)) == list(evaluations(history)) == [3, 6, 9, 11]
+    assert evaluations(again)[min(3 * at, 11)] == evaluations(history)[min(3 * at, 11)]
+
+
+def test_evaluations_need_examples():
+    with pytest.raises(ValueError, match=r"^evaluation_batches: the recipe's `evaluate` needs them"):
+        fit.fit(make_model, make_batches, recipe(evaluate={"every_steps": 3}), STRATEGY)
 
 
 def test_by_the_clock(monkeypatch):
