@@ -5,6 +5,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 
+from components.settings import expand_path
+
 # TFX and Beam find their files by glob patterns, in which these characters are special.
 _GLOB_CHARACTERS = "[]*?\\"
 
@@ -15,7 +17,10 @@ def resolve_workspace(path: str) -> str:
     Raises:
       ValueError: the path has a character that is special in a glob pattern.
     """
-    absolute = os.path.abspath(path)
+    try:
+        absolute = os.path.abspath(expand_path(path))
+    except ValueError as error:
+        raise ValueError(f"--workspace: {error}") from error
     for character in absolute:
         if character in _GLOB_CHARACTERS:
             raise ValueError(

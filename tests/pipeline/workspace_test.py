@@ -37,3 +37,10 @@ def test_a_file_is_no_workspace(tmp_path, name):
     with pytest.raises(ValueError, match=r"--workspace: '.*' is a file, or in one; name a folder"):
         workspace.lock_workspace(str(tmp_path / name)).__enter__()
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_home_is_expanded_and_no_folder_is_named_after_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert workspace.resolve_workspace("~/runs") == "/home/ada/runs"
+    with pytest.raises(ValueError, match=r"^--workspace: '~nobody-has-it/x' has ~nobody-has-it, but no user"):
+        workspace.resolve_workspace("~nobody-has-it/x")
