@@ -42,9 +42,16 @@ def lock_workspace(workspace: str) -> Iterator[None]:
         os.makedirs(workspace, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"--workspace: {workspace!r} is a file, or in one; name a folder") from error
-    with open(os.path.join(workspace, ".lock"), "w") as file:
+    with open(os.path.join(workspace, ".lock"), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RuntimeError(f"--workspace: another run is using {workspace}; wait for it, or name another") from None
+            file.seek(0)
+            process = file.read().strip() or "unknown"
+            raise RuntimeError(
+                f"--workspace: another run, process {process}, is using {workspace}; wait for it, or name another"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield

@@ -1,5 +1,7 @@
 """Where a run may work, and that it works there alone."""
 
+import os
+
 import pytest
 
 from pipeline import workspace
@@ -25,7 +27,9 @@ def test_one_run_a_workspace(tmp_path):
     folder = str(tmp_path / "a" / "workspace")
     with workspace.lock_workspace(folder):
         second = workspace.lock_workspace(folder)
-        with pytest.raises(RuntimeError, match=r"--workspace: another run is using .*workspace"):
+        with pytest.raises(
+            RuntimeError, match=rf"--workspace: another run, process {os.getpid()}, is using .*workspace"
+        ):
             second.__enter__()
     with workspace.lock_workspace(folder):  # free again
         pass
