@@ -1,8 +1,10 @@
-"""The base model of everything that a user configures: no unknown keys, no silent conversions."""
+"""The base model of everything that a user configures: no unknown keys, no silent conversions; and paths."""
 
 import difflib
+import os
+import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pydantic
 
@@ -11,6 +13,22 @@ def did_you_mean(value: str, known: Iterable[str], show: Callable[[str], str] = 
     """Returns a hint for an error about an unknown `value`: the most similar `known` one, or an empty string."""
     near = difflib.get_close_matches(value, known, n=1)
     return f" (did you mean {show(near[0])}?)" if near else ""
+
+
+def expand_path(path: str) -> str:
+    """Returns `path` with its leading ~ and its $VARIABLES expanded, as a shell does.
+
+    Raises:
+      ValueError: a variable is not set, or there is no such user.
+    """
+    expanded = os.path.expandvars(os.path.expanduser(path))
+    if missing := re.search(r"\$(\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)|^~[^/]*", expanded):
+        what = "no user has this home" if missing[0].startswith("~") else "this variable is not set"
+        raise ValueError(f"{path!r} has {missing[0]}, but {what}; set it, or write the path out")
+    return expanded
+
+
+PathText = Annotated[str, pydantic.AfterValidator(expand_path)]
 
 
 class StrictModel(pydantic.BaseModel):

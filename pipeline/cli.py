@@ -62,7 +62,7 @@ def run(
         folder = workspace_module.resolve_workspace(workspace)
         settings = load(config, set_ or [])
         with workspace_module.lock_workspace(folder):
-            name = time.strftime("%Y-%m-%d-%H%M%S")
+            name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
             log = os.path.join(folder, "logs", f"{name}.log")
             os.makedirs(os.path.dirname(log), exist_ok=True)
             with logs.redirect_output(log) as console:
@@ -213,13 +213,19 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
         ingest.write_policies(settings, workspace)
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = Display(console)
+        nodes: dict[str, record.Node] = {}
+
+        def end(result: local.NodeResult) -> None:
+            # After each node: other terminals read the record while the run goes on, and after it was stopped.
+            nodes[result.node] = record.Node(result.state.value, result.seconds, result.uris())
+            record.write(workspace, name, record.Record(settings.model_dump(), nodes))
+            view.end(result)
+
         try:
             with progress.listen(view.progress):
-                results = local.run(pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=view.end)
+                results = local.run(pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=end)
         finally:
             view.stop()
-        nodes = {result.node: record.Node(result.state.value, result.seconds, result.uris()) for result in results}
-        record.write(workspace, name, record.Record(settings.model_dump(), nodes))
         summary.show(console, summary.collect(settings, results), results)
     return [result.node for result in results if result.state is local.State.FAILED]
 

@@ -5,6 +5,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 
+from components.settings import expand_path
+
 # TFX and Beam find their files by glob patterns, in which these characters are special.
 _GLOB_CHARACTERS = "[]*?\\"
 
@@ -15,7 +17,10 @@ def resolve_workspace(path: str) -> str:
     Raises:
       ValueError: the path has a character that is special in a glob pattern.
     """
-    absolute = os.path.abspath(path)
+    try:
+        absolute = os.path.abspath(expand_path(path))
+    except ValueError as error:
+        raise ValueError(f"--workspace: {error}") from error
     for character in absolute:
         if character in _GLOB_CHARACTERS:
             raise ValueError(
@@ -37,9 +42,16 @@ def lock_workspace(workspace: str) -> Iterator[None]:
         os.makedirs(workspace, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise ValueError(f"--workspace: {workspace!r} is a file, or in one; name a folder") from error
-    with open(os.path.join(workspace, ".lock"), "w") as file:
+    with open(os.path.join(workspace, ".lock"), "a+", encoding="utf-8") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RuntimeError(f"--workspace: another run is using {workspace}; wait for it, or name another") from None
+            file.seek(0)
+            process = file.read().strip() or "unknown"
+            raise RuntimeError(
+                f"--workspace: another run, process {process}, is using {workspace}; wait for it, or name another"
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield

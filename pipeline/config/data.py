@@ -6,7 +6,7 @@ import pydantic
 
 from components.example_gen import readers, text
 from components.example_gen.readers.reader import Reader
-from components.settings import StrictModel
+from components.settings import PathText, StrictModel
 
 
 class Hierarchy(StrictModel):
@@ -20,8 +20,8 @@ class Hierarchy(StrictModel):
       encoding: encoding of both files, as Python calls it.
     """
 
-    file: str
-    titles: str | None = None
+    file: PathText
+    titles: PathText | None = None
     encoding: text.Encoding = "utf-8"
 
     @pydantic.model_validator(mode="before")

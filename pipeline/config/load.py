@@ -33,12 +33,20 @@ def load(path: str, overrides: Sequence[str] = ()) -> Config:
         raise ValueError(
             f"CONFIG: {path} holds a {type(content).__name__}, not keys and values; see pipeline/configs/demo.yaml"
         )
+    content = _unshare(content)
     for override in overrides:
         _override(content, override)
     try:
         return Config.model_validate(content)
     except pydantic.ValidationError as error:
         raise ValueError("\n".join(f"{path}: {_line(entry)}" for entry in error.errors())) from error
+
+
+def _unshare(value: Any) -> Any:
+    """Returns a copy in which nothing is at two places: what an alias gave several keys is each key's own."""
+    if isinstance(value, dict):
+        return {key: _unshare(each) for key, each in value.items()}
+    return [_unshare(each) for each in value] if isinstance(value, list) else value
 
 
 def _override(content: dict[str, Any], override: str) -> None:
@@ -75,11 +83,14 @@ def _is_inner(key: str | int) -> bool:
     return isinstance(key, str) and key.startswith("[")
 
 
+_MERGE = "tag:yaml.org,2002:merge"  # of the key <<
+
+
 class _Loader(yaml.SafeLoader):
     """Reads floats as YAML 1.2 does (1e-3 is a number), and refuses duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != _MERGE]
         for key in keys:
             if keys.count(key) > 1:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", node.start_mark)

@@ -1,11 +1,14 @@
-"""Runs a pipeline on this machine, node after node with TFX's Launcher. A failed arm does not stop the others."""
+"""Runs a pipeline on this machine, node after node with TFX's Launcher. A failed arm does not stop the others.
+
+A node that failed costs nothing more: what needs it cannot run, and what is only there for such nodes does not.
+"""
 
 import dataclasses
 import datetime
 import enum
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.dsl.compiler import compiler, constants
@@ -22,7 +25,7 @@ class State(enum.Enum):
     REUSED = "reused"  # an earlier execution had the same inputs, parameters and code
     RESOLVED = "resolved"  # a resolver or importer, which has no executor
     FAILED = "failed"
-    BLOCKED = "blocked"  # an upstream node failed or gave no output
+    BLOCKED = "blocked"  # an upstream node failed or gave no output, or all nodes that it is there for cannot run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,13 +72,20 @@ def run(
         deployment.metadata_connection_config, deployment.metadata_connection_config.WhichOneof("connection_config")
     )
     results: dict[str, NodeResult] = {}
-    for node in (entry.pipeline_node for entry in ir.nodes):
+    nodes = [entry.pipeline_node for entry in ir.nodes]
+    downstream = {node.node_info.id: list(node.downstream_nodes) for node in nodes}
+    for node in nodes:
         node_id = node.node_info.id
         on_start(node_id)
         start = time.perf_counter()
-        blockers = [up for up in node.upstream_nodes if results[up].state in (State.FAILED, State.BLOCKED)]
+        lost = {name for name, result in results.items() if result.state in (State.FAILED, State.BLOCKED)}
+        blockers = [name for name in node.upstream_nodes if name in lost]
+        served = downstream[node_id]
         if blockers:
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(blockers)}"))
+        elif served and all(name in _find_lost(lost, downstream) for name in served):
+            reason = RuntimeError(f"is only there for {', '.join(served)}, which cannot run")
+            result = NodeResult(node_id, State.BLOCKED, 0.0, error=reason)
         else:
             try:
                 info = launcher.Launcher(
@@ -94,6 +104,16 @@ def run(
         results[node_id] = result
         on_end(result)
     return list(results.values())
+
+
+def _find_lost(lost: Iterable[str], downstream: Mapping[str, Sequence[str]]) -> set[str]:
+    """Returns the nodes `lost`, and all that need one of them."""
+    found, waiting = set(lost), list(lost)
+    while waiting:
+        new = set(downstream[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def _read_outcome(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact]]]:

@@ -127,7 +127,8 @@ def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_pa
     with workspace.lock_workspace(str(tmp_path / "here")):
         done = specialist("run", DEMO, "--workspace", "here")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"error: --workspace: another run is using {tmp_path}/here; wait for it, or name another\n"
+    first = f"another run, process {os.getpid()}, is using {tmp_path}/here"
+    assert done.stderr == f"error: --workspace: {first}; wait for it, or name another\n"
     assert os.listdir(tmp_path / "here") == [".lock"]
 
 

@@ -1,5 +1,7 @@
 """Where a run may work, and that it works there alone."""
 
+import os
+
 import pytest
 
 from pipeline import workspace
@@ -25,7 +27,9 @@ def test_one_run_a_workspace(tmp_path):
     folder = str(tmp_path / "a" / "workspace")
     with workspace.lock_workspace(folder):
         second = workspace.lock_workspace(folder)
-        with pytest.raises(RuntimeError, match=r"--workspace: another run is using .*workspace"):
+        with pytest.raises(
+            RuntimeError, match=rf"--workspace: another run, process {os.getpid()}, is using .*workspace"
+        ):
             second.__enter__()
     with workspace.lock_workspace(folder):  # free again
         pass
@@ -37,3 +41,10 @@ def test_a_file_is_no_workspace(tmp_path, name):
     with pytest.raises(ValueError, match=r"--workspace: '.*' is a file, or in one; name a folder"):
         workspace.lock_workspace(str(tmp_path / name)).__enter__()
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_the_home_is_expanded_and_no_folder_is_named_after_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    assert workspace.resolve_workspace("~/runs") == "/home/ada/runs"
+    with pytest.raises(ValueError, match=r"^--workspace: '~nobody-has-it/x' has ~nobody-has-it, but no user"):
+        workspace.resolve_workspace("~nobody-has-it/x")

@@ -15,6 +15,7 @@ from components.artifacts.findings import Finding
 from components.example_gen import splits
 from components.example_gen.readers import files, listing, split_folders
 from components.example_gen.readers.sieve import Sieve, is_called_like_image
+from components.settings import PathText
 
 
 class FolderReader(files.FileReader):
@@ -31,7 +32,7 @@ class FolderReader(files.FileReader):
         With shares, the images of such folders are pooled.
     """
 
-    folder: str
+    folder: PathText
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""

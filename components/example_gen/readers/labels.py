@@ -15,7 +15,7 @@ import pydantic
 from components.example_gen import text
 from components.example_gen.readers import names
 from components.example_gen.readers.names import Names
-from components.settings import StrictModel
+from components.settings import PathText, StrictModel
 
 LabelFormat = Literal["name", "index", "one_hot"]
 Value = Union[str, int, float, bool]  # noqa: UP007 - a name in annotations
@@ -42,7 +42,7 @@ class LabelColumn(StrictModel):
 
     label_format: LabelFormat | None = None
     first_label: int = pydantic.Field(0, ge=0)
-    names: str | None = None
+    names: PathText | None = None
     encoding: text.Encoding = "utf-8"
 
     @pydantic.model_validator(mode="after")

@@ -12,6 +12,7 @@ from components.artifacts import findings, vocabulary
 from components.example_gen import splits
 from components.example_gen.readers import files, labels, listing, tables
 from components.example_gen.readers.sieve import Sieve
+from components.settings import PathText
 
 _KEYS = ("image_key", "label_key", "split_key", "id_key")  # what names a column
 _SHOWN = 5  # rows in a message
@@ -35,7 +36,7 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
       names: null: the labels of the manifest, sorted; the digits of integers are their names.
     """
 
-    manifest: str
+    manifest: PathText
     image_key: str = "path"
     label_key: str = "label"
     separator: str | None = pydantic.Field(None, min_length=1)

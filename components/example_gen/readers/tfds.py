@@ -17,6 +17,7 @@ from components.example_gen.readers import labels, reader, tfds_builders
 from components.example_gen.readers.labels import LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, LabelledImage, Reader
 from components.example_gen.splits import Rule
+from components.settings import PathText
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -66,7 +67,7 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
     """
 
     dataset: str
-    data_dir: str | None = None
+    data_dir: PathText | None = None
     image_key: str = "image"
     label_key: str = "label"
     id_key: str | None = None

@@ -19,6 +19,7 @@ from components.example_gen.readers import labels, listing, shards
 from components.example_gen.readers.labels import LabelFormat, LabelMap, Names, WrongLabelError
 from components.example_gen.readers.reader import Contents, FilePart, LabelledImage, Reader
 from components.example_gen.readers.sieve import WILD, Sieve
+from components.settings import PathText
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ class TFRecordReader(labels.LabelColumn, Reader[TFRecordPart]):
       names: null: the labels are names, and the files are read once more to find all of them.
     """
 
-    tfrecords: str
+    tfrecords: PathText
     compression: Literal["none", "gzip", "zlib"] = "gzip"
     image_key: str = "image/encoded"
     label_key: str = "image/class/label"

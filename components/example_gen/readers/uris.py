@@ -11,6 +11,7 @@ from components.example_gen import splits
 from components.example_gen import text as text_files
 from components.example_gen.readers import files, labels, listing
 from components.example_gen.readers.sieve import Sieve
+from components.settings import PathText
 
 _SHOWN = 5  # lines in a message
 
@@ -30,7 +31,7 @@ class UriListReader(labels.LabelColumn, files.FileReader):
       names: null: the labels of the lists, sorted.
     """
 
-    uris: str
+    uris: PathText
 
     def check_fields(self) -> None:
         """See `Reader.check_fields`."""

@@ -229,3 +229,28 @@ print(sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith(
     heavy, imported = map(ast.literal_eval, done.stdout.splitlines())
     assert heavy == []
     assert {"tfds", "folder", "manifest", "tfrecords", "uris"} < set(imported)
+
+
+def test_an_override_changes_its_own_key_alone(tmp_path):
+    text = DEMO.read_text(encoding="utf-8")
+    for before, after in (
+        ("classifier: {preset: small_classifier}", "classifier: &recipe {preset: small_classifier}"),
+        ("pretrain: {preset: small_pretrain}", "pretrain: {<<: *recipe, steps: 300}"),
+        ("finetune: {preset: small_finetune}", "finetune: *recipe"),
+    ):
+        assert before in text
+        text = text.replace(before, after)
+    path = tmp_path / "anchors.yaml"
+    path.write_text(text, encoding="utf-8")
+    config = load(str(path), ["finetune.steps=7"])
+    assert (config.classifier.steps, config.pretrain.steps, config.finetune.steps) == (1500, 300, 7)
+
+
+def test_paths_are_expanded(write, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("DATA", "/data")
+    source = {"folder": "~/images", "splits": {"train": 0.9, "eval": 0.1}, "hierarchy": "${DATA}/tree.csv"}
+    found = load(write(source=source)).source
+    assert (found.location, found.hierarchy.file) == ("/home/ada/images", "/data/tree.csv")
+    with pytest.raises(ValueError, match=r"source\.folder: .*has \$NOWHERE, but this variable is not set"):
+        load(write(source={**source, "folder": "$NOWHERE/images"}))

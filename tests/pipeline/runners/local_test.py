@@ -52,6 +52,30 @@ def run(tmp_path):
     return run
 
 
+def run_chain(tmp_path, *broken: str) -> dict[str, State]:
+    """Runs a → b → both → end and a → other, c → both, where `broken` fail."""
+    heads = {name: Write(text="broken" if name in broken else name).with_id(name) for name in ("c", "a")}
+
+    def after(name: str, *before) -> None:
+        first = next(iter(before))
+        text = before[-1].outputs["result"].future()[0].value if len(before) > 1 else "!"
+        heads[name] = Append(left=first.outputs["result"], text=text).with_id(name)
+
+    after("b", heads["a"])
+    after("other", heads["a"])
+    after("both", heads["b"], heads["c"])
+    after("end", heads["both"])
+    results = local.run(
+        pipeline.Pipeline(
+            pipeline_name="test",
+            pipeline_root=str(tmp_path / "artifacts"),
+            components=list(heads.values()),
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "db.sqlite")),
+        )
+    )
+    return {result.node: result.state for result in results}
+
+
 def states(results: dict[str, local.NodeResult]) -> dict[str, State]:
     return {node: result.state for node, result in results.items()}
 
@@ -92,3 +116,16 @@ def test_what_failed_is_tried_again(run):
     assert states(run("broken", "b"))["first"] is State.FAILED
     assert states(run("broken", "b"))["first"] is State.FAILED
     assert set(states(run("a", "b")).values()) == {State.DONE, State.REUSED}
+
+
+def test_what_is_only_there_for_nodes_that_cannot_run_does_not_run(tmp_path):
+    found = run_chain(tmp_path, "c")
+    # b is only there for what needs c; a is there for `other` too.
+    assert found == {
+        "c": State.FAILED,
+        "a": State.DONE,
+        "b": State.BLOCKED,
+        "other": State.DONE,
+        "both": State.BLOCKED,
+        "end": State.BLOCKED,
+    }
