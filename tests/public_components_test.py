@@ -135,7 +135,7 @@ def test_what_each_component_takes():
         "StatisticsGen": 2,
         "ExampleValidator": 4,
         "NearDuplicateFilter": 2,
-        "Trainer": 5,
+        "Trainer": 6,
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,
         "PriorEstimator": 5,

@@ -46,11 +46,21 @@ TINY = {
         r"ratio |of CPU time |plan ×|peak ×|this project's same_distribution *",
         5,
     ),
+    "run": (
+        "--set classifier.steps=3 --set pretrain.steps=3 --set finetune.steps=3 --set resample.n=300",
+        r"run / compute: ",
+        1,
+    ),
     "trainer": ("--networks compact_cnn --batch-size 4 --steps 2 --repeats 1", r"compact_cnn, .{,20} [\d .]+ ", 3),
 }
 
 
-@pytest.mark.parametrize("name", sorted(NAMES | set(TINY)))
+SLOW = {"run"}  # a whole run
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in sorted(NAMES | set(TINY))]
+)
 def test_it_runs_and_prints_its_ratios(name, capsys):
     arguments, before, count = TINY[name]
     importlib.import_module(f"benchmarks.{name}").main(arguments.split())
