@@ -51,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--photographs", type=int, default=2000, help="reading: records of about 110 kB")
     parser.add_argument("--small", type=int, default=200_000, help="reading: records of about 1 kB")
     parser.add_argument("--shares", type=float, nargs="+", default=[1.0, 0.35, 0.05], help="reading: that are taken")
-    parser.add_argument("--trained", type=int, nargs=2, default=[640, 32_000], help="reading: images of a measurement")
+    # Fewer show how long tf.data takes to find its number of threads.
+    parser.add_argument("--trained", type=int, nargs=2, default=[2560, 32_000], help="reading: images of a measurement")
     parser.add_argument("--repeats", type=int, default=5, help="reading: turns, of which the median is given")
     parser.add_argument("--rows", type=int, default=10_000_000, help="opening: rows of the index")
     args = parser.parse_args(arguments)
