@@ -10,7 +10,8 @@ the files one after the other and writes their Examples to one TFRecord file: fo
 the ExampleGen does, which has to read all of its data; for `check: header` it looks up the size alone. With perceptual
 hashes, it makes those too. All run in turns, because the machine may
 have other work too; the median is given. A ratio of 1 means that all that the ExampleGen does besides costs nothing.
-Beam takes most of a second to start, whatever the number of images: few of them, quickly checked, show little else.
+Beam takes 0.2 s to start, and waits up to 0.2 s at the end of a stage, whatever the number of images: of few of them,
+quickly checked, this is a large part.
 
 With --memory, or --records, no speed is compared: JPEGs of about 110 kB are ingested, as many as make these gigabytes,
 and record files with as many images of 1 kB, each time in a process of its own.

@@ -57,7 +57,7 @@ class ImageChecker:
       max_pixels: height × width that is allowed.
       perceptual_hashes: whether rows of the index get them.
       kind: of CHECKS: whether images are decoded ('full'), or only their headers looked at.
-      threads: that check them; 0: as many as there are cores.
+      threads: that check them; 0: as many as there are cores, or one if it hardly decodes anything.
     """
 
     names: tuple[str, ...]

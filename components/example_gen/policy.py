@@ -18,7 +18,7 @@ class Policy(StrictModel):
 
     Attributes:
       max_rejected: share of the images that may be rejected; past it the ingestion stops. None: it does not.
-      threads: that check images in each worker; 0: as many as it has cores.
+      threads: that check images in each worker; 0: see `ImageChecker`.
     """
 
     max_rejected: float | None = pydantic.Field(None, ge=0, le=1)

@@ -39,7 +39,8 @@ class _Data(StrictModel):
       max_rejected: the share of images that may be rejected. Above it the run stops.
       check: full: each image is decoded. header: only its header is read, for files that are known to be whole; a
         damaged image then ends a training.
-      threads: the number of threads that check images in each Beam worker. 0: the number of its cores.
+      threads: the number of threads that check images in each Beam worker. 0: the number of its
+        cores; one for images below 4 kB and for headers.
     """
 
     hierarchy: Hierarchy | None = None
