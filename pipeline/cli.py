@@ -213,12 +213,12 @@ def _run(settings, workspace: str, name: str, console) -> list[str]:
         ingest.write_policies(settings, workspace)
         checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
         view = Display(console)
-        nodes: dict[str, record.Node] = {}
+        config, nodes = settings.model_dump(), dict[str, record.Node]()
 
         def end(result: local.NodeResult) -> None:
             # After each node: other terminals read the record while the run goes on, and after it was stopped.
             nodes[result.node] = record.Node(result.state.value, result.seconds, result.uris())
-            record.write(workspace, name, record.Record(settings.model_dump(), nodes))
+            record.write(workspace, name, record.Record(config, nodes))
             view.end(result)
 
         try:

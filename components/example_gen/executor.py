@@ -48,7 +48,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         contents = reader.open(work.lists)
         work.note_outputs((*outputs, vocabulary_uri))
         images = None if contents.examples is None else sum(contents.examples.values())
-        working.check_space(work, output.uri, sum(contents.sizes.values()), images or 0)
+        working.check_space(work, output.uri, sum(contents.sizes.values()), images)
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
         data_checks.check_labels(contents.label_counts or {}, labels.names)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))

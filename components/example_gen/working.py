@@ -112,14 +112,14 @@ def begin(parent: str, decisive: Mapping[str, object], outputs: Sequence[str]) -
     return work
 
 
-def check_space(work: Working, output: str, image_bytes: int, images: int = 0) -> None:
+def check_space(work: Working, output: str, image_bytes: int, images: int | None) -> None:
     """Refuses to begin what cannot end, where the file systems are local ones.
 
     Args:
       work: where runs go.
       output: URI of the Examples.
       image_bytes: of all images that will be written.
-      images: their number, as far as it is known.
+      images: their number, if it is known.
 
     Raises:
       ValueError: there is too little space; it says how much is needed.
@@ -127,8 +127,9 @@ def check_space(work: Working, output: str, image_bytes: int, images: int = 0) -
     done = sum(tf.io.gfile.stat(path).length for path in tf.io.gfile.glob(os.path.join(work.runs, "*")))
     needed: dict[int, int] = collections.Counter()
     paths: dict[int, str] = {}
-    in_runs = max(image_bytes + images * _ROW_BYTES - done, 0)
-    for path, size in ((work.folder, in_runs), (output, image_bytes + images * _RECORD_BYTES)):
+    count = images or 0
+    in_runs = max(image_bytes + count * _ROW_BYTES - done, 0)
+    for path, size in ((work.folder, in_runs), (output, image_bytes + count * _RECORD_BYTES)):
         if not storage.is_remote(path):
             there = _existing(path)
             device = os.stat(there).st_dev

@@ -78,12 +78,13 @@ def run(
         node_id = node.node_info.id
         on_start(node_id)
         start = time.perf_counter()
-        lost = {name for name, result in results.items() if result.state in (State.FAILED, State.BLOCKED)}
+        ended = {name for name, result in results.items() if result.state in (State.FAILED, State.BLOCKED)}
+        lost = _find_lost(ended, downstream)
         blockers = [name for name in node.upstream_nodes if name in lost]
         served = downstream[node_id]
         if blockers:
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(blockers)}"))
-        elif served and all(name in _find_lost(lost, downstream) for name in served):
+        elif served and lost.issuperset(served):
             reason = RuntimeError(f"is only there for {', '.join(served)}, which cannot run")
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=reason)
         else:

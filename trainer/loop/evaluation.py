@@ -61,7 +61,6 @@ class Evaluations:
     ):
         self._settings, self._loss = recipe.evaluate, recipe.loss
         self._steps = recipe.steps
-        self._takes_steps = recipe.evaluate is not None and recipe.evaluate.every_steps is not None
         self._make_batches, self._workers = make_batches, workers
         self._last = time.monotonic()
         self.best: list[tf.Variable] = []
@@ -89,7 +88,8 @@ class Evaluations:
 
     def missed(self, step: int, history: Sequence[Progress]) -> bool:
         """Returns whether the evaluation after `step`, which `history` ends with, was given up."""
-        return step > 0 and self._takes_steps and self.due(step) and history[-1].eval_loss is None
+        by_steps = self._settings is not None and self._settings.every_steps is not None
+        return step > 0 and by_steps and self.due(step) and history[-1].eval_loss is None
 
     def run(
         self, values: Sequence[tf.Variable], history: Sequence[Progress], stopped: Callable[[], bool]

@@ -93,6 +93,9 @@ def fit(
     def diverged(what: str, step: int) -> FloatingPointError:
         return _diverged(what, step, float(schedule(step - 1)), example_ids(step - 1), checkpoints.latest())
 
+    def preempted_after(step: int) -> preemption.Preempted:
+        return preemption.Preempted(f"SIGTERM after step {step} of {recipe.steps}")
+
     history: list[Progress] = []
     reports: list[Progress] = []  # those since the last entry of the history
     best = {"best": evaluations.best} if evaluations.best else {}
@@ -111,7 +114,7 @@ def fit(
         if evaluations.missed(done, history):
             found = evaluations.run(state.result(), history[:-1], preempted)
             if found is None:
-                raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
+                raise preempted_after(done)
             history[-1] = dataclasses.replace(history[-1], eval_loss=found[0], eval_accuracy=found[1])
         for entry in history:
             on_progress(entry)
@@ -164,7 +167,7 @@ def fit(
             if save and not checkpoints.save(done):
                 raise diverged("a weight is not finite", done)
             if stop:
-                raise preemption.Preempted(f"SIGTERM after step {done} of {recipe.steps}")
+                raise preempted_after(done)
             # Each call does as many steps as fit between two reports: few enough to show progress and to react to a
             # preemption in time, many enough to make Python's overhead negligible.
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
