@@ -22,11 +22,17 @@ from trainer.recipes import Recipe
 
 @dataclasses.dataclass(frozen=True)
 class Adaptation:
-    """The nodes that estimate a target's label prior, and those that exclude its near-duplicates from the source."""
+    """The nodes that estimate a target's label prior, and those that exclude its near-duplicates from the source.
+
+    Attributes:
+      early_filters: those before the classifier's training.
+      filters: all.
+    """
 
     predictor: BaseNode
     source_predictor: BaseNode
     prior: BaseNode
+    early_filters: exclude.Filters
     filters: exclude.Filters
 
 
@@ -59,8 +65,8 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     check_labels(config)
     wait_for_checks(source, list(targets.values()))
     target_indices = {name: target["index"] for name, target in targets.items()}
-    filters = exclude.filter_by_hashes(config.near_duplicates, source["index"], target_indices)
-    classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=filters.plan)
+    early_filters = exclude.filter_by_hashes(config.near_duplicates, source["index"], target_indices)
+    classifier = _pretrain(config, workspace, source, ids.CLASSIFIER, config.classifier, plan=early_filters.plan)
     source_predictor = Predictor(
         examples=source["examples"],
         index=source["index"],
@@ -70,23 +76,24 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
     ).with_id(ids.side_node(ids.SOURCE, ids.PREDICTIONS))
     predictors = {name: _predictor(config, name, target, classifier) for name, target in targets.items()}
     filters = exclude.filter_by_embeddings(
-        config.near_duplicates, filters, source["examples"], source["index"], classifier, predictors
+        config.near_duplicates, early_filters, source["examples"], source["index"], classifier, predictors
     )
     nodes = [*source.nodes, *filters.nodes, classifier, source_predictor]
     shared: dict[str, BaseNode] = {}
     for name, target in targets.items():
         settings = config.targets[name]
-        adaptation = _adaptation(config, name, source, predictors[name], source_predictor, filters)
+        prior = _prior(config, name, source, predictors[name], source_predictor, filters)
+        adaptation = Adaptation(predictors[name], source_predictor, prior, early_filters, filters)
         nodes += [*target.nodes, adaptation.predictor, adaptation.prior]
         for arm_name in settings.arms:
             arm_nodes = arm(config, workspace, name, arm_name, target, source, adaptation, shared)
             nodes += arm_nodes.nodes
             if arm_name == settings.push:
                 nodes += push(name, settings, target["examples"], arm_nodes.finetune, workspace)
-    if config.near_duplicates.embeddings is None:  # else the classifier decides on the exclusions
-        for node in shared.values():
-            if ids.kind_of(node.id) == ids.RESAMPLE:  # what cannot be drawn is refused before anything is trained
-                classifier.add_upstream_node(node)
+    first = ids.RESAMPLE if filters is early_filters else ids.DRAFT
+    for node in shared.values():
+        if ids.kind_of(node.id) == first:  # what cannot be drawn is refused before anything is trained
+            classifier.add_upstream_node(node)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=os.path.join(workspace, "artifacts"),
@@ -126,7 +133,10 @@ def arm(
     if specialist_id not in shared:
         sample: dict[str, Any] = {"plan": adaptation.filters.plan}
         if name != ENTIRE_SOURCE:
-            resampler = _resampler(config, target_name, name, target, source, adaptation)
+            if settings is not None and adaptation.filters is not adaptation.early_filters:
+                draft = _resampler(config, target_name, name, target, source, adaptation, adaptation.early_filters)
+                nodes.append(draft.with_id(ids.sample_node(target_name, name, ids.DRAFT, settings)))
+            resampler = _resampler(config, target_name, name, target, source, adaptation, adaptation.filters)
             nodes.append(resampler.with_id(ids.sample_node(target_name, name, ids.RESAMPLE, settings)))
             # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
             if "resampled_examples" in resampler.outputs:
@@ -195,16 +205,15 @@ def _predictor(config: Config, name: str, target: IngestNodes, classifier: BaseN
     ).with_id(ids.side_node(name, ids.PREDICTIONS))
 
 
-def _adaptation(
+def _prior(
     config: Config,
     name: str,
     source: IngestNodes,
     predictor: BaseNode,
     source_predictor: BaseNode,
     filters: exclude.Filters,
-) -> Adaptation:
-    settings = config.prior.model_dump(exclude={"source_images"})
-    prior = PriorEstimator(
+) -> BaseNode:
+    return PriorEstimator(
         predictions=predictor.outputs["predictions"],
         source_predictions=source_predictor.outputs["predictions"],
         exclusions=filters.exclusions,
@@ -212,13 +221,18 @@ def _adaptation(
         vocabulary=source["vocabulary"],
         seed=config.seed,
         activation=config.classifier.loss,
-        **settings,
+        **config.prior.model_dump(exclude={"source_images"}),
     ).with_id(ids.side_node(name, ids.PRIOR))
-    return Adaptation(predictor, source_predictor, prior, filters)
 
 
 def _resampler(
-    config: Config, target_name: str, name: Arm, target: IngestNodes, source: IngestNodes, adaptation: Adaptation
+    config: Config,
+    target_name: str,
+    name: Arm,
+    target: IngestNodes,
+    source: IngestNodes,
+    adaptation: Adaptation,
+    filters: exclude.Filters,
 ) -> ImportanceResampler:
     matcher = config.matcher(target_name, name)
     return ImportanceResampler(
@@ -229,11 +243,12 @@ def _resampler(
         source_predictions=adaptation.source_predictor.outputs["predictions"],
         target_predictions=adaptation.predictor.outputs["predictions"],
         target_index=target["index"],
-        exclusions=adaptation.filters.exclusions,
+        exclusions=filters.exclusions,
         matcher=matcher,
         n=0 if matcher.takes_all else config.resample.n,
         seed=config.seed if config.resample.seed is None else config.resample.seed,
-        materialise=config.resample.materialise and not matcher.takes_all,  # Examples cannot hold loss weights
+        # Examples cannot hold loss weights, and nothing reads those of a draft.
+        materialise=config.resample.materialise and not matcher.takes_all and filters is adaptation.filters,
     )
 
 

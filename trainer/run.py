@@ -1,8 +1,10 @@
 """Training and export, shared by the run_fns, and their typed settings."""
 
+import contextlib
 import csv
 import dataclasses
 import functools
+import gc
 import io
 import json
 import math
@@ -26,6 +28,7 @@ from trainer.recipes import Compute, Recipe
 
 METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
+_GC_THRESHOLD = 200_000  # new objects; Python's default is 700
 
 
 class TrainingSettings(StrictModel):
@@ -55,7 +58,13 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
       fn_args: the arguments of the run_fn.
       make_model: (settings, number of classes) → model; called in the scope of the distribution strategy.
     """
-    settings = TrainingSettings.model_validate(fn_args.custom_config)
+    with _collect_garbage_rarely():
+        _train_and_export(fn_args, TrainingSettings.model_validate(fn_args.custom_config), make_model)
+
+
+def _train_and_export(
+    fn_args: FnArgs, settings: TrainingSettings, make_model: Callable[[TrainingSettings, int], keras.Model]
+) -> None:
     recipe = settings.recipe
     strategy = make_strategy(settings.compute.distribution)
     workers = Workers(strategy)
@@ -107,6 +116,18 @@ def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, in
     workers.wait()
     if workers.is_chief:
         fn_args.checkpoints.delete()
+
+
+@contextlib.contextmanager
+def _collect_garbage_rarely() -> Iterator[None]:
+    # Tracing and saving make millions of objects that stay; to search them for cycles again and again took a tenth of
+    # the time beside the steps.
+    thresholds = gc.get_threshold()
+    gc.set_threshold(_GC_THRESHOLD)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _write(

@@ -13,6 +13,7 @@ SOURCE = "source"
 EXAMPLES, STATISTICS, SCHEMA, VALIDATION = "examples", "statistics", "schema", "validation"
 PREDICTIONS, PRIOR = "predictions", "prior"
 RESAMPLE, SPECIALIST, FINETUNE = "resample", "specialist", "finetune"
+DRAFT = "draft"  # a sample that nothing is trained on: it shows in time that it can be drawn
 BASELINE, EVALUATOR, PUSHER = "baseline", "evaluator", "pusher"
 
 CLASSIFIER = f"{SOURCE}-classifier"

@@ -109,15 +109,21 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_control_that_leaves_nothing_out_is_refused_before_anything_is_trained(tmp_path):
+@pytest.mark.parametrize(
+    ("stages", "expected"),
+    [("hashes", "source-uniform-subsample-resample"), ("embeddings", "source-uniform-subsample-draft")],
+    ids=["hashes", "embeddings: the classifier decides how many examples are left"],
+)
+def test_a_control_that_leaves_nothing_out_is_refused_before_anything_is_trained(tmp_path, stages, expected):
     tiny = "source.splits={train: 'train[:1%]', eval: 'eval[:1%]'}"
     overrides = ["targets.digits.arms=[uniform_subsample]", "targets.digits.push=null", "resample.n=5000"]
+    overrides += ["near_duplicates={enabled: true, embeddings: 0.95}"] if stages == "embeddings" else []
     settings = load(DEMO, [*SMALL, tiny, *overrides])
     for dataset in settings.datasets().values():
         dataset.reader().prepare()
     results = {result.node: result for result in local.run(pipeline_module.create_pipeline(settings, str(tmp_path)))}
     (failed,) = (node for node, result in results.items() if result.state is State.FAILED)
-    assert failed == "source-uniform-subsample-resample"
+    assert failed == expected
     assert re.search(r"n: 5,000, but the source has 7\d\d examples", str(results[failed].error))
     assert results["source-classifier"].state is State.BLOCKED
 

@@ -173,10 +173,9 @@ def fit(
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
     if frozen_steps:
         classifier.backbone_of(state.model).trainable = True
-    is_whole = compute == Compute(distribution=compute.distribution) and state.average is None
-    if replicas == 1 and is_whole and not evaluations.best:
-        return state.model, history
-    model = make_model()
+    is_whole = compute == Compute(distribution=compute.distribution)
+    # A model of its own has none of the training's precision, normalisation and replicas.
+    model = state.model if replicas == 1 and is_whole else make_model()
     for variable, value in zip(model.variables, evaluations.best or state.result(), strict=True):
         variable.assign(value.numpy())
     return model, history
