@@ -28,6 +28,14 @@ def expand_path(path: str) -> str:
     return expanded
 
 
+def expand_argument(name: str, path: str) -> str:
+    """As `expand_path`; the error names the argument."""
+    try:
+        return expand_path(path)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
+
+
 PathText = Annotated[str, pydantic.AfterValidator(expand_path)]
 
 

@@ -1,15 +1,12 @@
 """The command line. Each command imports heavy modules only when it needs them."""
 
-import contextlib
 import dataclasses
-import functools
+import io
 import json
 import os
 import signal
 import sys
-import time
 import warnings
-from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -50,26 +47,46 @@ _Set = Annotated[list[str] | None, typer.Option("--set", metavar="KEY.PATH=VALUE
 def run(
     config: _Config,
     workspace: Annotated[str, typer.Option(help="Artifacts, metadata, logs and pushed models go here.")] = "workspace",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run, and what be reused.")] = False,
     set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
     """Run the pipeline of CONFIG on this machine. Results that have not changed since the last run are reused."""
     with _errors(verbose):
-        from pipeline import workspace as workspace_module
+        from pipeline import session
         from pipeline.config.load import load
-        from pipeline.terminal import logs
+        from pipeline.workspace import resolve_workspace
 
-        folder = workspace_module.resolve_workspace(workspace)
-        settings = load(config, set_ or [])
-        with workspace_module.lock_workspace(folder):
-            name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
-            log = os.path.join(folder, "logs", f"{name}.log")
-            os.makedirs(os.path.dirname(log), exist_ok=True)
-            with logs.redirect_output(log) as console:
-                failed = _run(settings, folder, name, console)
+        folder, settings = resolve_workspace(workspace), load(config, set_ or [])
+        if dry_run:
+            session.show_forecast(settings, folder)
+            return
+        failed, log = session.run_config(settings, folder)
         if failed:
             typer.echo(f"error: {', '.join(failed)} failed; the full log is {log}", err=True)
             raise typer.Exit(1)
+
+
+@app.command()
+def clean(
+    workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", help="A workspace of `run`.")],
+    keep: Annotated[int, typer.Option(min=1, help="How many of the last runs that ended well to keep.")] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be removed.")] = False,
+    verbose: _Verbose = False,
+) -> None:
+    """Remove from WORKSPACE what no kept run needs: artifacts, checkpoints, records and logs; never a pushed model."""
+    with _errors(verbose):
+        from pipeline.results import clean as cleaning
+        from pipeline.terminal import logs
+        from pipeline.workspace import lock_workspace, resolve_workspace
+
+        folder = resolve_workspace(workspace)
+        cleaning.make_plan(folder, keep)  # what is no workspace is refused before a lock is made in it
+        with lock_workspace(folder), logs.redirect_output(os.devnull) as console:
+            plan = cleaning.make_plan(folder, keep)
+            if not dry_run:
+                cleaning.remove(folder, plan)
+            cleaning.show(console, plan, removed=not dry_run)
 
 
 @app.command()
@@ -84,15 +101,17 @@ def data(
 ) -> None:
     """Show a sample of CONFIG's data, and estimate the time and storage of a run. Exit with 1 if a run would stop."""
     with _errors(verbose):
+        from pipeline import session
         from pipeline.config.load import load
         from pipeline.terminal import logs
 
         settings = load(config, set_ or [])
-        with logs.redirect_output(os.devnull) as console, _report_interruption(console, "nothing was changed"):
+        with logs.redirect_output(os.devnull) as console, session.end_on_signals(console, "nothing was changed"):
             with logs.show_waiting(console, "starting"):
                 from pipeline.preview import command
+            folder = _expand("--thumbnails", thumbnails)
             stops, warnings = command.preview_config(
-                settings, console, images=images, thumbnails_folder=thumbnails, timing=timing
+                settings, console, images=images, thumbnails_folder=folder, timing=timing
             )
         if stops or (strict and warnings):
             reason = "a run would stop" if stops else f"--strict: there are {warnings:,} warnings"
@@ -114,7 +133,8 @@ def predict(
         from pipeline.results.predict import predict as predict_files
         from pipeline.terminal.text import isolate
 
-        predictions = predict_files(model, images)
+        files = [_expand("IMAGE", image) for image in images]
+        predictions = predict_files(_expand("MODEL", model), files)
         if as_json:
             typer.echo(json.dumps([dataclasses.asdict(prediction) for prediction in predictions], ensure_ascii=False))
             return
@@ -146,7 +166,7 @@ def prior(
 
         console, table = _read_newest(run, lambda record: inspect.prior(record, inspect.target_of(record, target)))
         if csv:
-            inspect.write_csv(table, csv)
+            inspect.write_csv(table, _expand("--csv", csv))
         inspect.show_prior(console, table, searched=label or (), bottom=bottom, count=rows)
 
 
@@ -185,69 +205,26 @@ def plan(
             typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
 
 
+def _expand(argument: str, path: str) -> str:
+    from components.settings import expand_argument
+
+    return expand_argument(argument, path)
+
+
 def _read_newest(run: str, read):
     """Returns a console, and what `read` returns for the newest record that has it. Prints a note for an older one."""
     import rich.console
 
     from pipeline.results import record
 
-    result, note = record.read_newest(run, read)
+    result, note = record.read_newest(_expand("RUN", run), read)
     if note:
         typer.echo(f"note: {note}", err=True)
     return rich.console.Console(), result
 
 
-def _run(settings, workspace: str, name: str, console) -> list[str]:
-    """Runs the pipeline as the run `name` and returns the nodes that failed."""
-    from pipeline.terminal import logs
-
-    with _report_interruption(console, "run the same command to resume"):
-        with logs.show_waiting(console, "starting"):
-            from pipeline import pipeline
-            from pipeline.nodes import ingest
-            from pipeline.results import record, summary
-            from pipeline.runners import local
-            from pipeline.terminal.progress import Display
-            from trainer.loop import checkpoints, progress
-        ingest.prepare(settings, functools.partial(logs.show_waiting, console))
-        ingest.write_policies(settings, workspace)
-        checkpoints.write_policy(pipeline.checkpoint_root(workspace), settings.checkpoint)
-        view = Display(console)
-        config, nodes = settings.model_dump(), dict[str, record.Node]()
-
-        def end(result: local.NodeResult) -> None:
-            # After each node: other terminals read the record while the run goes on, and after it was stopped.
-            nodes[result.node] = record.Node(result.state.value, result.seconds, result.uris())
-            record.write(workspace, name, record.Record(config, nodes))
-            view.end(result)
-
-        try:
-            with progress.listen(view.progress):
-                results = local.run(pipeline.create_pipeline(settings, workspace), on_start=view.start, on_end=end)
-        finally:
-            view.stop()
-        summary.show(console, summary.collect(settings, results), results)
-    return [result.node for result in results if result.state is local.State.FAILED]
-
-
-@contextlib.contextmanager
-def _report_interruption(console, consequence: str) -> Iterator[None]:
-    """Prints the reason and the consequence when a signal ends the block."""
-    from trainer.loop import preemption
-
-    try:
-        yield
-    except (KeyboardInterrupt, preemption.Preempted) as stop:
-        interrupted = isinstance(stop, KeyboardInterrupt)
-        reason = "interrupted" if interrupted else str(stop)
-        console.print(f"stopped: {reason}; {consequence}", style="yellow", highlight=False)
-        if interrupted:
-            raise typer.Exit(128 + signal.SIGINT) from stop
-        raise
-
-
 class _errors:  # noqa: N801 - used like a function
-    """Prints an exception as a line on stderr and exits with code 1."""
+    """Prints an exception as a line on stderr and exits with code 1; with 130 if it is an interruption."""
 
     def __init__(self, verbose: bool):
         self._verbose = verbose
@@ -256,6 +233,9 @@ class _errors:  # noqa: N801 - used like a function
         return None
 
     def __exit__(self, kind, error, traceback) -> None:
+        if isinstance(error, KeyboardInterrupt):
+            print(f"stopped: {signal.SIGINT.name}", file=sys.stderr)
+            raise SystemExit(128 + signal.SIGINT)
         if error is None or self._verbose or not isinstance(error, Exception) or isinstance(error, typer.Exit):
             return
         if isinstance(error, BrokenPipeError):  # the reader of the output closed it, as `head` does
@@ -272,7 +252,17 @@ class _errors:  # noqa: N801 - used like a function
 
 def main() -> None:
     """Runs the console script."""
-    app()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # labels may have characters that the terminal has not
+    try:
+        app()
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > 128:  # an interruption
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(end.code)  # threads that hear of no signal would be waited for
+        raise
 
 
 if __name__ == "__main__":

@@ -5,13 +5,13 @@ import os
 from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.importance_resampler.component import ImportanceResampler
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
+from pipeline import metadata_file
 from pipeline.config.run import ENTIRE_SOURCE, Arm, Config
 from pipeline.nodes import exclude, ids
 from pipeline.nodes.ingest import IngestNodes, check_labels, make_ingest_nodes, wait_for_checks
@@ -44,8 +44,13 @@ class ArmNodes:
     finetune: BaseNode
 
 
-def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
+def create_pipeline(config: Config, workspace: str, state: str | None = None) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `config`, whose artifacts, metadata and pushed models live under `workspace`.
+
+    Args:
+      config: the configuration of the run.
+      workspace: an absolute path.
+      state: another folder for artifacts and metadata.
 
     Raises:
       ValueError: a data set is unknown or not prepared.
@@ -96,12 +101,10 @@ def create_pipeline(config: Config, workspace: str) -> tfx_pipeline.Pipeline:
             classifier.add_upstream_node(node)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
-        pipeline_root=os.path.join(workspace, "artifacts"),
+        pipeline_root=os.path.join(state or workspace, "artifacts"),
         components=nodes,
         enable_cache=True,
-        metadata_connection_config=metadata.sqlite_metadata_connection_config(
-            os.path.join(workspace, "metadata.sqlite")
-        ),
+        metadata_connection_config=metadata_file.connect(state or workspace),
         beam_pipeline_args=[*(config.beam or local_beam_args())],
     )
 

@@ -4,9 +4,11 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
+from typing import TextIO
 
-from components.settings import expand_path
+from components.settings import expand_argument
 
+_LOCK = ".lock"
 # TFX and Beam find their files by glob patterns, in which these characters are special.
 _GLOB_CHARACTERS = "[]*?\\"
 
@@ -17,10 +19,7 @@ def resolve_workspace(path: str) -> str:
     Raises:
       ValueError: the path has a character that is special in a glob pattern.
     """
-    try:
-        absolute = os.path.abspath(expand_path(path))
-    except ValueError as error:
-        raise ValueError(f"--workspace: {error}") from error
+    absolute = os.path.abspath(expand_argument("--workspace", path))
     for character in absolute:
         if character in _GLOB_CHARACTERS:
             raise ValueError(
@@ -34,24 +33,66 @@ def resolve_workspace(path: str) -> str:
 def lock_workspace(workspace: str) -> Iterator[None]:
     """Locks `workspace` against other runs, and creates it if necessary. The lock ends with the process at the latest.
 
+    If nothing is in the workspace in the end, it is removed, with the folders that were made for it.
+
     Raises:
       ValueError: the path is a file, or in one.
       RuntimeError: another run uses the workspace.
     """
+    made = _missing_folders(workspace)
+    lock = os.path.join(workspace, _LOCK)
     try:
-        os.makedirs(workspace, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ValueError(f"--workspace: {workspace!r} is a file, or in one; name a folder") from error
-    with open(os.path.join(workspace, ".lock"), "a+", encoding="utf-8") as file:
+        file = _open_locked(lock)
+        try:
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+        finally:
+            if made and os.listdir(workspace) == [_LOCK]:
+                os.remove(lock)
+            file.close()
+    finally:
+        for folder in made:
+            with contextlib.suppress(OSError):  # not there, or not empty
+                os.rmdir(folder)
+
+
+def _missing_folders(path: str) -> list[str]:
+    """Returns those of `path` and the folders above it that do not exist, the deepest first."""
+    missing = []
+    while not os.path.lexists(path):
+        missing.append(path)
+        path = os.path.dirname(path)
+    return missing
+
+
+def _open_locked(lock: str) -> TextIO:
+    workspace = os.path.dirname(lock)
+    while True:
+        try:
+            os.makedirs(workspace, exist_ok=True)
+            file = open(lock, "a+", encoding="utf-8")  # noqa: SIM115 - the caller closes it
+        except (FileExistsError, NotADirectoryError) as error:
+            raise ValueError(f"--workspace: {workspace!r} is a file, or in one; name a folder") from error
+        except FileNotFoundError:  # a run that found nothing to do has just removed the folder
+            continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             process = file.read().strip() or "unknown"
+            file.close()
             raise RuntimeError(
                 f"--workspace: another run, process {process}, is using {workspace}; wait for it, or name another"
             ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
+        if _is_same(file, lock):
+            return file
+        file.close()  # another run has removed it in the meantime
+
+
+def _is_same(file: TextIO, path: str) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), os.stat(path))
+    except FileNotFoundError:
+        return False

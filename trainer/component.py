@@ -178,9 +178,14 @@ def _checkpoints(
     folder = checkpoints_module.folder(
         parent,
         parameters={key: exec_properties[key] for key in ("run_fn", "custom_config", "code_version")},
-        inputs={key: [artifact.uri for artifact in artifacts] for key, artifacts in inputs.items()},
+        # A workspace that is moved takes its checkpoints along.
+        inputs={key: [_relative(artifact.uri, parent) for artifact in artifacts] for key, artifacts in inputs.items()},
     )
     return checkpoints_module.Checkpoints(folder, checkpoints_module.read_policy(os.path.dirname(parent)))
+
+
+def _relative(uri: str, folder: str) -> str:
+    return uri if storage.is_remote(uri) or storage.is_remote(folder) else os.path.relpath(uri, folder)
 
 
 def modules_of(run_fn: str, custom_config: dict[str, Any]) -> list[str]:

@@ -46,6 +46,7 @@ KINDS = {
         "if they are no classes, leave them out with exclude",
         is_warning=False,
     ),
+    "linked": Kind("links that lead out of the folder, and are followed", is_warning=False),
     "litter": Kind("files and folders that systems leave behind, which are ignored", is_warning=False),
     "pooled": Kind(
         "folders that are splits, whose images are pooled, since splits are shares",

@@ -8,7 +8,7 @@ from typing import Any
 import pydantic
 import yaml
 
-from components.settings import did_you_mean
+from components.settings import did_you_mean, expand_argument
 from pipeline.config.run import Config
 
 
@@ -22,7 +22,7 @@ def load(path: str, overrides: Sequence[str] = ()) -> Config:
       ValueError: the file is not YAML or not a valid configuration. The message names each key, its value and what is
         allowed.
     """
-    file = pathlib.Path(path)
+    file = pathlib.Path(expand_argument("CONFIG", path))
     if not file.is_file():
         raise FileNotFoundError(f"CONFIG: no file {path!r}; a complete example is pipeline/configs/demo.yaml")
     try:
@@ -33,7 +33,10 @@ def load(path: str, overrides: Sequence[str] = ()) -> Config:
         raise ValueError(
             f"CONFIG: {path} holds a {type(content).__name__}, not keys and values; see pipeline/configs/demo.yaml"
         )
-    content = _unshare(content)
+    try:
+        content = _unshare(content)
+    except RecursionError as error:
+        raise ValueError(f"CONFIG: {path} has an alias inside of what it stands for; write the keys out") from error
     for override in overrides:
         _override(content, override)
     try:

@@ -32,10 +32,12 @@ class Record:
     Attributes:
       config: the configuration, with its overrides and defaults.
       nodes: node id → node, in the order of execution.
+      ended: whether all nodes have had their turn: the run was not stopped.
     """
 
     config: dict
     nodes: dict[str, Node]
+    ended: bool = True
 
     def uri(self, node: str, output: str) -> str:
         """Returns the URI of an output's artifact.
@@ -62,7 +64,9 @@ def write(workspace: str, name: str, record: Record) -> str:
     path = pathlib.Path(workspace, FOLDER, f"{name}.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(dataclasses.asdict(record), indent=1, ensure_ascii=False), encoding="utf-8")
+    # Relative, since a workspace may be moved.
+    portable = _map_uris(record, lambda uri: uri.removeprefix(os.path.join(workspace, "")))
+    temporary.write_text(json.dumps(dataclasses.asdict(portable), indent=1, ensure_ascii=False), encoding="utf-8")
     os.replace(temporary, path)
     return str(path)
 
@@ -93,6 +97,15 @@ def read_newest(run: str, read: Callable[[Record], T]) -> tuple[T, str | None]:
     raise errors[0]
 
 
+def read_all(workspace: str) -> dict[str, Record]:
+    """Returns all records of `workspace` by the names of their runs, the newest first.
+
+    Raises:
+      ValueError: there is none.
+    """
+    return {path.stem: _read(path) for path in _paths(workspace)}
+
+
 def _paths(run: str) -> list[pathlib.Path]:
     """Returns the records of `run`, the newest first."""
     path = pathlib.Path(run)
@@ -109,8 +122,19 @@ def _paths(run: str) -> list[pathlib.Path]:
 def _read(path: pathlib.Path) -> Record:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Record(content["config"], {name: Node(**node) for name, node in content["nodes"].items()})
+        nodes = {name: Node(**node) for name, node in content["nodes"].items()}
+        stored = Record(content["config"], nodes, content.get("ended", True))
+        workspace = path.absolute().parent.parent
+        return _map_uris(stored, lambda uri: uri if "://" in uri else os.path.join(workspace, uri))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"RUN: {path} is not the record of a run; name a workspace or a file in its folder runs/"
         ) from error
+
+
+def _map_uris(record: Record, change: Callable[[str], str]) -> Record:
+    nodes = {
+        name: dataclasses.replace(node, outputs={key: [*map(change, uris)] for key, uris in node.outputs.items()})
+        for name, node in record.nodes.items()
+    }
+    return dataclasses.replace(record, nodes=nodes)

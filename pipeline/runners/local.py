@@ -7,15 +7,21 @@ import dataclasses
 import datetime
 import enum
 import logging
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ml_metadata import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.dsl.compiler import compiler, constants
 from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.proto.orchestration import pipeline_pb2
+
+from pipeline import metadata_file
+from trainer.loop import interruption
 
 
 class State(enum.Enum):
@@ -60,21 +66,58 @@ def run(
     """Runs `pipeline` and returns the results of its nodes, in the order of execution.
 
     Args:
-      pipeline: a pipeline with a local metadata connection.
+      pipeline: a pipeline with a local metadata connection, whose root is a folder in the workspace.
       on_start, on_end: called before and after each node.
     """
-    ir = compiler.Compiler().compile(pipeline)
-    runtime_parameter_utils.substitute_runtime_parameter(
-        ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()}
-    )
-    deployment = runner_utils.extract_local_deployment_config(ir)
-    connection = getattr(
-        deployment.metadata_connection_config, deployment.metadata_connection_config.WhichOneof("connection_config")
-    )
+    compiled = CompiledPipeline(pipeline)
+    workspace = os.path.dirname(str(pipeline.pipeline_info.pipeline_root))
+    metadata_file.update(compiled.connection, workspace)
+    metadata_file.note_place(workspace)
+    with metadata_file.use_keys_without_place(workspace):
+        return _run_nodes(compiled, on_start, on_end)
+
+
+class CompiledPipeline:
+    """A pipeline whose nodes can be launched one by one.
+
+    Attributes:
+      nodes: in the order of execution.
+      connection: to the metadata.
+    """
+
+    def __init__(self, pipeline: tfx_pipeline.Pipeline):
+        ir = compiler.Compiler().compile(pipeline)
+        runtime_parameter_utils.substitute_runtime_parameter(
+            ir, {constants.PIPELINE_RUN_ID_PARAMETER_NAME: datetime.datetime.now().isoformat()}
+        )
+        self._ir = ir
+        self._deployment = runner_utils.extract_local_deployment_config(ir)
+        connection = self._deployment.metadata_connection_config
+        self.connection = getattr(connection, connection.WhichOneof("connection_config"))
+        self.nodes = [entry.pipeline_node for entry in ir.nodes]
+
+    def launch(
+        self, node: pipeline_pb2.PipelineNode, launcher_class: type[launcher.Launcher] = launcher.Launcher
+    ) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
+        """Runs `node`, or finds its results; returns its state and its outputs."""
+        node_id = node.node_info.id
+        info = launcher_class(
+            pipeline_node=node,
+            mlmd_connection=metadata.Metadata(self.connection),
+            pipeline_info=self._ir.pipeline_info,
+            pipeline_runtime_spec=self._ir.runtime_spec,
+            executor_spec=runner_utils.extract_executor_spec(self._deployment, node_id),
+            custom_driver_spec=runner_utils.extract_custom_driver_spec(self._deployment, node_id),
+        ).launch()
+        return _read_outcome(self.connection, info)
+
+
+def _run_nodes(
+    compiled: CompiledPipeline, on_start: Callable[[str], None], on_end: Callable[[NodeResult], None]
+) -> list[NodeResult]:
     results: dict[str, NodeResult] = {}
-    nodes = [entry.pipeline_node for entry in ir.nodes]
-    downstream = {node.node_info.id: list(node.downstream_nodes) for node in nodes}
-    for node in nodes:
+    downstream = {node.node_info.id: list(node.downstream_nodes) for node in compiled.nodes}
+    for node in compiled.nodes:
         node_id = node.node_info.id
         on_start(node_id)
         start = time.perf_counter()
@@ -89,17 +132,15 @@ def run(
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=reason)
         else:
             try:
-                info = launcher.Launcher(
-                    pipeline_node=node,
-                    mlmd_connection=metadata.Metadata(connection),
-                    pipeline_info=ir.pipeline_info,
-                    pipeline_runtime_spec=ir.runtime_spec,
-                    executor_spec=runner_utils.extract_executor_spec(deployment, node_id),
-                    custom_driver_spec=runner_utils.extract_custom_driver_spec(deployment, node_id),
-                ).launch()
-                state, outputs = _read_outcome(connection, info)
+                state, outputs = compiled.launch(node)
                 result = NodeResult(node_id, state, time.perf_counter() - start, outputs)
+            except interruption.Interrupted:
+                _cancel_newest(compiled.connection)
+                raise
             except Exception as error:  # the other arms continue; the result holds the error
+                if number := interruption.received():  # the error is what a library made of the signal
+                    _cancel_newest(compiled.connection)
+                    raise interruption.Interrupted(number) from error
                 logging.getLogger(__name__).exception("node %s failed", node_id)
                 result = NodeResult(node_id, State.FAILED, time.perf_counter() - start, error=error)
         results[node_id] = result
@@ -117,13 +158,24 @@ def _find_lost(lost: Iterable[str], downstream: Mapping[str, Sequence[str]]) -> 
     return found
 
 
+def _cancel_newest(connection) -> None:
+    """Says of the execution under way, which is the newest, that it was stopped: it has not failed."""
+    newest = metadata_store.ListOptions(limit=1, order_by=metadata_store.OrderByField.ID, is_asc=False)
+    with metadata.Metadata(connection) as handle:
+        for execution in handle.store.get_executions(newest):
+            if execution.last_known_state in (mlmd.Execution.RUNNING, mlmd.Execution.FAILED):
+                execution.last_known_state = mlmd.Execution.CANCELED
+                handle.store.put_executions([execution])
+
+
 def _read_outcome(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
     if info is None or not info.execution_id:
         return State.BLOCKED, {}
     with metadata.Metadata(connection) as handle:
         [execution] = handle.store.get_executions_by_id([info.execution_id])
         events = handle.store.get_events_by_execution_ids([info.execution_id])
-        events = [event for event in events if event.type == mlmd.Event.OUTPUT]
+        # What a resolver chooses is an internal output.
+        events = [event for event in events if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)]
         artifacts = {a.id: a for a in handle.store.get_artifacts_by_id([event.artifact_id for event in events])}
     outputs: dict[str, list[mlmd.Artifact]] = {}
     for event in events:

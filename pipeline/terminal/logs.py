@@ -24,11 +24,16 @@ LIVE: _Live = {"transient": True, "redirect_stdout": False, "redirect_stderr": F
 
 @contextlib.contextmanager
 def redirect_output(log_path: str) -> Iterator[rich.console.Console]:
-    """Redirects this process' output, with that of C++ libraries, to `log_path`; yields a console on the terminal."""
+    """Redirects this process' output, with that of C++ libraries, to `log_path`; yields a console on the terminal.
+
+    What the terminal's encoding does not have is escaped.
+    """
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)
-    with open(log_path, "ab") as log, os.fdopen(os.dup(1), "w", encoding="utf-8") as terminal:
+    encoding = sys.stdout.encoding or "utf-8"
+    terminal = os.fdopen(os.dup(1), "w", encoding=encoding, errors="backslashreplace")
+    with open(log_path, "ab") as log, terminal:
         os.dup2(log.fileno(), 1)
         os.dup2(log.fileno(), 2)
         try:
@@ -40,6 +45,18 @@ def redirect_output(log_path: str) -> Iterator[rich.console.Console]:
             os.dup2(saved[1], 2)
             os.close(saved[0])
             os.close(saved[1])
+
+
+@contextlib.contextmanager
+def write_log(path: str) -> Iterator[None]:
+    """Within `redirect_output`, redirects the output to the file `path` instead, and makes its folder."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with open(path, "ab") as log:
+        os.dup2(log.fileno(), 1)
+        os.dup2(log.fileno(), 2)
+        yield
 
 
 def show_waiting(console: rich.console.Console, activity: str) -> rich.live.Live:

@@ -22,6 +22,13 @@ _QUIET_SECONDS = 30.0
 _WIDE_COLUMNS = 120  # enough for the whole live line
 
 
+def show_state(console: rich.console.Console, node: str, state: State | None) -> None:
+    """Prints the state in which a run would find `node`; None: it would run."""
+    console.print(
+        f"{_MARKS[state] if state else '→'} {node:<42}{state.value if state else 'would run'}", highlight=False
+    )
+
+
 class Display:
     """Prints one line for each finished node.
 

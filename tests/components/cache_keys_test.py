@@ -37,7 +37,7 @@ def test_the_trainer():
             ),
             *within("trainer.data", "augmentation", "draws", "images", "input_pipeline", "permutation"),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
-            *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "preemption", "scalars", "schedules")),
+            *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "scalars", "schedules")),
             *within("trainer.models", "backbone", "classifier", "compact_cnn"),
         ]
     )

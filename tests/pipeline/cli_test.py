@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 import pipeline
 from components.example_gen.readers.tfds import TfdsReader
 from pipeline import cli, workspace
+from pipeline.results import record
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 
@@ -126,10 +128,52 @@ def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
 def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
     with workspace.lock_workspace(str(tmp_path / "here")):
         done = specialist("run", DEMO, "--workspace", "here")
+        assert os.listdir(tmp_path / "here") == [".lock"]
     assert (done.returncode, done.stdout) == (1, "")
     first = f"another run, process {os.getpid()}, is using {tmp_path}/here"
     assert done.stderr == f"error: --workspace: {first}; wait for it, or name another\n"
-    assert os.listdir(tmp_path / "here") == [".lock"]
+
+
+def test_a_wrong_configuration_creates_nothing(specialist, tmp_path):
+    source = "source={folder: nowhere, splits: {train: 0.8, eval: 0.2}}"
+    done = specialist("run", DEMO, "--workspace", "a/b", "--set", source)
+    assert done.returncode == 1 and done.stderr.startswith("error: folder: 'nowhere' cannot be read")
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shown"), [("ascii", "\\xfc \\u5b57"), ("latin-1", "ü \\u5b57"), ("utf-8", "ü 字")]
+)
+@pytest.mark.parametrize(
+    "code",
+    ["cli.app = lambda: print(TEXT); cli.main()", "with logs.redirect_output('/dev/null') as out: out.print(TEXT)"],
+    ids=["what a command prints", "what a run prints"],
+)
+def test_what_a_terminal_cannot_show_is_escaped(encoding, shown, code):
+    code = f"from pipeline import cli\nfrom pipeline.terminal import logs\nTEXT = 'ü 字'\n{code}"
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert (done.returncode, done.stdout.decode(encoding)) == (0, f"{shown}\n")
+
+
+def test_clean_needs_the_workspace_alone_and_can_only_list(specialist, tmp_path):
+    here = tmp_path / "here"
+    for day in (1, 2):
+        record.write(str(here), f"2026-01-0{day}", record.Record({}, {}))
+        (here / "artifacts" / "a" / "model" / str(day)).mkdir(parents=True)
+        (here / "artifacts" / "a" / "model" / str(day) / "weights").write_bytes(b"x" * 2000)
+    with workspace.lock_workspace(str(here)):
+        done = specialist("clean", "here")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"error: --workspace: another run, process {os.getpid()}, is using {here}; wait for")
+    done = specialist("clean", "here", "--dry-run")
+    assert "artifacts/a/model/1" in done.stdout
+    assert "would remove 4." in done.stdout and done.stdout.endswith("with the runs 2026-01-02\n")
+    assert len(list((here / "runs").iterdir())) == 2
+    done = specialist("clean", "here")
+    assert (done.returncode, done.stderr) == (0, "") and "\nremoved 4." in done.stdout
+    assert [path.name for path in (here / "runs").iterdir()] == ["2026-01-02.json"]
+    assert not list((here / "artifacts" / "a" / "model").iterdir())
 
 
 @pytest.fixture
@@ -204,17 +248,17 @@ def test_data_fails_if_a_run_would_stop_or_by_strict_if_there_is_a_warning(monke
 def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
     def runner(nodes, *, on_start, on_end):
         on_start("one")
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
 
-    assert run_in(runner) == (130, "stopped: interrupted; run the same command to resume\n", "")
+    assert run_in(runner) == (130, "stopped: SIGINT; run the same command to resume\n", "")
     with workspace.lock_workspace(str(tmp_path / "here")):  # free again
         pass
 
 
-def test_a_preempted_run_says_where_it_was(run_in):
-    from trainer.loop import preemption
+def test_an_interrupted_run_says_where_it_was(run_in):
+    from trainer.loop import interruption
 
     def runner(nodes, *, on_start, on_end):
-        raise preemption.Preempted("SIGTERM after step 7 of 30")
+        raise interruption.Interrupted(signal.SIGTERM, "after step 7 of 30")
 
     assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; run the same command to resume\n", "")

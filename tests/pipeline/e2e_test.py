@@ -16,7 +16,7 @@ from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
 from pipeline.config.run import ARMS
 from pipeline.results import predict, summary
-from pipeline.runners import local
+from pipeline.runners import forecast, local
 from pipeline.runners.local import State
 from trainer.loop import progress
 
@@ -99,6 +99,27 @@ def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(
         (["targets.digits.arms=[elastic_distribution]"], {node.replace("same", "elastic") for node in drawn}),
     ):
         assert executed(run(workspace, *only, *overrides)) == expected, overrides
+
+
+def test_a_forecast_says_what_would_run_and_changes_nothing(workspace):
+    def everything() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in workspace.rglob("*")}
+
+    before = everything()
+    settings = load(DEMO, [*SMALL, "prior.smoothing=0.5"])
+    states = forecast.forecast(settings, str(workspace))
+    drawn = {f"digits-same-distribution-{kind}" for kind in ("resample", "specialist", "finetune")}
+    # The baseline is the model that is served now, which the new one would be compared with.
+    assert {node for node, state in states.items() if state is None} == {
+        "digits-prior",
+        *drawn,
+        "digits-baseline",
+        *PUSH,
+    }
+    assert {states["source-classifier"], states["digits-entire-source-finetune"]} == {State.REUSED}
+    assert states["source-schema"] is State.RESOLVED
+    assert everything() == before
+    assert executed(run(workspace, "prior.smoothing=0.5")) == {"digits-prior", *drawn, *PUSH}
 
 
 def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):

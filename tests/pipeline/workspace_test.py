@@ -48,3 +48,17 @@ def test_the_home_is_expanded_and_no_folder_is_named_after_it(monkeypatch):
     assert workspace.resolve_workspace("~/runs") == "/home/ada/runs"
     with pytest.raises(ValueError, match=r"^--workspace: '~nobody-has-it/x' has ~nobody-has-it, but no user"):
         workspace.resolve_workspace("~nobody-has-it/x")
+
+
+def test_a_run_that_does_nothing_leaves_nothing(tmp_path):
+    folder = tmp_path / "a" / "workspace"
+    with pytest.raises(KeyError), workspace.lock_workspace(str(folder)):
+        raise KeyError
+    assert not list(tmp_path.iterdir())
+    with workspace.lock_workspace(str(folder)):
+        (folder / "file").touch()
+    assert sorted(os.listdir(folder)) == [".lock", "file"]
+    (tmp_path / "mine").mkdir()  # what was there before stays
+    with workspace.lock_workspace(str(tmp_path / "mine")):
+        pass
+    assert os.listdir(tmp_path / "mine") == [".lock"]

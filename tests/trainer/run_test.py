@@ -17,7 +17,7 @@ from components import storage
 from components.artifacts import vocabulary
 from components.artifacts.types import LabelVocabulary
 from trainer import component, run, serving
-from trainer.loop import preemption, progress
+from trainer.loop import interruption, progress
 from trainer.loop.history import Progress
 
 SOURCE, TARGET = ("alpha", "beta", "gamma", "δ"), ("nul", "één")
@@ -187,7 +187,7 @@ def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpo
 
     where = {"checkpoints": str(tmp_path / "node"), "backbone": BACKBONE}
     with progress.listen(preempt):
-        with pytest.raises(preemption.Preempted):
+        with pytest.raises(interruption.Interrupted):
             trainings("pretrain", "preempted", source, **where)
         assert not (trainings.root / "preempted").exists()
         assert len(list(tmp_path.glob("node/*/ckpt-1.index"))) == 1

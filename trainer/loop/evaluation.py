@@ -92,7 +92,7 @@ class Evaluations:
         return step > 0 and by_steps and self.due(step) and history[-1].eval_loss is None
 
     def run(
-        self, values: Sequence[tf.Variable], history: Sequence[Progress], stopped: Callable[[], bool]
+        self, values: Sequence[tf.Variable], history: Sequence[Progress], stopped: Callable[[], object]
     ) -> tuple[float, float] | None:
         """Evaluates, and keeps the weights if they are the best. All processes have to call it.
 
@@ -129,7 +129,7 @@ class _Stopped(Exception):  # noqa: N818 - it is no error
     """An evaluation is given up."""
 
 
-def _until(stopped: Callable[[], bool], batches: Batches) -> Iterator[tuple[tf.Tensor, ...]]:
+def _until(stopped: Callable[[], object], batches: Batches) -> Iterator[tuple[tf.Tensor, ...]]:
     for batch in batches:
         if stopped():
             raise _Stopped

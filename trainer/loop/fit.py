@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import signal
 import time
 from collections.abc import Callable, Iterable
 
@@ -11,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from components import decoding
-from trainer.loop import losses, optimizer, precision, preemption, progress
+from trainer.loop import interruption, losses, optimizer, precision, progress
 from trainer.loop.average import Average
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.distribution import Workers
@@ -70,7 +71,7 @@ def fit(
       FloatingPointError: the loss, the gradient or a weight to be saved is not finite.
       RuntimeError: there are checkpoints, but none can be read, or the processes read different ones.
       ValueError: the batch does not divide by the replicas, or `compute` has settings that exclude each other.
-      trainer.loop.preemption.Preempted: SIGTERM came; a checkpoint holds all steps done.
+      trainer.loop.interruption.Interrupted: SIGINT or SIGTERM came; a checkpoint holds all steps done.
     """
     compute, checkpoints = compute or Compute(), checkpoints or Checkpoints()
     replicas = strategy.num_replicas_in_sync
@@ -93,8 +94,9 @@ def fit(
     def diverged(what: str, step: int) -> FloatingPointError:
         return _diverged(what, step, float(schedule(step - 1)), example_ids(step - 1), checkpoints.latest())
 
-    def preempted_after(step: int) -> preemption.Preempted:
-        return preemption.Preempted(f"SIGTERM after step {step} of {recipe.steps}")
+    def interrupted_after(step: int) -> interruption.Interrupted:
+        number = signal_received() or signal.SIGTERM  # the signal may be another process's
+        return interruption.Interrupted(number, f"after step {step} of {recipe.steps}")
 
     history: list[Progress] = []
     reports: list[Progress] = []  # those since the last entry of the history
@@ -110,11 +112,11 @@ def fit(
     iterator = run = None
     if done < recipe.steps:
         iterator = iter(strategy.distribute_datasets_from_function(lambda context: batches(done, context)))
-    with preemption.watch_sigterm() as preempted:
+    with interruption.watch_signals() as signal_received:
         if evaluations.missed(done, history):
-            found = evaluations.run(state.result(), history[:-1], preempted)
+            found = evaluations.run(state.result(), history[:-1], signal_received)
             if found is None:
-                raise preempted_after(done)
+                raise interrupted_after(done)
             history[-1] = dataclasses.replace(history[-1], eval_loss=found[0], eval_accuracy=found[1])
         for entry in history:
             on_progress(entry)
@@ -151,10 +153,10 @@ def fit(
             progress.report(reports[-1])
             # Signals and clocks differ between processes, but all have to take the same decision.
             stop, due, evaluate, seconds = workers.mean(
-                [preempted(), checkpoints.due(done), evaluations.due(done), seconds]
+                [bool(signal_received()), checkpoints.due(done), evaluations.due(done), seconds]
             )
             if evaluate and not stop:  # else the resumed training does it
-                found = evaluations.run(state.result(), history, preempted)
+                found = evaluations.run(state.result(), history, signal_received)
                 stop = found is None
                 if found:
                     reports[-1] = dataclasses.replace(reports[-1], eval_loss=found[0], eval_accuracy=found[1])
@@ -167,7 +169,7 @@ def fit(
             if save and not checkpoints.save(done):
                 raise diverged("a weight is not finite", done)
             if stop:
-                raise preempted_after(done)
+                raise interrupted_after(done)
             # Each call does as many steps as fit between two reports: few enough to show progress and to react to a
             # preemption in time, many enough to make Python's overhead negligible.
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))

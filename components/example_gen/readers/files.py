@@ -62,9 +62,12 @@ class FileReader(Reader[FilePart]):
     Attributes:
       exclude: patterns of files, and of folders with all that is in them, that are left out, by their path as it
         stands in the id, such as `drafts` or `*_mask.png`. `*` stands for any text, with slashes or without.
+      follow_links: whether symbolic links are followed to folders, and out of the data's own folder, as stores such as
+        DVC's make them; a link to a folder that it is in never is.
     """
 
     exclude: list[str] = []
+    follow_links: bool = False
 
     @abc.abstractmethod
     def list_images(self) -> Listing:
@@ -198,10 +201,11 @@ def merge_repeated(
     return {name: [value for row, value in enumerate(values) if row not in dropped] for name, values in columns.items()}
 
 
-def resolve_paths(base: str, paths: Sequence[str]) -> tuple[list[str], list[str | None]]:
+def resolve_paths(base: str, paths: Sequence[str], follow_links: bool = False) -> tuple[list[str], list[str | None]]:
     """Returns the URIs of `paths` as a list of files names them, and why one is refused.
 
-    What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it.
+    What is absolute or a URI is taken as it is; what is relative starts at the folder `base`, and has to stay in it,
+    but for what is behind a link, with `follow_links`.
     """
     refused = ["unreadable: its path has a zero byte" if "\0" in path else None for path in paths]
     bound = [
@@ -209,7 +213,7 @@ def resolve_paths(base: str, paths: Sequence[str]) -> tuple[list[str], list[str 
         for i, path in enumerate(paths)
         if refused[i] is None and not storage.is_remote(path) and not posixpath.isabs(path)
     ]
-    for i, is_outside in zip(bound, listing.find_escaping(base, (paths[i] for i in bound)), strict=True):
+    for i, is_outside in zip(bound, listing.find_escaping(base, [paths[i] for i in bound], follow_links), strict=True):
         if is_outside:
             refused[i] = f"outside_root: it leads out of {base}"
     return [listing.join(base, path) for path in paths], refused

@@ -24,7 +24,7 @@ class FolderReader(files.FileReader):
     The label of an image is the path of its folder, as in `bird/owl`; its parents are the folders above it (`bird`). A
     folder that is in every class folder, such as `images`, is no part of the labels. The id of an image is its path.
     Files outside the class folders are ignored, and so are hidden ones, what systems leave, and text, tables and
-    archives beside the images. Links are not followed out of the folder, nor to other folders.
+    archives beside the images.
 
     Attributes:
       folder: path or URI of the folder.
@@ -36,7 +36,7 @@ class FolderReader(files.FileReader):
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
-        layout = self._lay_out(listing.list_files(self.folder, Sieve(self.exclude)))
+        layout = self._lay_out(listing.list_files(self.folder, Sieve(self.exclude), self.follow_links))
         read = (row.file for row in layout.rows if row.label or row.file.is_folder)
         return listing.hash_entries([*read, *layout.strays, *layout.empty])
 
@@ -48,7 +48,8 @@ class FolderReader(files.FileReader):
             folders seem to be splits, and splits are shares.
         """
         sieve = Sieve(self.exclude)
-        layout = self._lay_out(listing.list_files(self.folder, sieve))
+        tree = listing.list_files(self.folder, sieve, self.follow_links)
+        layout = self._lay_out(tree)
         self._check(layout, files.explain_excluded(sieve.findings()))
         names = sorted({row.label for row in layout.rows if row.label and not row.file.is_folder})
         index = {name: i for i, name in enumerate(names)}
@@ -67,6 +68,7 @@ class FolderReader(files.FileReader):
             *findings.list_names("stray_files", filter(is_called_like_image, layout.strays)),
             *findings.list_names("stray_others", itertools.filterfalse(is_called_like_image, layout.strays)),
             *findings.list_names("empty_folders", layout.empty),
+            *findings.list_counts("linked", tree.outside),
             *sieve.findings(),
         ]
         return files.Listing(pa.table(columns, schema=files.SCHEMA), labels, found)
@@ -117,7 +119,7 @@ class FolderReader(files.FileReader):
                 _, _, why = file.refused.partition(": ")
                 raise ValueError(
                     f"folder: {file.path!r} in {self.folder!r} is a folder whose images cannot be taken: {why}; put "
-                    "the images there, make it readable, or take it away"
+                    "the images there, make it readable, take it away, or set follow_links if it is a link"
                 )
         tops = sorted({folder.partition("/")[0] for folder in layout.files if "/" in folder})
         for ours, rule in rules.items():

@@ -1,5 +1,6 @@
 """What is known of files without opening them: names, sizes, and when they changed."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
@@ -7,10 +8,12 @@ import os
 import posixpath
 import re
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from components.example_gen.readers.sieve import Sieve
 from components.storage import is_remote
+
+_FEW = 5  # folders outside
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,9 +40,12 @@ def join(base: str, path: str) -> str:
     return path if is_remote(path) else posixpath.join(base, path)
 
 
-def find_escaping(root: str, paths: Iterable[str]) -> list[bool]:
-    """Returns which of the relative `paths` lead out of the folder `root`, by their dots or by a symbolic link."""
-    whole = None if is_remote(root) else os.path.realpath(root)
+def find_escaping(root: str, paths: Iterable[str], follow_links: bool = False) -> list[bool]:
+    """Returns which of the relative `paths` lead out of the folder `root`, by their dots or by a symbolic link.
+
+    With `follow_links`, links may lead out.
+    """
+    whole = None if follow_links or is_remote(root) else os.path.realpath(root)
 
     def is_outside(path: str) -> bool:
         target = os.path.realpath(os.path.join(root, path))
@@ -67,28 +73,34 @@ class Tree:
     Attributes:
       files: that are data, and folders whose content cannot be, sorted by path.
       empty: folders without any of them, sorted; of folders in folders the outermost.
+      outside: how many links that were followed lead to which folder outside.
     """
 
     files: list[File]
     empty: list[str]
+    outside: Mapping[str, int]
 
 
-def list_files(root: str, sieve: Sieve) -> Tree:
+def list_files(root: str, sieve: Sieve, follow_links: bool = False) -> Tree:
     """Returns what is below the folder `root` and passes `sieve`. Nothing is opened.
 
-    A symbolic link to a folder is not followed (it may lead out, or in circles), nor one to a file outside; what is
-    neither a file nor a folder (a pipe, a device) is not read either. All three are returned as refused.
+    Unless `follow_links` is set, a symbolic link to a folder is not followed, nor one to a file outside. A link to a
+    folder that it is in is never followed, and what is neither a file nor a folder (a pipe, a device) is not read. All
+    of these are returned as refused.
 
     Raises:
       ValueError: there is no such folder.
     """
-    folders, spared = set[str](), set[str]()
-    found = list((_remote if is_remote(root) else _local)(root, sieve, folders, spared))
+    folders, spared, outside = set[str](), set[str](), collections.Counter[str]()
+    if is_remote(root):
+        found = list(_remote(root, sieve, folders, spared))
+    else:
+        found = list(_local(root, sieve, folders, spared, outside if follow_links else None))
     for folder in {posixpath.dirname(file.path) for file in found}:
         spared.update((folder, *folders_above(folder)))
     folders -= spared
     empty = sorted(folder for folder in folders if folders.isdisjoint(folders_above(folder)))
-    return Tree(sorted(found, key=lambda file: file.path), empty)
+    return Tree(sorted(found, key=lambda file: file.path), empty, _shorten(outside))
 
 
 def describe_files(uris: Sequence[str]) -> list[tuple[int, int]]:
@@ -136,11 +148,18 @@ def _is_text(name: str) -> bool:
     return True
 
 
-def _local(root: str, sieve: Sieve, folders: set[str], spared: set[str]) -> Iterator[File]:
-    """Yields what is below `root`; adds all folders to `folders`, and those with excluded files to `spared`."""
-    waiting = [""]  # a list, since folders may be nested deeper than calls
+def _local(
+    root: str, sieve: Sieve, folders: set[str], spared: set[str], outside: collections.Counter[str] | None
+) -> Iterator[File]:
+    """Yields what is below `root`; adds all folders to `folders`, and those with excluded files to `spared`.
+
+    Links are followed if `outside` is not None; the folders outside `root` that they lead to are added to it.
+    """
+    whole = os.path.realpath(root)
+    # A list, since folders may be nested deeper than calls; with each the folders that links above it stand in.
+    waiting: list[tuple[str, tuple[str, ...]]] = [("", ())]
     while waiting:
-        folder = waiting.pop()
+        folder, links = waiting.pop()
         try:
             entries = list(os.scandir(os.path.join(root, folder)))
         except OSError as error:
@@ -150,24 +169,46 @@ def _local(root: str, sieve: Sieve, folders: set[str], spared: set[str]) -> Iter
             continue
         for entry in entries:
             path = posixpath.join(folder, entry.name)
-            is_folder = entry.is_dir(follow_symlinks=False)
+            is_link = entry.is_symlink()
+            is_folder = entry.is_dir(follow_symlinks=outside is not None)
             if is_folder and not sieve.takes_folder(path):
                 continue
             if not is_folder and (reason := sieve.sift(path)):
                 spared.update(folders_above(path) if reason == "excluded" else ())
                 continue
+            target = os.path.realpath(entry.path) if is_link and outside is not None else None
+            if target is not None and outside is not None and not _contains(whole, target):
+                outside[os.path.dirname(target)] += 1
             if not _is_text(entry.name):
                 shown = path.encode("utf-8", "backslashreplace").decode()
                 yield File(shown, 0, 0, "unreadable: its name is not UTF-8", is_folder)
             elif is_folder:
-                waiting.append(path)
+                above = links if target is None else (*links, os.path.realpath(os.path.join(root, folder)))
+                if target is not None and any(_contains(target, other) for other in above):
+                    yield File(path, 0, 0, "unreadable: a link to a folder that it is in", is_folder=True)
+                    continue
+                waiting.append((path, above))
                 folders.add(path)
-            elif entry.is_symlink() and os.path.isdir(os.path.join(root, path)):
+            elif is_link and target is None and os.path.isdir(entry.path):
                 yield File(path, 0, 0, "outside_root: a symbolic link to a folder", is_folder=True)
-            elif entry.is_symlink() and find_escaping(root, [path])[0]:
+            elif is_link and target is None and not _contains(whole, os.path.realpath(entry.path)):
                 yield File(path, 0, 0, "outside_root: a symbolic link out of the folder")
             else:
-                yield _file(os.path.join(root, path), path)
+                yield _file(entry.path, path)
+
+
+def _contains(folder: str, path: str) -> bool:
+    return os.path.commonpath([folder, path]) == folder
+
+
+def _shorten(folders: Mapping[str, int]) -> Mapping[str, int]:
+    """Returns the counts of `folders`, of which there may be hundreds in a store, by a few folders above them."""
+    while len(folders) > _FEW:
+        above = collections.Counter[str]()
+        for folder, count in folders.items():
+            above[os.path.dirname(folder)] += count
+        folders = above
+    return folders
 
 
 def _file(whole: str, path: str) -> File:

@@ -127,7 +127,8 @@ class ManifestReader(labels.LabelColumn, files.FileReader):
         return self.several_labels or (is_listed and self.label_format != "one_hot")
 
     def _uris(self, columns: dict[str, pa.ChunkedArray], rows: Sequence[int]) -> tuple[list[str], list[str | None]]:
-        return files.resolve_paths(posixpath.dirname(self.manifest), self._texts("image_key", columns, rows))
+        texts = self._texts("image_key", columns, rows)
+        return files.resolve_paths(posixpath.dirname(self.manifest), texts, self.follow_links)
 
     def _splits(self, columns: dict[str, pa.ChunkedArray]) -> list[str | None]:
         """Returns the split of each row; None: the data have none."""

@@ -1,11 +1,15 @@
 """The builders of TFDS data sets: by their names, prepared, and with all of their files."""
 
+import contextlib
 import difflib
+import fcntl
 import importlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
+
+from components import storage
 
 if TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -33,11 +37,31 @@ def open_prepared(dataset: str, data_dir: str | None) -> "tfds.core.DatasetBuild
 
 
 def prepare_embedded(dataset: str, data_dir: str | None) -> bool:
-    """Makes the files of an embedded data set if they are not there; returns whether it has."""
-    if dataset not in EMBEDDED or _open(dataset, data_dir).is_prepared():
+    """Makes the files of an embedded data set if they are not there; returns whether it has.
+
+    Where another process makes the same ones at the time, waits for it.
+    """
+    if dataset not in EMBEDDED or (builder := _open(dataset, data_dir)).is_prepared():
         return False
-    _open(dataset, data_dir).download_and_prepare()
+    with _lock(os.fspath(builder.data_dir)):
+        builder = _open(dataset, data_dir)  # which looks again at what is there
+        if builder.is_prepared():
+            return False
+        builder.download_and_prepare()
     return True
+
+
+@contextlib.contextmanager
+def _lock(folder: str) -> Iterator[None]:
+    """Locks what is made at the path `folder`; on object stores there are no locks, and each upload is whole."""
+    if storage.is_remote(folder):
+        yield
+        return
+    parent, name = os.path.split(folder)
+    os.makedirs(parent, exist_ok=True)
+    with open(os.path.join(parent, f".{name}.lock"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def check_files(dataset: str, info: "tfds.core.DatasetInfo", expressions: Iterable[str]) -> None:

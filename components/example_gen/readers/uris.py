@@ -80,7 +80,7 @@ class UriListReader(labels.LabelColumn, files.FileReader):
         rows = []
         for own in splits.own_splits("uris", self.uris, self.splits):
             path = self.uris if own is None else self.uris.replace(splits.PLACE, own)
-            rows += _read(path, own, self.encoding, sieve)
+            rows += _read(path, own, self.encoding, sieve, self.follow_links)
         return rows
 
 
@@ -113,7 +113,7 @@ def _refuse(key: str, rows: list[_Row], positions: list[int], message: str) -> N
     raise ValueError(f"{key}: line{'s' * (len(numbers) > 1)} {lines}{more} of {path!r}: {message}")
 
 
-def _read(path: str, own: str | None, encoding: str, sieve: Sieve) -> list[_Row]:
+def _read(path: str, own: str | None, encoding: str, sieve: Sieve, follow_links: bool) -> list[_Row]:
     found: list[tuple[str, str, int]] = []
     for number, line in enumerate(text_files.read_text("uris", path, encoding).split("\n"), 1):
         text, tab, label = line.partition("\t")
@@ -134,7 +134,7 @@ def _read(path: str, own: str | None, encoding: str, sieve: Sieve) -> list[_Row]
     if not found:
         ignored = "; ".join(map(findings.describe, sieve.findings()))
         raise ValueError(f"uris: {path!r} names no image{f': {ignored}' if ignored else ''}")
-    uris, refused = files.resolve_paths(posixpath.dirname(path), [text for text, _, _ in found])
+    uris, refused = files.resolve_paths(posixpath.dirname(path), [text for text, _, _ in found], follow_links)
     return [
         _Row(text, label, own, uri, why, (number, path))
         for (text, label, number), uri, why in zip(found, uris, refused, strict=True)

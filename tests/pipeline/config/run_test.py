@@ -231,6 +231,13 @@ print(sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith(
     assert {"tfds", "folder", "manifest", "tfrecords", "uris"} < set(imported)
 
 
+def test_an_alias_inside_of_what_it_stands_for(tmp_path):
+    path = tmp_path / "circle.yaml"
+    path.write_text("name: x\nsource: &source {folder: *source}\n")
+    with pytest.raises(ValueError, match=r"^CONFIG: .*circle.yaml has an alias inside of what it stands for; write"):
+        load(str(path))
+
+
 def test_an_override_changes_its_own_key_alone(tmp_path):
     text = DEMO.read_text(encoding="utf-8")
     for before, after in (

@@ -21,6 +21,23 @@ def test_round_trip_and_the_last_one_of_a_workspace(tmp_path):
     assert RUN.targets() == ["digits", "dishes"]
 
 
+def test_what_lies_in_the_workspace_is_found_wherever_that_is_moved(tmp_path):
+    before, after = tmp_path / "before", tmp_path / "after"
+    uris = [f"{before}/artifacts/a/1", f"{before}-beside/1", "gs://bucket/1"]
+    run = Record({}, {"a": Node("done", 1.0, {"model": uris})}, ended=False)
+    record.write(str(before), "2026-01-01", run)
+    assert record.read_all(str(before)) == {"2026-01-01": run}
+    before.rename(after)
+    (found,) = record.read_all(str(after)).values()
+    assert found.nodes["a"].outputs == {"model": [f"{after}/artifacts/a/1", *uris[1:]]}
+
+
+def test_a_record_of_an_earlier_version_is_of_a_run_that_ended(tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "2026-01-01.json").write_text('{"config": {}, "nodes": {}}')
+    assert record.read_all(str(tmp_path)) == {"2026-01-01": Record({}, {}, ended=True)}
+
+
 def test_the_newest_run_that_has_it(tmp_path):
     def model_of_b(found: Record) -> str:
         return found.uri("b", "model")

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from trainer.data import input_pipeline
 from trainer.data.draws import open_draws
-from trainer.loop import checkpoints, distribution, fit, preemption, progress
+from trainer.loop import checkpoints, distribution, fit, interruption, progress
 from trainer.loop.history import Progress
 from trainer.models import classifier
 from trainer.models.backbone import Backbone, ImageConfig
@@ -123,7 +123,7 @@ def test_sigterm_loses_no_step_and_the_weights_end_the_same(patterns, uninterrup
     heard: list[int] = []
     for step in (1, 60):  # twice: before the first chunk has grown, and in a training that has gone on already
         listening, steps = preempt_after(step)
-        with pytest.raises(preemption.Preempted) as caught, listening:
+        with pytest.raises(interruption.Interrupted) as caught, listening:
             train(patterns, str(tmp_path))
         assert caught.value.code == 143
         assert f"after step {steps[-1]} of {RECIPE.steps}" in str(caught.value)
@@ -138,7 +138,7 @@ def test_sigterm_loses_no_step_and_the_weights_end_the_same(patterns, uninterrup
 
 def test_a_preempted_training_without_a_folder_ends_all_the_same(patterns):
     listening, _ = preempt_after(1)
-    with pytest.raises(preemption.Preempted), listening:
+    with pytest.raises(interruption.Interrupted), listening:
         train(patterns)
 
 

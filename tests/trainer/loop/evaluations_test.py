@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.loop import evaluation, fit, preemption, scalars
+from trainer.loop import evaluation, fit, interruption, scalars
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
 from trainer.models import classifier
@@ -141,7 +141,7 @@ def test_sigterm_ends_an_evaluation_which_is_made_up_for(tmp_path, export, at):
                 os.kill(os.getpid(), signal.SIGTERM)
             yield batch
 
-    with pytest.raises(preemption.Preempted, match=f"after step {min(3 * at, 11)} of 11"):
+    with pytest.raises(interruption.Interrupted, match=f"after step {min(3 * at, 11)} of 11"):
         train(settings, str(tmp_path), evaluate_on=batches)
     assert given <= 2
     resumed, again = train(settings, str(tmp_path))

@@ -266,6 +266,46 @@ def test_links_that_stay_are_followed_and_others_refused(tree, tmp_path_factory,
     }
 
 
+def test_links_into_a_store_are_followed_if_asked_for(tree, tmp_path_factory, tmp_path):
+    store = tmp_path_factory.mktemp("store")
+    for i in range(7):  # as many folders as there are files, as DVC has them
+        (store / f"0{i}").mkdir()
+        (store / f"0{i}" / "hash").write_bytes(b"x" * (i + 1))
+    (store / "wren").mkdir()
+    (store / "wren" / "9").write_bytes(b"wren")
+    folder = tree("ant/1", "bee/2")
+    for i in range(7):
+        (tmp_path / "ant" / f"link{i}").symlink_to(store / f"0{i}" / "hash")
+    (tmp_path / "wren").symlink_to(store / "wren")
+    (tmp_path / "bee" / "same").symlink_to("../ant/1")
+    reader = FolderReader(folder=folder, splits=SHARES, follow_links=True)
+    found = reader.list_images()
+    rows = {row["source_id"]: row for row in found.table.to_pylist()}
+    assert set(rows) == {"ant/1", "bee/2", "bee/same", "wren/9", *(f"ant/link{i}" for i in range(7))}
+    assert [rows[f"ant/link{i}"]["bytes"] for i in range(7)] == [1, 2, 3, 4, 5, 6, 7]
+    assert found.labels.names == ("ant", "bee", "wren")
+    assert not any(row["refused"] for row in rows.values())
+    assert found.findings == [Finding("linked", 8, (f"{store} 7", f"{store.parent} 1"))]
+    before = reader.fingerprint()
+    (store / "03" / "hash").write_bytes(b"another")
+    assert reader.fingerprint() != before
+
+
+@pytest.mark.parametrize("direct", [True, False], ids=["to a folder above", "by way of a folder outside"])
+def test_links_that_lead_in_circles_are_refused(tree, tmp_path_factory, tmp_path, direct):
+    folder = tree("ant/1", "bird/owl/2")
+    if direct:
+        (tmp_path / "bird" / "owl" / "up").symlink_to(tmp_path / "bird")
+        where = "bird/owl/up"
+    else:
+        outside = tmp_path_factory.mktemp("outside")
+        (outside / "back").symlink_to(tmp_path / "bird")
+        (tmp_path / "bird" / "away").symlink_to(outside)
+        where = "bird/away/back"
+    with pytest.raises(ValueError, match=f"^folder: '{where}' in .* a link to a folder that it is in; put"):
+        FolderReader(folder=folder, splits=SHARES, follow_links=True).list_images()
+
+
 @pytest.mark.parametrize(
     ("where", "splits"),
     [("owl", SHARES), ("train", {"train": "train", "eval": "val"}), ("val/owl", {"train": "train", "eval": "val"})],

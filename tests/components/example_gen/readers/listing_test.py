@@ -69,6 +69,7 @@ def test_links_that_leave(root, tmp_path_factory):
         os.symlink(to, f"{root}/{name}")
     paths = ["file", "folder", "folder/x", "inside/2", "a/up/1", "a/out/1", "inside/../1", "folder/../x", "b/2"]
     assert listing.find_escaping(root, paths) == [True, True, True, False, False, True, False, True, False]
+    assert listing.find_escaping(root, [*paths, "../x"], follow_links=True) == [False] * 9 + [True]
 
 
 def test_fingerprints():

@@ -1,0 +1,96 @@
+"""A run of a configuration in a workspace, on this machine: what is checked, locked, logged, recorded and shown."""
+
+import contextlib
+import dataclasses
+import functools
+import os
+import time
+from collections.abc import Iterator
+
+import rich.console
+
+from pipeline import workspace as workspaces
+from pipeline.config.run import Config
+from pipeline.terminal import logs
+
+
+def run_config(config: Config, workspace: str) -> tuple[list[str], str]:
+    """Runs the pipeline of `config` in the folder `workspace`.
+
+    Nothing is written to the workspace before the configuration and its data have been checked.
+
+    Returns:
+      The nodes that failed, and the path of the log.
+
+    Raises:
+      ValueError, RuntimeError: the configuration is wrong, or another run uses the workspace.
+      trainer.loop.interruption.Interrupted: a signal ended the run.
+    """
+    with (
+        workspaces.lock_workspace(workspace),
+        logs.redirect_output(os.devnull) as console,
+        end_on_signals(console, "run the same command to resume"),
+    ):
+        with logs.show_waiting(console, "starting"):
+            from pipeline import pipeline
+            from pipeline.nodes import ingest
+            from pipeline.results import record, summary
+            from pipeline.runners import local
+            from pipeline.terminal.progress import Display
+            from trainer.loop import checkpoints, progress
+        ingest.prepare(config, functools.partial(logs.show_waiting, console))
+        nodes = pipeline.create_pipeline(config, workspace)
+        name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
+        log = os.path.join(workspace, "logs", f"{name}.log")
+        with logs.write_log(log):
+            ingest.write_policies(config, workspace)
+            checkpoints.write_policy(pipeline.checkpoint_root(workspace), config.checkpoint)
+            view = Display(console)
+            known = record.Record(config.model_dump(), {}, ended=False)
+
+            def end(result: local.NodeResult) -> None:
+                # After each node: others read the record while the run goes on, and after it was stopped.
+                known.nodes[result.node] = record.Node(result.state.value, result.seconds, result.uris())
+                record.write(workspace, name, known)
+                view.end(result)
+
+            try:
+                with progress.listen(view.progress):
+                    results = local.run(nodes, on_start=view.start, on_end=end)
+            finally:
+                view.stop()
+            record.write(workspace, name, dataclasses.replace(known, ended=True))
+            summary.show(console, summary.collect(config, results), results)
+    return [result.node for result in results if result.state is local.State.FAILED], log
+
+
+def show_forecast(config: Config, workspace: str) -> None:
+    """Prints, for each node, whether a run would reuse its results. Nothing is written to the workspace."""
+    with logs.redirect_output(os.devnull) as console, end_on_signals(console, "nothing was changed"):
+        with logs.show_waiting(console, "starting"):
+            from pipeline.nodes import ingest
+            from pipeline.runners import forecast
+            from pipeline.terminal.progress import show_state
+        ingest.prepare(config, functools.partial(logs.show_waiting, console))
+        with logs.show_waiting(console, "comparing with earlier runs"):
+            states = forecast.forecast(config, workspace)
+        for node, state in states.items():
+            show_state(console, node, state)
+        count = sum(state is None for state in states.values())
+        console.print(f"{count} of {len(states)} nodes would run", highlight=False)
+
+
+@contextlib.contextmanager
+def end_on_signals(console: rich.console.Console, consequence: str) -> Iterator[None]:
+    """Ends the process at SIGINT or SIGTERM in the block, with a line that says why, and the `consequence`."""
+    from trainer.loop import interruption
+
+    def report(stop: interruption.Interrupted) -> None:
+        console.print(f"stopped: {stop}; {consequence}", style="yellow", highlight=False)
+
+    try:
+        with interruption.end_on_signals(report):
+            yield
+    except interruption.Interrupted as stop:
+        report(stop)
+        raise
