@@ -19,7 +19,7 @@ class Executor(executor.Executor):
     """Pushes with TFX's executor to a staging folder beside the versions, then renames that folder.
 
     If the process is killed before the rename, only the staging folder is left, and the next push removes it. If it is
-    killed after the rename, the version is complete, and the next run pushes the model again.
+    killed after the rename, the version is complete, and the next run finds that the newest version is this model.
 
     Object stores cannot rename a folder atomically. There the files are copied to the version's folder, with
     `saved_model.pb` last, because no server loads a folder without it.
@@ -31,17 +31,28 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed. The version is the Unix time in seconds, but above all existing ones."""
+        """Pushes the model if it is blessed and not what the newest version is already.
+
+        A new version is the Unix time in seconds, but above all existing ones.
+        """
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = destination.filesystem.base_directory
         staging = os.path.join(folder, _STAGING)
         _remove(staging)
+        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+        newest = max(_versions(folder), default=None)
+        model = self.GetModelPath(input_dict)
+        if newest is not None and self.CheckBlessing(input_dict):
+            target = os.path.join(folder, str(newest))
+            if is_same(target, model):
+                io_utils.copy_dir(model, pushed_model.uri)
+                self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=str(newest))
+                return
         destination.filesystem.base_directory = staging
         staged = {standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
         super().Do(input_dict, output_dict, {**exec_properties, **staged})
 
-        pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
         if pushed_model.get_int_custom_property("pushed"):
             version = str(next_version(folder))
             target = os.path.join(folder, version)
@@ -52,8 +63,33 @@ class Executor(executor.Executor):
 
 def next_version(folder: str) -> int:
     """Returns the Unix time in seconds, or 1 above the highest version in `folder` if that is later."""
+    return max([int(time.time()), *(version + 1 for version in _versions(folder))])
+
+
+def is_same(one: str, other: str) -> bool:
+    """Returns whether two folders have files of the same paths and content."""
+    files = _files(one)
+    return files == _files(other) and all(
+        _read(os.path.join(one, path)) == _read(os.path.join(other, path)) for path in files
+    )
+
+
+def _versions(folder: str) -> list[int]:
     names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(folder)] if fileio.exists(folder) else []
-    return max([int(time.time()), *(int(name) + 1 for name in names if name.isdecimal())])
+    return [int(name) for name in names if name.isdecimal() and name.isascii()]
+
+
+def _files(folder: str) -> list[str]:
+    return sorted(
+        os.path.relpath(os.path.join(os.fsdecode(parent), os.fsdecode(name)), folder)
+        for parent, _, names in fileio.walk(folder)
+        for name in names
+    )
+
+
+def _read(path: str) -> bytes:
+    with fileio.open(path, "rb") as file:
+        return file.read()
 
 
 def publish(source: str, target: str) -> None:

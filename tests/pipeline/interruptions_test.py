@@ -61,13 +61,12 @@ def whole(tmp_path_factory) -> pathlib.Path:
 
 
 def choose(workspace: pathlib.Path, count: int, draw: random.Random) -> list[tuple[str | None, str, float]]:
-    """Returns nodes to hit, in their order, each kind at least once: (the node before, the node, seconds after it)."""
+    """Returns nodes to hit, in their order, of all kinds if `count` allows: (the node before, the node, seconds after it)."""
     record = newest_record(workspace)
     order = list(record)
     hit = [node for node in order if record[node]["state"] == "done"]
-    chosen = list({ids.kind_of(node): node for node in draw.sample(hit, len(hit))}.values())
+    chosen = list({ids.kind_of(node): node for node in draw.sample(hit, len(hit))}.values())[:count]
     chosen += draw.choices(hit, k=count - len(chosen))
-    assert len(chosen) == count
     chosen.sort(key=order.index)
     return [
         (

@@ -35,8 +35,11 @@ class Pushing:
         self.model = standard_artifacts.Model()
         self.model.uri = str(root / "model")
         for name, text in FILES.items():
-            self._write(root / "model" / "Format-Serving" / name, text)
+            self.write_model(name, text)
         self._write(root / "model" / "checkpoint.keras", "not for servers")
+
+    def write_model(self, name: str, text: str) -> None:
+        self._write(self.root / "model" / "Format-Serving" / name, text)
 
     def _write(self, path: pathlib.Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -81,9 +84,47 @@ def test_a_model_that_is_not_blessed_leaves_no_trace(pushing):
 
 def test_two_pushes_within_a_second_make_two_versions(pushing, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.75)
-    versions = [pushing().get_string_custom_property("pushed_version") for _ in range(2)]
+    versions = []
+    for text in ("graph", "another graph"):
+        pushing.write_model("saved_model.pb", text)
+        versions.append(pushing().get_string_custom_property("pushed_version"))
     assert versions == ["1700000000", "1700000001"]
     assert sorted(os.listdir(pushing.folder)) == versions
+
+
+def test_a_model_that_is_the_newest_version_is_not_pushed_again(pushing):
+    first = pushing()
+    again = pushing()
+    for name in ("pushed_version", "pushed_destination"):
+        assert again.get_string_custom_property(name) == first.get_string_custom_property(name)
+    assert again.get_int_custom_property("pushed") == 1
+    assert contents(pathlib.Path(again.uri)) == FILES
+    (version,) = os.listdir(pushing.folder)
+    # But what was changed there is, and what another model has taken the place of.
+    (pushing.folder / version / "variables" / "variables.index").write_text("INDEX")
+    assert pushing().get_string_custom_property("pushed_version") != version
+    pushing.write_model("saved_model.pb", "another graph")
+    pushing()
+    pushing.write_model("saved_model.pb", FILES["saved_model.pb"])
+    pushing()
+    assert len(os.listdir(pushing.folder)) == 4
+
+
+def test_a_kill_between_the_push_and_its_record_pushes_once(pushing, monkeypatch):
+    publish = executor.publish
+
+    def publish_and_die(source: str, target: str) -> None:
+        publish(source, target)
+        raise Killed
+
+    monkeypatch.setattr(executor, "publish", publish_and_die)
+    with pytest.raises(Killed):
+        pushing()
+    assert [name for name in os.listdir(pushing.folder) if name.isdecimal()]
+    monkeypatch.undo()
+    pushed_model = pushing()
+    (version,) = os.listdir(pushing.folder)
+    assert pushed_model.get_string_custom_property("pushed_version") == version
 
 
 def test_a_version_is_above_all_that_are_there(pushing):
