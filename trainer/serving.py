@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from components.artifacts import model_labels
 from components.artifacts.examples import IMAGE
+from trainer.data import formats
 from trainer.data.images import decode
 from trainer.models.backbone import ImageConfig
 
@@ -21,9 +22,10 @@ class ServingModule(tf.Module):
 
     Signatures, for any batch size B and K labels:
       serving_default: `examples` string [B], serialized `tf.train.Example`s → as `image_bytes`.
-      image_bytes: `image_bytes` string [B], encoded JPEGs or PNGs → `probabilities` float32 [B, K] in the order of the
-        vocabulary; `top_labels` string and `top_probabilities` float32 [B, min(5, K)], the most probable first.
-      decode: `encoded` string [], a JPEG or PNG → `pixels` uint8 [size, size, channels], as the network sees it.
+      image_bytes: `image_bytes` string [B], JPEGs, PNGs, GIFs or BMPs as users have them → `probabilities` float32
+        [B, K] in the order of the vocabulary; `top_labels` string and `top_probabilities` float32 [B, min(5, K)], the
+        most probable first. Fails if one cannot be decoded, and names its place in the batch.
+      decode: `encoded` string [], such an image → `pixels` uint8 [size, size, channels], as the network sees it.
       features: `pixels` uint8 [B, size, size, channels] → `logits` float32 [B, K], `features` float32 [B, width].
 
     `decode` and `features` are the two halves of `image_bytes`, for batch jobs that decode while the network runs.
@@ -74,10 +76,7 @@ class ServingModule(tf.Module):
         return self._classify(row[IMAGE])
 
     def _classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        pixels = tf.map_fn(
-            lambda encoded: decode(encoded, self._image), image_bytes, fn_output_signature=self._pixels_spec()
-        )
-        probabilities = self._activation(self.features(pixels)["logits"])
+        probabilities = self._activation(self.features(self._decode_all(image_bytes))["logits"])
         top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
         return {
             "probabilities": probabilities,
@@ -85,8 +84,23 @@ class ServingModule(tf.Module):
             "top_probabilities": top.values,
         }
 
+    def _decode_all(self, encoded: tf.Tensor) -> tf.Tensor:
+        count = tf.size(encoded)
+        spec = self._pixels_spec()
+        # As a data set, which tells images that cannot be decoded from the others.
+        images = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
+        decoded = images.map(
+            lambda number, one: (number, self._decode(one)["pixels"]), num_parallel_calls=tf.data.AUTOTUNE
+        ).ignore_errors()
+        none = tf.data.Dataset.from_tensors((-1, tf.zeros(spec.shape, spec.dtype)))  # an element there has to be
+        numbers, pixels = decoded.concatenate(none).batch(tf.cast(count, tf.int64) + 1).get_single_element()
+        missing, _ = tf.unique(tf.sets.difference(tf.range(count)[None], numbers[None]).values)
+        message = "image_bytes: no JPEG, PNG, GIF or BMP that can be decoded at these places of the batch, from 0"
+        with tf.control_dependencies([tf.debugging.Assert(tf.equal(tf.size(missing), 0), [message, missing])]):
+            return tf.ensure_shape(pixels[:-1], [None, *spec.shape])
+
     def _decode(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"pixels": decode(encoded, self._image)}
+        return {"pixels": decode(formats.as_stored(encoded), self._image)}
 
 
 def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

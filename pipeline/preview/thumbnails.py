@@ -11,6 +11,7 @@ import PIL.Image
 import tensorflow as tf
 
 from components.example_gen.examples import Indexed
+from components.orientation import read_orientation, turn
 
 _SIZE = 128  # pixels of the longer side
 _SHOWN_LABELS, _SHOWN_IMAGES = 40, 6  # labels a side, images a label
@@ -96,6 +97,7 @@ def _write_label(folder: pathlib.Path, side: str, name: str, items: Sequence[Ind
 
 def _make_thumbnail(image: bytes) -> PIL.Image.Image:
     # TensorFlow's decoder shows the image as a training sees it; PIL decodes 16-bit images differently.
-    picture = PIL.Image.fromarray(tf.io.decode_image(image, 3, expand_animations=False).numpy())
+    pixels = tf.io.decode_image(image, 3, expand_animations=False).numpy()
+    picture = turn(PIL.Image.fromarray(pixels), read_orientation(image))
     picture.thumbnail((_SIZE, _SIZE))
     return picture

@@ -61,7 +61,7 @@ def whole(tmp_path_factory) -> pathlib.Path:
 
 
 def choose(workspace: pathlib.Path, count: int, draw: random.Random) -> list[tuple[str | None, str, float]]:
-    """Returns nodes to hit, in their order, of all kinds if `count` allows: (the node before, the node, seconds after it)."""
+    """Returns nodes to hit, in their order, of all kinds if `count` allows: (the one before, it, seconds)."""
     record = newest_record(workspace)
     order = list(record)
     hit = [node for node in order if record[node]["state"] == "done"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from trainer.data import orientation
 from trainer.models.backbone import ImageConfig
 
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
@@ -18,8 +19,9 @@ _MAX_SHRINK_WITHOUT_ANTIALIASING = 2.0
 def decode(encoded: tf.Tensor, image: ImageConfig) -> tf.Tensor:
     """Decodes a JPEG or PNG to uint8 [size, size, channels], as evaluation and serving see it.
 
-    The result is the central square, or its `central_crop`, resized where necessary. The decoder shrinks a large JPEG
-    first, which is several times as fast as antialiasing, and shifts it by less than half a pixel of the result.
+    A JPEG is turned as its EXIF says, and a PNG taken as it is: `trainer.data.formats` prepares others. The result is
+    the central square, or its `central_crop`, resized where necessary. The decoder shrinks a large JPEG first, which is
+    several times as fast as antialiasing, and shifts it by less than half a pixel of the result.
 
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not an image, or the image is damaged.
@@ -106,8 +108,11 @@ def _decode_window(
     """Decodes and resizes a window. `choose_window` maps an image's (height, width) to the window's (begin, extent)."""
 
     def decode_jpeg() -> tf.Tensor:
-        begin, extent = choose_window(tf.io.extract_jpeg_shape(encoded)[:2])
-        return resize(_decode_shrunk_window(encoded, begin, extent, image), image)
+        turned = orientation.of_jpeg(encoded)
+        stored = tf.io.extract_jpeg_shape(encoded)[:2]
+        shape = tf.where(turned >= 5, stored[::-1], stored)
+        window = orientation.stored_window(*choose_window(shape), shape, turned)
+        return resize(orientation.turn(_decode_shrunk_window(encoded, *window, image), turned), image)
 
     def decode_other() -> tf.Tensor:
         pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)

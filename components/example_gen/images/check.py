@@ -6,12 +6,10 @@ decoded at an eighth of its size, which reads all of its data (and so finds the 
 that a whole decoding takes; for a PNG there is nothing less. Cheaper checks (the header, `verify`, the end marker) see
 no damage inside.
 
-What TensorFlow would show wrongly or not at all is converted to what a viewer shows:
-
-- A JPEG that its EXIF orientation turns becomes an upright JPEG of quality 95 with full chroma: 0.7 grey levels off on
-  average. A PNG would be exact and six times as large, and phones turn many of their pictures.
-- Everything else becomes an exact PNG, grey or RGB with 8 bits: transparency on white, the first picture of an
-  animation, the high byte of 16 bits, print colours (CMYK) by PIL's formula.
+A JPEG that its EXIF turns keeps its bytes, too: training and serving turn it when they read it. What TensorFlow would
+show wrongly or not at all becomes an exact PNG of what a viewer shows, grey or RGB with 8 bits: transparency on white,
+a turned PNG upright, the first picture of an animation, the high byte of 16 bits, print colours (CMYK) as TensorFlow
+reads them. `trainer.data.formats` does the same for a served model.
 
 Nothing takes more than its pixels may: what is read and what is written stand in memory once each.
 """
@@ -25,17 +23,17 @@ from collections.abc import Iterator
 import numpy as np
 import PIL.Image
 import PIL.ImageFile
-import PIL.ImageOps
 import PIL.PngImagePlugin
 import PIL.TiffImagePlugin
 import tensorflow as tf
+
+from components.orientation import TAG, read_orientation, turn
 
 # PIL's own limit, past which it refuses an image whatever it is asked.
 MOST_PIXELS = 178_956_970
 
 # No other plugin of PIL is ever entered: some of them start programs (EPS), or read what hardly anybody has tested.
 FORMATS = ("jpeg", "png", "gif", "bmp", "webp", "tiff", "ppm")
-_ORIENTATION = 0x0112
 _TILE = 322, 323  # TIFF's tags for the width and height of a tile
 # A scan of a few bytes may go over the whole picture again. Encoders write about ten; libtiff takes as many as this.
 _MOST_SCANS = 100
@@ -44,11 +42,6 @@ _SEGMENT = re.compile(rb"\xff[^\x00\x01\xff\xd0-\xd7]")  # the others stand with
 _STRIP = 1 << 20  # pixels that are looked at together
 # PIL refuses whole images for a text or colour profile above 1 MB. This is what libpng, and so TensorFlow, reads.
 PIL.PngImagePlugin.MAX_TEXT_CHUNK = 8_000_000
-# How chunks of a PNG begin that may say how it is turned. They may stand behind the pixels, where PIL has not looked.
-_TURNING = (
-    *(b"eXIf", b"tEXtexif\0", b"iTXtXML:com.adobe.xmp\0"),
-    *(b"tEXtRaw profile type exif\0", b"zTXtRaw profile type exif\0"),
-)
 
 
 class RefusedError(ValueError):
@@ -66,7 +59,7 @@ class CheckedImage:
     Attributes:
       encoded: its bytes.
       format: jpeg or png.
-      height: pixels.
+      height: pixels, of the picture as it is shown.
       width: pixels.
       original_format: of FORMATS, what it was read as.
     """
@@ -106,6 +99,8 @@ def check_image(image: bytes, max_pixels: int, *, full: bool = True) -> CheckedI
         return converted
     if full:
         _decode(image, image_format, (height, width))
+    if image_format == "jpeg" and read_orientation(image) >= 5:
+        height, width = width, height
     return CheckedImage(image, image_format, height, width, image_format)
 
 
@@ -167,34 +162,26 @@ def _scans(jpeg: bytes) -> int:
 
 
 def _convert(image: PIL.ImageFile.ImageFile, encoded: bytes) -> CheckedImage | None:
-    """Returns what takes the place of `image`, or None if TensorFlow shows it as it is."""
-    turned, original = _is_turned(image, encoded), _format(image)
-    is_jpeg = original == "jpeg" and image.mode != "CMYK"
-    if not turned and (is_jpeg or (original == "png" and not _shows_through(image))):
+    """Returns what takes the place of `image`, or None if it is read as it is."""
+    turned, original = _orientation(image, encoded), _format(image)
+    if original == "jpeg":
+        return None if image.mode != "CMYK" else _encode(turn(_read_print_colours(encoded), turned), original)
+    if original == "png" and turned == 1 and not _shows_through(image):
         return None
-    if turned:
-        PIL.ImageOps.exif_transpose(image, in_place=True)
-    if is_jpeg:
-        return _encode(image, original, "jpeg", quality=95, subsampling=0)
-    return _encode(_flatten(image), original, "png", icc_profile=None)  # which may be one of print colours
+    return _encode(_flatten(turn(image, turned)), original)
 
 
-def _is_turned(image: PIL.Image.Image, encoded: bytes) -> bool:
-    if not (_may_be_turned(encoded) if image.format == "PNG" else {"exif", "xmp"} & image.info.keys()):
-        return False
+def _read_print_colours(jpeg: bytes) -> PIL.Image.Image:
+    return PIL.Image.fromarray(tf.io.decode_jpeg(jpeg, channels=3).numpy())
+
+
+def _orientation(image: PIL.Image.Image, encoded: bytes) -> int:
+    if image.format in ("JPEG", "MPO", "PNG"):
+        return read_orientation(encoded)
     try:
-        return image.getexif().get(_ORIENTATION, 1) in range(2, 9)
+        return image.getexif().get(TAG, 1)
     except Exception:  # a broken EXIF says nothing, and is no reason to refuse the image
-        return False
-
-
-def _may_be_turned(png: bytes) -> bool:
-    place = 8
-    while place < len(png):
-        if png.startswith(_TURNING, place + 4):
-            return True
-        place += 12 + int.from_bytes(png[place : place + 4], "big")
-    return False
+        return 1
 
 
 def _shows_through(image: PIL.Image.Image) -> bool:
@@ -230,10 +217,10 @@ def _strips(image: PIL.Image.Image) -> Iterator[tuple[int, PIL.Image.Image]]:
         yield top, image.crop((0, top, image.width, min(top + rows, image.height)))
 
 
-def _encode(image: PIL.Image.Image, original_format: str, image_format: str, **options) -> CheckedImage:
+def _encode(image: PIL.Image.Image, original_format: str) -> CheckedImage:
     file = io.BytesIO()
-    image.save(file, image_format, **options)
-    return CheckedImage(file.getvalue(), image_format, image.height, image.width, original_format)
+    image.save(file, "png", icc_profile=None)  # which may be one of print colours
+    return CheckedImage(file.getvalue(), "png", image.height, image.width, original_format)
 
 
 def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:

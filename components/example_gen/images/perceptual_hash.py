@@ -10,6 +10,8 @@ import imagehash
 import numpy as np
 import PIL.Image
 
+from components.orientation import read_orientation, turn
+
 _SIZE = 32  # pixels a side that phash looks at
 _DRAFT = 4 * _SIZE  # JPEGs are decoded no further than this, which is where most of the time goes
 _FLAT = 8  # grey levels of 256 that an image at 32×32 pixels has to span, or else it is flat
@@ -40,7 +42,7 @@ def hash_encoded_image(encoded: bytes) -> tuple[int, int] | tuple[None, None]:
     try:
         with PIL.Image.open(io.BytesIO(encoded)) as image:
             image.draft("L", (_DRAFT, _DRAFT))
-            return hash_image(image)
+            return hash_image(turn(image, read_orientation(encoded)))
     except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError):
         return None, None
 

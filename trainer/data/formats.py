@@ -1,0 +1,81 @@
+"""What the ExampleGen makes of an image that training does not read as it is, in TensorFlow, for a served model.
+
+Both show what a viewer shows: transparency on white, turned by EXIF, the high byte of 16 bits, the first picture of an
+animation. `components.example_gen.images.check` does it for training, in PIL, which reads more formats.
+"""
+
+import tensorflow as tf
+
+from trainer.data import orientation
+
+_PNG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
+_GREY, _GREY_ALPHA, _RGB_ALPHA = 0, 4, 6  # colour types of a PNG
+
+
+def as_stored(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns a JPEG, or a PNG without transparency and upright, that shows what the image `encoded` shows; string [].
+
+    Raises:
+      tf.errors.InvalidArgumentError: it is no JPEG, PNG, GIF or BMP, or it is damaged.
+    """
+    return tf.cond(tf.io.is_jpeg(encoded), lambda: _jpeg(encoded), lambda: _other(encoded))
+
+
+def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
+    def convert() -> tf.Tensor:  # print colours
+        pixels = tf.io.decode_jpeg(encoded, channels=3)
+        return tf.io.encode_png(orientation.turn(pixels, orientation.of_jpeg(encoded)))
+
+    return tf.cond(tf.io.extract_jpeg_shape(encoded)[2] == 4, convert, lambda: encoded)
+
+
+def _other(encoded: tf.Tensor) -> tf.Tensor:
+    kinds = [_starts_with(encoded, start) for start in (_PNG, _GIF, _BMP)]
+    kind = tf.argmax(tf.stack([*kinds, True]), output_type=tf.int32)
+    return tf.switch_case(
+        kind,
+        [
+            lambda: _png(encoded),
+            lambda: tf.io.encode_png(tf.io.decode_gif(encoded)[0]),
+            lambda: _bmp(encoded),
+            lambda: tf.io.encode_png(tf.io.decode_png(encoded, channels=3)),  # raises the error
+        ],
+    )
+
+
+def _png(encoded: tf.Tensor) -> tf.Tensor:
+    header = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 24, 2), tf.uint8), tf.int32)
+    depth, colour = header[0], header[1]
+    key, _ = orientation.find_chunk(encoded, "tRNS")
+    # PIL does not tell of a colour key in grey with 16 bits.
+    has_key = (key >= 0) & ~((colour == _GREY) & (depth == 16))
+    has_alpha = (colour == _GREY_ALPHA) | (colour == _RGB_ALPHA) | has_key
+    turned = orientation.of_png(encoded)
+
+    def flatten() -> tf.Tensor:
+        pixels = tf.io.decode_png(encoded, channels=4)
+        colours, alpha = tf.cast(pixels[..., :3], tf.int32), tf.cast(pixels[..., 3:], tf.int32)
+        # A division by 255, rounded, as PIL does it.
+        mixed = colours * alpha + 255 * (255 - alpha) + 128
+        return tf.cast((mixed // 256 + mixed) // 256, tf.uint8)
+
+    def convert() -> tf.Tensor:
+        pixels = tf.cond(has_alpha, flatten, lambda: tf.io.decode_png(encoded, channels=3))
+        return tf.io.encode_png(orientation.turn(pixels, turned))
+
+    return tf.cond(has_alpha | (turned != 1), convert, lambda: encoded)
+
+
+def _bmp(encoded: tf.Tensor) -> tf.Tensor:
+    bits = tf.cast(tf.io.decode_raw(tf.strings.substr(encoded, 28, 2), tf.uint8), tf.int32)
+    known = tf.debugging.Assert(
+        (bits[0] == 24) | (bits[0] == 32),
+        ["a BMP with a palette cannot be decoded; its bits a pixel are", bits],
+    )
+    with tf.control_dependencies([known]):
+        pixels = tf.io.decode_bmp(encoded)
+    return tf.io.encode_png(pixels[..., :3])
+
+
+def _starts_with(encoded: tf.Tensor, start: bytes) -> tf.Tensor:
+    return tf.strings.substr(encoded, 0, len(start)) == start
