@@ -26,6 +26,7 @@ setuptools.setup(
         "imagehash",  # perceptual hashes, by which near-duplicates are found
         "numpy",
         "pillow",
+        "psutil",  # ends child processes when a run is interrupted
         "pyarrow",
         "pydantic>=2",
         "pyyaml",

@@ -16,11 +16,13 @@ def did_you_mean(value: str, known: Iterable[str], show: Callable[[str], str] = 
 
 
 def expand_path(path: str) -> str:
-    """Returns `path` with its leading ~ and its $VARIABLES expanded, as a shell does.
+    """Returns `path` with its leading ~ and its $VARIABLES expanded, as a shell does; what exists is taken as it is.
 
     Raises:
       ValueError: a variable is not set, or there is no such user.
     """
+    if os.path.lexists(path):  # a shell has expanded it before
+        return path
     expanded = os.path.expandvars(os.path.expanduser(path))
     if missing := re.search(r"\$(\{[A-Za-z_]\w*\}|[A-Za-z_]\w*)|^~[^/]*", expanded):
         what = "no user has this home" if missing[0].startswith("~") else "this variable is not set"

@@ -76,13 +76,18 @@ def clean(
 ) -> None:
     """Remove from WORKSPACE what no kept run needs: artifacts, checkpoints, records and logs; never a pushed model."""
     with _errors(verbose):
+        from pipeline import session
         from pipeline.results import clean as cleaning
         from pipeline.terminal import logs
         from pipeline.workspace import lock_workspace, resolve_workspace
 
         folder = resolve_workspace(workspace)
         cleaning.make_plan(folder, keep)  # what is no workspace is refused before a lock is made in it
-        with lock_workspace(folder), logs.redirect_output(os.devnull) as console:
+        with (
+            lock_workspace(folder),
+            logs.redirect_output(os.devnull) as console,
+            session.end_on_signals(console, "run it again to remove the rest"),
+        ):
             plan = cleaning.make_plan(folder, keep)
             if not dry_run:
                 cleaning.remove(folder, plan)
@@ -106,7 +111,7 @@ def data(
         from pipeline.terminal import logs
 
         settings = load(config, set_ or [])
-        with logs.redirect_output(os.devnull) as console, session.end_on_signals(console, "nothing was changed"):
+        with logs.redirect_output(os.devnull) as console, session.end_on_signals(console, "no run was changed"):
             with logs.show_waiting(console, "starting"):
                 from pipeline.preview import command
             folder = _expand("--thumbnails", thumbnails)

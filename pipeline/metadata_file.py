@@ -123,7 +123,18 @@ def _move(artifact: mlmd.Artifact, before: str, after: str) -> None:
 
 
 def _replace(text: str, before: str, after: str) -> str:
-    """Replaces the path `before` in `text`, where it stands for a whole folder."""
-    for path in {before, json.dumps(before)[1:-1]}:
-        text = re.sub(rf"(?<![^\"'=,\s\[]){re.escape(path)}(?![^/\"',\s\]])", lambda match: after, text)
+    """Replaces the path `before` in `text`, where it stands for a whole folder, if `after` does not stand there yet."""
+    pairs = {before: after}
+    if text.startswith(("{", "[")):  # JSON, with or without escapes
+        pairs = {
+            json.dumps(before, ensure_ascii=escapes)[1:-1]: json.dumps(after, ensure_ascii=escapes)[1:-1]
+            for escapes in (True, False)
+        }
+    for old, new in pairs.items():
+        if not new or not re.search(_path_pattern(new), text):
+            text = re.sub(_path_pattern(old), new.replace("\\", r"\\"), text)
     return text
+
+
+def _path_pattern(path: str) -> str:
+    return rf"(?<![^\"'=,\s\[]){re.escape(path)}(?![^/\"',\s\]])"

@@ -68,6 +68,7 @@ def create_pipeline(config: Config, workspace: str, state: str | None = None) ->
                 "a source may have; set several_labels to false, or name another label_key or other data"
             )
     check_labels(config)
+    _check_runner(config.beam)
     wait_for_checks(source, list(targets.values()))
     target_indices = {name: target["index"] for name, target in targets.items()}
     early_filters = exclude.filter_by_hashes(config.near_duplicates, source["index"], target_indices)
@@ -177,6 +178,18 @@ def local_beam_args() -> list[str]:
     runner = ["--runner=FnApiRunner"] if (major, minor) > (2, 65) else []
     # If a container image is set, TFX does not package itself for remote workers, which would take 3 seconds a node.
     return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
+
+
+def _check_runner(beam_args: list[str]) -> None:
+    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+    from apache_beam.runners.runner import create_runner
+
+    name = PipelineOptions(beam_args).view_as(StandardOptions).runner
+    try:
+        if name is not None:
+            create_runner(name)
+    except (ValueError, ImportError) as error:
+        raise ValueError(f"beam: the runner {name!r} cannot be used: {error}") from error
 
 
 def _pretrain(

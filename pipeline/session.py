@@ -66,12 +66,14 @@ def run_config(config: Config, workspace: str) -> tuple[list[str], str]:
 
 def show_forecast(config: Config, workspace: str) -> None:
     """Prints, for each node, whether a run would reuse its results. Nothing is written to the workspace."""
-    with logs.redirect_output(os.devnull) as console, end_on_signals(console, "nothing was changed"):
+    with logs.redirect_output(os.devnull) as console, end_on_signals(console, "no run was changed"):
         with logs.show_waiting(console, "starting"):
             from pipeline.nodes import ingest
             from pipeline.runners import forecast
             from pipeline.terminal.progress import show_state
-        ingest.prepare(config, functools.partial(logs.show_waiting, console))
+        for data in ingest.find_unprepared(config):
+            console.print(f"{data.location} would be made, and everything run that needs it", highlight=False)
+            return
         with logs.show_waiting(console, "comparing with earlier runs"):
             states = forecast.forecast(config, workspace)
         for node, state in states.items():

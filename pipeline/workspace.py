@@ -17,9 +17,15 @@ def resolve_workspace(path: str) -> str:
     """Returns the absolute path of the workspace `path`.
 
     Raises:
-      ValueError: the path has a character that is special in a glob pattern.
+      ValueError: the path is empty, is no UTF-8 text, or has a character that is special in a glob pattern.
     """
+    if not path:
+        raise ValueError("--workspace: it is empty; name a folder")
     absolute = os.path.abspath(expand_argument("--workspace", path))
+    try:
+        absolute.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(f"--workspace: {absolute!r} is not UTF-8; name another folder") from error
     for character in absolute:
         if character in _GLOB_CHARACTERS:
             raise ValueError(

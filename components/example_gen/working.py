@@ -69,7 +69,9 @@ class Working:
 
     def note_outputs(self, outputs: Sequence[str]) -> None:
         """Notes the URIs that this attempt writes to, so that the next one can delete them if this one is killed."""
-        storage.write_text(os.path.join(self.folder, _OUTPUTS), json.dumps(list(outputs)))
+        # Relative: in a copy of all of it, they are those of the copy.
+        relative = [uri if storage.is_remote(uri) else os.path.relpath(uri, self.folder) for uri in outputs]
+        storage.write_text(os.path.join(self.folder, _OUTPUTS), json.dumps(relative))
 
     def counts(self) -> Counts:
         """Returns what all parts that are finished gave."""
@@ -98,7 +100,9 @@ def begin(parent: str, decisive: Mapping[str, object], outputs: Sequence[str]) -
     work = Working(os.path.join(parent, hashlib.sha256(text.encode()).hexdigest()[:16]))
     for note in tf.io.gfile.glob(os.path.join(parent, "*", _OUTPUTS)):
         folder = os.path.dirname(note)
-        stale = [uri for uri in json.loads(storage.read_text(note)) if uri not in outputs]
+        noted = json.loads(storage.read_text(note))
+        noted = [uri if storage.is_remote(uri) else os.path.normpath(os.path.join(folder, uri)) for uri in noted]
+        stale = [uri for uri in noted if uri not in outputs]
         for path in stale if folder == work.folder else [*stale, folder]:
             if tf.io.gfile.exists(path):
                 tf.io.gfile.rmtree(path)

@@ -62,8 +62,8 @@ def _override(content: dict[str, Any], override: str) -> None:
         if not isinstance(content, dict):
             raise ValueError(f"--set: {override!r}: {key!r} holds a value, not keys")
     try:
-        value = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+        value = _unshare(yaml.load(text, _Loader))
+    except (yaml.YAMLError, RecursionError) as error:
         raise ValueError(f"--set: {override!r}: {' '.join(str(error).split())}") from error
     if path == ["targets"] and value is None:
         if last not in content:
@@ -86,18 +86,16 @@ def _is_inner(key: str | int) -> bool:
     return isinstance(key, str) and key.startswith("[")
 
 
-_MERGE = "tag:yaml.org,2002:merge"  # of the key <<
-
-
 class _Loader(yaml.SafeLoader):
     """Reads floats as YAML 1.2 does (1e-3 is a number), and refuses duplicate keys."""
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != _MERGE]
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        keys = [(key.tag, key.value) for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
         for key in keys:
             if keys.count(key) > 1:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} occurs twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+                raise yaml.composer.ComposerError(None, None, f"the key {key[1]!r} occurs twice", node.start_mark)
+        return node
 
 
 _Loader.add_implicit_resolver(

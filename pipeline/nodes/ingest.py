@@ -38,10 +38,23 @@ class IngestNodes:
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
-    """Prepares the data of `config` for reading, such as TFDS data sets. `show_waiting` is called for each data set."""
-    for data in config.datasets().values():
+    """Prepares the data of `config` for reading, such as TFDS data sets. `show_waiting` is called for each data set.
+
+    Raises:
+      ValueError: other data are missing; nothing is prepared then.
+    """
+    unprepared = find_unprepared(config)
+    for data in config.datasets().values() if unprepared else ():
+        if data not in unprepared:
+            data.reader().fingerprint()
+    for data in unprepared:
         with show_waiting(f"preparing {data.location}"):
             data.reader().prepare()
+
+
+def find_unprepared(config: Config) -> list[Data]:
+    """Returns the data of `config` that `prepare` would have to make."""
+    return [data for data in config.datasets().values() if not data.reader().is_prepared()]
 
 
 def write_policies(config: Config, workspace: str) -> None:

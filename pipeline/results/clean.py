@@ -81,6 +81,8 @@ def remove(workspace: str, plan: Plan) -> None:
 
     root = pathlib.Path(workspace)
     paths = [root / item.path for item in plan.unneeded]
+    metadata_file.update(metadata_file.connect(workspace), workspace)
+    metadata_file.note_place(workspace)
     metadata_file.forget(workspace, [str(path) for path in paths])
     for path in paths:
         if path.is_dir() and not path.is_symlink():

@@ -123,11 +123,12 @@ def _run_nodes(
         start = time.perf_counter()
         ended = {name for name, result in results.items() if result.state in (State.FAILED, State.BLOCKED)}
         lost = _find_lost(ended, downstream)
+        useless = _find_useless(lost, downstream)
         blockers = [name for name in node.upstream_nodes if name in lost]
         served = downstream[node_id]
         if blockers:
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(blockers)}"))
-        elif served and lost.issuperset(served):
+        elif node_id in useless:
             reason = RuntimeError(f"is only there for {', '.join(served)}, which cannot run")
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=reason)
         else:
@@ -156,6 +157,20 @@ def _find_lost(lost: Iterable[str], downstream: Mapping[str, Sequence[str]]) -> 
         found |= new
         waiting += new
     return found
+
+
+def _find_useless(lost: Iterable[str], downstream: Mapping[str, Sequence[str]]) -> set[str]:
+    """Returns the nodes that are only there for nodes which are lost or useless themselves.
+
+    Args:
+      lost: names of nodes.
+      downstream: node → the nodes that need it, in the order of execution.
+    """
+    found = set(lost)
+    for node, served in reversed(list(downstream.items())):
+        if served and found.issuperset(served):
+            found.add(node)
+    return found.difference(lost)
 
 
 def _cancel_newest(connection) -> None:

@@ -136,8 +136,21 @@ def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_pa
 
 def test_a_wrong_configuration_creates_nothing(specialist, tmp_path):
     source = "source={folder: nowhere, splits: {train: 0.8, eval: 0.2}}"
-    done = specialist("run", DEMO, "--workspace", "a/b", "--set", source)
-    assert done.returncode == 1 and done.stderr.startswith("error: folder: 'nowhere' cannot be read")
+    data = f"targets.digits.data.data_dir={tmp_path}/data"
+    for override, message in (
+        (source, "folder: 'nowhere' cannot be read"),
+        ('beam=["--runner=Nope"]', "beam: the runner 'Nope' cannot be used"),
+    ):
+        chosen = [data] if override == source else []
+        sets = [part for each in (override, *chosen) for part in ("--set", each)]
+        done = specialist("run", DEMO, "--workspace", "a/b", *sets)
+        assert done.returncode == 1 and done.stderr.startswith(f"error: {message}")
+        assert not os.listdir(tmp_path)
+
+
+def test_a_dry_run_makes_no_data(specialist, tmp_path):
+    done = specialist("run", DEMO, "--workspace", "a", "--dry-run", "--set", f"source.data_dir={tmp_path}/data")
+    assert (done.returncode, done.stdout) == (0, "printed_glyphs would be made, and everything run that needs it\n")
     assert not os.listdir(tmp_path)
 
 

@@ -100,6 +100,14 @@ def test_what_was_removed_runs_again(workspace, lost, expected, told):
     assert states(run(workspace)) == [State.REUSED, State.REUSED]
 
 
+def test_a_place_that_is_updated_twice_is_right_also_inside_of_the_old_one(workspace, tmp_path):
+    inner = workspace / "inner"
+    shutil.copytree(workspace, inner)
+    for _ in range(2):  # as when the process was killed before the place was noted
+        metadata_file.update(metadata_file.connect(str(inner)), str(inner))
+    assert states(run(inner)) == [State.REUSED, State.REUSED]
+
+
 def test_a_signal_stops_the_run_and_fails_no_node(workspace):
     with pytest.raises(interruption.Interrupted, match="SIGTERM"), interruption.end_on_signals(print):
         run(workspace, "stop here")

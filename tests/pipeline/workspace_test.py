@@ -23,6 +23,12 @@ def test_what_tfx_takes_for_a_pattern_is_refused_in_every_part(tmp_path, monkeyp
         workspace.resolve_workspace("plain")
 
 
+@pytest.mark.parametrize(("path", "message"), [("", "it is empty"), ("n\udcff", "is not UTF-8")])
+def test_what_is_no_path_of_a_workspace(path, message):
+    with pytest.raises(ValueError, match=f"^--workspace: .*{message}; name a"):
+        workspace.resolve_workspace(path)
+
+
 def test_one_run_a_workspace(tmp_path):
     folder = str(tmp_path / "a" / "workspace")
     with workspace.lock_workspace(folder):

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+import psutil
+
 _NOT_IN_CACHE_KEYS = "when a training stops; it goes on with the same weights"
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -45,7 +47,7 @@ def end_on_signals(report: Callable[[Interrupted], None]) -> Iterator[None]:
 
     Libraries may swallow the exception, or wait for threads that hear of nothing, such as Beam's workers. What is
     written appears whole or not at all, so to end there loses no more than the work under way. A second signal ends the
-    process at once.
+    process at once. Child processes are ended with the first.
 
     Args:
       report: called with the exception before the process ends so; not if the exception leaves the block.
@@ -62,6 +64,9 @@ def end_on_signals(report: Callable[[Interrupted], None]) -> Iterator[None]:
         if _received:
             end(stop)
         _received.append(number)
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                child.terminate()
         timers.append(threading.Timer(_GRACE_SECONDS, end, [stop]))
         timers[0].daemon = True
         timers[0].start()

@@ -170,14 +170,18 @@ def _local(
         for entry in entries:
             path = posixpath.join(folder, entry.name)
             is_link = entry.is_symlink()
-            is_folder = entry.is_dir(follow_symlinks=outside is not None)
+            try:
+                is_folder = entry.is_dir(follow_symlinks=outside is not None)
+            except OSError as error:  # a link to itself
+                yield File(path, 0, 0, f"unreadable: {error.strerror}")
+                continue
             if is_folder and not sieve.takes_folder(path):
                 continue
             if not is_folder and (reason := sieve.sift(path)):
                 spared.update(folders_above(path) if reason == "excluded" else ())
                 continue
             target = os.path.realpath(entry.path) if is_link and outside is not None else None
-            if target is not None and outside is not None and not _contains(whole, target):
+            if target is not None and outside is not None and not _contains(whole, target) and os.path.exists(target):
                 outside[os.path.dirname(target)] += 1
             if not _is_text(entry.name):
                 shown = path.encode("utf-8", "backslashreplace").decode()

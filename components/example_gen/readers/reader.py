@@ -155,6 +155,10 @@ class Reader(StrictModel, abc.ABC, Generic[P]):
         """Raises a ValueError if the fields do not go together; nothing is opened to see it."""
         splits.parse_rules(self.splits)
 
+    def is_prepared(self) -> bool:
+        """Returns whether `prepare` has nothing to do."""
+        return True
+
     def prepare(self) -> bool:
         """Makes what has to be made before anything can be read; returns whether there was anything."""
         return False

@@ -78,6 +78,10 @@ class TfdsReader(labels.LabelColumn, Reader[TfdsPart]):
         if not all(isinstance(expression, str) for expression in self.splits.values()):
             super().check_fields()
 
+    def is_prepared(self) -> bool:
+        """Returns whether the files are there, or are not for `prepare` to make."""
+        return tfds_builders.is_prepared(self.dataset, self.data_dir)
+
     def prepare(self) -> bool:
         """Makes an embedded data set's files if they are not there yet.
 

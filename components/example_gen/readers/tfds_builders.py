@@ -3,9 +3,11 @@
 import contextlib
 import difflib
 import fcntl
+import glob
 import importlib
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
@@ -36,17 +38,25 @@ def open_prepared(dataset: str, data_dir: str | None) -> "tfds.core.DatasetBuild
     return builder
 
 
+def is_prepared(dataset: str, data_dir: str | None) -> bool:
+    """Returns whether `prepare_embedded` would make nothing."""
+    return dataset not in EMBEDDED or _open(dataset, data_dir).is_prepared()
+
+
 def prepare_embedded(dataset: str, data_dir: str | None) -> bool:
     """Makes the files of an embedded data set if they are not there; returns whether it has.
 
     Where another process makes the same ones at the time, waits for it.
     """
-    if dataset not in EMBEDDED or (builder := _open(dataset, data_dir)).is_prepared():
+    if is_prepared(dataset, data_dir):
         return False
-    with _lock(os.fspath(builder.data_dir)):
+    folder = os.fspath(_open(dataset, data_dir).data_dir)
+    with _lock(folder):
         builder = _open(dataset, data_dir)  # which looks again at what is there
         if builder.is_prepared():
             return False
+        for stale in glob.glob(f"{glob.escape(os.path.dirname(folder))}/incomplete.*_{os.path.basename(folder)}"):
+            shutil.rmtree(stale)  # of a process that was killed
         builder.download_and_prepare()
     return True
 

@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from components.example_gen import limit, policy
+from components.example_gen import working as working_folder
 from components.example_gen.readers import files
 from components.example_gen.readers.folder import FolderReader
 
@@ -183,6 +184,16 @@ SCRIPT = """
     context = base_beam_executor.BaseBeamExecutor.Context(make_beam_pipeline_fn=beam.Pipeline)
     executor.Executor(context).Do({}, {name: [made] for name, made in outputs.items()}, node.exec_properties)
 """
+
+
+def test_a_copy_removes_nothing_of_the_original(tmp_path):
+    original, copy = tmp_path / "original", tmp_path / "copy"
+    output = original / "artifacts" / "examples" / "1"
+    output.mkdir(parents=True)
+    working_folder.begin(str(original / "working"), {"of": 1}, [str(output)]).note_outputs([str(output)])
+    shutil.copytree(original, copy)
+    working_folder.begin(str(copy / "working"), {"of": 1}, [str(copy / "artifacts" / "examples" / "2")])
+    assert output.exists() and not (copy / "artifacts" / "examples" / "1").exists()
 
 
 @pytest.mark.slow

@@ -231,6 +231,31 @@ print(sorted(name.rpartition(".")[2] for name in sys.modules if name.startswith(
     assert {"tfds", "folder", "manifest", "tfrecords", "uris"} < set(imported)
 
 
+def test_a_merge_of_a_merge_that_overrides(tmp_path):
+    text = DEMO.read_text(encoding="utf-8")
+    for before, after in (
+        ("classifier: {preset: small_classifier}", "classifier: &a {preset: small_classifier, steps: 5}"),
+        ("pretrain: {preset: small_pretrain}", "pretrain: &b {<<: *a, steps: 6}"),
+        ("finetune: {preset: small_finetune}", "finetune: {<<: *b, batch_size: 7}"),
+    ):
+        text = text.replace(before, after)
+    path = tmp_path / "merges.yaml"
+    path.write_text(text, encoding="utf-8")
+    config = load(str(path))
+    assert [config.classifier.steps, config.pretrain.steps, config.finetune.steps] == [5, 6, 6]
+    assert (config.finetune.batch_size, config.finetune.preset) == (7, "small_classifier")
+    path.write_text(text.replace("{<<: *b, batch_size: 7}", "{<<: *b, <<: *a}"), encoding="utf-8")
+    with pytest.raises(ValueError, match="the key '<<' occurs twice"):
+        load(str(path))
+
+
+def test_an_alias_in_an_override_gives_each_key_its_own(tmp_path):
+    data = "{dataset: handwritten_digits, splits: {train: 'train[:9%]', eval: 'train[9%:]'}}"
+    target = f"{{data: {data}, arms: [entire_source]}}"
+    config = load(str(DEMO), [f"targets={{a: &a {target}, b: *a}}", "targets.a.data.max_rejected=0.5"])
+    assert (config.targets["a"].data.max_rejected, config.targets["b"].data.max_rejected) == (0.5, 0.01)
+
+
 def test_an_alias_inside_of_what_it_stands_for(tmp_path):
     path = tmp_path / "circle.yaml"
     path.write_text("name: x\nsource: &source {folder: *source}\n")

@@ -129,3 +129,9 @@ def test_what_is_only_there_for_nodes_that_cannot_run_does_not_run(tmp_path):
         "both": State.BLOCKED,
         "end": State.BLOCKED,
     }
+
+
+def test_what_is_only_there_for_what_cannot_run_is_useless_however_far_above():
+    downstream = {"a": ["b"], "b": ["c"], "x": ["c", "y"], "d": ["c"], "c": [], "y": []}
+    assert local._find_useless({"c", "d"}, downstream) == {"a", "b"}
+    assert local._find_useless(set(), downstream) == set()

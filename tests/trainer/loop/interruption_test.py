@@ -105,3 +105,18 @@ def test_afterwards_nothing_is_left_of_it():
         os.kill(os.getpid(), signal.SIGTERM)
     assert interruption.received() is None
     assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer) and thread.is_alive()]
+
+
+def test_child_processes_end_with_it():
+    child = 'import time; print("started", flush=True); time.sleep(60)'
+    done = run_code(f"""
+import subprocess, sys
+with interruption.end_on_signals(print):
+    child = subprocess.Popen([sys.executable, "-c", {child!r}], stdout=subprocess.PIPE)
+    child.stdout.readline()
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        print(child.wait())
+""")
+    assert (done.returncode, done.stdout) == (143, f"{-signal.SIGTERM}\n")

@@ -291,6 +291,21 @@ def test_links_into_a_store_are_followed_if_asked_for(tree, tmp_path_factory, tm
     assert reader.fingerprint() != before
 
 
+def test_a_link_to_itself_is_set_aside_alone(tree, tmp_path):
+    folder = tree("ant/1", "bee/2")
+    (tmp_path / "ant" / "loop").symlink_to(tmp_path / "ant" / "loop")
+    (tmp_path / "ant" / "nowhere").symlink_to(tmp_path / "nothing")
+    found = FolderReader(folder=folder, splits=SHARES, follow_links=True).list_images()
+    refused = {row["source_id"]: row["refused"] for row in found.table.to_pylist()}
+    assert refused == {
+        "ant/1": None,
+        "bee/2": None,
+        "ant/loop": "unreadable: Too many levels of symbolic links",
+        "ant/nowhere": "unreadable: No such file or directory",
+    }
+    assert found.findings == []
+
+
 @pytest.mark.parametrize("direct", [True, False], ids=["to a folder above", "by way of a folder outside"])
 def test_links_that_lead_in_circles_are_refused(tree, tmp_path_factory, tmp_path, direct):
     folder = tree("ant/1", "bird/owl/2")

@@ -11,6 +11,9 @@ def test_who_comes_second_waits_and_makes_nothing(tmp_path, monkeypatch):
     started = threading.Event()
     calls = []
 
+    killed = made.parent / "incomplete.X_1.0.0"
+    killed.mkdir(parents=True)
+
     class Builder:
         data_dir = made
 
@@ -36,3 +39,4 @@ def test_who_comes_second_waits_and_makes_nothing(tmp_path, monkeypatch):
     first.join()
     assert (results, calls) == ({"first": True, "second": False}, ["first"])
     assert tfds_builders.prepare_embedded("printed_glyphs", None) is False
+    assert not killed.exists()
