@@ -20,6 +20,7 @@ _TURNS = {
     8: PIL.Image.Transpose.ROTATE_90,
 }
 _JPEG, _PNG = b"\xff\xd8", b"\x89PNG\r\n\x1a\n"
+MOST_BYTES = 1 << 16  # that a segment of a JPEG has
 _EXIF = b"Exif\0\0"
 
 
@@ -50,13 +51,13 @@ def _exif_of_png(png: bytes) -> bytes:
     while place + 8 <= len(png):
         size = int.from_bytes(png[place : place + 4], "big")
         if png.startswith(b"eXIf", place + 4):
-            return png[place + 8 : place + 8 + size]
+            return png[place + 8 : place + 8 + min(size, MOST_BYTES)]
         place += 12 + size
     return b""
 
 
 def _orientation(tiff: bytes) -> int:
-    order = {b"II": "<", b"MM": ">"}.get(tiff[:2])
+    order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     try:
         if order is None:
             return 1

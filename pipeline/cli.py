@@ -1,8 +1,6 @@
 """The command line. Each command imports heavy modules only when it needs them."""
 
-import dataclasses
 import io
-import json
 import os
 import signal
 import sys
@@ -48,6 +46,7 @@ def run(
     config: _Config,
     workspace: Annotated[str, typer.Option(help="Artifacts, metadata, logs and pushed models go here.")] = "workspace",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run, and what be reused.")] = False,
+    require_push: Annotated[bool, typer.Option("--require-push", help="Exit with 3 if a model is not pushed.")] = False,
     set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
@@ -61,10 +60,13 @@ def run(
         if dry_run:
             session.show_forecast(settings, folder)
             return
-        failed, log = session.run_config(settings, folder)
-        if failed:
-            typer.echo(f"error: {', '.join(failed)} failed; the full log is {log}", err=True)
+        outcome = session.run_config(settings, folder)
+        if outcome.failed:
+            typer.echo(f"error: {', '.join(outcome.failed)} failed; the full log is {outcome.log}", err=True)
             raise typer.Exit(1)
+        if require_push and outcome.unpushed:
+            typer.echo(f"error: --require-push: nothing was pushed for {', '.join(outcome.unpushed)}", err=True)
+            raise typer.Exit(3)
 
 
 @app.command()
@@ -127,26 +129,37 @@ def data(
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A pushed model's folder.")],
-    images: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="JPEG, PNG, GIF, WebP, TIFF or BMP files.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE...", help="Image files, folders of them, or - to read paths from the input."),
+    ],
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="text|json|csv", help="json: an object a line.")
+    ] = "text",
     verbose: _Verbose = False,
 ) -> None:
-    """Predict the labels of images with a pushed model."""
+    """Predict the labels of images with a pushed model, line by line. Exit with 1 if one of them cannot be read."""
     with _errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         warnings.simplefilter("ignore")  # libraries warn while they are imported; none of it is about the images
-        from pipeline.results.predict import predict as predict_files
-        from pipeline.terminal.text import isolate
+        from pipeline.results import predict as prediction
+        from pipeline.terminal import progress
 
-        files = [_expand("IMAGE", image) for image in images]
-        predictions = predict_files(_expand("MODEL", model), files)
-        if as_json:
-            typer.echo(json.dumps([dataclasses.asdict(prediction) for prediction in predictions], ensure_ascii=False))
-            return
-        for prediction in predictions:
-            pairs = zip(prediction.labels, prediction.probabilities, strict=True)
-            answer = "  ".join(f"{isolate(label)} {100 * p:.1f}%" for label, p in pairs)
-            typer.echo(f"{isolate(prediction.file)}: {answer}")
+        if output_format not in prediction.FORMATS:
+            raise ValueError(f"--format: {output_format!r} is none of {', '.join(prediction.FORMATS)}")
+        names = [name if name == "-" else _expand("IMAGE", name) for name in images]
+        files = progress.count(prediction.find_images(names, sys.stdin), "images")
+        failed: list[str] = []
+
+        def note(each: prediction.Prediction) -> prediction.Prediction:
+            failed.extend([each.file] if each.error else [])
+            return each
+
+        predictions = prediction.predict(_expand("MODEL", model), files)
+        for line in prediction.lines_of(map(note, predictions), output_format):
+            typer.echo(line)
+        if failed:
+            raise ValueError(f"IMAGE: {len(failed):,} cannot be read: {', '.join(map(repr, failed))}")
 
 
 _Run = Annotated[str, typer.Argument(metavar="RUN", help="A workspace of `run`, or a file in its folder runs/.")]

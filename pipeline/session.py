@@ -14,13 +14,19 @@ from pipeline.config.run import Config
 from pipeline.terminal import logs
 
 
-def run_config(config: Config, workspace: str) -> tuple[list[str], str]:
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """The nodes of a run that failed, the targets whose model should have been pushed and was not, the log's path."""
+
+    failed: list[str]
+    unpushed: list[str]
+    log: str
+
+
+def run_config(config: Config, workspace: str) -> Outcome:
     """Runs the pipeline of `config` in the folder `workspace`.
 
     Nothing is written to the workspace before the configuration and its data have been checked.
-
-    Returns:
-      The nodes that failed, and the path of the log.
 
     Raises:
       ValueError, RuntimeError: the configuration is wrong, or another run uses the workspace.
@@ -59,9 +65,13 @@ def run_config(config: Config, workspace: str) -> tuple[list[str], str]:
                     results = local.run(nodes, on_start=view.start, on_end=end)
             finally:
                 view.stop()
-            record.write(workspace, name, dataclasses.replace(known, ended=True))
-            summary.show(console, summary.collect(config, results), results)
-    return [result.node for result in results if result.state is local.State.FAILED], log
+            found = summary.collect(config, results)
+            verdicts = {target: each.verdict for target, each in found.targets.items() if each.verdict}
+            record.write(workspace, name, dataclasses.replace(known, ended=True, verdicts=verdicts))
+            summary.show(console, found, results)
+    failed = [result.node for result in results if result.state is local.State.FAILED]
+    unpushed = [target for target, each in config.targets.items() if each.push and not found.targets[target].pushed]
+    return Outcome(failed, unpushed, log)
 
 
 def show_forecast(config: Config, workspace: str) -> None:

@@ -76,7 +76,7 @@ class ServingModule(tf.Module):
         return self._classify(row[IMAGE])
 
     def _classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
-        probabilities = self._activation(self.features(self._decode_all(image_bytes))["logits"])
+        probabilities = self._activation(self.features(self.decode_batch(image_bytes))["logits"])
         top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
         return {
             "probabilities": probabilities,
@@ -84,7 +84,12 @@ class ServingModule(tf.Module):
             "top_probabilities": top.values,
         }
 
-    def _decode_all(self, encoded: tf.Tensor) -> tf.Tensor:
+    def decode_batch(self, encoded: tf.Tensor) -> tf.Tensor:
+        """Returns the pixels, uint8 [B, size, size, channels], of encoded images, string [B].
+
+        Raises:
+          tf.errors.InvalidArgumentError: some cannot be decoded; it names their places in the batch.
+        """
         count = tf.size(encoded)
         spec = self._pixels_spec()
         # As a data set, which tells images that cannot be decoded from the others.

@@ -78,23 +78,25 @@ def eval_config(
     )
 
 
-def read_metrics(evaluation_dir: str) -> dict[str, float]:
-    """Returns the candidate's metrics over all examples, by name.
+def read_metrics(evaluation_dir: str, *, of_baseline: bool = False) -> dict[str, float]:
+    """Returns the metrics of a model over all examples, by name.
 
     Args:
       evaluation_dir: the URI of a ModelEvaluation artifact.
+      of_baseline: whether it is the baseline's metrics, which are empty without one; else the candidate's.
 
     Raises:
-      ValueError: `evaluation_dir` has no metrics.
+      ValueError: `evaluation_dir` has no metrics of the candidate.
     """
+    # Models have names only in a comparison, and example_count belongs to no model.
+    models = (constants.BASELINE_KEY,) if of_baseline else ("", constants.CANDIDATE_KEY)
     values = {}
     for record in tfma.load_metrics(evaluation_dir):
         if record.slice_key.single_slice_keys or record.HasField("cross_slice_key"):
             continue
         for item in record.metric_keys_and_values:
-            # Models have names only in a comparison, and example_count belongs to no model.
-            if item.key.model_name in ("", constants.CANDIDATE_KEY) and not item.key.is_diff:
+            if item.key.model_name in models and not item.key.is_diff:
                 values[item.key.name] = item.value.double_value.value
-    if not values:
+    if not values and not of_baseline:
         raise ValueError(f"evaluation_dir: {evaluation_dir!r} has no metrics; give the `evaluation` of an Evaluator")
     return values

@@ -1,37 +1,48 @@
-"""Predictions of a pushed SavedModel for image files."""
+"""Predictions of a pushed SavedModel for image files, a batch at a time."""
 
+import csv
 import dataclasses
+import io
+import itertools
+import json
 import os
 import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Any
 
+from components.example_gen.readers.sieve import is_called_like_image
 from pipeline.terminal.errors import one_line
+from pipeline.terminal.text import isolate
+
+BATCH_SIZE = 32
+FORMATS = ("text", "json", "csv")
 
 
 @dataclasses.dataclass(frozen=True)
 class Prediction:
-    """The most probable labels of a file, with their probabilities in descending order."""
+    """The most probable labels of a file, with their probabilities in descending order; or why there are none."""
 
     file: str
-    labels: list[str]
-    probabilities: list[float]
+    labels: list[str] = dataclasses.field(default_factory=list)
+    probabilities: list[float] = dataclasses.field(default_factory=list)
+    error: str | None = None
 
 
-def predict(model: str, files: list[str]) -> list[Prediction]:
-    """Returns the predictions of the SavedModel in `model` for image `files`.
+def predict(model: str, files: Iterable[str], batch_size: int = BATCH_SIZE) -> Iterator[Prediction]:
+    """Returns the predictions of the SavedModel in `model` for image `files`, in their order, as they come.
 
     Args:
       model: a SavedModel's folder, or one with numbered versions of it, of which the highest is used.
-      files: images of any format that the ExampleGen reads, converted as for training.
+      files: images of any format that the ExampleGen reads. They are read when their turn comes: no more than
+        `batch_size` of them are in memory.
+      batch_size: images that the network sees at once.
 
     Raises:
-      ValueError: `model` is not a SavedModel of this project, or is damaged, or a file is not an image.
-      FileNotFoundError: a file does not exist.
+      ValueError: `model` is not a SavedModel of this project, or is damaged.
     """
     folder = _saved_model(model)
-    contents = [_read(file) for file in files]
     import tensorflow as tf  # after the arguments are checked, so that mistakes are reported at once
 
-    images = [_convert_as_in_training(file, content) for file, content in zip(files, contents, strict=True)]
     try:
         signatures = tf.saved_model.load(folder).signatures
     except Exception as error:  # ValueError, OSError, IndexError or OpError, depending on the damaged file
@@ -41,17 +52,85 @@ def predict(model: str, files: list[str]) -> list[Prediction]:
             f"MODEL: {folder} has no signature 'image_bytes', only {', '.join(signatures) or 'none'}; name a model "
             "that this project pushed"
         )
-    outputs = signatures["image_bytes"](image_bytes=tf.constant(images))
+    return _answer(signatures["image_bytes"], iter(files), batch_size)
+
+
+def find_images(names: Iterable[str], lines: Iterable[str]) -> Iterator[str]:
+    """Yields the paths of image files: `names` themselves, the images in a folder, and for '-' those on `lines`."""
+    for name in names:
+        if name == "-":
+            yield from (line.rstrip("\n") for line in lines if line.strip())
+        elif os.path.isdir(name):
+            for folder, folders, files in os.walk(name):
+                folders.sort()
+                yield from (os.path.join(folder, file) for file in sorted(files) if is_called_like_image(file))
+        else:
+            yield name
+
+
+def lines_of(predictions: Iterable[Prediction], output_format: str) -> Iterator[str]:
+    """Yields the lines that tell `predictions` in one of FORMATS; JSON has an object a line, CSV a header."""
+    if output_format == "csv":
+        yield _csv_line(["file", "label", "probability", "error"])
+    for prediction in predictions:
+        if output_format == "json":
+            yield json.dumps(dataclasses.asdict(prediction), ensure_ascii=False)
+        elif output_format == "csv":
+            best: list[Any] = [prediction.labels[0], prediction.probabilities[0]] if prediction.labels else ["", ""]
+            yield _csv_line([prediction.file, *best, prediction.error or ""])
+        else:
+            pairs = zip(prediction.labels, prediction.probabilities, strict=True)
+            answer = "  ".join(f"{isolate(label)} {100 * p:.1f}%" for label, p in pairs)
+            yield f"{isolate(prediction.file)}: {answer or f'cannot be read: {prediction.error}'}"
+
+
+def _csv_line(values: list[Any]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(values)
+    return text.getvalue()
+
+
+def _answer(signature: Any, files: Iterator[str], batch_size: int) -> Iterator[Prediction]:
+    while batch := list(itertools.islice(files, batch_size)):
+        found = [_read(file) for file in batch]
+        images = [image for image in found if isinstance(image, bytes)]
+        answers = _call(signature, images) if images else iter(())
+        for file, image in zip(batch, found, strict=True):
+            yield dataclasses.replace(next(answers) if isinstance(image, bytes) else image, file=file)
+
+
+def _call(signature: Any, images: list[bytes]) -> Iterator[Prediction]:
+    import tensorflow as tf
+
+    try:
+        outputs = signature(image_bytes=tf.constant(images))
+    except tf.errors.InvalidArgumentError as error:
+        if len(images) > 1:  # one of them, which the check has taken
+            for image in images:
+                yield from _call(signature, [image])
+        else:
+            yield Prediction("", error=one_line(error))
+        return
     labels, probabilities = outputs["top_labels"].numpy(), outputs["top_probabilities"].numpy()
-    return [
-        Prediction(file, [label.decode() for label in labels[i]], [float(p) for p in probabilities[i]])
-        for i, file in enumerate(files)
-    ]
+    for names, values in zip(labels, probabilities, strict=True):
+        yield Prediction("", [name.decode() for name in names], [float(value) for value in values])
+
+
+def _read(file: str) -> bytes | Prediction:
+    """Returns an image as the training had it, or why there is none."""
+    from components.example_gen.images import check
+
+    try:
+        return check.check_image(pathlib.Path(file).read_bytes(), check.MOST_PIXELS).encoded
+    except OSError as error:
+        return Prediction(file, error=error.strerror or str(error))
+    except check.RefusedError as error:
+        return Prediction(file, error=str(error))
 
 
 def _saved_model(model: str) -> str:
     path = pathlib.Path(model)
-    versions = [entry for entry in path.iterdir() if entry.name.isdigit()] if path.is_dir() else []
+    versions = [entry for entry in path.iterdir() if is_version(entry.name)] if path.is_dir() else []
     folder = max(versions, key=lambda entry: int(entry.name)) if versions else path
     if not (folder / "saved_model.pb").is_file():
         raise ValueError(
@@ -60,19 +139,6 @@ def _saved_model(model: str) -> str:
     return os.fspath(folder)
 
 
-def _read(file: str) -> bytes:
-    path = pathlib.Path(file)
-    if path.is_dir():
-        raise ValueError(f"IMAGE: {file!r} is a folder; name the files in it")
-    if not path.is_file():
-        raise FileNotFoundError(f"IMAGE: no file {file!r}; check the path")
-    return path.read_bytes()
-
-
-def _convert_as_in_training(file: str, content: bytes) -> bytes:
-    from components.example_gen.images import check as image_check
-
-    try:
-        return image_check.check_image(content, image_check.MOST_PIXELS).encoded
-    except image_check.RefusedError as error:
-        raise ValueError(f"IMAGE: {file!r} is not a readable image ({error}); leave it out") from error
+def is_version(name: str) -> bool:
+    """Returns whether a folder of this name holds a version of a model."""
+    return name.isascii() and name.isdecimal()

@@ -33,11 +33,13 @@ class Record:
       config: the configuration, with its overrides and defaults.
       nodes: node id → node, in the order of execution.
       ended: whether all nodes have had their turn: the run was not stopped.
+      verdicts: target → why its model was not pushed.
     """
 
     config: dict
     nodes: dict[str, Node]
     ended: bool = True
+    verdicts: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def uri(self, node: str, output: str) -> str:
         """Returns the URI of an output's artifact.
@@ -123,7 +125,7 @@ def _read(path: pathlib.Path) -> Record:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         nodes = {name: Node(**node) for name, node in content["nodes"].items()}
-        stored = Record(content["config"], nodes, content.get("ended", True))
+        stored = Record(content["config"], nodes, content.get("ended", True), content.get("verdicts", {}))
         workspace = path.absolute().parent.parent
         return _map_uris(stored, lambda uri: uri if "://" in uri else os.path.join(workspace, uri))
     except (ValueError, KeyError, TypeError) as error:

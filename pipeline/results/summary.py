@@ -14,7 +14,7 @@ from components.artifacts import data_report, exclusions, findings, label_prior,
 from components.artifacts.findings import Finding
 from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler.labels_table import distances_to
-from pipeline.config.run import Config
+from pipeline.config.run import Config, Target
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
@@ -35,6 +35,7 @@ class TargetSummary:
       arms: arm → (reported split, its metrics).
       pushed: folder of the pushed model, or None.
       blessed: whether the Evaluator blessed the model; None without an evaluation.
+      verdict: why it did not; empty if it did.
     """
 
     prior: label_prior.LabelPrior | None
@@ -42,6 +43,7 @@ class TargetSummary:
     arms: dict[str, tuple[str, Metrics]]
     pushed: str | None
     blessed: bool | None
+    verdict: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,13 +107,16 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
         blessing = uris.get((ids.side_node(name, ids.EVALUATOR), "blessing"))
+        blessed = bool(blessing.custom_properties["blessed"].int_value) if blessing else None
+        evaluation = uris.get((ids.side_node(name, ids.EVALUATOR), "evaluation"))
         pushed = uris.get((ids.side_node(name, ids.PUSHER), "pushed_model"))
         targets[name] = TargetSummary(
             prior=prior,
             plans=plans,
             arms=arms,
             pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
-            blessed=bool(blessing.custom_properties["blessed"].int_value) if blessing else None,
+            blessed=blessed,
+            verdict=_explain(evaluation.uri, target) if evaluation and blessed is False else "",
         )
     excluded = {}
     for node in ids.EXCLUSIONS:  # the last stage contains the exclusions of the earlier ones
@@ -119,6 +124,12 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
     return Summary(anomalies, targets, found, excluded)
+
+
+def _explain(evaluation_uri: str, target: Target) -> str:
+    from pipeline.results import verdict  # which imports TFMA
+
+    return verdict.explain(evaluation_uri, target.evaluation)
 
 
 def show(console: rich.console.Console, summary: Summary, results: list[NodeResult]) -> None:
@@ -137,7 +148,7 @@ def show(console: rich.console.Console, summary: Summary, results: list[NodeResu
         if target.arms or target.plans:
             _show_arms(console, target)
         if target.blessed is False:
-            console.print("not pushed: the model did not pass its evaluation", style="yellow")
+            console.print(f"not pushed: {target.verdict}", style="yellow", highlight=False)
         if target.pushed:
             command = f"specialist predict {shlex.quote(target.pushed)} IMAGE.png"
             console.print(f"pushed to {target.pushed}\ntry it:   {command}", markup=False, highlight=False)

@@ -1,7 +1,9 @@
 """The display of a run: a line for each node, and the progress of a training. All other output goes to the log."""
 
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import rich.console
 import rich.progress
@@ -10,6 +12,8 @@ from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.errors import one_line
 from pipeline.terminal.logs import LIVE
 from trainer.loop.history import Progress
+
+T = TypeVar("T")
 
 _MARKS = {
     State.DONE: "[green]✓[/]",
@@ -20,6 +24,17 @@ _MARKS = {
 }
 _QUIET_SECONDS = 30.0
 _WIDE_COLUMNS = 120  # enough for the whole live line
+
+
+def count(items: Iterable[T], what: str) -> Iterator[T]:
+    """Yields `items`; shows on the terminal of the error output how many have been taken, if lines go elsewhere."""
+    console = rich.console.Console(stderr=True)
+    if not console.is_terminal or sys.stdout.isatty():
+        yield from items
+        return
+    columns = [rich.progress.SpinnerColumn(), rich.progress.TextColumn("{task.completed:,.0f} " + what)]
+    with rich.progress.Progress(*columns, rich.progress.TimeElapsedColumn(), console=console, **LIVE) as bar:
+        yield from bar.track(items, total=None)
 
 
 def show_state(console: rich.console.Console, node: str, state: State | None) -> None:

@@ -51,6 +51,7 @@ TINY = {
         r"run / compute: ",
         1,
     ),
+    "serving": ("--batch-size 2 --width 60 --height 40 --size 20 --calls 1 --repeats 1", r"served / plain: ", 1),
     "trainer": ("--networks compact_cnn --batch-size 4 --steps 2 --repeats 1", r"compact_cnn, .{,20} [\d .]+ ", 3),
 }
 

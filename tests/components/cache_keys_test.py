@@ -30,12 +30,24 @@ def test_the_trainer():
         [
             *CONTRACTS,
             *artifacts("examples", "model_labels", "plan"),
-            *(f"components.{name}" for name in ("parallel_map", "records", "settings", "splitmix", "storage")),
+            *(
+                f"components.{name}"
+                for name in ("orientation", "parallel_map", "records", "settings", "splitmix", "storage")
+            ),
             *(
                 f"trainer.{name}"
                 for name in ("component", "fn_args", "metrics", "pretrain", "recipes", "run", "serving")
             ),
-            *within("trainer.data", "augmentation", "draws", "images", "input_pipeline", "permutation"),
+            *within(
+                "trainer.data",
+                "augmentation",
+                "draws",
+                "formats",
+                "images",
+                "input_pipeline",
+                "orientation",
+                "permutation",
+            ),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
             *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "scalars", "schedules")),
             *within("trainer.models", "backbone", "classifier", "compact_cnn"),

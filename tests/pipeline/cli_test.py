@@ -114,15 +114,11 @@ def test_an_unknown_dataset_is_one_line_too(specialist):
     ]
 
 
-def test_a_file_that_is_no_image_is_one_line_too(specialist, tmp_path):
+def test_a_model_that_is_damaged_is_one_line_too(specialist, tmp_path):
     (tmp_path / "saved_model.pb").touch()
-    (tmp_path / "photo.png").write_text("hello")
     done = specialist("predict", ".", "photo.png")
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.splitlines() == [
-        "error: IMAGE: 'photo.png' is not a readable image (not_an_image: 5 bytes that begin with b'hello'); "
-        "leave it out"
-    ]
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
+    assert done.stderr.startswith("error: MODEL: . is damaged, push it again.")
 
 
 def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_path):
@@ -195,14 +191,14 @@ def run_in(tmp_path, monkeypatch, capfd):
     from pipeline import pipeline as pipeline_module
     from pipeline.runners import local
 
-    def run_in(runner) -> tuple[int, str, str]:
+    def run_in(runner, *options: str) -> tuple[int, str, str]:
         """Returns the exit code, standard output and standard error."""
         monkeypatch.setattr(TfdsReader, "prepare", lambda dataset: None)
         monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: None)
         monkeypatch.setattr(local, "run", runner)
         capfd.readouterr()  # what the imports said
         with pytest.raises(SystemExit) as stop:
-            cli.app(["run", DEMO, "--workspace", str(tmp_path / "here")])
+            cli.app(["run", DEMO, "--workspace", str(tmp_path / "here"), *options])
         return stop.value.code, *capfd.readouterr()
 
     return run_in
@@ -275,3 +271,13 @@ def test_an_interrupted_run_says_where_it_was(run_in):
         raise interruption.Interrupted(signal.SIGTERM, "after step 7 of 30")
 
     assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; run the same command to resume\n", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "error"),
+    [([], 0, ""), (["--require-push"], 3, "error: --require-push: nothing was pushed for digits\n")],
+    ids=["by default", "required"],
+)
+def test_a_model_that_was_not_pushed_is_an_exit_code_if_asked_for(run_in, options, code, error):
+    found, _, errors = run_in(lambda nodes, *, on_start, on_end: [], *options)
+    assert (found, errors) == (code, error)

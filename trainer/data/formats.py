@@ -15,18 +15,12 @@ _GREY, _GREY_ALPHA, _RGB_ALPHA = 0, 4, 6  # colour types of a PNG
 def as_stored(encoded: tf.Tensor) -> tf.Tensor:
     """Returns a JPEG, or a PNG without transparency and upright, that shows what the image `encoded` shows; string [].
 
+    A JPEG is returned as it is: `trainer.data.images` turns it, and reads print colours.
+
     Raises:
       tf.errors.InvalidArgumentError: it is no JPEG, PNG, GIF or BMP, or it is damaged.
     """
-    return tf.cond(tf.io.is_jpeg(encoded), lambda: _jpeg(encoded), lambda: _other(encoded))
-
-
-def _jpeg(encoded: tf.Tensor) -> tf.Tensor:
-    def convert() -> tf.Tensor:  # print colours
-        pixels = tf.io.decode_jpeg(encoded, channels=3)
-        return tf.io.encode_png(orientation.turn(pixels, orientation.of_jpeg(encoded)))
-
-    return tf.cond(tf.io.extract_jpeg_shape(encoded)[2] == 4, convert, lambda: encoded)
+    return tf.cond(tf.io.is_jpeg(encoded), lambda: encoded, lambda: _other(encoded))
 
 
 def _other(encoded: tf.Tensor) -> tf.Tensor:

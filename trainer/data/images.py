@@ -108,13 +108,27 @@ def _decode_window(
     """Decodes and resizes a window. `choose_window` maps an image's (height, width) to the window's (begin, extent)."""
 
     def decode_jpeg() -> tf.Tensor:
-        turned = orientation.of_jpeg(encoded)
-        stored = tf.io.extract_jpeg_shape(encoded)[:2]
-        shape = tf.where(turned >= 5, stored[::-1], stored)
-        window = orientation.stored_window(*choose_window(shape), shape, turned)
-        return resize(orientation.turn(_decode_shrunk_window(encoded, *window, image), turned), image)
+        shape, turned = tf.io.extract_jpeg_shape(encoded), orientation.of_jpeg(encoded)
 
-    def decode_other() -> tf.Tensor:
+        def decode_plain() -> tf.Tensor:
+            return resize(_decode_shrunk_window(encoded, *choose_window(shape[:2]), image), image)
+
+        def decode_turned() -> tf.Tensor:
+            shown = tf.where(turned >= 5, shape[1::-1], shape[:2])
+            window = orientation.stored_window(*choose_window(shown), shown, turned)
+            return resize(orientation.turn(_decode_shrunk_window(encoded, *window, image), turned), image)
+
+        def decode_print_colours() -> tf.Tensor:  # which the decoder does not make grey, and a PNG of them is stored
+            pixels = orientation.turn(tf.io.decode_jpeg(encoded, channels=3), turned)
+            return decode_other(tf.io.encode_png(pixels))
+
+        is_print = shape[2] == 4
+        special = [decode_turned, decode_print_colours]
+        return tf.cond(
+            is_print | (turned != 1), lambda: tf.switch_case(tf.cast(is_print, tf.int32), special), decode_plain
+        )
+
+    def decode_other(encoded: tf.Tensor = encoded) -> tf.Tensor:
         pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)
         pixels = tf.ensure_shape(pixels, [None, None, image.channels])
         begin, extent = choose_window(tf.shape(pixels)[:2])

@@ -2,20 +2,19 @@
 
 import tensorflow as tf
 
-from components.orientation import TAG
+from components.orientation import MOST_BYTES, TAG
 
 _APP0, _APP1, _APP15 = 0xE0, 0xE1, 0xEF
 _EXIF = list(b"Exif\0\0")
-# The start of a JPEG, its segment JFIF, and the marker of its tables: most begin so, and say nothing of an orientation.
-_PLAIN = [0xFF, 0xD8, 0xFF, _APP0, 0, 16, 0xFF, 0xDB]
-_PLAIN_AT = [0, 1, 2, 3, 4, 5, 20, 21]
-_MOST_BYTES = 1 << 16  # that a segment of a JPEG has
+# The start of a JPEG and of its segment JFIF. If it is the only one of its kind, as in most, no EXIF is there.
+_JFIF = [0xFF, 0xD8, 0xFF, _APP0, 0, 16]
+_AFTER_JFIF = 20
 _ENTRY = 12  # bytes of a tag in a TIFF
 
 
 def of_jpeg(jpeg: tf.Tensor) -> tf.Tensor:
     """Returns the orientation, int32 [] from 1 to 8, of a JPEG, string []."""
-    head = _bytes(jpeg, 0, 22)
+    head = _bytes(jpeg, 0, _AFTER_JFIF + 2)
     end = tf.strings.length(jpeg)
 
     def step(place: tf.Tensor, exif: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -30,8 +29,9 @@ def of_jpeg(jpeg: tf.Tensor) -> tf.Tensor:
         _, exif, size = tf.while_loop(lambda place, *_: place + 10 <= end, step, (2, -1, 0))
         return _of_exif(jpeg, exif, size)
 
-    plain = tf.cond(tf.shape(head)[0] == 22, lambda: tf.reduce_all(tf.gather(head, _PLAIN_AT) == _PLAIN), lambda: False)
-    return tf.cond(plain, lambda: 1, look)
+    head = tf.concat([head, tf.zeros([_AFTER_JFIF + 2], tf.int32)], 0)  # where it is shorter
+    is_app = (head[_AFTER_JFIF + 1] >= _APP0) & (head[_AFTER_JFIF + 1] <= _APP15)
+    return tf.cond(tf.reduce_all(head[:6] == _JFIF) & ~is_app, lambda: 1, look)
 
 
 def of_png(png: tf.Tensor) -> tf.Tensor:
@@ -49,7 +49,8 @@ def find_chunk(png: tf.Tensor, name: str) -> tuple[tf.Tensor, tf.Tensor]:
         # What is longer than the file, or would be negative as an int32, ends the search.
         fits = (length >= 0) & (length < end - place)
         following = tf.where(is_it | ~fits, end, place + 12 + length)
-        return following, tf.where(is_it, place + 8, found), tf.where(is_it, length, size)
+        found_size = tf.where(length < 0, MOST_BYTES, length)
+        return following, tf.where(is_it, place + 8, found), tf.where(is_it, found_size, size)
 
     _, found, size = tf.while_loop(lambda place, *_: place + 8 <= end, step, (8, -1, 0))
     return found, size
@@ -92,7 +93,7 @@ def stored_window(
 
 def _of_exif(encoded: tf.Tensor, place: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
     def look() -> tf.Tensor:
-        tiff = _bytes(encoded, place, tf.clip_by_value(size, 0, _MOST_BYTES))
+        tiff = _bytes(encoded, place, tf.clip_by_value(size, 0, MOST_BYTES))
         end = tf.shape(tiff)[0]
         # Zeros behind it, so that what points behind the end reads as nothing.
         tiff = tf.concat([tiff, tf.zeros([_ENTRY], tf.int32)], 0)

@@ -8,6 +8,7 @@ import os
 import posixpath
 import re
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from components.example_gen.readers.sieve import Sieve
@@ -148,6 +149,13 @@ def _is_text(name: str) -> bool:
     return True
 
 
+def _why_no_text() -> str:
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower() in ("utf-8", "utf8"):
+        return "its name is not UTF-8"
+    return f"file names are read as {encoding}, as the locale says; set LC_ALL=C.UTF-8 or PYTHONUTF8=1"
+
+
 def _local(
     root: str, sieve: Sieve, folders: set[str], spared: set[str], outside: collections.Counter[str] | None
 ) -> Iterator[File]:
@@ -185,7 +193,7 @@ def _local(
                 outside[os.path.dirname(target)] += 1
             if not _is_text(entry.name):
                 shown = path.encode("utf-8", "backslashreplace").decode()
-                yield File(shown, 0, 0, "unreadable: its name is not UTF-8", is_folder)
+                yield File(shown, 0, 0, f"unreadable: {_why_no_text()}", is_folder)
             elif is_folder:
                 above = links if target is None else (*links, os.path.realpath(os.path.join(root, folder)))
                 if target is not None and any(_contains(target, other) for other in above):

@@ -112,6 +112,8 @@ def test_against_a_baseline(evaluation, baseline, min_improvement, expected):
     assert blessed is expected
     assert metrics["accuracy"] == pytest.approx(ACCURACY, abs=1e-6)  # the candidate's, not the baseline's
     assert metrics["example_count"] == 10
+    found = config.read_metrics(str(evaluation.root / "evaluation"), of_baseline=True)
+    assert found["accuracy"] == pytest.approx(baseline.count(0) / 10)
 
 
 def test_the_value_threshold_holds_however_bad_the_baseline(evaluation):

@@ -1,6 +1,7 @@
 """Asking a pushed model: which version, and what each mistake says."""
 
 import io
+import json
 import pathlib
 import shutil
 
@@ -59,11 +60,11 @@ def image(tmp_path):
 
 def test_the_highest_version_answers_in_the_order_of_the_files(model, image):
     files = [image("dark.png", 51), image("bright.jpg", 255, "JPEG")]
-    dark, bright = predict.predict(str(model), files)
+    dark, bright = predict.predict(str(model), iter(files))
     assert (dark.file, dark.labels) == (files[0], ["dark", "bright"])
     assert dark.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
     assert (bright.file, bright.labels) == (files[1], ["bright", "dark"])
-    assert predict.predict(str(model / "10"), files[:1]) == [dark]
+    assert list(predict.predict(str(model / "10"), files[:1])) == [dark]
 
 
 def test_the_first_picture_of_several_in_a_jpeg(model, tmp_path):
@@ -161,22 +162,85 @@ def test_a_model_of_somebody_else(model, image):
         (b"", "empty: 0 bytes"),
         (encoded(GREY, "BMP")[:-9], "truncated: image file is truncated (7 bytes not processed)"),
         (encoded(GREY.convert("F"), "TIFF"), "unsupported: TIFF with pixels of mode F"),
+        (None, "No such file or directory"),
     ],
-    ids=["text", "empty", "truncated", "float"],
+    ids=["text", "empty", "truncated", "float", "not there"],
 )
-def test_files_that_are_no_images(model, tmp_path, content, reason):
-    path = tmp_path / "photo.png"
-    path.write_bytes(content)
-    with pytest.raises(ValueError) as error:
-        predict.predict(str(model), [str(path)])
-    assert str(error.value) == f"IMAGE: {str(path)!r} is not a readable image ({reason}); leave it out"
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_what_cannot_be_read_has_its_own_line_and_the_others_are_answered(
+    model, image, tmp_path, content, reason, batch_size
+):
+    broken = tmp_path / "broken.png"
+    if content is not None:
+        broken.write_bytes(content)
+    files = [image("dark.png", 51), str(broken), image("bright.png", 255)]
+    dark, failed, bright = predict.predict(str(model), files, batch_size)
+    assert (dark.labels[0], bright.labels[0]) == ("dark", "bright")
+    assert failed == predict.Prediction(str(broken), error=reason)
 
 
-def test_a_folder_is_no_image(model, tmp_path):
-    with pytest.raises(ValueError, match=r"IMAGE: '.*' is a folder; name the files in it"):
-        predict.predict(str(model), [str(tmp_path)])
+def test_what_only_the_network_cannot_read_is_found_in_its_batch(image):
+    def signature(image_bytes):
+        if b"GIF" in image_bytes.numpy()[0] or b"GIF" in image_bytes.numpy()[-1]:
+            raise tf.errors.InvalidArgumentError(None, None, "no GIF")
+        count = len(image_bytes)
+        return {"top_labels": tf.constant([["x"]] * count), "top_probabilities": tf.ones([count, 1])}
+
+    answers = list(predict._call(signature, [b"PNG", b"PNG", b"GIF"]))
+    assert [answer.error for answer in answers] == [None, None, "no GIF"]
+    assert [answer.labels for answer in answers] == [["x"], ["x"], []]
 
 
-def test_a_file_that_is_not_there(model):
-    with pytest.raises(FileNotFoundError, match=r"IMAGE: no file 'nowhere\.png'"):
-        predict.predict(str(model), ["nowhere.png"])
+def test_files_are_read_when_their_turn_comes(model, image):
+    files = [image(f"{i}.png", 10 * i) for i in range(7)]
+    taken = []
+
+    def give():
+        for file in files:
+            taken.append(file)
+            yield file
+
+    answers = predict.predict(str(model), give(), batch_size=3)
+    assert taken == []
+    assert next(answers).file == files[0] and len(taken) == 3
+    assert [answer.file for answer in answers] == files[1:]
+
+
+def test_the_images_of_folders_and_of_the_input(tmp_path):
+    for name in ("b/2.JPG", "b/a/3.png", "b/notes.txt", "a.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = predict.find_images(["x.bin", str(tmp_path), "-"], iter(["one.png\n", "\n", "two words.png\n"]))
+    assert list(found) == [
+        "x.bin",
+        *(f"{tmp_path}/{name}" for name in ("a.png", "b/2.JPG", "b/a/3.png")),
+        "one.png",
+        "two words.png",
+    ]
+
+
+def test_each_format():
+    found = [
+        predict.Prediction("a, b.png", ["ü", "y"], [0.75, 0.25]),
+        predict.Prediction("c.png", error="empty: 0 bytes"),
+    ]
+    assert list(predict.lines_of(found, "text")) == [
+        "a, b.png: ü 75.0%  y 25.0%",
+        "c.png: cannot be read: empty: 0 bytes",
+    ]
+    assert list(predict.lines_of(found, "csv")) == [
+        "file,label,probability,error",
+        '"a, b.png",ü,0.75,',
+        "c.png,,,empty: 0 bytes",
+    ]
+    lines = [json.loads(line) for line in predict.lines_of(found, "json")]
+    assert lines[0] == {"file": "a, b.png", "labels": ["ü", "y"], "probabilities": [0.75, 0.25], "error": None}
+    assert lines[1]["error"] == "empty: 0 bytes"
+
+
+@pytest.mark.parametrize("name", ["²", "٣", "old", "12 "])
+def test_a_folder_that_is_no_version_is_ignored(model, image, tmp_path, name):
+    folder = shutil.copytree(model, tmp_path / "model")
+    (folder / name).mkdir()
+    (answer,) = predict.predict(str(folder), [image("dark.png", 51)])
+    assert answer.labels == ["dark", "bright"]

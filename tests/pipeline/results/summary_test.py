@@ -150,5 +150,7 @@ def test_a_run_that_failed_early_shows_what_there_is():
 
 
 def test_a_model_that_is_not_good_enough(found):
-    digits = summary.TargetSummary(**{**vars(found.targets["digits"]), "pushed": None, "blessed": False})
-    assert "not pushed: the model did not pass its evaluation" in shown(summary.Summary([], {"digits": digits}))
+    digits = summary.TargetSummary(
+        **{**vars(found.targets["digits"]), "pushed": None, "blessed": False, "verdict": "accuracy 0.5"}
+    )
+    assert "not pushed: accuracy 0.5\n" in shown(summary.Summary([], {"digits": digits}))

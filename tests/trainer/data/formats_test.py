@@ -3,16 +3,21 @@
 import functools
 import io
 
+import keras
 import numpy as np
 import PIL.Image
 import PIL.ImageOps
 import pytest
 import tensorflow as tf
 
+from components.artifacts.examples import IMAGE
 from components.example_gen.images import check
 from components.orientation import turn
+from pipeline.results import predict
+from trainer import serving
 from trainer.data import formats, images
-from trainer.models.backbone import ImageConfig
+from trainer.models import classifier
+from trainer.models.backbone import Backbone, ImageConfig
 
 RANDOM = np.random.default_rng(3)
 ROWS, COLUMNS = 34, 51
@@ -131,3 +136,67 @@ def test_what_is_turned_by_exif_is_seen_as_if_it_had_been_turned_before(value, c
 def test_what_cannot_be_decoded_is_an_error(encoded, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         training_and_serving(3)[1](tf.constant(encoded))
+
+
+def as_example(encoded: bytes) -> bytes:
+    """Returns an Example as a client would make it, with the image alone."""
+    feature = tf.train.Feature(bytes_list=tf.train.BytesList(value=[encoded]))
+    return tf.train.Example(features=tf.train.Features(feature={IMAGE: feature})).SerializeToString()
+
+
+@pytest.fixture(scope="module", params=[1, 3])
+def served(request, tmp_path_factory):
+    """Returns (a model, the number of its channels, the folder it is exported to)."""
+    channels = request.param
+    keras.utils.set_random_seed(2)
+    image = ImageConfig(size=20, channels=channels)
+    model = classifier.build(Backbone(name="compact_cnn").build(image), 6)
+    random = np.random.default_rng(1)
+    # A random head gives nearly the same answer to everything; a comparison would not notice other pixels.
+    model.get_layer("head").set_weights([random.normal(0, 8, (128, 6)), random.normal(0, 1, 6)])
+    folder = tmp_path_factory.mktemp("served")
+    module = serving.ServingModule(model, image, tuple("abcdef"))
+    module.export(saved_model=str(folder / "model"), keras_file=str(folder / "keras" / "model.keras"))
+    return model, channels, folder / "model"
+
+
+def test_the_served_model_answers_as_the_trained_one(served, tmp_path):
+    model, channels, folder = served
+    in_training, _ = training_and_serving(channels)
+    stored = [check.check_image(encoded, check.MOST_PIXELS).encoded for encoded in KINDS.values()]
+    outputs = model(tf.stack([in_training(tf.constant(one)) for one in stored]), training=False)
+    expected = tf.nn.softmax(outputs["logits"]).numpy()
+    assert np.ptp(expected, axis=0).max() > 0.1
+
+    signatures = tf.saved_model.load(str(folder)).signatures
+    raw = list(KINDS.values())
+    examples = [as_example(encoded) for encoded in raw]
+    answers = {
+        "image_bytes": signatures["image_bytes"](image_bytes=tf.constant(raw))["probabilities"],
+        "serving_default": signatures["serving_default"](examples=tf.constant(examples))["probabilities"],
+    }
+    for i, encoded in enumerate(raw):
+        (tmp_path / f"{i:02d}").write_bytes(encoded)
+    predictions = predict.predict(str(folder), (str(tmp_path / f"{i:02d}") for i in range(len(raw))), batch_size=7)
+    answers["predict"] = [
+        [dict(zip(each.labels, each.probabilities, strict=True)).get(name, np.nan) for name in "abcdef"]
+        for each in predictions
+    ]
+    for way, found in answers.items():
+        found = np.asarray(found)
+        known = ~np.isnan(found)
+        assert known.sum() == len(raw) * (5 if way == "predict" else 6)
+        np.testing.assert_allclose(found[known], expected[known], atol=1e-5, err_msg=way)
+
+
+@pytest.mark.parametrize("signature", ["image_bytes", "serving_default"])
+def test_an_error_names_the_place_in_the_batch(served, signature):
+    _, _, folder = served
+    loaded = tf.saved_model.load(str(folder)).signatures[signature]
+    images = [KINDS["PNG"], b"hello", KINDS["JPEG"], KINDS["JPEG"][:300], KINDS["GIF"]]
+    values = images if signature == "image_bytes" else [as_example(i) for i in images]
+    key = "image_bytes" if signature == "image_bytes" else "examples"
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"no JPEG, PNG, GIF or BMP .* from 0\].*\[1 3\]"):
+        loaded(**{key: tf.constant(values)})
+    for few in (values[:1], values[4:]):
+        assert loaded(**{key: tf.constant(few, tf.string)})["probabilities"].shape == (len(few), 6)

@@ -1,6 +1,8 @@
 """Listings: of this machine's folders, and of file systems that Beam knows."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -51,6 +53,29 @@ def test_a_name_that_is_no_text(tmp_path):
     os.close(os.open(os.fsencode(tmp_path / "ant") + b"/\xff.jpg", os.O_CREAT | os.O_WRONLY))
     (file,) = listing.list_files(str(tmp_path), Sieve()).files
     assert file == File("ant/\\udcff.jpg", 0, 0, "unreadable: its name is not UTF-8")
+
+
+def test_a_locale_that_is_not_utf_8_is_named_as_the_cause(tmp_path):
+    (tmp_path / "ant").mkdir()
+    (tmp_path / "ant" / "ü.jpg").touch()
+    code = f"""
+from components.example_gen.readers import listing
+from components.example_gen.readers.sieve import Sieve
+(file,) = listing.list_files({str(tmp_path)!r}, Sieve()).files
+print(file.refused)
+"""
+    environment = {
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "LC_ALL": "C",
+        "PYTHONUTF8": "0",
+        "PYTHONCOERCECLOCALE": "0",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, **environment}
+    )
+    assert done.stdout == (
+        "unreadable: file names are read as ascii, as the locale says; set LC_ALL=C.UTF-8 or PYTHONUTF8=1\n"
+    )
 
 
 @pytest.mark.parametrize(

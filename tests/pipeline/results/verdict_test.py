@@ -1,0 +1,25 @@
+"""Why a model was not pushed, in numbers."""
+
+import pytest
+
+from pipeline.config.run import Evaluation
+from pipeline.results import verdict
+
+MINIMUM = "accuracy 0.667 < 0.95 (minimum)"
+REGRESSION = "accuracy 0.667 against 0.934 of the baseline: drop of 0.267 > 0.02 (max_regression)"
+
+
+@pytest.mark.parametrize(
+    ("baseline", "minimum", "expected"),
+    [
+        (None, 0.95, MINIMUM),
+        (0.934, 0.5, REGRESSION),
+        (0.934, 0.95, f"{MINIMUM}; {REGRESSION}"),
+        (0.68, 0.95, MINIMUM),
+        (0.68, 0.5, "accuracy 0.667"),
+    ],
+    ids=["no baseline", "worse", "both", "a little worse", "neither"],
+)
+def test_each_threshold_that_is_missed_is_told_with_its_numbers(baseline, minimum, expected):
+    settings = Evaluation(minimum=minimum, max_regression=0.02)
+    assert verdict.describe_misses(2 / 3, baseline, settings) == expected
