@@ -6,15 +6,15 @@ from components.orientation import MOST_BYTES, TAG
 
 _APP0, _APP1, _APP15 = 0xE0, 0xE1, 0xEF
 _EXIF = list(b"Exif\0\0")
-# The start of a JPEG and of its segment JFIF. If it is the only one of its kind, as in most, no EXIF is there.
-_JFIF = [0xFF, 0xD8, 0xFF, _APP0, 0, 16]
-_AFTER_JFIF = 20
+# The start of a JPEG and of its segment JFIF. In most it is the only one of its kind, and no EXIF is there: behind it
+# stand tables, the frame or a comment.
+_JFIF, _AFTER_JFIF = b"\xff\xd8\xff\xe0\0\x10", 20
+_OTHERS = [b"\xff\xdb", b"\xff\xc4", b"\xff\xc0", b"\xff\xc2", b"\xff\xdd", b"\xff\xfe"]
 _ENTRY = 12  # bytes of a tag in a TIFF
 
 
 def of_jpeg(jpeg: tf.Tensor) -> tf.Tensor:
     """Returns the orientation, int32 [] from 1 to 8, of a JPEG, string []."""
-    head = _bytes(jpeg, 0, _AFTER_JFIF + 2)
     end = tf.strings.length(jpeg)
 
     def step(place: tf.Tensor, exif: tf.Tensor, size: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -29,9 +29,10 @@ def of_jpeg(jpeg: tf.Tensor) -> tf.Tensor:
         _, exif, size = tf.while_loop(lambda place, *_: place + 10 <= end, step, (2, -1, 0))
         return _of_exif(jpeg, exif, size)
 
-    head = tf.concat([head, tf.zeros([_AFTER_JFIF + 2], tf.int32)], 0)  # where it is shorter
-    is_app = (head[_AFTER_JFIF + 1] >= _APP0) & (head[_AFTER_JFIF + 1] <= _APP15)
-    return tf.cond(tf.reduce_all(head[:6] == _JFIF) & ~is_app, lambda: 1, look)
+    size = _AFTER_JFIF + 2
+    head = tf.strings.join([tf.strings.substr(jpeg, 0, size), "\0" * size])  # which may be shorter
+    is_alone = tf.reduce_any(tf.strings.substr(head, _AFTER_JFIF, 2) == _OTHERS)
+    return tf.cond((tf.strings.substr(head, 0, len(_JFIF)) == _JFIF) & is_alone, lambda: 1, look)
 
 
 def of_png(png: tf.Tensor) -> tf.Tensor:
