@@ -44,10 +44,20 @@ class ServingModule(tf.Module):
         self._image = image
         self._label_names = tf.constant(label_names)
         pixels = self._pixels_spec()
-        # Traced once: all signatures call the same graph of the network.
+        # Traced once: all signatures call the same graphs.
         self.features = tf.function(
             lambda pixels: _select_outputs(model(pixels, training=False)),
             input_signature=[tf.TensorSpec([None, *pixels.shape], pixels.dtype, name="pixels")],
+            autograph=False,
+        )
+        self._decode = tf.function(
+            lambda encoded: {"pixels": decode(formats.as_stored(encoded), image)},
+            input_signature=[tf.TensorSpec([], tf.string, name="encoded")],
+            autograph=False,
+        )
+        self._classify = tf.function(
+            self._classify_images,
+            input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")],
             autograph=False,
         )
 
@@ -55,9 +65,9 @@ class ServingModule(tf.Module):
         """The signatures, as `tf.saved_model.save` takes them."""
         strings = tf.TensorSpec([None], tf.string)
         return {
-            "serving_default": tf.function(self._examples).get_concrete_function(examples=strings),
-            "image_bytes": tf.function(self._classify).get_concrete_function(image_bytes=strings),
-            "decode": tf.function(self._decode).get_concrete_function(encoded=tf.TensorSpec([], tf.string)),
+            "serving_default": tf.function(self._examples, autograph=False).get_concrete_function(examples=strings),
+            "image_bytes": self._classify.get_concrete_function(),
+            "decode": self._decode.get_concrete_function(),
             "features": self.features.get_concrete_function(),
         }
 
@@ -75,7 +85,7 @@ class ServingModule(tf.Module):
         row = tf.io.parse_example(examples, {IMAGE: tf.io.FixedLenFeature([], tf.string)})
         return self._classify(row[IMAGE])
 
-    def _classify(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _classify_images(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self._activation(self.features(self.decode_batch(image_bytes))["logits"])
         top = tf.math.top_k(probabilities, min(_TOP, len(self._label_names)))
         return {
@@ -103,9 +113,6 @@ class ServingModule(tf.Module):
         message = "image_bytes: no JPEG, PNG, GIF or BMP that can be decoded at these places of the batch, from 0"
         with tf.control_dependencies([tf.debugging.Assert(tf.equal(tf.size(missing), 0), [message, missing])]):
             return tf.ensure_shape(pixels[:-1], [None, *spec.shape])
-
-    def _decode(self, encoded: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"pixels": decode(formats.as_stored(encoded), self._image)}
 
 
 def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

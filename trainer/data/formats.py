@@ -9,6 +9,8 @@ import tensorflow as tf
 from trainer.data import orientation
 
 _PNG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
+_COLOUR, _IDAT, _PIXELS = 25, 33, 41  # places in a PNG: its colour type; of the first chunk: its start and its content
+_CHECKSUM_AND_IEND = 16  # bytes
 _GREY, _GREY_ALPHA, _RGB_ALPHA = 0, 4, 6  # colour types of a PNG
 
 
@@ -20,7 +22,23 @@ def as_stored(encoded: tf.Tensor) -> tf.Tensor:
     Raises:
       tf.errors.InvalidArgumentError: it is no JPEG, PNG, GIF or BMP, or it is damaged.
     """
-    return tf.cond(tf.io.is_jpeg(encoded), lambda: encoded, lambda: _other(encoded))
+    return tf.cond(tf.io.is_jpeg(encoded) | _is_plain_png(encoded), lambda: encoded, lambda: _other(encoded))
+
+
+def _is_plain_png(encoded: tf.Tensor) -> tf.Tensor:
+    """Returns whether a PNG is without alpha, and has nothing but its header and one chunk of pixels, as most have.
+
+    To look at chunk after chunk takes longer than to decode a small picture.
+    """
+    # Zeros behind it, because it may be shorter.
+    head = tf.strings.join([tf.strings.substr(encoded, 0, _PIXELS), "\0" * _PIXELS])
+    size = tf.io.decode_raw(tf.strings.substr(head, _IDAT, 4), tf.int32, little_endian=False)[0]
+    return (
+        (tf.strings.substr(head, 0, len(_PNG)) == _PNG)
+        & (tf.strings.substr(head, _IDAT + 4, 4) == "IDAT")
+        & (tf.strings.length(encoded) == _PIXELS + size + _CHECKSUM_AND_IEND)
+        & tf.reduce_all(tf.strings.substr(head, _COLOUR, 1) != [bytes([_GREY_ALPHA]), bytes([_RGB_ALPHA])])
+    )
 
 
 def _other(encoded: tf.Tensor) -> tf.Tensor:
@@ -43,7 +61,7 @@ def _png(encoded: tf.Tensor) -> tf.Tensor:
     key, _ = orientation.find_chunk(encoded, "tRNS")
     # PIL does not tell of a colour key in grey with 16 bits.
     has_key = (key >= 0) & ~((colour == _GREY) & (depth == 16))
-    has_alpha = (colour == _GREY_ALPHA) | (colour == _RGB_ALPHA) | has_key
+    shows_through = (colour == _GREY_ALPHA) | (colour == _RGB_ALPHA) | has_key
     turned = orientation.of_png(encoded)
 
     def flatten() -> tf.Tensor:
@@ -54,10 +72,10 @@ def _png(encoded: tf.Tensor) -> tf.Tensor:
         return tf.cast((mixed // 256 + mixed) // 256, tf.uint8)
 
     def convert() -> tf.Tensor:
-        pixels = tf.cond(has_alpha, flatten, lambda: tf.io.decode_png(encoded, channels=3))
+        pixels = tf.cond(shows_through, flatten, lambda: tf.io.decode_png(encoded, channels=3))
         return tf.io.encode_png(orientation.turn(pixels, turned))
 
-    return tf.cond(has_alpha | (turned != 1), convert, lambda: encoded)
+    return tf.cond(shows_through | (turned != 1), convert, lambda: encoded)
 
 
 def _bmp(encoded: tf.Tensor) -> tf.Tensor:
