@@ -1,5 +1,6 @@
 """The command line as a shell sees it: exit codes, one line an error, and what it costs to ask for help."""
 
+import datetime
 import os
 import pathlib
 import signal
@@ -281,3 +282,24 @@ def test_an_interrupted_run_says_where_it_was(run_in):
 def test_a_model_that_was_not_pushed_is_an_exit_code_if_asked_for(run_in, options, code, error):
     found, _, errors = run_in(lambda nodes, *, on_start, on_end: [], *options)
     assert (found, errors) == (code, error)
+
+
+def test_the_record_is_there_while_the_run_goes_on_and_after_it_was_stopped(run_in, tmp_path):
+    from pipeline.runners.local import NodeResult, State
+
+    seen = []
+
+    def runner(nodes, *, on_start, on_end):
+        for node in ("one", "two"):
+            on_start(node)
+            on_end(NodeResult(node, State.DONE, 1.0))
+            ((name, found),) = record.read_all(str(tmp_path / "here")).items()
+            seen.append((list(found.nodes), found.ended))
+            started = datetime.datetime.strptime(f"{name}+0000", "%Y-%m-%d-%H%M%S%z")
+            assert abs(datetime.datetime.now(datetime.timezone.utc) - started) < datetime.timedelta(minutes=1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    code, _, _ = run_in(runner)
+    assert code == 143 and seen == [(["one"], False), (["one", "two"], False)]
+    (found,) = record.read_all(str(tmp_path / "here")).values()
+    assert list(found.nodes) == ["one", "two"] and not found.ended
