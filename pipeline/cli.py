@@ -155,7 +155,10 @@ def predict(
             failed.extend([each.file] if each.error else [])
             return each
 
-        predictions = prediction.predict(_expand("MODEL", model), files)
+        folder, broken = prediction.find_saved_model(_expand("MODEL", model))
+        for path in broken:
+            typer.echo(f"note: {path} is incomplete; {folder} is used", err=True)
+        predictions = prediction.predict(folder, files)
         for line in prediction.lines_of(map(note, predictions), output_format):
             typer.echo(line)
         if failed:

@@ -2,7 +2,7 @@
 
 They have absolute URIs, so that workers anywhere can open them. When a workspace is opened in a new place, they are
 changed; and what decides whether a result is reused does not have the place in it. Results whose files are gone are
-never reused.
+never reused, nor is a push whose version is gone, unless somebody went back to an older version.
 """
 
 import contextlib
@@ -17,7 +17,10 @@ from collections.abc import Collection, Iterator
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import metadata
 from tfx.orchestration.portable import cache_utils
-from tfx.types import Artifact
+from tfx.types import Artifact, standard_artifacts
+
+from components.artifacts import versions
+from components.pusher.executor import SERVED_INSTEAD
 
 _FILE = "metadata.sqlite"
 _PLACE = ".place"  # a file with the path of the workspace when it was opened last
@@ -39,7 +42,7 @@ def update(connection: mlmd.ConnectionConfig, workspace: str) -> None:
         for artifact in handle.store.get_artifacts():
             old = copy.deepcopy(artifact)
             _move(artifact, before, workspace)
-            if artifact.state == mlmd.Artifact.LIVE and not _exists(artifact.uri):
+            if artifact.state == mlmd.Artifact.LIVE and (not _exists(artifact.uri) or _must_be_pushed_again(artifact)):
                 artifact.state = mlmd.Artifact.DELETED
             changed += [artifact] if artifact != old else []
         if changed:
@@ -85,6 +88,27 @@ def forget(workspace: str, paths: Collection[str]) -> None:
 
 def _exists(uri: str) -> bool:
     return "://" in uri or os.path.exists(uri)
+
+
+def _must_be_pushed_again(artifact: mlmd.Artifact) -> bool:
+    """Returns whether `artifact` is a push whose outcome would be another now, but for a version that was removed while
+    an older one stayed: that was somebody's decision."""
+    if artifact.type != standard_artifacts.PushedModel.TYPE_NAME:
+        return False
+    properties = copy.deepcopy(artifact).custom_properties  # to read what is not there would add it
+    if not properties["pushed"].int_value:
+        stood_in_the_way = properties[SERVED_INSTEAD].string_value
+        return bool(stood_in_the_way) and _newest(os.path.dirname(stood_in_the_way)) != stood_in_the_way
+    destination = properties["pushed_destination"].string_value
+    newest = _newest(os.path.dirname(destination))
+    if newest == destination:
+        return not versions.have_same_files(destination, artifact.uri)
+    return newest is None or (_exists(destination) and not versions.is_complete(destination))
+
+
+def _newest(folder: str) -> str | None:
+    version = versions.list_versions(folder).newest
+    return None if version is None else os.path.join(folder, str(version))
 
 
 @contextlib.contextmanager

@@ -65,7 +65,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
                     results = local.run(nodes, on_start=view.start, on_end=end)
             finally:
                 view.stop()
-            found = summary.collect(config, results)
+            found = summary.collect(config, results, workspace)
             verdicts = {target: each.verdict for target, each in found.targets.items() if each.verdict}
             record.write(workspace, name, dataclasses.replace(known, ended=True, verdicts=verdicts))
             summary.show(console, found, results)

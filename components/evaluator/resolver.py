@@ -1,35 +1,45 @@
 """Chooses the model that a new one is compared with."""
 
+import os
+
 import ml_metadata as mlmd
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
 from tfx.utils import path_utils
 
-from components.artifacts import model_labels
+from components.artifacts import model_labels, versions
 
 _KEYS = {"model", "model_blessing", "candidate"}
 
 Artifacts = dict[str, list[types.Artifact]]
 
 
-class LastOtherBlessedModel(resolver.ResolverStrategy):
-    """Resolves to the most recently blessed model other than the candidate.
+class ServedOrLastBlessed(resolver.ResolverStrategy):
+    """Resolves to the model that the candidate is to replace.
 
-    Models with different labels, or with the same labels in another order, are skipped: the Evaluator matches outputs
-    and labels by position, so their accuracy would be wrong.
+    That is the newest version in the model server's folder, other than the candidate; if there is no version, the model
+    that was blessed last, other than the candidate. The candidate is left out because an unchanged rerun would
+    otherwise resolve to the model that was just pushed as the baseline of itself: nothing downstream would be cached.
+    TFX's LatestBlessedModelStrategy does not leave it out, and knows nothing of what is served.
 
-    TFX's LatestBlessedModelStrategy does not skip the candidate. An unchanged rerun would then resolve to the model
-    that was just blessed as the baseline of itself. Nothing downstream would be cached, and the model be pushed twice.
+    A model whose files are gone, or whose labels differ or stand in another order, is no baseline: the Evaluator
+    matches outputs and labels by position. No other model takes its place, since it is not what would be replaced.
+
+    Args:
+      serving: the folder of the model server.
 
     Channels of the Resolver:
       model: all models of the pipeline.
       model_blessing: the blessings of one Evaluator, and so of one target.
       candidate: the model to be evaluated.
 
-    Outputs: `model` and `model_blessing`, one artifact each, or none if no other model is blessed: the Evaluator then
-    has no baseline; `candidate`, unchanged.
+    Outputs: `model_blessing`, the blessing of the model to be replaced, or none if it is no model of the pipeline;
+      `model`, this model, or none if it cannot be compared: the Evaluator then has no baseline; `candidate`, unchanged.
     """
+
+    def __init__(self, serving: str):
+        self._serving = serving
 
     def resolve_artifacts(self, store: mlmd.MetadataStore, input_dict: Artifacts) -> Artifacts:
         """Chooses among the artifacts of `input_dict`.
@@ -38,20 +48,55 @@ class LastOtherBlessedModel(resolver.ResolverStrategy):
           ValueError: the channels are not those above, or `candidate` is not exactly one model.
         """
         if set(input_dict) != _KEYS:
-            raise ValueError(f"channels: {sorted(input_dict)}; LastOtherBlessedModel takes {sorted(_KEYS)}")
+            raise ValueError(f"channels: {sorted(input_dict)}; ServedOrLastBlessed takes {sorted(_KEYS)}")
         if len(input_dict["candidate"]) != 1:
             raise ValueError(f"candidate: {len(input_dict['candidate'])} artifacts; allowed is exactly one model")
-        candidate = input_dict["candidate"][0]
-        labels = _labels(candidate)
-        others = {model.id: model for model in input_dict["model"] if model.id != candidate.id}
+        [candidate] = input_dict["candidate"]
+        models = {model.id: model for model in input_dict["model"]}
         # Sorted by blessing, not by model, because returning to an older configuration blesses an older model again.
-        for blessing in sorted(input_dict["model_blessing"], key=lambda artifact: artifact.id, reverse=True):
-            model = others.get(blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY))
-            blessed = blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY)
-            if model is not None and blessed == constants.BLESSED_VALUE and _labels(model) == labels:
-                return {"model": [model], "model_blessing": [blessing], "candidate": [candidate]}
-        return {"model": [], "model_blessing": [], "candidate": [candidate]}
+        blessings = sorted(filter(_is_blessed, input_dict["model_blessing"]), key=lambda each: each.id, reverse=True)
+        others = [blessing for blessing in blessings if _model_id(blessing) != candidate.id]
+        chosen = self._choose(candidate, others, models)
+        found = [models[_model_id(chosen)]] if chosen and _model_id(chosen) in models else []
+        return {
+            "model": [model for model in found if _is_comparable(model, candidate)],
+            "model_blessing": [chosen] if chosen else [],
+            "candidate": [candidate],
+        }
+
+    def _choose(
+        self, candidate: types.Artifact, blessings: list[types.Artifact], models: dict[int, types.Artifact]
+    ) -> types.Artifact | None:
+        """Returns the first of `blessings` whose model is served; the first one, if nothing is."""
+        complete = versions.list_versions(self._serving).complete
+        if not complete:
+            return blessings[0] if blessings else None
+        for version in complete:
+            folder = os.path.join(self._serving, str(version))
+            if not versions.have_same_files(folder, _saved_model(candidate)):
+                served = (
+                    blessing
+                    for blessing in blessings
+                    if (model := models.get(_model_id(blessing)))
+                    and versions.have_same_files(folder, _saved_model(model))
+                )
+                return next(served, None)
+        return None
 
 
-def _labels(model: types.Artifact) -> tuple[str, ...] | None:
-    return model_labels.read(path_utils.serving_model_path(model.uri))
+def _is_comparable(model: types.Artifact, candidate: types.Artifact) -> bool:
+    saved_model = _saved_model(model)
+    same_labels = model_labels.read(saved_model) == model_labels.read(_saved_model(candidate))
+    return same_labels and versions.is_complete(saved_model)
+
+
+def _is_blessed(blessing: types.Artifact) -> bool:
+    return blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_BLESSED_KEY) == constants.BLESSED_VALUE
+
+
+def _model_id(blessing: types.Artifact) -> int:
+    return blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+
+
+def _saved_model(model: types.Artifact) -> str:
+    return path_utils.serving_model_path(model.uri)

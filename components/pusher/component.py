@@ -15,6 +15,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
 
     PARAMETERS = {
         **standard_component_specs.PusherSpec.PARAMETERS,
+        executor.WITHOUT_BASELINE: ExecutionParameter(type=str, optional=True),
         "code_version": ExecutionParameter(type=str, optional=True),
     }
     # TFX lets it be left out.
@@ -39,11 +40,15 @@ class Pusher(base_component.BaseComponent):
       push_destination: the folder that the model server watches. At most one Pusher may run on a folder at a time.
       model_blessing: the Evaluator's verdict; without a blessing nothing is pushed. None pushes unchecked.
       infra_blessing: the same of an InfraValidator.
+      without_baseline: what happens to a blessed model that the Evaluator did not compare with the version that is
+        served: 'stop', it is not pushed; 'push', it is.
 
-    Outputs: `pushed_model`, with the custom properties `pushed` (1 or 0), `pushed_version` and `pushed_destination`.
+    Outputs: `pushed_model`, with the custom properties `pushed` (1 or 0), `pushed_version` and `pushed_destination`;
+      `not_compared`, why there was no comparison with the served version, if there was none; and `served_instead`, the
+      folder of that version, if the model was not pushed for that reason.
 
     Raises:
-      ValueError: `push_destination` names no folder.
+      ValueError: `push_destination` names no folder, or `without_baseline` is neither.
     """
 
     SPEC_CLASS = PusherSpec
@@ -56,17 +61,21 @@ class Pusher(base_component.BaseComponent):
         push_destination: pusher_pb2.PushDestination,
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
+        without_baseline: str = "stop",
     ):
         if not push_destination.filesystem.base_directory:
             raise ValueError(
                 f"push_destination: {str(push_destination)!r}; filesystem.base_directory must name a folder"
             )
+        if without_baseline not in ("stop", "push"):
+            raise ValueError(f"without_baseline: {without_baseline!r}; allowed are 'stop' and 'push'")
         super().__init__(
             spec=PusherSpec(
                 model=model,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
                 push_destination=push_destination,
+                without_baseline=without_baseline,
                 code_version=code_version(executor.__name__),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )

@@ -5,14 +5,22 @@ import time
 from typing import Any
 
 from tfx import types
+from tfx.components.evaluator import constants
 from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, proto_utils
 
+from components.artifacts import model_labels, versions
+
 # TensorFlow Serving takes only folders with a numeric name for versions, so it ignores this one.
 _STAGING = ".incoming"
+
+WITHOUT_BASELINE = "without_baseline"  # the name of the execution property
+# Custom properties of a PushedModel: why its model was not compared with what is served; the folder of that version,
+# if the model was not pushed for that reason.
+NOT_COMPARED, SERVED_INSTEAD = "not_compared", "served_instead"
 
 
 class Executor(executor.Executor):
@@ -31,7 +39,7 @@ class Executor(executor.Executor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        """Pushes the model if it is blessed and not what the newest version is already.
+        """Pushes the model if it is blessed and not what is served already.
 
         A new version is the Unix time in seconds, but above all existing ones.
         """
@@ -41,14 +49,21 @@ class Executor(executor.Executor):
         staging = os.path.join(folder, _STAGING)
         _remove(staging)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
-        newest = max(_versions(folder), default=None)
-        model = self.GetModelPath(input_dict)
-        if newest is not None and self.CheckBlessing(input_dict):
-            target = os.path.join(folder, str(newest))
-            if is_same(target, model):
-                io_utils.copy_dir(model, pushed_model.uri)
-                self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=str(newest))
-                return
+        if self.CheckBlessing(input_dict):
+            served = versions.list_versions(folder).newest
+            model = self.GetModelPath(input_dict)
+            if served is not None:
+                target = os.path.join(folder, str(served))
+                if versions.have_same_files(target, model):
+                    io_utils.copy_dir(model, pushed_model.uri)
+                    self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=str(served))
+                    return
+                if reason := _explain_missing_comparison(input_dict, model, target):
+                    pushed_model.set_string_custom_property(NOT_COMPARED, reason)
+                    if exec_properties.get(WITHOUT_BASELINE) == "stop":
+                        pushed_model.set_string_custom_property(SERVED_INSTEAD, target)
+                        self._MarkNotPushed(pushed_model)
+                        return
         destination.filesystem.base_directory = staging
         staged = {standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
         super().Do(input_dict, output_dict, {**exec_properties, **staged})
@@ -61,35 +76,28 @@ class Executor(executor.Executor):
             _remove(staging)
 
 
+def _explain_missing_comparison(input_dict: dict[str, list[types.Artifact]], model: str, served: str) -> str:
+    """Returns why the Evaluator has not compared `model` with the version `served`; "" if it has, or there is none."""
+    blessings = input_dict.get(standard_component_specs.MODEL_BLESSING_KEY)
+    if not blessings or blessings[0].has_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY):
+        return ""
+    names, served_names = model_labels.read(model) or (), model_labels.read(served) or ()
+    version = os.path.basename(served)
+    if names == served_names:
+        return f"version {version} is served, which is no model of this pipeline, or one whose files are gone"
+    changes = [
+        f"{sign}{name}"
+        for sign, one, other in (("+", names, served_names), ("-", served_names, names))
+        for name in one
+        if name not in other
+    ]
+    return f"version {version} is served, which has other labels: {', '.join(changes) or 'another order'}"
+
+
 def next_version(folder: str) -> int:
     """Returns the Unix time in seconds, or 1 above the highest version in `folder` if that is later."""
-    return max([int(time.time()), *(version + 1 for version in _versions(folder))])
-
-
-def is_same(one: str, other: str) -> bool:
-    """Returns whether two folders have files of the same paths and content."""
-    files = _files(one)
-    return files == _files(other) and all(
-        _read(os.path.join(one, path)) == _read(os.path.join(other, path)) for path in files
-    )
-
-
-def _versions(folder: str) -> list[int]:
-    names = [os.fsdecode(name).rstrip("/") for name in fileio.listdir(folder)] if fileio.exists(folder) else []
-    return [int(name) for name in names if name.isdecimal() and name.isascii()]
-
-
-def _files(folder: str) -> list[str]:
-    return sorted(
-        os.path.relpath(os.path.join(os.fsdecode(parent), os.fsdecode(name)), folder)
-        for parent, _, names in fileio.walk(folder)
-        for name in names
-    )
-
-
-def _read(path: str) -> bytes:
-    with fileio.open(path, "rb") as file:
-        return file.read()
+    found = versions.list_versions(folder)
+    return max([int(time.time()), *(version + 1 for version in (*found.complete, *found.broken))])
 
 
 def publish(source: str, target: str) -> None:

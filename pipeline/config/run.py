@@ -36,7 +36,10 @@ class Evaluation(StrictModel):
     Attributes:
       metric: the metric that decides.
       minimum: the smallest value that may be pushed.
-      max_regression: how far the value may fall below that of the last pushed model.
+      max_regression: how far the value may fall below that of the model that is served, or if none is, of the last one
+        that was good enough.
+      without_baseline: what happens if a model is served that the new one cannot be compared with, because its files
+        are gone, it is from elsewhere, or it has other labels. `stop`: the new model is not pushed. `push`: it is.
     """
 
     renamed = {"max_loss": "max_regression"}
@@ -44,6 +47,7 @@ class Evaluation(StrictModel):
     metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
     minimum: float = pydantic.Field(0.0, ge=0, le=1)
     max_regression: float = pydantic.Field(0.0, ge=0, le=1)
+    without_baseline: Literal["stop", "push"] = "stop"
 
 
 class _Target(StrictModel):

@@ -1,6 +1,4 @@
-"""The nodes that push a target's model if it passes its threshold and is not worse than the last blessed model."""
-
-import os
+"""The nodes that push a target's model if it passes its threshold and is not worse than the one that is served."""
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import resolver
@@ -9,7 +7,7 @@ from tfx.types import BaseChannel, Channel, standard_artifacts
 
 from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
-from components.evaluator.resolver import LastOtherBlessedModel
+from components.evaluator.resolver import ServedOrLastBlessed
 from components.pusher.component import Pusher
 from pipeline.config.run import Target
 from pipeline.nodes import ids
@@ -24,8 +22,10 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, w
       finetune: the Trainer of the model.
     """
     evaluator_id = ids.side_node(name, ids.EVALUATOR)
+    serving = ids.serving_folder(workspace, name)
     baseline = resolver.Resolver(
-        strategy_class=LastOtherBlessedModel,
+        strategy_class=ServedOrLastBlessed,
+        config={"serving": serving},
         model=Channel(type=standard_artifacts.Model),
         model_blessing=Channel(type=standard_artifacts.ModelBlessing, producer_component_id=evaluator_id),
         candidate=finetune.outputs["model"],
@@ -45,7 +45,8 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, w
         model=finetune.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=os.path.join(workspace, "serving", name))
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
         ),
+        without_baseline=target.evaluation.without_baseline,
     ).with_id(ids.side_node(name, ids.PUSHER))
     return [baseline, evaluator, pusher]

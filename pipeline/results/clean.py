@@ -4,13 +4,15 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import rich.box
 import rich.console
 import rich.filesize
 import rich.table
 
+from components.artifacts import versions
+from pipeline.nodes import ids
 from pipeline.results import record
 from pipeline.terminal.text import make_cell
 
@@ -43,7 +45,8 @@ class Plan:
 def make_plan(workspace: str, keep: int) -> Plan:
     """Returns what may be removed from `workspace` such that the last `keep` runs that ended well are as they were.
 
-    Runs that came after them, and failed or were stopped, are kept too. What was pushed is never removed.
+    Runs that came after them, and failed or were stopped, are kept too. What was pushed is never removed, nor is the
+    model of a version that is served, which the next one will be compared with.
 
     Raises:
       ValueError: there is no record of a run.
@@ -57,6 +60,7 @@ def make_plan(workspace: str, keep: int) -> Plan:
     needed = {
         uri for name in kept for node in records[name].nodes.values() for uris in node.outputs.values() for uri in uris
     }
+    needed |= _needed_for_comparison(root, records.values())
     finished = _finished(records[names[0]])
     paths = [
         *(path for path in root.glob("artifacts/*/*/*") if str(path) not in needed),
@@ -109,6 +113,31 @@ def show(console: rich.console.Console, plan: Plan, *, removed: bool) -> None:
 
 def _finished(run: record.Record) -> set[str]:
     return {name for name, node in run.nodes.items() if node.state in _ENDED}
+
+
+def _needed_for_comparison(root: pathlib.Path, records: Iterable[record.Record]) -> set[str]:
+    """Returns the URIs of the models that are served, of their blessings and of their pushes."""
+    needed: set[str] = set()
+    for folder in (root / "serving").glob("*"):
+        newest = versions.list_versions(str(folder)).newest
+        for run in records if newest is not None else ():
+            pushed, blessing, model = (
+                run.nodes[node].outputs.get(key, []) if node in run.nodes else []
+                for node, key in (
+                    (ids.side_node(folder.name, ids.PUSHER), "pushed_model"),
+                    (ids.side_node(folder.name, ids.EVALUATOR), "blessing"),
+                    (_pushed_training(run, folder.name), "model"),
+                )
+            )
+            if any(versions.have_same_files(uri, str(folder / str(newest))) for uri in pushed):
+                needed.update(pushed, blessing, model)
+                break
+    return needed
+
+
+def _pushed_training(run: record.Record, target: str) -> str:
+    arm = run.config.get("targets", {}).get(target, {}).get("push") or ""
+    return ids.arm_node(target, arm, ids.FINETUNE)
 
 
 def _stale(folder: pathlib.Path, finished: set[str]) -> Iterator[pathlib.Path]:

@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from components.artifacts import versions
 from components.example_gen.readers.sieve import is_called_like_image
 from pipeline.terminal.errors import one_line
 from pipeline.terminal.text import isolate
@@ -32,7 +33,7 @@ def predict(model: str, files: Iterable[str], batch_size: int = BATCH_SIZE) -> I
     """Returns the predictions of the SavedModel in `model` for image `files`, in their order, as they come.
 
     Args:
-      model: a SavedModel's folder, or one with numbered versions of it, of which the highest is used.
+      model: a SavedModel's folder.
       files: images of any format that the ExampleGen reads. They are read when their turn comes: no more than
         `batch_size` of them are in memory.
       batch_size: images that the network sees at once.
@@ -40,16 +41,15 @@ def predict(model: str, files: Iterable[str], batch_size: int = BATCH_SIZE) -> I
     Raises:
       ValueError: `model` is not a SavedModel of this project, or is damaged.
     """
-    folder = _saved_model(model)
     import tensorflow as tf  # after the arguments are checked, so that mistakes are reported at once
 
     try:
-        signatures = tf.saved_model.load(folder).signatures
+        signatures = tf.saved_model.load(model).signatures
     except Exception as error:  # ValueError, OSError, IndexError or OpError, depending on the damaged file
-        raise ValueError(f"MODEL: {folder} is damaged, push it again. TensorFlow reports: {one_line(error)}") from error
+        raise ValueError(f"MODEL: {model} is damaged, push it again. TensorFlow reports: {one_line(error)}") from error
     if "image_bytes" not in signatures:
         raise ValueError(
-            f"MODEL: {folder} has no signature 'image_bytes', only {', '.join(signatures) or 'none'}; name a model "
+            f"MODEL: {model} has no signature 'image_bytes', only {', '.join(signatures) or 'none'}; name a model "
             "that this project pushed"
         )
     return _answer(signatures["image_bytes"], iter(files), batch_size)
@@ -128,17 +128,20 @@ def _read(file: str) -> bytes | Prediction:
         return Prediction(file, error=str(error))
 
 
-def _saved_model(model: str) -> str:
-    path = pathlib.Path(model)
-    versions = [entry for entry in path.iterdir() if is_version(entry.name)] if path.is_dir() else []
-    folder = max(versions, key=lambda entry: int(entry.name)) if versions else path
-    if not (folder / "saved_model.pb").is_file():
-        raise ValueError(
-            f"MODEL: {model!r} is not a SavedModel and contains no numbered versions of one; name a pushed model"
-        )
-    return os.fspath(folder)
+def find_saved_model(model: str) -> tuple[str, list[str]]:
+    """Returns the folder of a SavedModel, and newer versions that are passed over because they are incomplete.
 
+    Args:
+      model: the folder itself, or one with numbered versions of it, of which the newest complete one is chosen.
 
-def is_version(name: str) -> bool:
-    """Returns whether a folder of this name holds a version of a model."""
-    return name.isascii() and name.isdecimal()
+    Raises:
+      ValueError: `model` is neither.
+    """
+    if versions.is_complete(model):
+        return model, []
+    found = versions.list_versions(model)
+    broken = [os.path.join(model, str(version)) for version in found.newer_broken]
+    if found.newest is None:
+        message = f"MODEL: {model!r} is not a complete SavedModel and contains no complete numbered version of one"
+        raise ValueError(f"{message}; name a pushed model" if not broken else f"{message}: push it again")
+    return os.path.join(model, str(found.newest)), broken

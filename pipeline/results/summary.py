@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import shlex
+from typing import TYPE_CHECKING
 
 import rich.box
 import rich.console
@@ -14,13 +15,16 @@ from components.artifacts import data_report, exclusions, findings, label_prior,
 from components.artifacts.findings import Finding
 from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler.labels_table import distances_to
-from pipeline.config.run import Config, Target
+from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
 from trainer.run import METRICS_FILE
+
+if TYPE_CHECKING:
+    from pipeline.results.verdict import Verdict
 
 _TOP = 12
 
@@ -33,17 +37,17 @@ class TargetSummary:
       prior: the label prior.
       plans: arm → header of its plan.
       arms: arm → (reported split, its metrics).
-      pushed: folder of the pushed model, or None.
-      blessed: whether the Evaluator blessed the model; None without an evaluation.
-      verdict: why it did not; empty if it did.
+      pushed: folder of the model, if it was pushed and is served; else None.
+      verdict: why it is not; empty without a push.
+      notes: what else is to know about what is served.
     """
 
     prior: label_prior.LabelPrior | None
     plans: dict[str, dict]
     arms: dict[str, tuple[str, Metrics]]
-    pushed: str | None
-    blessed: bool | None
+    pushed: str | None = None
     verdict: str = ""
+    notes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +67,8 @@ class Summary:
     excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
 
 
-def collect(config: Config, results: list[NodeResult]) -> Summary:
-    """Reads the artifacts of a run."""
+def collect(config: Config, results: list[NodeResult], workspace: str) -> Summary:
+    """Reads the artifacts of a run in the folder `workspace`."""
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
@@ -106,18 +110,8 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
                 metrics = json.loads(storage.read_text(metrics_path))
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
-        blessing = uris.get((ids.side_node(name, ids.EVALUATOR), "blessing"))
-        blessed = bool(blessing.custom_properties["blessed"].int_value) if blessing else None
-        evaluation = uris.get((ids.side_node(name, ids.EVALUATOR), "evaluation"))
-        pushed = uris.get((ids.side_node(name, ids.PUSHER), "pushed_model"))
-        targets[name] = TargetSummary(
-            prior=prior,
-            plans=plans,
-            arms=arms,
-            pushed=(pushed.custom_properties["pushed_destination"].string_value or None) if pushed else None,
-            blessed=blessed,
-            verdict=_explain(evaluation.uri, target) if evaluation and blessed is False else "",
-        )
+        outcome = _judge(config, name, results, workspace)
+        targets[name] = TargetSummary(prior, plans, arms, outcome.served, outcome.reason, outcome.notes)
     excluded = {}
     for node in ids.EXCLUSIONS:  # the last stage contains the exclusions of the earlier ones
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
@@ -126,10 +120,12 @@ def collect(config: Config, results: list[NodeResult]) -> Summary:
     return Summary(anomalies, targets, found, excluded)
 
 
-def _explain(evaluation_uri: str, target: Target) -> str:
+def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> "Verdict":
     from pipeline.results import verdict  # which imports TFMA
 
-    return verdict.explain(evaluation_uri, target.evaluation)
+    nodes = [ids.side_node(target, kind) for kind in (ids.BASELINE, ids.EVALUATOR, ids.PUSHER)]
+    outputs = {key: found for result in results if result.node in nodes for key, found in result.outputs.items()}
+    return verdict.judge(outputs, ids.serving_folder(workspace, target), config.targets[target].evaluation)
 
 
 def show(console: rich.console.Console, summary: Summary, results: list[NodeResult]) -> None:
@@ -147,8 +143,10 @@ def show(console: rich.console.Console, summary: Summary, results: list[NodeResu
             _show_prior(console, target.prior)
         if target.arms or target.plans:
             _show_arms(console, target)
-        if target.blessed is False:
-            console.print(f"not pushed: {target.verdict}", style="yellow", highlight=False)
+        if target.verdict:
+            console.print(f"not pushed: {target.verdict}", style="yellow", markup=False, highlight=False)
+        for note in target.notes:
+            console.print(note, style="yellow", markup=False, highlight=False)
         if target.pushed:
             command = f"specialist predict {shlex.quote(target.pushed)} IMAGE.png"
             console.print(f"pushed to {target.pushed}\ntry it:   {command}", markup=False, highlight=False)

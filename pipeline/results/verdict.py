@@ -1,28 +1,104 @@
-"""Why a model was not pushed, in numbers."""
+"""What became of a target's model: served, or why not, in numbers."""
 
+import dataclasses
+import os
+import shlex
+
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+from components.artifacts import versions
 from components.evaluator import config as evaluation_config
+from components.pusher.executor import NOT_COMPARED, SERVED_INSTEAD
 from pipeline.config.run import Evaluation
 
 
-def explain(evaluation_uri: str, settings: Evaluation) -> str:
-    """Returns which thresholds of `settings` the model misses by the ModelEvaluation at `evaluation_uri`.
+@dataclasses.dataclass(frozen=True)
+class Verdict:
+    """What became of a model.
 
-    Raises:
-      ValueError: there are no metrics.
+    Attributes:
+      served: the folder of the version that is this model, if it is what a server loads; else None.
+      reason: why it is not; "" if it is, or if a node failed before that was decided.
+      notes: what else the operator of the server should know.
     """
-    candidate = evaluation_config.read_metrics(evaluation_uri)[settings.metric]
-    baseline = evaluation_config.read_metrics(evaluation_uri, of_baseline=True).get(settings.metric)
-    return describe_misses(candidate, baseline, settings)
+
+    served: str | None = None
+    reason: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def describe_misses(candidate: float, baseline: float | None, settings: Evaluation) -> str:
-    """Returns the same for the values of the candidate and of the baseline, None without one."""
+def judge(outputs: dict[str, list[mlmd.Artifact]], serving: str, settings: Evaluation) -> Verdict:
+    """Returns what became of a model.
+
+    Args:
+      outputs: output → artifacts of the target's nodes that choose a baseline, evaluate and push; empty if they failed.
+      serving: the folder that the model server watches.
+      settings: when the model is good enough.
+    """
+    blessing, evaluation, pushed = (
+        next(iter(outputs.get(key, ())), None) for key in ("blessing", "evaluation", "pushed_model")
+    )
+    found = versions.list_versions(serving)
+    notes = [
+        f"{os.path.join(serving, str(version))} is incomplete: servers pass over it"
+        for version in found.newer_broken[:1]
+    ]
+    reason, served = "", None
+    if blessing and evaluation and not blessing.custom_properties["blessed"].int_value:
+        reason = _explain(evaluation.uri, _name_baseline(blessing, serving, found), settings)
+    elif pushed:
+        not_compared = pushed.custom_properties[NOT_COMPARED].string_value
+        if pushed.custom_properties[SERVED_INSTEAD].string_value:
+            reason = f"{not_compared}; to push without a comparison, set evaluation.without_baseline to push"
+        elif destination := pushed.custom_properties["pushed_destination"].string_value:
+            served, reason = _find_served(destination, pushed.uri, found)
+            if not_compared:
+                notes.append(f"pushed without a comparison: {not_compared}")
+            elif outputs.get("model_blessing") and not outputs.get("model"):
+                notes.append(
+                    "pushed without a comparison: the files of the last blessed model are gone, or its labels differ"
+                )
+    return Verdict(served, reason, tuple(notes))
+
+
+def describe_misses(candidate: float, baseline: float | None, baseline_name: str, settings: Evaluation) -> str:
+    """Returns which thresholds the value `candidate` misses; `baseline` is None without one."""
     name, misses = settings.metric, []
     if candidate < settings.minimum:
         misses.append(f"{name} {candidate:.3f} < {settings.minimum:g} (minimum)")
     if baseline is not None and baseline - candidate > settings.max_regression:
         misses.append(
-            f"{name} {candidate:.3f} against {baseline:.3f} of the baseline: drop of {baseline - candidate:.3f} > "
+            f"{name} {candidate:.3f} against {baseline:.3f} of {baseline_name}: drop of {baseline - candidate:.3f} > "
             f"{settings.max_regression:g} (max_regression)"
         )
     return "; ".join(misses) or f"{name} {candidate:.3f}"
+
+
+def _explain(evaluation_uri: str, baseline_name: str, settings: Evaluation) -> str:
+    candidate, baseline = (
+        evaluation_config.read_metrics(evaluation_uri, of_baseline=of_baseline).get(settings.metric)
+        for of_baseline in (False, True)
+    )
+    assert candidate is not None  # `eval_config` always has the metric
+    return describe_misses(candidate, baseline, baseline_name, settings)
+
+
+def _name_baseline(blessing: mlmd.Artifact, serving: str, found: versions.Versions) -> str:
+    from tfx.utils import path_utils
+
+    uri = blessing.custom_properties["baseline_model_uri"].string_value
+    for version in found.complete if uri else ():
+        if versions.have_same_files(os.path.join(serving, str(version)), path_utils.serving_model_path(uri)):
+            return f"version {version}"
+    return "the last blessed model"
+
+
+def _find_served(destination: str, copy: str, found: versions.Versions) -> tuple[str | None, str]:
+    """Returns `destination` if it is served; else why not."""
+    version, newest = os.path.basename(destination), str(found.newest)
+    if newest == version:
+        return destination, ""
+    if os.path.exists(destination):
+        return None, f"it is version {version}, and version {newest} is served"
+    command = f"cp -r {shlex.quote(copy)} {shlex.quote(destination)}"
+    return None, f"version {version} was removed, and version {newest} is served; to serve it again: {command}"

@@ -74,7 +74,7 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
         (["data", "nowhere.yaml"], "error: CONFIG: no file 'nowhere.yaml'"),
         (["data", DEMO, "--thumbnails", "."], "error: --thumbnails: '.' exists, and this command did not write it"),
-        (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a SavedModel"),
+        (["predict", ".", "broken.yaml"], "error: MODEL: '.' is not a complete SavedModel"),
     ],
     ids=[
         "no-file",
@@ -116,7 +116,9 @@ def test_an_unknown_dataset_is_one_line_too(specialist):
 
 
 def test_a_model_that_is_damaged_is_one_line_too(specialist, tmp_path):
-    (tmp_path / "saved_model.pb").touch()
+    (tmp_path / "variables").mkdir()
+    for name in ("saved_model.pb", "variables/variables.index"):
+        (tmp_path / name).touch()
     done = specialist("predict", ".", "photo.png")
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)
     assert done.stderr.startswith("error: MODEL: . is damaged, push it again.")

@@ -44,7 +44,7 @@ def run() -> Callable:
         settings = load(path, overrides)
         results = local.run(pipeline_module.create_pipeline(settings, str(workspace)))
         assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
-        return {result.node: result for result in results}, summary.collect(settings, results)
+        return {result.node: result for result in results}, summary.collect(settings, results, str(workspace))
 
     return run
 

@@ -38,7 +38,7 @@ def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local.NodeResult]
     nodes = pipeline_module.create_pipeline(settings, str(workspace))
     results = local.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
-    summary.collect(settings, results)
+    summary.collect(settings, results, str(workspace))
     return {result.node: result for result in results}
 
 

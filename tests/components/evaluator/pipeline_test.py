@@ -16,7 +16,7 @@ from tfx.types import artifact_utils, standard_artifacts
 
 import components
 from components.evaluator.config import eval_config
-from components.evaluator.resolver import LastOtherBlessedModel
+from components.evaluator.resolver import ServedOrLastBlessed
 
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 LABELS = [0, 0, 0, 1, 1, 2]
@@ -57,7 +57,8 @@ class Runs:
         other_trainer = CopyTrainer(source=str(self.root / "other")).with_id("other-trainer")
         other_evaluator = BlessAll(model=other_trainer.outputs["model"]).with_id("other-evaluator")
         baseline = resolver.Resolver(
-            strategy_class=LastOtherBlessedModel,
+            strategy_class=ServedOrLastBlessed,
+            config={"serving": str(self.serving)},
             model=types.Channel(type=standard_artifacts.Model),
             model_blessing=types.Channel(
                 type=standard_artifacts.ModelBlessing, producer_component_id="digits-evaluator"

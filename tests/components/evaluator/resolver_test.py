@@ -1,3 +1,7 @@
+"""Which model a candidate is compared with: the one that it would replace."""
+
+import pathlib
+
 import pytest
 from tfx import types
 from tfx.types import standard_artifacts
@@ -6,80 +10,146 @@ from components.artifacts import model_labels
 from components.evaluator import resolver
 
 
-def model(artifact_id: int) -> types.Artifact:
-    artifact = standard_artifacts.Model()
-    artifact.id = artifact_id
-    return artifact
+class World:
+    """Models with their files, blessings, and a folder of a server."""
+
+    def __init__(self, root: pathlib.Path):
+        self.root = root
+        self.models: dict[int, types.Artifact] = {}
+        self.blessings: list[types.Artifact] = []
+
+    def add_model(self, number: int, labels: str = "ab") -> None:
+        """Makes the model `number`, whose file says its number; its labels are the letters of `labels`."""
+        artifact = standard_artifacts.Model()
+        artifact.id = number
+        artifact.uri = str(self.root / f"model-{number}")
+        self.models[number] = artifact
+        self.write(pathlib.Path(artifact.uri, "Format-Serving"), number, labels)
+
+    def write(self, folder: pathlib.Path, number: int, labels: str) -> None:
+        (folder / "variables").mkdir(parents=True)
+        (folder / "saved_model.pb").write_text(f"model {number}")
+        (folder / "variables" / "variables.index").write_text("index")
+        model_labels.write(str(folder), tuple(labels))
+
+    def bless(self, blessing: int, model: int, blessed: int = 1) -> None:
+        artifact = standard_artifacts.ModelBlessing()
+        artifact.id = blessing
+        artifact.set_int_custom_property("current_model_id", model)
+        artifact.set_int_custom_property("blessed", blessed)
+        self.blessings.append(artifact)
+
+    def serve(self, version: int, number: int, labels: str = "ab") -> None:
+        self.write(self.root / "serving" / str(version), number, labels)
+
+    def resolve(self, candidate: int) -> tuple[int | None, int | None]:
+        """Returns the ids of the model and of the blessing chosen, None where there is none."""
+        channels = {
+            "model": [*self.models.values()],
+            "model_blessing": self.blessings,
+            "candidate": [self.models[candidate]],
+        }
+        resolved = resolver.ServedOrLastBlessed(str(self.root / "serving")).resolve_artifacts(None, channels)
+        assert resolved.keys() == channels.keys()
+        assert resolved["candidate"] == [self.models[candidate]]
+        model, blessing = (
+            next((artifact.id for artifact in resolved[key]), None) for key in ("model", "model_blessing")
+        )
+        return model, blessing
 
 
-def blessing(artifact_id: int, of: int, blessed: int = 1) -> types.Artifact:
-    artifact = standard_artifacts.ModelBlessing()
-    artifact.id = artifact_id
-    artifact.set_int_custom_property("current_model_id", of)
-    artifact.set_int_custom_property("blessed", blessed)
-    return artifact
+@pytest.fixture
+def world(tmp_path) -> World:
+    """Three models, of which 1 and 2 were blessed, in this order; nothing is served."""
+    world = World(tmp_path)
+    for number in (1, 2, 9):
+        world.add_model(number)
+    world.bless(5, 1)
+    world.bless(6, 2)
+    return world
 
 
-def resolve(candidate: int, models: list[int], blessings: list[types.Artifact]) -> tuple[list[int], list[int]]:
-    """Returns the ids of the models and of the blessings chosen."""
-    resolved = resolver.LastOtherBlessedModel().resolve_artifacts(
-        None,
-        {"model": [model(item) for item in models], "model_blessing": blessings, "candidate": [model(candidate)]},
-    )
-    assert [artifact.id for artifact in resolved.pop("candidate")] == [candidate]
-    assert set(resolved) == {"model", "model_blessing"}
-    return [artifact.id for artifact in resolved["model"]], [artifact.id for artifact in resolved["model_blessing"]]
+def test_if_nothing_is_served_it_is_the_last_blessed_model(world):
+    assert world.resolve(9) == (2, 6)
 
 
-def test_the_last_blessed_model():
-    assert resolve(9, [1, 2, 3, 9], [blessing(5, of=1), blessing(6, of=2)]) == ([2], [6])
+def test_the_candidate_is_no_baseline_of_itself(world):
+    assert world.resolve(2) == (1, 5)
+    del world.blessings[0]
+    assert world.resolve(2) == (None, None)
 
 
-def test_the_candidate_is_no_baseline_of_itself():
-    assert resolve(2, [1, 2], [blessing(5, of=1), blessing(6, of=2)]) == ([1], [5])
-    assert resolve(2, [2], [blessing(6, of=2)]) == ([], [])
+def test_refused_models_are_passed_over(world):
+    world.blessings.clear()
+    assert world.resolve(9) == (None, None)
+    world.bless(5, 1)
+    world.bless(6, 2, blessed=0)
+    assert world.resolve(9) == (1, 5)
 
 
-def test_no_blessing_yet():
-    assert resolve(2, [1, 2], []) == ([], [])
-    assert resolve(3, [1, 2, 3], [blessing(5, of=1, blessed=0)]) == ([], [])
+def test_the_last_blessing_counts_and_not_the_last_model(world):
+    world.bless(8, 1)  # again, after model 2: someone went back to its configuration
+    assert world.resolve(9) == (1, 8)
 
 
-def test_refused_models_are_passed_over():
-    assert resolve(9, [1, 2, 9], [blessing(5, of=1), blessing(6, of=2, blessed=0)]) == ([1], [5])
+@pytest.mark.parametrize("gone", ["artifact", "files"])
+def test_no_older_model_stands_in_for_one_that_is_gone(world, gone):
+    if gone == "artifact":
+        del world.models[2]
+    else:
+        (pathlib.Path(world.models[2].uri) / "Format-Serving" / "saved_model.pb").unlink()
+    assert world.resolve(9) == (None, 6)
+    # Nor if it is served, where its blessing is not found, since the files tell which model it is.
+    world.serve(100, 1)
+    world.serve(101, 2)
+    assert world.resolve(9) == (None, None)
 
 
-def test_the_last_blessing_counts_and_not_the_last_model():
-    # Model 1 was blessed again after model 2: someone went back to its configuration.
-    again = [blessing(8, of=1), blessing(5, of=1), blessing(6, of=2)]
-    assert resolve(9, [2, 1, 9], again) == ([1], [8])
+@pytest.mark.parametrize("labels", ["ba", "abc", "a"], ids=["another order", "more", "fewer"])
+def test_no_older_model_stands_in_for_one_of_other_labels(world, labels):
+    world.add_model(3, labels)
+    world.bless(7, 3)
+    assert world.resolve(9) == (None, 7)
+    world.serve(100, 1)
+    world.serve(101, 3, labels)
+    assert world.resolve(9) == (None, 7)
 
 
-def test_blessings_of_models_that_are_gone_are_passed_over():
-    assert resolve(9, [1, 9], [blessing(5, of=1), blessing(6, of=2)]) == ([1], [5])
+def test_what_is_served_counts_and_not_what_was_blessed(world):
+    world.serve(100, 1)
+    world.bless(7, 9)  # and its push was taken back
+    assert world.resolve(2) == (1, 5)
+    world.serve(101, 2)
+    world.serve(102, 9)
+    assert world.resolve(9) == (2, 6)  # as it was when 9 was pushed
+    assert world.resolve(1) == (9, 7)
 
 
-def test_models_of_another_label_order_are_passed_over(tmp_path):
-    models = {}
-    for number, names in {1: "ab", 2: "ba", 3: "abc", 9: "ab"}.items():
-        models[number] = model(number)
-        models[number].uri = str(tmp_path / str(number))
-        model_labels.write(f"{models[number].uri}/Format-Serving", tuple(names))
-    blessings = [blessing(5, of=1), blessing(6, of=2), blessing(7, of=3)]
-    channels = {"model": [*models.values()], "model_blessing": blessings, "candidate": [models[9]]}
-    resolved = resolver.LastOtherBlessedModel().resolve_artifacts(None, channels)
-    assert [artifact.id for artifact in resolved["model"]] == [1]
-    channels["model_blessing"] = blessings[1:]
-    assert resolver.LastOtherBlessedModel().resolve_artifacts(None, channels)["model"] == []
+def test_a_version_of_somebody_else_has_no_model(world):
+    world.serve(100, 1)
+    world.serve(101, 77)
+    assert world.resolve(9) == (None, None)
+
+
+def test_a_candidate_that_is_served_alone_has_no_baseline(world):
+    world.serve(100, 2)
+    assert world.resolve(2) == (None, None)
+
+
+def test_broken_versions_are_not_served(world):
+    world.serve(100, 1)
+    world.serve(101, 2)
+    (world.root / "serving" / "101" / "saved_model.pb").unlink()
+    assert world.resolve(9) == (1, 5)
 
 
 @pytest.mark.parametrize("candidates", [[], [1, 2]])
-def test_there_must_be_one_candidate(candidates):
-    channels = {"model": [], "model_blessing": [], "candidate": [model(item) for item in candidates]}
+def test_there_must_be_one_candidate(world, candidates):
+    channels = {"model": [], "model_blessing": [], "candidate": [world.models[number] for number in candidates]}
     with pytest.raises(ValueError, match=f"candidate: {len(candidates)} artifacts"):
-        resolver.LastOtherBlessedModel().resolve_artifacts(None, channels)
+        resolver.ServedOrLastBlessed("").resolve_artifacts(None, channels)
 
 
 def test_other_channels_are_refused():
     with pytest.raises(ValueError, match=r"channels.*baseline.*candidate"):
-        resolver.LastOtherBlessedModel().resolve_artifacts(None, {"model": [], "baseline": []})
+        resolver.ServedOrLastBlessed("").resolve_artifacts(None, {"model": [], "baseline": []})

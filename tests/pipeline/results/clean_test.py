@@ -83,6 +83,30 @@ def test_what_no_kept_run_needs_is_removed(workspace, keep, gone):
     assert again.unneeded == [] and again.kept_size == plan.kept_size + (workspace / ".place").stat().st_size
 
 
+def test_the_model_that_is_served_is_kept_with_its_blessing(workspace):
+    """Run 1 pushed it. Its outputs are those of a real run: the copy that its Pusher keeps tells which model it is."""
+    for number, graph in ((1, 4), (2, 9)):
+        run = record.read_all(str(workspace))[f"2026-01-0{number}"]
+        folder = workspace / "artifacts" / "p"
+        outputs = {key: f"{folder}/{key}/{number}" for key in ("pushed_model", "blessing", "model")}
+        for path in outputs.values():
+            for name in ("saved_model.pb", "variables/variables.index"):
+                write(pathlib.Path(path, name), graph)
+        nodes = {
+            "digits-pusher": Node("done", 1.0, {"pushed_model": [outputs["pushed_model"]]}),
+            "digits-evaluator": Node("done", 1.0, {"blessing": [outputs["blessing"]]}),
+            "digits-entire-source-finetune": Node("done", 1.0, {"model": [outputs["model"]]}),
+        }
+        config = {"targets": {"digits": {"push": "entire_source"}}}
+        record.write(str(workspace), f"2026-01-0{number}", Record(config, {**run.nodes, **nodes}))
+    for name in ("saved_model.pb", "variables/variables.index"):
+        write(workspace / "serving" / "digits" / "2" / name, 4)
+    unneeded = {item.path for item in clean.make_plan(str(workspace), 1).unneeded}
+    assert {path for path in unneeded if "/p/" in path} == {
+        f"artifacts/p/{key}/2" for key in ("pushed_model", "blessing", "model")
+    }
+
+
 def test_no_workspace(tmp_path):
     with pytest.raises(ValueError, match=r"^RUN: .* holds no record of a run"):
         clean.make_plan(str(tmp_path), 1)

@@ -60,11 +60,14 @@ def image(tmp_path):
 
 def test_the_highest_version_answers_in_the_order_of_the_files(model, image):
     files = [image("dark.png", 51), image("bright.jpg", 255, "JPEG")]
-    dark, bright = predict.predict(str(model), iter(files))
+    folder, broken = predict.find_saved_model(str(model))
+    assert (folder, broken) == (str(model / "10"), [])
+    dark, bright = predict.predict(folder, iter(files))
     assert (dark.file, dark.labels) == (files[0], ["dark", "bright"])
     assert dark.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
     assert (bright.file, bright.labels) == (files[1], ["bright", "dark"])
-    assert list(predict.predict(str(model / "10"), files[:1])) == [dark]
+    assert predict.find_saved_model(folder) == (folder, [])
+    assert list(predict.predict(folder, files[:1])) == [dark]
 
 
 def test_the_first_picture_of_several_in_a_jpeg(model, tmp_path):
@@ -74,7 +77,7 @@ def test_the_first_picture_of_several_in_a_jpeg(model, tmp_path):
     first.save(path, "MPO", save_all=True, append_images=[second])
     with PIL.Image.open(path) as image:
         assert image.format == "MPO"
-    (prediction,) = predict.predict(str(model), [str(path)])
+    (prediction,) = predict.predict(str(model / "10"), [str(path)])
     assert prediction.labels == ["dark", "bright"]
     assert prediction.probabilities == pytest.approx([0.8, 0.2], abs=1e-6)
 
@@ -110,7 +113,7 @@ GREY = PIL.Image.new("L", (8, 8), 51)
 def test_a_file_is_seen_as_a_training_image_is(model, tmp_path, content, brightness):
     path = tmp_path / "photo"
     path.write_bytes(content)
-    (prediction,) = predict.predict(str(model), [str(path)])
+    (prediction,) = predict.predict(str(model / "10"), [str(path)])
     record = testing.make_record(content, (0,), "a", split="train", names=("x",)).record
     written = examples.image_of(tf.train.Example.FromString(record))
     signature = tf.saved_model.load(str(model / "10")).signatures["image_bytes"]
@@ -143,11 +146,24 @@ def test_a_damaged_model(model, image, tmp_path, file, content):
         predict.predict(str(tmp_path / "model"), [image("a.png", 0)])
 
 
-def test_a_folder_that_is_no_model(tmp_path, image):
-    with pytest.raises(ValueError, match=r"MODEL: '.*' is not a SavedModel"):
-        predict.predict(str(tmp_path), [image("a.png", 0)])
-    with pytest.raises(ValueError, match=r"MODEL: 'nowhere' is not a SavedModel"):
-        predict.predict("nowhere", [image("a.png", 0)])
+def test_a_folder_that_is_no_model(tmp_path):
+    for name in (str(tmp_path), "nowhere"):
+        with pytest.raises(ValueError, match=rf"MODEL: '{name}' is not a complete SavedModel .*; name a pushed model"):
+            predict.find_saved_model(name)
+    (tmp_path / "1").mkdir()
+    with pytest.raises(ValueError, match="push it again"):
+        predict.find_saved_model(str(tmp_path))
+
+
+def test_broken_versions_that_are_newer_are_passed_over_and_named(model, tmp_path):
+    shutil.copytree(model / "10", tmp_path / "10")
+    shutil.copytree(model / "10", tmp_path / "12")
+    (tmp_path / "12" / "saved_model.pb").unlink()
+    for name in ("11", "9", "\u00b2", "\u0661\u0662", "12-old", "12 "):
+        (tmp_path / name).mkdir()
+    (tmp_path / "13").write_text("a file")
+    broken = [str(tmp_path / version) for version in ("12", "11")]
+    assert predict.find_saved_model(str(tmp_path)) == (str(tmp_path / "10"), broken)
 
 
 def test_a_model_of_somebody_else(model, image):
@@ -174,7 +190,7 @@ def test_what_cannot_be_read_has_its_own_line_and_the_others_are_answered(
     if content is not None:
         broken.write_bytes(content)
     files = [image("dark.png", 51), str(broken), image("bright.png", 255)]
-    dark, failed, bright = predict.predict(str(model), files, batch_size)
+    dark, failed, bright = predict.predict(str(model / "10"), files, batch_size)
     assert (dark.labels[0], bright.labels[0]) == ("dark", "bright")
     assert failed == predict.Prediction(str(broken), error=reason)
 
@@ -200,7 +216,7 @@ def test_files_are_read_when_their_turn_comes(model, image):
             taken.append(file)
             yield file
 
-    answers = predict.predict(str(model), give(), batch_size=3)
+    answers = predict.predict(str(model / "10"), give(), batch_size=3)
     assert taken == []
     assert next(answers).file == files[0] and len(taken) == 3
     assert [answer.file for answer in answers] == files[1:]
@@ -236,11 +252,3 @@ def test_each_format():
     lines = [json.loads(line) for line in predict.lines_of(found, "json")]
     assert lines[0] == {"file": "a, b.png", "labels": ["ü", "y"], "probabilities": [0.75, 0.25], "error": None}
     assert lines[1]["error"] == "empty: 0 bytes"
-
-
-@pytest.mark.parametrize("name", ["²", "٣", "old", "12 "])
-def test_a_folder_that_is_no_version_is_ignored(model, image, tmp_path, name):
-    folder = shutil.copytree(model, tmp_path / "model")
-    (folder / name).mkdir()
-    (answer,) = predict.predict(str(folder), [image("dark.png", 51)])
-    assert answer.labels == ["dark", "bright"]

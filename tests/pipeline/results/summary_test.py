@@ -59,7 +59,6 @@ def found() -> summary.Summary:
             "same_distribution": ("test", Metrics(1297, 0.9722, 1.0, 0.95, 0.1)),
         },
         pushed="/serving/digits/7",
-        blessed=True,
     )
     return summary.Summary(["source, train: image/format: Unexpected string values"], {"digits": digits})
 
@@ -129,7 +128,7 @@ def reported(tmp_path):
 
 def test_the_findings_of_all_sides(reported, tmp_path):
     twice, aside = Finding("same_image", 3, where="train, eval"), Finding("set_aside", 1_212, ("empty 1,212",))
-    found = summary.collect(load(DEMO, []), [reported("source", twice, aside), reported("digits")])
+    found = summary.collect(load(DEMO, []), [reported("source", twice, aside), reported("digits")], str(tmp_path))
     rejected = {side: str(tmp_path / side / "rejected") for side in ("source", "digits")}
     assert found.findings == {"source": ([twice, aside], rejected["source"]), "digits": ([], rejected["digits"])}
     lines = shown(found).splitlines()
@@ -144,13 +143,14 @@ def test_nothing_has_changed(found):
 
 
 def test_a_run_that_failed_early_shows_what_there_is():
-    nothing = summary.TargetSummary(prior=None, plans={}, arms={}, pushed=None, blessed=None)
+    nothing = summary.TargetSummary(prior=None, plans={}, arms={})
     text = shown(summary.Summary([], {"digits": nothing}), State.FAILED, State.BLOCKED)
     assert " ".join(text.split()) == "digits 0 executors ran, 0 results were reused, 0 s"
 
 
 def test_a_model_that_is_not_good_enough(found):
-    digits = summary.TargetSummary(
-        **{**vars(found.targets["digits"]), "pushed": None, "blessed": False, "verdict": "accuracy 0.5"}
+    digits = dataclasses.replace(
+        found.targets["digits"], pushed=None, verdict="accuracy [0.5]", notes=("7 is incomplete",)
     )
-    assert "not pushed: accuracy 0.5\n" in shown(summary.Summary([], {"digits": digits}))
+    text = shown(summary.Summary([], {"digits": digits}))
+    assert "not pushed: accuracy [0.5]\n7 is incomplete\n" in text and "pushed to" not in text

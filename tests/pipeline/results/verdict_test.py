@@ -6,7 +6,7 @@ from pipeline.config.run import Evaluation
 from pipeline.results import verdict
 
 MINIMUM = "accuracy 0.667 < 0.95 (minimum)"
-REGRESSION = "accuracy 0.667 against 0.934 of the baseline: drop of 0.267 > 0.02 (max_regression)"
+REGRESSION = "accuracy 0.667 against 0.934 of version 17: drop of 0.267 > 0.02 (max_regression)"
 
 
 @pytest.mark.parametrize(
@@ -22,4 +22,4 @@ REGRESSION = "accuracy 0.667 against 0.934 of the baseline: drop of 0.267 > 0.02
 )
 def test_each_threshold_that_is_missed_is_told_with_its_numbers(baseline, minimum, expected):
     settings = Evaluation(minimum=minimum, max_regression=0.02)
-    assert verdict.describe_misses(2 / 3, baseline, settings) == expected
+    assert verdict.describe_misses(2 / 3, baseline, "version 17", settings) == expected
