@@ -11,7 +11,7 @@ import dataclasses
 import io
 import itertools
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -80,7 +80,7 @@ def summarise(
       rejected: split → reason → number of images.
       names: the names of all labels.
       reader_findings: what the reader has found.
-      train_counts: number of images of each label in train, [labels]; None: nothing is said of labels without any.
+      train_counts: number of images of each label in train, [labels]; None: nothing is said of labels with too few.
     """
     pairs = list(itertools.combinations(splits, 2))
     same_image = {f"{a}, {b}": _count_common(splits[a].contents, splits[b].contents) for a, b in pairs}
@@ -100,7 +100,6 @@ def summarise(
     ]
     copies = {split: len(found.contents) - len(np.unique(found.contents)) for split, found in splits.items()}
     repeated += [Finding("repeated_image", count, where=split) for split, count in copies.items() if count]
-    untrained = [] if train_counts is None else [names[label] for label in np.flatnonzero(train_counts == 0)]
     aside = count_rejected(found)
     copies_aside = {reason: aside.pop(reason) for reason in [DUPLICATE_IMAGE] if reason in aside}
     found["findings"] = [
@@ -108,13 +107,26 @@ def summarise(
         for finding in (
             *reader_findings,
             *repeated,
-            *findings.list_names("without_train", untrained),
+            *(() if train_counts is None else _find_scarce(splits, names, train_counts)),
             *lookalikes.find_lookalikes(names),
             *findings.list_counts("set_aside", aside),
             *findings.list_counts("set_aside_copies", copies_aside),
         )
     ]
     return found
+
+
+def _find_scarce(
+    splits: Mapping[str, SplitReport], names: Sequence[str], train_counts: np.ndarray
+) -> Iterator[Finding]:
+    """Yields the labels without an image in train, by the splits that have some, and those with a single one."""
+    by_splits: dict[str, list[str]] = collections.defaultdict(list)
+    for label in np.flatnonzero(train_counts == 0):
+        having = (split for split, found in splits.items() if split != "train" and found.label_counts[label])
+        by_splits[", ".join(having)].append(names[label])
+    for where, labels in by_splits.items():
+        yield from findings.list_names("without_train", labels, where)
+    yield from findings.list_names("single_image", [names[label] for label in np.flatnonzero(train_counts == 1)])
 
 
 def count_rejected(found: Mapping) -> dict[str, int]:

@@ -58,6 +58,7 @@ KINDS = {
     "same_image": Kind("images in both splits, byte for byte"),
     "set_aside": Kind("images set aside"),
     "set_aside_copies": Kind("images set aside that are equal to one that stays", is_warning=False),
+    "single_image": Kind("labels with a single image in train", "give them more, or leave them out"),
     "side_files": Kind("files beside the images, which are ignored", is_warning=False),
     "split_like": Kind(
         "folders that are called like splits, and are labels or parts of such",
@@ -67,7 +68,9 @@ KINDS = {
     "stray_others": Kind("other files in no class folder, which are not looked at", is_warning=False),
     "unused_folders": Kind("files in folders beside those of the splits, which are not looked at"),
     "unused_splits": Kind("rows of splits that are not asked for, which are not looked at", is_warning=False),
-    "without_train": Kind("labels without an image in train", "nothing can be learned of them"),
+    "without_train": Kind(
+        "labels without an image in train", "nothing can be learned of them, and each of their images is answered wrong"
+    ),
 }
 
 

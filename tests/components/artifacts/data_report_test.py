@@ -46,12 +46,12 @@ def test_the_summary():
     splits = {
         "train": data_report.report_split(TRAIN, 4),
         "eval": data_report.report_split(EVAL, 4),
-        "test": data_report.report_split([], 4),
+        "test": data_report.report_split([rows(("f", b"5", [1]))], 4),
     }
     rejected = {"train": {"empty": 2}, "eval": {"duplicate_image": 3}, "test": {}}
     found = data_report.summarise(splits, rejected, NAMES, *noticed)
     assert found == {
-        "examples": {"train": 3, "eval": 3, "test": 0},
+        "examples": {"train": 3, "eval": 3, "test": 1},
         "converted": {"train": 2, "eval": 1, "test": 0},
         "rejected": rejected,
         "same_image": {"train, eval": 2, "train, test": 0, "eval, test": 0},
@@ -61,7 +61,9 @@ def test_the_summary():
             {"kind": "same_image", "count": 2, "examples": (), "where": "train, eval"},
             {"kind": "same_id", "count": 1, "examples": (), "where": "train, eval"},
             {"kind": "repeated_image", "count": 1, "examples": (), "where": "train"},
-            {"kind": "without_train", "count": 2, "examples": ("Café", " café"), "where": ""},
+            {"kind": "without_train", "count": 1, "examples": ("Café",), "where": "eval, test"},
+            {"kind": "without_train", "count": 1, "examples": (" café",), "where": ""},
+            {"kind": "single_image", "count": 1, "examples": ("cafe\u0301",), "where": ""},
             {"kind": "alike", "count": 1, "examples": (ALIKE,), "where": ""},
             {"kind": "set_aside", "count": 2, "examples": ("empty 2",), "where": ""},
             {"kind": "set_aside_copies", "count": 3, "examples": ("duplicate_image 3",), "where": ""},

@@ -8,10 +8,10 @@ KINDS = pytest.mark.parametrize("kind", ["folder", *COLUMNS, "uris"])
 
 @KINDS
 def test_labels_that_are_told(describe, kind):
-    rows = [("train", 0, "Ant"), ("train", 1, "bee"), ("train", 2, "ant"), ("train", -1, "bee")]
+    rows = [("train", 0, "Ant"), ("train", 1, "bee"), ("train", 2, "ant"), ("train", -1, "bee"), ("train", 5, "ant")]
     found = describe(kind, [*rows, ("val", 3, "ant"), ("val", 4, "cow")], ingest=True)
     assert found.names == ("Ant", "ant", "bee", "cow")
-    assert found.findings == [("alike_case", "", 1), ("without_train", "", 1)]
+    assert found.findings == [("alike_case", "", 1), ("single_image", "", 2), ("without_train", "eval", 1)]
     assert found.rejected == ["not_an_image"]
 
 
