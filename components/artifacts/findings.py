@@ -48,6 +48,9 @@ KINDS = {
     ),
     "linked": Kind("links that lead out of the folder, and are followed", is_warning=False),
     "litter": Kind("files and folders that systems leave behind, which are ignored", is_warning=False),
+    "one_label": Kind(
+        "labels in the sample of train", "if train has no other, a run stops, because a classifier needs two"
+    ),
     "pooled": Kind(
         "folders that are splits, whose images are pooled, since splits are shares",
         "name the folders in splits to keep them apart",

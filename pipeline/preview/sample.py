@@ -79,6 +79,7 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
     if contents.label_counts is not None and not is_counted:
         label_counts, is_counted = contents.label_counts["train"], True
     rejections = {split: collections.Counter(row["reason"] for row in rows) for split, rows in drawn.rejections.items()}
+    sampled = [] if is_counted else [labels.names[label] for label in np.flatnonzero(label_counts)]
     whole = {split: reports[split] for split in drawn.whole}
     stops += _list_errors(
         lambda: data_checks.check_splits({split: len(report.keys) for split, report in whole.items()}, rejections),
@@ -97,7 +98,10 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
         label_counts=label_counts,
         is_counted=is_counted,
         rejected=share,
-        findings=findings.load(summary["findings"]),
+        findings=[
+            *findings.load(summary["findings"]),
+            *(findings.list_names("one_label", sampled) if len(sampled) < data_checks.LEAST_LABELS else []),
+        ],
         stops=list(dict.fromkeys(stops)),
         costs=costs,
     )

@@ -285,9 +285,10 @@ def _are_vectors(rows: Sequence[Sequence[Value]], names: int | None) -> bool:
     if len(lengths) != 1 or not all(_is_bit(value) for row in rows for value in row):
         return False
     (length,) = lengths
+    if length != 2:
+        return length > 2
     # Of labels that are listed in order, many images may have the same two.
-    are_pairs = names in (None, 2) or any(row[0] == row[1] for row in rows) or len({tuple(row) for row in rows}) > 1
-    return length > 2 or (length == 2 and are_pairs)
+    return names in (None, 2) or any(row[0] == row[1] for row in rows) or len({tuple(row) for row in rows}) > 1
 
 
 def _show(values: Sequence[Value]) -> str:

@@ -27,10 +27,13 @@ def names(count: int) -> Names:
         ([[0, 1], [1]], None, False),
         ([[0, 1], [0, 2]], 3, False),
         ([[0], [1]], 2, False),
+        ([[1], [0]], 3, False),
+        ([[0], [0]], 1, False),
     ],
     ids=[
         *("two places", "one order", "texts", "too many names", "truth values", "fractions", "three places"),
         *("the same two labels", "several lengths", "other labels", "single labels"),
+        *("the first two of three labels", "one class"),
     ],
 )
 def test_vectors(rows, count, is_vector):
