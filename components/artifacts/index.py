@@ -12,6 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 FILE_PATTERN = "index-*.parquet"
+# A custom property of the artifact: whether perceptual hashes were computed, a value of HASHED; indices of earlier
+# versions have none. Null hashes do not tell it, because flat images have none either.
+HASHED_PROPERTY = "perceptual_hashes"
+HASHED = {False: "no", True: "yes"}
 
 SCHEMA = pa.schema(
     [

@@ -56,11 +56,12 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
             for split, size in contents.sizes.items()
         }
+        hashed = bool(int(exec_properties["perceptual_hashes"]))
         ways = policy.read_policy(exec_properties.get("working"))
         check = ImageChecker(
             labels.names,
             int(exec_properties["max_pixels"]),
-            bool(int(exec_properties["perceptual_hashes"])),
+            hashed,
             exec_properties["check"],
             ways.threads,
         )
@@ -70,6 +71,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         with self._make_beam_pipeline() as pipeline:
             parts = pipeline | "Parts" >> beam.Create(list(enumerate(contents.parts)))  # spreads them over the workers
             _ = parts | Ingest(reader, check, Shards(shards), work, limit, outputs)
+        artifact_utils.get_single_instance(output_dict["index"]).set_string_custom_property(
+            index.HASHED_PROPERTY, index.HASHED[hashed]
+        )
         _report(index_uri, rejected_uri, labels.names, shards, max_rejected, contents.findings)
         work.delete()
         if not exec_properties.get("working"):

@@ -31,7 +31,8 @@ class NearDuplicateFilterSpec(ComponentSpec):
 class NearDuplicateFilter(base_beam_component.BaseBeamComponent):
     """Finds the source images that equal, or nearly equal, an image of a target, of any split.
 
-    Equal bytes are always found. Nearly equal are images whose perceptual hashes differ in few bits.
+    Equal bytes are always found. Nearly equal are images whose perceptual hashes differ in few bits. Flat images, which
+    are of a single grey, have no such hash: of them only equal bytes are found.
 
     Example:
       duplicates = NearDuplicateFilter(

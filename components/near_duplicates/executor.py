@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import logging
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -84,12 +85,14 @@ class Executor(_Executor):
         exec_properties: dict[str, Any],
     ) -> None:
         distance, flips = int(exec_properties["distance"]), bool(int(exec_properties["flips"]))
+        _check_hashed("index", input_dict["index"])
         paths = _target_files(input_dict, exec_properties, "target_indices", index.FILE_PATTERN)
         targets = {}
-        for name, target_paths in paths.items():
+        for i, (name, target_paths) in enumerate(paths.items()):
+            _check_hashed(f"target {name!r}", input_dict[f"target_indices_{i}"])
             hashes = storage.read_table(target_paths, ["perceptual_hash"])["perceptual_hash"]
             targets[name] = {"images": len(hashes), "without_hash": hashes.null_count}
-            _check_hashes(f"target {name!r}", **targets[name])
+            _tell_flat(f"target {name!r}", **targets[name])
         settings = {"distance": distance, "flips": flips}
         self._filter(input_dict, output_dict, settings, targets, _HashStage(paths, distance, flips))
 
@@ -262,15 +265,24 @@ def _join_pairs(earlier: pa.Table, pairs: pa.Table) -> pa.Table:
 def _write_summary(counts: list[tuple[str, Counter]], uri: str, settings: dict, targets: dict) -> None:
     if "distance" in settings:
         totals = sum((shard_counts for _, shard_counts in counts), Counter())
-        _check_hashes("index", images=totals["images",], without_hash=totals["without_hash",])
+        _tell_flat("source", images=totals["images",], without_hash=totals["without_hash",])
     path = os.path.join(uri, exclusions.SUMMARY_FILE)
     summary = exclusions.summary(settings, targets, counts)
     storage.write_text(path, summary)
     exclusions.check_left(json.loads(summary)["source"])
 
 
-def _check_hashes(side: str, *, images: int, without_hash: int) -> None:
+def _check_hashed(side: str, artifacts: list[types.Artifact]) -> None:
+    """Raises a ValueError if the index of `side` was written without perceptual hashes."""
+    if any(one.get_string_custom_property(index.HASHED_PROPERTY) == index.HASHED[False] for one in artifacts):
+        raise ValueError(f"{side}: its index has no perceptual hashes; give its ExampleGen perceptual_hashes=True")
+
+
+def _tell_flat(side: str, *, images: int, without_hash: int) -> None:
     if images and images == without_hash:
-        raise ValueError(
-            f"{side}: none of its {images} images has a perceptual hash; give its ExampleGen perceptual_hashes=True"
+        logging.warning(
+            "%s: none of its %d images has a perceptual hash, as images of a single grey have none; "
+            "of its images only those with equal bytes are found",
+            side,
+            images,
         )

@@ -97,6 +97,7 @@ class Generated:
     index: pathlib.Path
     vocabulary: pathlib.Path
     rejected: pathlib.Path
+    hashed: str  # the property of the index
 
     def shards(self, split: str) -> list[list[dict[str, list]]]:
         """Shard → record → feature → values, read as the names of the files say."""
@@ -163,7 +164,8 @@ def execute(tmp_path_factory):
             make_beam_pipeline_fn=lambda: beam.Pipeline(argv=[RUNNER, *beam_arguments])
         )
         executor_class(context).Do(inputs, {name: [artifact] for name, artifact in outputs.items()}, properties)
-        return Generated(outputs["examples"], root / "index", root / "vocabulary", root / "rejected")
+        hashed = outputs["index"].get_string_custom_property(index.HASHED_PROPERTY)
+        return Generated(outputs["examples"], root / "index", root / "vocabulary", root / "rejected", hashed)
 
     return run
 

@@ -94,6 +94,10 @@ def test_every_example_is_there_once_and_is_what_was_read(generated, expected):
     assert train == {f"train/{i:02d}" for i in range(23)}
 
 
+def test_the_index_says_that_it_has_no_hashes(generated):
+    assert generated.hashed == "no"
+
+
 def test_tfx_knows_how_to_read_them(generated):
     assert examples_utils.get_payload_format_string(generated.examples) == "FORMAT_TF_EXAMPLE"
     assert examples_utils.get_file_format(generated.examples) == "tfrecords_gzip"
@@ -138,10 +142,13 @@ def test_perceptual_hashes_are_in_the_index_where_they_are_asked_for(prepare, ge
         PIL.Image.fromarray(pixels).save(file, "PNG")
     rows = [{"image": file.getvalue(), "labels": [i % 2], "name": f"{i}"} for i, file in enumerate(files)]
     data = prepare({"train": rows, "eval": rows[:1]}, FEATURES, name="noise", label_key="labels", id_key="name")
-    shards = generate(data, perceptual_hashes=True).index_shards("train")
+    generated = generate(data, perceptual_hashes=True)
     found = {
-        row["source_id"]: (row["perceptual_hash"], row["perceptual_hash_flipped"]) for rows in shards for row in rows
+        row["source_id"]: (row["perceptual_hash"], row["perceptual_hash_flipped"])
+        for rows in generated.index_shards("train")
+        for row in rows
     }
+    assert generated.hashed == "yes"
     assert found == {f"{i}": perceptual_hash.hash_image(pixels) for i, pixels in enumerate(pictures)}
 
 

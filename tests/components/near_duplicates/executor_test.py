@@ -27,6 +27,7 @@ class Data:
 
     def __init__(self, root: pathlib.Path):
         self.root = root
+        self.hashed: dict[str, bool] = {}  # of indices that say whether they have hashes
         self._runs = itertools.count()
 
     def write_index(self, name: str, split: str, images: dict[str, bytes], shards: int = 1, hashed: bool = True):
@@ -48,6 +49,8 @@ class Data:
     def artifact(self, artifact_type, name: str):
         artifact = artifact_type()
         artifact.uri = str(self.root / name)
+        if name in self.hashed:
+            artifact.set_string_custom_property(index.HASHED_PROPERTY, index.HASHED[self.hashed[name]])
         return [artifact]
 
     def filter(self, targets: list[str], *, distance=4, flips=1, beam_args=()) -> "Found":
@@ -197,14 +200,44 @@ def test_the_sharding_does_not_matter(data, patch, encoded):
 
 
 @pytest.mark.parametrize("side", ["source", "target"])
-def test_an_index_without_hashes(data, encoded, patch, side):
-    images = {"a": encoded(patch(0))}
-    data.write_index("source", "train", images, shards=4, hashed=side != "source")
-    data.write_index("source", "eval", images, hashed=side != "source")
-    data.write_index("plain", "train", images, hashed=side != "target")
+def test_an_index_that_was_written_without_hashes(data, encoded, patch, side):
+    data.write_index("plain", "train", {"a": encoded(patch(0))}, hashed=side != "target")
+    data.hashed = {"source": side != "source", "plain": side != "target"}
     name = "index" if side == "source" else "target 'plain'"
-    with pytest.raises((ValueError, RuntimeError), match=rf"{name}: none of its . images has a perceptual hash; give"):
+    with pytest.raises(ValueError, match=rf"^{name}: its index has no perceptual hashes; give its ExampleGen perce"):
         data.filter(["plain"])
+
+
+FLAT_TARGET = {"black": 0, "grey": 90}
+
+
+@pytest.mark.parametrize("flat", ["source", "target", "both"])
+def test_of_flat_images_equal_bytes_are_found(data, encoded, patch, caplog, flat):
+    plain = {name: encoded(np.full((9, 7), value, np.uint8)) for name, value in FLAT_TARGET.items()}
+    bright = {f"bright-{value}": encoded(np.full((9, 7), value, np.uint8)) for value in (91, 200, 255)}
+    pictures = {f"picture-{i}": encoded(patch(i)) for i in (3, 5, 7)}
+    source = {**bright, "same": plain["grey"], **({} if flat in ("source", "both") else pictures)}
+    target = {**plain, **({} if flat in ("target", "both") else {"near": encoded(patch(5), "JPEG", quality=60)})}
+    data = Data(data.root / flat)
+    data.write_index("source", "train", source, shards=2)
+    data.write_index("target", "train", target)
+    data.hashed = {"source": True, "target": True}
+    found = data.filter(["target"])
+    assert described(found.pairs("train")) == {("same", "target", "grey", "train", "identical", False)}
+    assert sum(map(sum, found.copies())) == len(source) - 1
+    assert found.summary["targets"] == {"target": {"images": len(target), "without_hash": 2}}
+    assert found.summary["source"]["train"]["without_hash"] == 4
+    told = {record.message.split(":")[0] for record in caplog.records if "only those with equal" in record.message}
+    assert told == {"source": {"source"}, "target": {"target 'target'"}, "both": {"source", "target 'target'"}}[flat]
+
+
+def test_a_source_of_equal_flat_images_is_used_up(data, encoded):
+    data = Data(data.root / "same")
+    plain = {"black": encoded(np.zeros((9, 7), np.uint8))}
+    data.write_index("source", "train", plain)
+    data.write_index("target", "train", plain)
+    with pytest.raises((ValueError, RuntimeError), match=r"near_duplicates: all 1 images of the source's train are"):
+        data.filter(["target"])
 
 
 def test_embeddings_add_to_what_was_found_before(data):
