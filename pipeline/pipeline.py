@@ -158,7 +158,7 @@ def arm(
         index=target["index"],
         vocabulary=target["vocabulary"],
         base_model=specialist.outputs["model"],
-        custom_config=_settings(config, config.finetune),
+        custom_config=_settings(config, config.finetune, scale_16_bit=config.targets[target_name].data.scale_16_bit),
         checkpoints=os.path.join(checkpoint_root(workspace), finetune_id),
     ).with_id(finetune_id)
     return ArmNodes([*nodes, finetune], finetune)

@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from components import decoding, storage
 from components.artifacts import vocabulary
+from components.deep_images import Scale16Bit
 from components.settings import StrictModel
 from trainer import serving
 from trainer.data import draws, input_pipeline
@@ -37,6 +38,7 @@ class TrainingSettings(StrictModel):
     Attributes:
       recipe, image, compute: the hyper-parameters, the input images and the hardware.
       seed: seed of weights, order and augmentation.
+      scale_16_bit: what the served model makes of images of 16 bits, as the ExampleGen of its data.
       several_labels: whether an example may have more than one label.
       backbone: backbone to initialise at random. None: the base model's backbone.
     """
@@ -45,6 +47,7 @@ class TrainingSettings(StrictModel):
     image: ImageConfig
     seed: int
     compute: Compute = Compute()
+    scale_16_bit: Scale16Bit = "max"
     several_labels: bool = False
     backbone: Backbone | None = None
 
@@ -138,7 +141,7 @@ def _write(
     history: list[Progress],
     batch_size: int,
 ) -> None:
-    module = serving.ServingModule(model, settings.image, names, settings.recipe.loss)
+    module = serving.ServingModule(model, settings.image, names, settings.recipe.loss, settings.scale_16_bit)
     metrics = {}
     for split in fn_args.split_patterns:
         if split != "train":

@@ -5,8 +5,9 @@ import os
 import keras
 import tensorflow as tf
 
-from components.artifacts import model_labels
+from components.artifacts import model_images, model_labels
 from components.artifacts.examples import IMAGE
+from components.deep_images import Scale16Bit
 from trainer.data import formats
 from trainer.data.images import decode
 from trainer.models.backbone import ImageConfig
@@ -19,6 +20,7 @@ class ServingModule(tf.Module):
     """A classifier with image decoding and label names, so that a server needs nothing else.
 
     `loss` is the recipe's. With 'sigmoid' each label has an independent probability, and they do not sum to 1.
+    `scale_16_bit` is that of the data: what becomes of images of 16 bits.
 
     Signatures, for any batch size B and K labels:
       serving_default: `examples` string [B], serialized `tf.train.Example`s → as `image_bytes`.
@@ -34,7 +36,14 @@ class ServingModule(tf.Module):
       features: the function of that signature.
     """
 
-    def __init__(self, model: keras.Model, image: ImageConfig, label_names: tuple[str, ...], loss: str = "softmax"):
+    def __init__(
+        self,
+        model: keras.Model,
+        image: ImageConfig,
+        label_names: tuple[str, ...],
+        loss: str = "softmax",
+        scale_16_bit: Scale16Bit = "max",
+    ):
         super().__init__()
         self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[loss]
         # As an attribute, the model would be tracked twice, and TensorFlow Serving, which restores by name, would not
@@ -42,6 +51,7 @@ class ServingModule(tf.Module):
         self._variables = [variable.value for variable in model.variables]
         self._save = model.save
         self._image = image
+        self._scale_16_bit = scale_16_bit
         self._label_names = tf.constant(label_names)
         pixels = self._pixels_spec()
         # Traced once: all signatures call the same graphs.
@@ -51,7 +61,7 @@ class ServingModule(tf.Module):
             autograph=False,
         )
         self._decode = tf.function(
-            lambda encoded: {"pixels": decode(formats.as_stored(encoded), image)},
+            lambda encoded: {"pixels": decode(formats.as_stored(encoded, scale_16_bit), image)},
             input_signature=[tf.TensorSpec([], tf.string, name="encoded")],
             autograph=False,
         )
@@ -75,6 +85,7 @@ class ServingModule(tf.Module):
         """Writes the SavedModel, with the label names in it, and the Keras file, from which another training starts."""
         tf.saved_model.save(self, saved_model, signatures=self.concrete_signatures())
         model_labels.write(saved_model, [name.decode() for name in self._label_names.numpy()])
+        model_images.write(saved_model, self._scale_16_bit)
         tf.io.gfile.makedirs(os.path.dirname(keras_file))
         self._save(keras_file)
 

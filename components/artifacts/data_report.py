@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from components.artifacts import findings, index, lookalikes
 from components.artifacts.findings import Finding
@@ -22,7 +23,7 @@ from components.artifacts.rejected import DUPLICATE_IMAGE
 
 COUNTS_FILE = "counts.csv"
 SUMMARY_FILE = "summary.json"
-COLUMNS = ("key", "labels", "converted", "content_hash")  # of the index, from which a report is made
+COLUMNS = ("key", "labels", "converted", "flattened", "content_hash")  # of the index, from which a report is made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,26 +35,29 @@ class SplitReport:
       keys: uint64 [examples], the keys of the ids, sorted.
       contents: uint64 [examples], 64 bits of each content hash, sorted.
       converted: number of examples whose image was converted before it was written.
+      flattened: number of examples of 16 bits of which hardly anything is seen.
     """
 
     label_counts: np.ndarray
     keys: np.ndarray
     contents: np.ndarray
     converted: int
+    flattened: int
 
 
 def report_split(tables: Iterable[pa.Table], num_labels: int) -> SplitReport:
     """Returns the counts of a split. `tables` are its index, for example one per shard, with COLUMNS."""
-    counts, converted = np.zeros(num_labels, np.int64), 0
+    counts, converted, flattened = np.zeros(num_labels, np.int64), 0, 0
     keys, contents = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     for table in tables:
         counts += index.label_counts(index.label_pairs(table["labels"], num_labels), num_labels)
         converted += int(table["converted"].to_numpy().sum())
+        flattened += pc.sum(table["flattened"]).as_py() or 0
         keys.append(table["key"].to_numpy())
         # 32 hex digits are two numbers of 64 bits, and one is enough to distinguish contents.
         digits = "".join(table["content_hash"].to_pylist())
         contents.append(np.frombuffer(bytes.fromhex(digits), ">u8")[::2].astype(np.uint64))
-    return SplitReport(counts, np.sort(np.concatenate(keys)), np.sort(np.concatenate(contents)), converted)
+    return SplitReport(counts, np.sort(np.concatenate(keys)), np.sort(np.concatenate(contents)), converted, flattened)
 
 
 def counts_csv(splits: Mapping[str, SplitReport], names: tuple[str, ...]) -> str:
@@ -100,6 +104,7 @@ def summarise(
     ]
     copies = {split: len(found.contents) - len(np.unique(found.contents)) for split, found in splits.items()}
     repeated += [Finding("repeated_image", count, where=split) for split, count in copies.items() if count]
+    flattened = [Finding("flattened", found.flattened, where=name) for name, found in splits.items() if found.flattened]
     aside = count_rejected(found)
     copies_aside = {reason: aside.pop(reason) for reason in [DUPLICATE_IMAGE] if reason in aside}
     found["findings"] = [
@@ -107,6 +112,7 @@ def summarise(
         for finding in (
             *reader_findings,
             *repeated,
+            *flattened,
             *(() if train_counts is None else _find_scarce(splits, names, train_counts)),
             *lookalikes.find_lookalikes(names),
             *findings.list_counts("set_aside", aside),

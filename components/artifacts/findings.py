@@ -37,6 +37,10 @@ KINDS = {
     "empty_folders": Kind("folders without an image, which are no labels"),
     "exclude_nothing": Kind("patterns of exclude that match no file"),
     "excluded": Kind("files that exclude leaves out", is_warning=False),
+    "flattened": Kind(
+        "images of 16 bits that become nearly of one value, because white is 65535",
+        "set scale_16_bit: range, which stretches the values of each image to black and white",
+    ),
     "generations": Kind(
         "record files of one name that say different numbers of files",
         "if some are older, name the others in the pattern, as in train-*-of-00003",

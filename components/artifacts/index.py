@@ -26,6 +26,8 @@ SCHEMA = pa.schema(
         ("format", pa.string()),  # jpeg or png
         ("original_format", pa.string()),  # what it was read as, of image_check.FORMATS
         ("converted", pa.bool_()),  # whether it has not the bytes that were read; a JPEG may be turned into another
+        # Whether it has 16 bits, and hardly anything is seen of it; null in indices of earlier versions.
+        ("flattened", pa.bool_()),
         ("height", pa.int32()),  # pixels
         ("width", pa.int32()),  # pixels
         ("bytes", pa.int64()),  # of the encoded image

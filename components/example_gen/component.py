@@ -11,6 +11,7 @@ from tfx.utils import json_utils
 
 from components.artifacts.types import ExampleIndex, LabelVocabulary, Rejected
 from components.code_version import code_version
+from components.deep_images import SCALES, Scale16Bit
 from components.example_gen import examples, executor, hierarchy_file, indexer, readers
 from components.example_gen.images import check as image_check
 from components.example_gen.readers import listing, tfrecords
@@ -29,6 +30,7 @@ class ExampleGenSpec(ComponentSpec):
         "max_rejected": ExecutionParameter(type=float, optional=True),
         "check": ExecutionParameter(type=str),  # of examples.CHECKS
         "perceptual_hashes": ExecutionParameter(type=int),  # 0 or 1
+        "scale_16_bit": ExecutionParameter(type=str),  # of deep_images.SCALES
         "working": ExecutionParameter(type=str, optional=True),
         "fingerprint": ExecutionParameter(type=str),  # of what is read: a part of the cache key, no more
         "code_version": ExecutionParameter(type=str),
@@ -67,6 +69,8 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
       check: 'full' decodes each image; 'header' looks at its header only, for files that are known to be whole: damage
         then ends a training.
       perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
+      scale_16_bit: what becomes of images of 16 bits: 'max' keeps their high bytes, so that 65535 is white; 'range'
+        stretches the values of each image to black and white.
       working: folder of this node's working files, outside of what TFX makes anew for each execution: another attempt
         goes on from the parts that are finished. It is part of the cache key: name the same one in every run of a
         workspace. Beside it may lie what `components.example_gen.policy.write_policy` writes: how much may be rejected,
@@ -89,6 +93,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
         max_rejected: float | None = 0.01,
         check: str = "full",
         perceptual_hashes: bool = False,
+        scale_16_bit: Scale16Bit = "max",
         working: str | None = None,
     ):
         if not isinstance(dataset, Reader):
@@ -100,7 +105,17 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
             spec=ExampleGenSpec(
                 fingerprint=_fingerprint(dataset.fingerprint(), hierarchy),
                 code_version=code_version(executor.__name__, type(dataset).__module__),
-                **_settings(dataset, hierarchy, shards, max_pixels, max_rejected, check, perceptual_hashes, working),
+                **_settings(
+                    dataset,
+                    hierarchy,
+                    shards,
+                    max_pixels,
+                    max_rejected,
+                    check,
+                    perceptual_hashes,
+                    scale_16_bit,
+                    working,
+                ),
                 **_outputs(),
             )
         )
@@ -163,7 +178,7 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
       hierarchy: what lies above the labels.
       shards: record files a split; 0 makes files of about 128 MB.
       max_pixels: height × width of an image that is taken, at most `MOST_PIXELS`; a larger one is never decoded.
-      max_rejected, check, working: as of SourceExampleGen.
+      max_rejected, check, scale_16_bit, working: as of SourceExampleGen.
       perceptual_hashes: whether the index gets them, as the NearDuplicateFilter needs.
 
     Outputs: as of SourceExampleGen: `examples`, in our keys; `index`, `vocabulary` and `rejected`.
@@ -195,6 +210,7 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
         max_rejected: float | None = 0.01,
         check: str = "full",
         perceptual_hashes: bool = False,
+        scale_16_bit: Scale16Bit = "max",
         working: str | None = None,
     ):
         splits = splits or {"train": "train", "eval": "eval"}
@@ -217,7 +233,9 @@ class ExampleIndexer(base_beam_component.BaseBeamComponent):
                 original_examples=original_examples,
                 fingerprint=_fingerprint(listing.hash_entries(reader.names_entries()), hierarchy),
                 code_version=code_version(indexer.__name__),
-                **_settings(reader, hierarchy, shards, max_pixels, max_rejected, check, perceptual_hashes, working),
+                **_settings(
+                    reader, hierarchy, shards, max_pixels, max_rejected, check, perceptual_hashes, scale_16_bit, working
+                ),
                 **_outputs(),
             )
         )
@@ -231,6 +249,7 @@ def _settings(
     max_rejected: float | None,
     check: str,
     perceptual_hashes: bool,
+    scale_16_bit: Scale16Bit,
     working: str | None,
 ) -> dict[str, Any]:
     if not 0 < max_pixels <= image_check.MOST_PIXELS:
@@ -239,6 +258,8 @@ def _settings(
         raise ValueError(f"max_rejected: {max_rejected} is no share, from 0 to 1")
     if check not in examples.CHECKS:
         raise ValueError(f"check: {check!r}; allowed are {' and '.join(examples.CHECKS)}")
+    if scale_16_bit not in SCALES:
+        raise ValueError(f"scale_16_bit: {scale_16_bit!r}; allowed are {' and '.join(SCALES)}")
     return {
         "dataset": readers.dumps(dataset),
         "hierarchy": json_utils.dumps(dataclasses.asdict(hierarchy) if hierarchy else None),
@@ -247,6 +268,7 @@ def _settings(
         "max_rejected": None if max_rejected is None else float(max_rejected),
         "check": check,
         "perceptual_hashes": int(perceptual_hashes),
+        "scale_16_bit": scale_16_bit,
         "working": working,
     }
 

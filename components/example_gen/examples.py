@@ -11,6 +11,7 @@ import tensorflow as tf
 from components.artifacts import examples as keys
 from components.artifacts import index
 from components.artifacts.rejected import Rejection
+from components.deep_images import Scale16Bit
 from components.example_gen.images import check as image_check
 from components.example_gen.images import perceptual_hash
 from components.example_gen.readers.reader import LabelledImage, Part
@@ -58,6 +59,7 @@ class ImageChecker:
       perceptual_hashes: whether rows of the index get them.
       kind: of CHECKS: whether images are decoded ('full'), or only their headers looked at.
       threads: that check them; 0: as many as there are cores, or one if it hardly decodes anything.
+      scale_16_bit: what becomes of images of 16 bits.
     """
 
     names: tuple[str, ...]
@@ -65,6 +67,7 @@ class ImageChecker:
     perceptual_hashes: bool
     kind: str = "full"
     threads: int = 0
+    scale_16_bit: Scale16Bit = "max"
 
     def all(self, part: Part, images: Iterable[LabelledImage | Rejection]) -> Iterator[tuple[str, Indexed]]:
         """Yields (our split, what becomes of it) for `images` of `part`, in their order."""
@@ -80,7 +83,7 @@ class ImageChecker:
         return itertools.chain.from_iterable(found)
 
     def _check(self, image: LabelledImage, content_hash: str) -> "Example | Rejection":
-        return check_example(image, content_hash, len(self.names), self.max_pixels, self.kind)
+        return check_example(image, content_hash, len(self.names), self.max_pixels, self.kind, self.scale_16_bit)
 
     def _one(self, part: Part, item: LabelledImage | Rejection) -> Iterator[tuple[str, Indexed]]:
         content_hash = index.content_hash(item.source_id.encode() if isinstance(item, Rejection) else item.image)
@@ -115,7 +118,12 @@ class Example:
 
 
 def check_example(
-    example: LabelledImage, content_hash: str, num_labels: int, max_pixels: int, kind: str = "full"
+    example: LabelledImage,
+    content_hash: str,
+    num_labels: int,
+    max_pixels: int,
+    kind: str = "full",
+    scale_16_bit: Scale16Bit = "max",
 ) -> Example | Rejection:
     """Returns `example` as it is written, or why it is set aside.
 
@@ -126,6 +134,7 @@ def check_example(
       num_labels: size of the vocabulary.
       max_pixels: height × width that is allowed.
       kind: of CHECKS.
+      scale_16_bit: what becomes of images of 16 bits.
     """
     source_id = content_hash if example.source_id is None else example.source_id
     if not example.labels:
@@ -134,7 +143,7 @@ def check_example(
         detail = f"labels {example.labels} outside the vocabulary of {num_labels} names"
         return Rejection(source_id, example.uri, "unknown_label", detail)
     try:
-        image = image_check.check_image(example.image, max_pixels, full=kind == "full")
+        image = image_check.check_image(example.image, max_pixels, full=kind == "full", scale_16_bit=scale_16_bit)
     except image_check.RefusedError as error:
         return Rejection(source_id, example.uri, error.reason, error.detail)
     converted = image.encoded is not example.image
@@ -161,6 +170,7 @@ def index_example(example: Example, split: str, *, perceptual_hashes: bool = Fal
         "format": image.format,
         "original_format": image.original_format,
         "converted": example.converted,
+        "flattened": image.flattened,
         "height": image.height,
         "width": image.width,
         "bytes": len(image.encoded),

@@ -64,6 +64,7 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             hashed,
             exec_properties["check"],
             ways.threads,
+            exec_properties["scale_16_bit"],
         )
         max_rejected = exec_properties.get("max_rejected")
         max_rejected = ways.max_rejected if max_rejected is None else float(max_rejected)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import pydantic
 
+from components.deep_images import Scale16Bit
 from components.example_gen import readers, text
 from components.example_gen.readers.reader import Reader
 from components.settings import PathText, StrictModel
@@ -39,6 +40,8 @@ class _Data(StrictModel):
       max_rejected: the share of images that may be rejected. Above it the run stops.
       check: full: each image is decoded. header: only its header is read, for files that are known to be whole; a
         damaged image then ends a training.
+      scale_16_bit: what becomes of images of 16 bits. max: their high bytes are kept, so that 65535 is white. range:
+        the least and the greatest value of each image become black and white. The served model does the same.
       threads: the number of threads that check images in each Beam worker. 0: the number of its
         cores; one for images below 4 kB and for headers.
     """
@@ -47,6 +50,7 @@ class _Data(StrictModel):
     max_pixels: int = pydantic.Field(89_478_485, gt=0, le=178_956_970)
     max_rejected: float = pydantic.Field(0.01, ge=0, le=1)
     check: Literal["full", "header"] = "full"
+    scale_16_bit: Scale16Bit = "max"
     threads: int = pydantic.Field(0, ge=0)
 
     @property

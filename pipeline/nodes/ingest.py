@@ -79,6 +79,7 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
         max_rejected=None,  # a new limit must not read the data again: the policy and the validator hold it
         check=data.check,
         perceptual_hashes=config.near_duplicates.enabled,
+        scale_16_bit=data.scale_16_bit,
         working=_working_folder(workspace, node_id),
     ).with_id(node_id)
     statistics = StatisticsGen(

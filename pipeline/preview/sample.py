@@ -60,7 +60,9 @@ def preview_data(data: Data, images: int, perceptual_hashes: bool) -> DataPrevie
     with tempfile.TemporaryDirectory() as folder:
         contents = reader.open(os.path.join(folder, "work"))
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, hierarchy_of(data))
-        check = ImageChecker(labels.names, data.max_pixels, perceptual_hashes, data.check, data.threads)
+        check = ImageChecker(
+            labels.names, data.max_pixels, perceptual_hashes, data.check, data.threads, data.scale_16_bit
+        )
         stops = _list_errors(lambda: data_checks.check_labels(contents.label_counts or {}, labels.names))
         drawn = sample.draw_sample(reader, contents, check, images)
         if not drawn.examples:

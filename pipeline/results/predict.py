@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from components.artifacts import versions
+from components.deep_images import Scale16Bit
 from components.example_gen.readers.sieve import is_called_like_image
 from pipeline.terminal.errors import one_line
 from pipeline.terminal.text import isolate
@@ -52,7 +53,9 @@ def predict(model: str, files: Iterable[str], batch_size: int = BATCH_SIZE) -> I
             f"MODEL: {model} has no signature 'image_bytes', only {', '.join(signatures) or 'none'}; name a model "
             "that this project pushed"
         )
-    return _answer(signatures["image_bytes"], iter(files), batch_size)
+    from components.artifacts import model_images
+
+    return _answer(signatures["image_bytes"], iter(files), batch_size, model_images.read(model))
 
 
 def find_images(names: Iterable[str], lines: Iterable[str]) -> Iterator[str]:
@@ -90,9 +93,9 @@ def _csv_line(values: list[Any]) -> str:
     return text.getvalue()
 
 
-def _answer(signature: Any, files: Iterator[str], batch_size: int) -> Iterator[Prediction]:
+def _answer(signature: Any, files: Iterator[str], batch_size: int, scale: Scale16Bit) -> Iterator[Prediction]:
     while batch := list(itertools.islice(files, batch_size)):
-        found = [_read(file) for file in batch]
+        found = [_read(file, scale) for file in batch]
         images = [image for image in found if isinstance(image, bytes)]
         answers = _call(signature, images) if images else iter(())
         for file, image in zip(batch, found, strict=True):
@@ -116,12 +119,13 @@ def _call(signature: Any, images: list[bytes]) -> Iterator[Prediction]:
         yield Prediction("", [name.decode() for name in names], [float(value) for value in values])
 
 
-def _read(file: str) -> bytes | Prediction:
+def _read(file: str, scale: Scale16Bit) -> bytes | Prediction:
     """Returns an image as the training had it, or why there is none."""
     from components.example_gen.images import check
 
     try:
-        return check.check_image(pathlib.Path(file).read_bytes(), check.MOST_PIXELS).encoded
+        encoded = pathlib.Path(file).read_bytes()
+        return check.check_image(encoded, check.MOST_PIXELS, scale_16_bit=scale).encoded
     except OSError as error:
         return Prediction(file, error=error.strerror or str(error))
     except check.RefusedError as error:

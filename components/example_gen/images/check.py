@@ -8,8 +8,8 @@ no damage inside.
 
 A JPEG that its EXIF turns keeps its bytes, too: training and serving turn it when they read it. What TensorFlow would
 show wrongly or not at all becomes an exact PNG of what a viewer shows, grey or RGB with 8 bits: transparency on white,
-a turned PNG upright, the first picture of an animation, the high byte of 16 bits, print colours (CMYK) as TensorFlow
-reads them. `trainer.data.formats` does the same for a served model.
+a turned PNG upright, the first picture of an animation, the high byte of 16 bits (or all of their range, where that is
+asked for), print colours (CMYK) as TensorFlow reads them. `trainer.data.formats` does the same for a served model.
 
 Nothing takes more than its pixels may: what is read and what is written stand in memory once each.
 """
@@ -27,6 +27,8 @@ import PIL.PngImagePlugin
 import PIL.TiffImagePlugin
 import tensorflow as tf
 
+from components import deep_images
+from components.deep_images import Scale16Bit
 from components.orientation import TAG, read_orientation, turn
 
 # PIL's own limit, past which it refuses an image whatever it is asked.
@@ -62,6 +64,7 @@ class CheckedImage:
       height: pixels, of the picture as it is shown.
       width: pixels.
       original_format: of FORMATS, what it was read as.
+      flattened: whether it has 16 bits, and hardly anything is seen of it, because its values are close together.
     """
 
     encoded: bytes
@@ -69,15 +72,17 @@ class CheckedImage:
     height: int
     width: int
     original_format: str
+    flattened: bool = False
 
 
-def check_image(image: bytes, max_pixels: int, *, full: bool = True) -> CheckedImage:
+def check_image(image: bytes, max_pixels: int, *, full: bool = True, scale_16_bit: Scale16Bit = "max") -> CheckedImage:
     """Returns `image` itself, or the JPEG or PNG that takes its place.
 
     Args:
       image: an encoded image of any format.
       max_pixels: height × width that is allowed; looked up in the header, before anything is decoded.
       full: whether to decode what is not converted; else damage behind its header is not seen.
+      scale_16_bit: what becomes of 16 bits.
 
     Raises:
       RefusedError: it is empty, not_an_image, has too_many_pixels, too_many_scans or too_much_metadata, is truncated,
@@ -89,7 +94,7 @@ def check_image(image: bytes, max_pixels: int, *, full: bool = True) -> CheckedI
         image_format, (width, height) = _format(header), header.size
         try:
             _check_cost(header, image, max_pixels)
-            converted = _convert(header, image)
+            converted = _convert(header, image, scale_16_bit)
         except RefusedError:
             raise
         except Exception as error:  # hostile files get all kinds of errors out of PIL
@@ -97,11 +102,10 @@ def check_image(image: bytes, max_pixels: int, *, full: bool = True) -> CheckedI
     del header  # it may hold the pixels
     if converted is not None:
         return converted
-    if full:
-        _decode(image, image_format, (height, width))
+    flattened = full and _decode(image, image_format, (height, width))
     if image_format == "jpeg" and read_orientation(image) >= 5:
         height, width = width, height
-    return CheckedImage(image, image_format, height, width, image_format)
+    return CheckedImage(image, image_format, height, width, image_format, flattened)
 
 
 def _open(image: bytes) -> PIL.ImageFile.ImageFile:
@@ -161,14 +165,50 @@ def _scans(jpeg: bytes) -> int:
     return scans
 
 
-def _convert(image: PIL.ImageFile.ImageFile, encoded: bytes) -> CheckedImage | None:
+def _convert(image: PIL.ImageFile.ImageFile, encoded: bytes, scale: Scale16Bit) -> CheckedImage | None:
     """Returns what takes the place of `image`, or None if it is read as it is."""
     turned, original = _orientation(image, encoded), _format(image)
     if original == "jpeg":
         return None if image.mode != "CMYK" else _encode(turn(_read_print_colours(encoded), turned), original)
-    if original == "png" and turned == 1 and not _shows_through(image):
+    is_deep_png = original == "png" and deep_images.is_deep_png(encoded)
+    picture = _read_deep(image, encoded, scale) if is_deep_png else image
+    is_scaled = is_deep_png and scale == "range"
+    if original == "png" and turned == 1 and not is_scaled and not _shows_through(picture):
         return None
-    return _encode(_flatten(turn(image, turned)), original)
+    span, flattened = None, False
+    if is_deep_png and not is_scaled:
+        flattened = _is_flattened(tf.io.decode_png(encoded, channels=3, dtype=tf.uint16).numpy())
+    elif _is_deep(image) and not is_scaled:
+        least, most = _range(image)
+        span = (least, max(most - least, 1)) if scale == "range" else None
+        flattened = span is None and deep_images.is_flattened(least, most)
+    return dataclasses.replace(_encode(_flatten(turn(picture, turned), span), original), flattened=flattened)
+
+
+def _read_deep(image: PIL.ImageFile.ImageFile, encoded: bytes, scale: Scale16Bit) -> PIL.Image.Image:
+    """Returns a PNG of 16 bits, of a mode with 8 bits if it is stretched to its range."""
+    is_plain_grey = image.mode.startswith("I;16")  # a colour key of which counts for nothing, see `_shows_through`
+    has_alpha = image.has_transparency_data and not is_plain_grey
+    if scale == "max":  # PIL compares a colour key of 16 bits with pixels of 8
+        has_key = has_alpha and image.mode == "RGB"
+        return PIL.Image.fromarray(tf.io.decode_png(encoded, channels=4).numpy()) if has_key else image
+    pixels = deep_images.read_stretched(encoded, 4 if has_alpha else 3).numpy()
+    return PIL.Image.fromarray(pixels[..., 0].copy() if is_plain_grey else pixels)
+
+
+def _is_flattened(pixels: np.ndarray) -> bool:
+    return deep_images.is_flattened(int(pixels.min()), int(pixels.max()))
+
+
+def _is_deep(image: PIL.Image.Image) -> bool:
+    # PIL has mode I for a PGM whose white is 65535.
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+
+
+def _range(image: PIL.Image.Image) -> tuple[int, int]:
+    """Returns the least and the greatest value of an image in grey with 16 bits."""
+    found = [(int(values.min()), int(values.max())) for values in (np.asarray(strip) for _, strip in _strips(image))]
+    return min(least for least, _ in found), max(most for _, most in found)
 
 
 def _read_print_colours(jpeg: bytes) -> PIL.Image.Image:
@@ -178,6 +218,7 @@ def _read_print_colours(jpeg: bytes) -> PIL.Image.Image:
 def _orientation(image: PIL.Image.Image, encoded: bytes) -> int:
     if image.format in ("JPEG", "MPO", "PNG"):
         return read_orientation(encoded)
+    image.load()  # by which PIL turns a TIFF itself, and forgets that it was turned
     try:
         return image.getexif().get(TAG, 1)
     except Exception:  # a broken EXIF says nothing, and is no reason to refuse the image
@@ -191,10 +232,14 @@ def _shows_through(image: PIL.Image.Image) -> bool:
     return any(np.asarray(strip.convert("RGBA").getchannel("A")).min() < 255 for _, strip in _strips(image))
 
 
-def _flatten(image: PIL.Image.Image) -> PIL.Image.Image:
-    """Returns `image` in grey or RGB with 8 bits."""
-    # PIL has mode I for a PGM whose white is 65535.
-    deep = image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+def _flatten(image: PIL.Image.Image, span: tuple[int, int] | None = None) -> PIL.Image.Image:
+    """Returns `image` in grey or RGB with 8 bits.
+
+    Args:
+      image: as it is shown.
+      span: the least of its values of 16 bits, and how far they reach, which become 0 to 255; None: their high bytes.
+    """
+    deep = _is_deep(image)
     if image.mode in ("I", "F") and not deep:  # no telling which value is white
         raise RefusedError("unsupported", f"{image.format} with pixels of mode {image.mode}")
     mode = "L" if deep or image.mode in ("1", "L", "LA", "La") else "RGB"
@@ -203,7 +248,9 @@ def _flatten(image: PIL.Image.Image) -> PIL.Image.Image:
     plain = PIL.Image.new(mode, image.size, "white")
     for top, strip in _strips(image):
         if deep:
-            plain.paste(PIL.Image.fromarray((np.asarray(strip) >> 8).astype(np.uint8)), (0, top))
+            values = np.asarray(strip)
+            small = values >> 8 if span is None else deep_images.stretch(values.astype(np.int32), *span)
+            plain.paste(PIL.Image.fromarray(small.astype(np.uint8)), (0, top))
         else:
             strip = strip.convert("RGBA")
             plain.paste(strip, (0, top), strip)
@@ -223,14 +270,20 @@ def _encode(image: PIL.Image.Image, original_format: str) -> CheckedImage:
     return CheckedImage(file.getvalue(), "png", image.height, image.width, original_format)
 
 
-def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
-    """Raises RefusedError unless TensorFlow decodes a JPEG or PNG to the (height, width) that its header says."""
+def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> bool:
+    """Returns whether a JPEG or PNG has 16 bits of which hardly anything is seen.
+
+    Raises:
+      RefusedError: TensorFlow does not decode it to the (height, width) that its header says.
+    """
+    is_deep = image_format == "png" and deep_images.is_deep_png(image)
     try:
         if image_format == "jpeg":
             found = tf.io.decode_jpeg(image, channels=3, ratio=8, dct_method="INTEGER_FAST").shape
             expected = tuple(-(-side // 8) for side in shape)
         else:
-            found, expected = tf.io.decode_png(image, channels=3).shape, shape
+            pixels = tf.io.decode_png(image, channels=3, dtype=tf.uint16 if is_deep else tf.uint8)
+            found, expected = pixels.shape, shape
     except tf.errors.OpError as error:
         with _open(image) as opened:
             try:  # PIL says more
@@ -240,6 +293,7 @@ def _decode(image: bytes, image_format: str, shape: tuple[int, int]) -> None:
         raise RefusedError("damaged", re.sub(r"\{\{.*?\}\}\s*|\s*\[Op:.*", "", error.message)) from error
     if tuple(found[:2]) != expected:
         raise RefusedError("damaged", f"the header says {shape[0]} × {shape[1]} pixels, the data others")
+    return is_deep and _is_flattened(pixels.numpy())
 
 
 def _refusal(error: Exception) -> RefusedError:

@@ -14,6 +14,7 @@ def rows(*examples: tuple[str, bytes, list[int]]):
             "key": index.id_key(source_id),
             "labels": labels,
             "converted": image == b"2",
+            "flattened": None if image == b"3" else source_id in "bd",
             "content_hash": index.content_hash(image),
         }
         for source_id, image, labels in examples
@@ -32,7 +33,7 @@ def test_a_split():
     assert found.keys.tolist() == sorted(index.id_key(source_id) for source_id in "abc")
     hashes = sorted(int(index.content_hash(image)[:16], 16) for image in (b"1", b"2", b"2"))
     assert found.contents.tolist() == hashes and found.contents.dtype == np.uint64
-    assert found.converted == 2
+    assert (found.converted, found.flattened) == (2, 1)
 
 
 def test_the_counts_of_labels():
@@ -61,6 +62,8 @@ def test_the_summary():
             {"kind": "same_image", "count": 2, "examples": (), "where": "train, eval"},
             {"kind": "same_id", "count": 1, "examples": (), "where": "train, eval"},
             {"kind": "repeated_image", "count": 1, "examples": (), "where": "train"},
+            {"kind": "flattened", "count": 1, "examples": (), "where": "train"},
+            {"kind": "flattened", "count": 1, "examples": (), "where": "eval"},
             {"kind": "without_train", "count": 1, "examples": ("Café",), "where": "eval, test"},
             {"kind": "without_train", "count": 1, "examples": (" café",), "where": ""},
             {"kind": "single_image", "count": 1, "examples": ("cafe\u0301",), "where": ""},

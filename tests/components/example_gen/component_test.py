@@ -34,6 +34,7 @@ def test_its_parameters_say_what_the_files_depend_on(example_gen, dataset):
         "max_rejected": 0.5,
         "check": "full",
         "perceptual_hashes": 0,
+        "scale_16_bit": "max",
         "working": None,
         "fingerprint": dataset.fingerprint(),
         "code_version": code_version.code_version(

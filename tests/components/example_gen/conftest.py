@@ -181,6 +181,7 @@ def generate(execute):
         max_rejected: float = 0.01,
         hierarchy: dict | None = None,
         perceptual_hashes: bool = False,
+        scale_16_bit: str = "max",
         check: str = "full",
         working: pathlib.Path | None = None,
     ) -> Generated:
@@ -192,6 +193,7 @@ def generate(execute):
             "max_rejected": max_rejected,
             "check": check,
             "perceptual_hashes": int(perceptual_hashes),
+            "scale_16_bit": scale_16_bit,
             "working": working and str(working),
             "fingerprint": "1",
             "code_version": "1",

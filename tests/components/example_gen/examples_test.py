@@ -56,6 +56,7 @@ def test_the_record_and_the_row():
         "format": "jpeg",
         "original_format": "webp",
         "converted": True,
+        "flattened": False,
         "height": 5,
         "width": 7,
         "bytes": 5,

@@ -115,6 +115,7 @@ def test_the_index_has_the_rows_of_the_records_in_their_order(generated):
                     "format": record["image/format"][0].decode(),
                     "original_format": record["image/format"][0].decode(),
                     "converted": False,
+                    "flattened": False,
                     "height": record["image/height"][0],
                     "width": record["image/width"][0],
                     "bytes": len(record["image/encoded"][0]),

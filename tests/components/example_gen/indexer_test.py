@@ -209,6 +209,7 @@ def test_its_parameters_say_what_the_files_depend_on(tmp_path):
         "max_rejected": 0.01,
         "check": "full",
         "perceptual_hashes": 0,
+        "scale_16_bit": "max",
         "working": None,
         "code_version": code_version("components.example_gen.indexer"),
     }

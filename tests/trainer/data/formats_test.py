@@ -2,6 +2,8 @@
 
 import functools
 import io
+import struct
+import zlib
 
 import keras
 import numpy as np
@@ -48,8 +50,10 @@ def palette(transparent: bool = False) -> bytes:
     return encode(image, "PNG", **({"transparency": bytes([0, 99, 255])} if transparent else {}))
 
 
-def deep(channels: int) -> bytes:
-    values = RANDOM.integers(0, 1 << 16, (ROWS, COLUMNS, channels), np.uint16)
+def deep(channels: int, least: int = 0, most: int = (1 << 16) - 1) -> bytes:
+    values = RANDOM.integers(least, most + 1, (ROWS, COLUMNS, channels), np.uint16)
+    if channels in (2, 4):
+        values[..., -1] = RANDOM.integers(0, 1 << 16, (ROWS, COLUMNS), np.uint16)
     return tf.io.encode_png(values).numpy()
 
 
@@ -83,24 +87,53 @@ KINDS = {
 
 
 @functools.cache
-def training_and_serving(channels: int):
+def training_and_serving(channels: int, scale: str = "max"):
     """Returns (how a training decodes, how a served model does), each traced once."""
     image = ImageConfig(size=20, channels=channels)
     signature = [tf.TensorSpec([], tf.string)]
     return (
         tf.function(lambda encoded: images.decode(encoded, image), input_signature=signature),
-        tf.function(lambda encoded: images.decode(formats.as_stored(encoded), image), input_signature=signature),
+        tf.function(lambda encoded: images.decode(formats.as_stored(encoded, scale), image), input_signature=signature),
     )
 
 
+@pytest.mark.parametrize("scale", ["max", "range"])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_pixels_are_those_of_the_training(kind, channels):
-    in_training, in_serving = training_and_serving(channels)
-    checked = check.check_image(KINDS[kind], check.MOST_PIXELS)
+def test_pixels_are_those_of_the_training(kind, channels, scale):
+    in_training, in_serving = training_and_serving(channels, scale)
+    checked = check.check_image(KINDS[kind], check.MOST_PIXELS, scale_16_bit=scale)
     seen = in_training(tf.constant(checked.encoded)).numpy()
     assert np.ptp(seen) > 50
     np.testing.assert_array_equal(in_serving(tf.constant(KINDS[kind])), seen)
+
+
+def with_chunk(encoded: bytes, kind: bytes, content: bytes) -> bytes:
+    """Returns a PNG with a chunk behind its header."""
+    chunk = struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return encoded[:33] + chunk + encoded[33:]
+
+
+DEEP = {
+    "grey": deep(1, 30, 285),
+    "RGB": deep(3, 7, 4095),
+    "grey and alpha": deep(2, 30, 285),
+    "RGBA": deep(4, 7, 4095),
+    "turned grey": with_chunk(deep(1, 40_000, 40_255), b"eXIf", exif(6).tobytes()[6:]),
+    "turned RGBA": with_chunk(deep(4, 300, 9000), b"eXIf", exif(5).tobytes()[6:]),
+    "RGB with a colour key": with_chunk(deep(3, 0, 1), b"tRNS", struct.pack(">3H", 1, 0, 1)),
+    "grey with a colour key": with_chunk(deep(1, 0, 3), b"tRNS", struct.pack(">H", 2)),
+}
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("kind", DEEP)
+def test_16_bits_are_stretched_alike(kind, channels):
+    in_training, in_serving = training_and_serving(channels, "range")
+    checked = check.check_image(DEEP[kind], check.MOST_PIXELS, scale_16_bit="range")
+    seen = in_training(tf.constant(checked.encoded)).numpy()
+    assert np.ptp(seen) > 50
+    np.testing.assert_array_equal(in_serving(tf.constant(DEEP[kind])), seen)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -144,10 +177,10 @@ def as_example(encoded: bytes) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature={IMAGE: feature})).SerializeToString()
 
 
-@pytest.fixture(scope="module", params=[1, 3])
+@pytest.fixture(scope="module", params=[(1, "max"), (3, "max"), (3, "range")], ids=["grey", "RGB", "RGB-range"])
 def served(request, tmp_path_factory):
-    """Returns (a model, the number of its channels, the folder it is exported to)."""
-    channels = request.param
+    """Returns (a model, the number of its channels, what it makes of 16 bits, the folder it is exported to)."""
+    channels, scale = request.param
     keras.utils.set_random_seed(2)
     image = ImageConfig(size=20, channels=channels)
     model = classifier.build(Backbone(name="compact_cnn").build(image), 6)
@@ -155,21 +188,21 @@ def served(request, tmp_path_factory):
     # A random head gives nearly the same answer to everything; a comparison would not notice other pixels.
     model.get_layer("head").set_weights([random.normal(0, 8, (128, 6)), random.normal(0, 1, 6)])
     folder = tmp_path_factory.mktemp("served")
-    module = serving.ServingModule(model, image, tuple("abcdef"))
+    module = serving.ServingModule(model, image, tuple("abcdef"), scale_16_bit=scale)
     module.export(saved_model=str(folder / "model"), keras_file=str(folder / "keras" / "model.keras"))
-    return model, channels, folder / "model"
+    return model, channels, scale, folder / "model"
 
 
 def test_the_served_model_answers_as_the_trained_one(served, tmp_path):
-    model, channels, folder = served
-    in_training, _ = training_and_serving(channels)
-    stored = [check.check_image(encoded, check.MOST_PIXELS).encoded for encoded in KINDS.values()]
+    model, channels, scale, folder = served
+    in_training, _ = training_and_serving(channels, scale)
+    raw = [*KINDS.values(), *DEEP.values()]
+    stored = [check.check_image(encoded, check.MOST_PIXELS, scale_16_bit=scale).encoded for encoded in raw]
     outputs = model(tf.stack([in_training(tf.constant(one)) for one in stored]), training=False)
     expected = tf.nn.softmax(outputs["logits"]).numpy()
     assert np.ptp(expected, axis=0).max() > 0.1
 
     signatures = tf.saved_model.load(str(folder)).signatures
-    raw = list(KINDS.values())
     examples = [as_example(encoded) for encoded in raw]
     answers = {
         "image_bytes": signatures["image_bytes"](image_bytes=tf.constant(raw))["probabilities"],
@@ -191,7 +224,7 @@ def test_the_served_model_answers_as_the_trained_one(served, tmp_path):
 
 @pytest.mark.parametrize("signature", ["image_bytes", "serving_default"])
 def test_an_error_names_the_place_in_the_batch(served, signature):
-    _, _, folder = served
+    _, _, _, folder = served
     loaded = tf.saved_model.load(str(folder)).signatures[signature]
     images = [KINDS["PNG"], b"hello", KINDS["JPEG"], KINDS["JPEG"][:300], KINDS["GIF"]]
     values = images if signature == "image_bytes" else [as_example(i) for i in images]
