@@ -29,10 +29,10 @@ def test_the_trainer():
     assert code_version.modules_behind(*modules) == sorted(
         [
             *CONTRACTS,
-            *artifacts("examples", "model_labels", "plan"),
+            *artifacts("examples", "model_images", "model_labels", "plan"),
             *(
                 f"components.{name}"
-                for name in ("orientation", "parallel_map", "records", "settings", "splitmix", "storage")
+                for name in ("deep_images", "orientation", "parallel_map", "records", "settings", "splitmix", "storage")
             ),
             *(
                 f"trainer.{name}"

@@ -24,7 +24,7 @@ from components.example_gen.readers.uris import UriListReader
 NAMES = ["ant", "bee", "cow"]
 SPLITS = {"train": "train", "eval": "validation[:50%]", "test": "validation[50%:]"}
 SHARDS = 5
-NEW_COLUMNS = {"offset", "length"}  # of the index, since the digests were taken
+NEW_COLUMNS = {"flattened", "offset", "length"}  # of the index, since the digests were taken
 # A grey JPEG of 16 × 8 pixels.
 JPEG = base64.b64decode(
     "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDABALDA4MChAODQ4SERATGCgaGBYWGDEjJR0oOjM9PDkzODdASFxOQERXRTc4UG1RV19iZ2hnPk1xeX"
