@@ -11,6 +11,7 @@ import tensorflow as tf
 from components import deep_images
 from components.deep_images import Scale16Bit
 from trainer.data import orientation
+from trainer.data.branches import set_apart
 
 _PNG, _GIF, _BMP = b"\x89PNG\r\n\x1a\n", b"GIF8", b"BM"
 # Places in a PNG: the bits of a value, its colour type; of the first chunk: its start and its content.
@@ -33,7 +34,7 @@ def as_stored(encoded: tf.Tensor, scale_16_bit: Scale16Bit = "max") -> tf.Tensor
       tf.errors.InvalidArgumentError: it is no JPEG, PNG, GIF or BMP, or it is damaged.
     """
     is_plain = tf.io.is_jpeg(encoded) | _is_plain_png(encoded, scale_16_bit)
-    return tf.cond(is_plain, lambda: encoded, lambda: _other(encoded, scale_16_bit))
+    return tf.cond(is_plain, lambda: encoded, set_apart(lambda: _other(encoded, scale_16_bit)))
 
 
 def _is_plain_png(encoded: tf.Tensor, scale: Scale16Bit) -> tf.Tensor:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from trainer.data import orientation
+from trainer.data.branches import set_apart
 from trainer.models.backbone import ImageConfig
 
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
@@ -123,10 +124,8 @@ def _decode_window(
             return decode_other(tf.io.encode_png(pixels))
 
         is_print = shape[2] == 4
-        special = [decode_turned, decode_print_colours]
-        return tf.cond(
-            is_print | (turned != 1), lambda: tf.switch_case(tf.cast(is_print, tf.int32), special), decode_plain
-        )
+        decode_special = set_apart(lambda: tf.cond(is_print, decode_print_colours, decode_turned))
+        return tf.cond(is_print | (turned != 1), decode_special, decode_plain)
 
     def decode_other(encoded: tf.Tensor = encoded) -> tf.Tensor:
         pixels = tf.io.decode_image(encoded, channels=image.channels, expand_animations=False)

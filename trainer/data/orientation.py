@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from components.orientation import MOST_BYTES, TAG
+from trainer.data.branches import set_apart
 
 _APP0, _APP1, _APP15 = 0xE0, 0xE1, 0xEF
 _EXIF = list(b"Exif\0\0")
@@ -32,7 +33,7 @@ def of_jpeg(jpeg: tf.Tensor) -> tf.Tensor:
     size = _AFTER_JFIF + 2
     head = tf.strings.join([tf.strings.substr(jpeg, 0, size), "\0" * size])  # which may be shorter
     is_alone = tf.reduce_any(tf.strings.substr(head, _AFTER_JFIF, 2) == _OTHERS)
-    return tf.cond((tf.strings.substr(head, 0, len(_JFIF)) == _JFIF) & is_alone, lambda: 1, look)
+    return tf.cond((tf.strings.substr(head, 0, len(_JFIF)) == _JFIF) & is_alone, lambda: 1, set_apart(look))
 
 
 def of_png(png: tf.Tensor) -> tf.Tensor:
