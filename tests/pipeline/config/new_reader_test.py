@@ -13,7 +13,10 @@ import yaml
 
 import components
 
-DEFAULTS = {"hierarchy": None, "max_pixels": 89_478_485, "check": "full", "threads": 0, "several_labels": False}
+DEFAULTS = {
+    **{"hierarchy": None, "max_pixels": 89_478_485, "check": "full", "scale_16_bit": "max"},
+    **{"threads": 0, "several_labels": False},
+}
 REPOSITORY = pathlib.Path(components.__file__).parents[1]
 READERS = "components/example_gen/readers"
 COLOURS = """
@@ -167,6 +170,6 @@ def test_a_reader_is_one_file_and_a_line_of_the_registry(tree, tmp_path):
     assert found["refusals"] == [
         "source.side: 0: input should be greater than 0",
         "source: unknown key 'number'; allowed are "
-        "hierarchy, max_pixels, max_rejected, check, threads, splits, several_labels, colours, side",
+        "hierarchy, max_pixels, max_rejected, check, scale_16_bit, threads, splits, several_labels, colours, side",
         "source: has colours and folder; give exactly one of colours, dataset, folder, manifest, tfrecords, uris",
     ]
