@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 Scale16Bit = Literal["max", "range"]
 SCALES: tuple[Scale16Bit, ...] = ("max", "range")
 _LEAST_SPAN = 16  # levels of 256; the high bytes of values of 8 and of 12 bits span fewer
+_WHITE = 65535
 _DEPTH = 24  # the place of the bits of a value in a PNG
 
 
@@ -47,6 +48,9 @@ def read_stretched(encoded: "tf.Tensor | bytes", channels: int) -> "tf.Tensor":
 
     pixels = tf.cast(tf.io.decode_png(encoded, channels=channels, dtype=tf.uint16), tf.int32)
     colours, alpha = pixels[..., :3], pixels[..., 3:]
-    least = tf.reduce_min(colours)
-    stretched = stretch(colours, least, tf.maximum(tf.reduce_max(colours) - least, 1))
+    # The colours of what is transparent are never seen.
+    seen = tf.broadcast_to(alpha > 0, tf.shape(colours)) if channels == 4 else tf.ones_like(colours, tf.bool)
+    least = tf.reduce_min(tf.where(seen, colours, _WHITE))
+    span = tf.reduce_max(tf.where(seen, colours, 0)) - least
+    stretched = tf.clip_by_value(stretch(colours, least, tf.maximum(span, 1)), 0, 255)
     return tf.cast(tf.concat([stretched, alpha // 256], -1), tf.uint8)

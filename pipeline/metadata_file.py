@@ -102,13 +102,13 @@ def _must_be_pushed_again(artifact: mlmd.Artifact) -> bool:
     destination = properties["pushed_destination"].string_value
     newest = _newest(os.path.dirname(destination))
     if newest == destination:
-        return not versions.have_same_files(destination, artifact.uri)
+        return not versions.holds(destination, artifact.uri)
     return newest is None or (_exists(destination) and not versions.is_complete(destination))
 
 
 def _newest(folder: str) -> str | None:
     version = versions.list_versions(folder).newest
-    return None if version is None else os.path.join(folder, str(version))
+    return None if version is None else os.path.join(folder, version)
 
 
 @contextlib.contextmanager

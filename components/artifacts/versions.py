@@ -1,66 +1,103 @@
 """The versions of a model in the folder that a model server watches: its subfolders with a number for a name.
 
 A server serves the version with the highest number that it can load. Everything else in the folder is not a version:
-other names, files, and digits of other scripts.
+other names, files, digits of other scripts, and numbers that no server reads.
 """
 
 import dataclasses
+import hashlib
+import json
 import os
 
 from components import storage
 
-# A SavedModel without one of them cannot be loaded: it was never written completely, or is partly removed.
-_NECESSARY = ("saved_model.pb", os.path.join("variables", "variables.index"))
+_PUSHES = ".pushed.json"  # no version, so that a server ignores it
+_VARIABLES = "variables"
+_SHARD = "variables.data-"  # the start of the name of a file of weights, which ends in their number
+_BEYOND = 1 << 63  # a server reads the number of a version as an int64
 
 
 @dataclasses.dataclass(frozen=True)
 class Versions:
-    """The versions in a folder.
+    """The names of the versions in a folder.
 
     Attributes:
       complete: those that can be served, the newest first.
       broken: those that are empty or half-written, the newest first.
     """
 
-    complete: tuple[int, ...] = ()
-    broken: tuple[int, ...] = ()
+    complete: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
 
     @property
-    def newest(self) -> int | None:
+    def newest(self) -> str | None:
         """The version that is served, or None."""
         return self.complete[0] if self.complete else None
 
     @property
-    def newer_broken(self) -> tuple[int, ...]:
+    def newer_broken(self) -> tuple[str, ...]:
         """Broken versions that are newer than the one that is served."""
-        return tuple(version for version in self.broken if self.newest is None or version > self.newest)
+        return tuple(name for name in self.broken if self.newest is None or int(name) > int(self.newest))
 
 
 def is_version(name: str) -> bool:
     """Returns whether a folder of this name holds a version of a model."""
-    return name.isascii() and name.isdecimal()
+    return name.isascii() and name.isdecimal() and int(name) < _BEYOND
 
 
 def list_versions(folder: str) -> Versions:
     """Returns the versions in `folder`, which need not exist."""
-    numbers = sorted({int(name) for name in _list(folder) if is_version(name)}, reverse=True)
-    folders = {version: os.path.join(folder, str(version)) for version in numbers}
-    complete = tuple(version for version in numbers if is_complete(folders[version]))
-    return Versions(complete, tuple(v for v in numbers if v not in complete and _is_folder(folders[v])))
+    names = sorted(filter(is_version, _list(folder)), key=int, reverse=True)
+    complete = tuple(name for name in names if is_complete(os.path.join(folder, name)))
+    broken = (name for name in names if name not in complete)
+    return Versions(complete, tuple(name for name in broken if _is_folder(os.path.join(folder, name))))
 
 
 def is_complete(saved_model: str) -> bool:
     """Returns whether the folder `saved_model` has all files without which a SavedModel cannot be loaded."""
-    return all(_exists(os.path.join(saved_model, name)) for name in _NECESSARY)
+    names = _list(os.path.join(saved_model, _VARIABLES))
+    shards = [name for name in names if name.startswith(_SHARD)]
+    return (
+        _exists(os.path.join(saved_model, "saved_model.pb"))
+        and "variables.index" in names
+        and bool(shards)
+        and len(shards) == int(shards[0].rpartition("-")[2])
+    )
 
 
-def have_same_files(one: str, other: str) -> bool:
-    """Returns whether two folders have files of the same paths and content."""
-    files = _sizes(one)
-    return files == _sizes(other) and all(
-        storage.read_range(os.path.join(one, path), 0, size) == storage.read_range(os.path.join(other, path), 0, size)
+def holds(version: str, model: str) -> bool:
+    """Returns whether the folder `version` has all files of the SavedModel in `model`, unchanged; others may be beside.
+
+    A server's files may stand there, such as requests to warm up with.
+    """
+    files, found = _sizes(model), _sizes(version)
+    return bool(files) and all(
+        found.get(path) == size
+        and storage.read_range(os.path.join(model, path), 0, size)
+        == storage.read_range(os.path.join(version, path), 0, size)
         for path, size in files.items()
     )
+
+
+def note_push(folder: str, version: str, model: str) -> None:
+    """Notes in the server's `folder` which SavedModel the `version` is, for when it is removed or changed."""
+    pushes = read_pushes(folder) | {version: hash_files(model)}
+    storage.write_text(os.path.join(folder, _PUSHES), json.dumps(pushes, indent=1) + "\n")
+
+
+def read_pushes(folder: str) -> dict[str, str]:
+    """Returns version → `hash_files` of the SavedModel that was pushed as it, also for versions that are gone."""
+    path = os.path.join(folder, _PUSHES)
+    return json.loads(storage.read_text(path)) if _exists(path) else {}
+
+
+def hash_files(saved_model: str) -> str:
+    """Returns a hash of the paths and the content of all files in the folder `saved_model`."""
+    content = hashlib.sha256()
+    for path, size in sorted(_sizes(saved_model).items()):
+        file = storage.read_range(os.path.join(saved_model, path), 0, size)
+        content.update(f"{path} {hashlib.sha256(file).hexdigest()}\n".encode())
+    return content.hexdigest()
 
 
 def _list(folder: str) -> list[str]:
@@ -92,7 +129,8 @@ def _exists(path: str) -> bool:
 def _sizes(folder: str) -> dict[str, int]:
     if not storage.is_remote(folder):
         paths = [os.path.join(parent, name) for parent, _, names in os.walk(folder) for name in names]
-        return {os.path.relpath(path, folder): os.path.getsize(path) for path in paths}
+        # Links that lead nowhere, such as locks of editors, are no files.
+        return {os.path.relpath(path, folder): os.path.getsize(path) for path in paths if os.path.isfile(path)}
     import tensorflow as tf
 
     paths = [os.path.join(parent, name) for parent, _, names in tf.io.gfile.walk(folder) for name in names]

@@ -18,10 +18,10 @@ Artifacts = dict[str, list[types.Artifact]]
 class ServedOrLastBlessed(resolver.ResolverStrategy):
     """Resolves to the model that the candidate is to replace.
 
-    That is the newest version in the model server's folder, other than the candidate; if there is no version, the model
-    that was blessed last, other than the candidate. The candidate is left out because an unchanged rerun would
-    otherwise resolve to the model that was just pushed as the baseline of itself: nothing downstream would be cached.
-    TFX's LatestBlessedModelStrategy does not leave it out, and knows nothing of what is served.
+    That is the newest version in the model server's folder; if there is none, the model that was blessed last, other
+    than the candidate. If the candidate is served itself, it is what the candidate was compared with before: an
+    unchanged rerun would otherwise resolve to the model that was just pushed as the baseline of itself, and nothing
+    downstream would be cached. TFX's LatestBlessedModelStrategy does not look for that, or at what is served.
 
     A model whose files are gone, or whose labels differ or stand in another order, is no baseline: the Evaluator
     matches outputs and labels by position. No other model takes its place, since it is not what would be replaced.
@@ -55,8 +55,7 @@ class ServedOrLastBlessed(resolver.ResolverStrategy):
         models = {model.id: model for model in input_dict["model"]}
         # Sorted by blessing, not by model, because returning to an older configuration blesses an older model again.
         blessings = sorted(filter(_is_blessed, input_dict["model_blessing"]), key=lambda each: each.id, reverse=True)
-        others = [blessing for blessing in blessings if _model_id(blessing) != candidate.id]
-        chosen = self._choose(candidate, others, models)
+        chosen = self._choose(candidate, blessings, models)
         found = [models[_model_id(chosen)]] if chosen and _model_id(chosen) in models else []
         return {
             "model": [model for model in found if _is_comparable(model, candidate)],
@@ -65,23 +64,32 @@ class ServedOrLastBlessed(resolver.ResolverStrategy):
         }
 
     def _choose(
-        self, candidate: types.Artifact, blessings: list[types.Artifact], models: dict[int, types.Artifact]
+        self,
+        candidate: types.Artifact,
+        blessings: list[types.Artifact],
+        models: dict[int, types.Artifact],
     ) -> types.Artifact | None:
-        """Returns the first of `blessings` whose model is served; the first one, if nothing is."""
-        complete = versions.list_versions(self._serving).complete
-        if not complete:
-            return blessings[0] if blessings else None
-        for version in complete:
-            folder = os.path.join(self._serving, str(version))
-            if not versions.have_same_files(folder, _saved_model(candidate)):
-                served = (
-                    blessing
-                    for blessing in blessings
-                    if (model := models.get(_model_id(blessing)))
-                    and versions.have_same_files(folder, _saved_model(model))
-                )
-                return next(served, None)
-        return None
+        """Returns the blessing, of `blessings`, of the model that the candidate is compared with."""
+        newest = versions.list_versions(self._serving).newest
+        if newest is None:
+            return next((blessing for blessing in blessings if _model_id(blessing) != candidate.id), None)
+        folder = os.path.join(self._serving, newest)
+        pushed = versions.read_pushes(self._serving).get(newest)
+
+        def is_served(model: types.Artifact | None) -> bool:
+            if model is None:
+                return False
+            saved_model = _saved_model(model)  # by the record of the push, or by its files
+            return versions.hash_files(saved_model) == pushed or versions.holds(folder, saved_model)
+
+        wanted = None
+        if is_served(candidate):
+            before = next((blessing for blessing in blessings if _model_id(blessing) == candidate.id), None)
+            wanted = _baseline_id(before) if before else None
+        else:
+            served = (blessing for blessing in blessings if is_served(models.get(_model_id(blessing))))
+            wanted = next(map(_model_id, served), None)
+        return next((blessing for blessing in blessings if _model_id(blessing) == wanted), None)
 
 
 def _is_comparable(model: types.Artifact, candidate: types.Artifact) -> bool:
@@ -96,6 +104,11 @@ def _is_blessed(blessing: types.Artifact) -> bool:
 
 def _model_id(blessing: types.Artifact) -> int:
     return blessing.get_int_custom_property(constants.ARTIFACT_PROPERTY_CURRENT_MODEL_ID_KEY)
+
+
+def _baseline_id(blessing: types.Artifact) -> int | None:
+    name = constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
+    return blessing.get_int_custom_property(name) if blessing.has_custom_property(name) else None
 
 
 def _saved_model(model: types.Artifact) -> str:

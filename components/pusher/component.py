@@ -44,8 +44,9 @@ class Pusher(base_component.BaseComponent):
         served: 'stop', it is not pushed; 'push', it is.
 
     Outputs: `pushed_model`, with the custom properties `pushed` (1 or 0), `pushed_version` and `pushed_destination`;
-      `not_compared`, why there was no comparison with the served version, if there was none; and `served_instead`, the
-      folder of that version, if the model was not pushed for that reason.
+      `not_compared`, why there was no comparison with the served version, if there was none; `rolled_back`, the folder
+      of the version as which this model was pushed, if it was removed and an older one is served; and
+      `served_instead`, the folder of the version that is served, if the model was not pushed for one of these reasons.
 
     Raises:
       ValueError: `push_destination` names no folder, or `without_baseline` is neither.

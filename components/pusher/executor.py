@@ -19,8 +19,8 @@ _STAGING = ".incoming"
 
 WITHOUT_BASELINE = "without_baseline"  # the name of the execution property
 # Custom properties of a PushedModel: why its model was not compared with what is served; the folder of that version,
-# if the model was not pushed for that reason.
-NOT_COMPARED, SERVED_INSTEAD = "not_compared", "served_instead"
+# if the model was not pushed because of it; the folder of its own version, if somebody removed it and serves another.
+NOT_COMPARED, SERVED_INSTEAD, ROLLED_BACK = "not_compared", "served_instead", "rolled_back"
 
 
 class Executor(executor.Executor):
@@ -49,21 +49,25 @@ class Executor(executor.Executor):
         staging = os.path.join(folder, _STAGING)
         _remove(staging)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
-        if self.CheckBlessing(input_dict):
-            served = versions.list_versions(folder).newest
-            model = self.GetModelPath(input_dict)
-            if served is not None:
-                target = os.path.join(folder, str(served))
-                if versions.have_same_files(target, model):
-                    io_utils.copy_dir(model, pushed_model.uri)
-                    self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=str(served))
-                    return
-                if reason := _explain_missing_comparison(input_dict, model, target):
-                    pushed_model.set_string_custom_property(NOT_COMPARED, reason)
-                    if exec_properties.get(WITHOUT_BASELINE) == "stop":
-                        pushed_model.set_string_custom_property(SERVED_INSTEAD, target)
-                        self._MarkNotPushed(pushed_model)
-                        return
+        newest = versions.list_versions(folder).newest
+        if newest is not None and self.CheckBlessing(input_dict):
+            model, target = self.GetModelPath(input_dict), os.path.join(folder, newest)
+            if versions.holds(target, model):
+                io_utils.copy_dir(model, pushed_model.uri)
+                self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=newest)
+                versions.note_push(folder, newest, model)
+                return
+            not_compared = _explain_missing_comparison(input_dict, model, target)
+            rolled_back = _find_rolled_back(folder, model, newest)
+            if not_compared:
+                pushed_model.set_string_custom_property(NOT_COMPARED, not_compared)
+            if rolled_back:
+                io_utils.copy_dir(model, pushed_model.uri)
+                pushed_model.set_string_custom_property(ROLLED_BACK, os.path.join(folder, rolled_back))
+            if rolled_back or (not_compared and exec_properties.get(WITHOUT_BASELINE) == "stop"):
+                pushed_model.set_string_custom_property(SERVED_INSTEAD, target)
+                self._MarkNotPushed(pushed_model)
+                return
         destination.filesystem.base_directory = staging
         staged = {standard_component_specs.PUSH_DESTINATION_KEY: proto_utils.proto_to_json(destination)}
         super().Do(input_dict, output_dict, {**exec_properties, **staged})
@@ -73,7 +77,19 @@ class Executor(executor.Executor):
             target = os.path.join(folder, version)
             publish(pushed_model.get_string_custom_property("pushed_destination"), target)
             self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=version)
+            versions.note_push(folder, version, self.GetModelPath(input_dict))
             _remove(staging)
+
+
+def _find_rolled_back(folder: str, model: str, served: str) -> str | None:
+    """Returns the version, above the one that is `served`, as which `model` was pushed, and which was removed."""
+    digest = versions.hash_files(model)
+    removed = (
+        version
+        for version, pushed in versions.read_pushes(folder).items()
+        if pushed == digest and int(version) > int(served) and not fileio.exists(os.path.join(folder, version))
+    )
+    return max(removed, key=int, default=None)
 
 
 def _explain_missing_comparison(input_dict: dict[str, list[types.Artifact]], model: str, served: str) -> str:
@@ -81,9 +97,9 @@ def _explain_missing_comparison(input_dict: dict[str, list[types.Artifact]], mod
     blessings = input_dict.get(standard_component_specs.MODEL_BLESSING_KEY)
     if not blessings or blessings[0].has_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY):
         return ""
-    names, served_names = model_labels.read(model) or (), model_labels.read(served) or ()
+    names, served_names = model_labels.read(model) or (), model_labels.read(served)
     version = os.path.basename(served)
-    if names == served_names:
+    if served_names in (None, names):
         return f"version {version} is served, which is no model of this pipeline, or one whose files are gone"
     changes = [
         f"{sign}{name}"
@@ -97,7 +113,7 @@ def _explain_missing_comparison(input_dict: dict[str, list[types.Artifact]], mod
 def next_version(folder: str) -> int:
     """Returns the Unix time in seconds, or 1 above the highest version in `folder` if that is later."""
     found = versions.list_versions(folder)
-    return max([int(time.time()), *(version + 1 for version in (*found.complete, *found.broken))])
+    return max([int(time.time()), *(int(version) + 1 for version in (*found.complete, *found.broken))])
 
 
 def publish(source: str, target: str) -> None:

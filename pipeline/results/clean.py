@@ -4,7 +4,7 @@ import dataclasses
 import os
 import pathlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 import rich.box
 import rich.console
@@ -60,14 +60,16 @@ def make_plan(workspace: str, keep: int) -> Plan:
     needed = {
         uri for name in kept for node in records[name].nodes.values() for uris in node.outputs.values() for uri in uris
     }
-    needed |= _needed_for_comparison(root, records.values())
+    pushes = list(_find_pushes(root, records))
+    needed.update(uri for _, uris in pushes for uri in uris)
+    tell = {*names[: last + 1], *(name for name, _ in pushes)}  # the records that the next plan is made from
     finished = _finished(records[names[0]])
     paths = [
         *(path for path in root.glob("artifacts/*/*/*") if str(path) not in needed),
         *(path for path in root.glob("artifacts/*/.system")),
         *_stale(root / "checkpoints", finished),
         *_stale(root / "working", finished),
-        *(path for path in root.glob(f"{record.FOLDER}/*") if path.suffix != ".json" or path.stem in names[last + 1 :]),
+        *(path for path in root.glob(f"{record.FOLDER}/*") if path.suffix != ".json" or path.stem in set(names) - tell),
         *(path for path in root.glob("logs/*") if path.stem < kept[-1]),
     ]
     # What is inside of another one is counted there.
@@ -115,12 +117,11 @@ def _finished(run: record.Record) -> set[str]:
     return {name for name, node in run.nodes.items() if node.state in _ENDED}
 
 
-def _needed_for_comparison(root: pathlib.Path, records: Iterable[record.Record]) -> set[str]:
-    """Returns the URIs of the models that are served, of their blessings and of their pushes."""
-    needed: set[str] = set()
+def _find_pushes(root: pathlib.Path, records: Mapping[str, record.Record]) -> Iterator[tuple[str, list[str]]]:
+    """Yields, of each target, the last run that pushed what is served, and the URIs of model, blessing and push."""
     for folder in (root / "serving").glob("*"):
         newest = versions.list_versions(str(folder)).newest
-        for run in records if newest is not None else ():
+        for name, run in records.items() if newest is not None else ():
             pushed, blessing, model = (
                 run.nodes[node].outputs.get(key, []) if node in run.nodes else []
                 for node, key in (
@@ -129,10 +130,9 @@ def _needed_for_comparison(root: pathlib.Path, records: Iterable[record.Record])
                     (_pushed_training(run, folder.name), "model"),
                 )
             )
-            if any(versions.have_same_files(uri, str(folder / str(newest))) for uri in pushed):
-                needed.update(pushed, blessing, model)
+            if any(versions.holds(str(folder / str(newest)), uri) for uri in pushed):
+                yield name, [*pushed, *blessing, *model]
                 break
-    return needed
 
 
 def _pushed_training(run: record.Record, target: str) -> str:

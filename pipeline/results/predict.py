@@ -144,8 +144,8 @@ def find_saved_model(model: str) -> tuple[str, list[str]]:
     if versions.is_complete(model):
         return model, []
     found = versions.list_versions(model)
-    broken = [os.path.join(model, str(version)) for version in found.newer_broken]
+    broken = [os.path.join(model, version) for version in found.newer_broken]
     if found.newest is None:
         message = f"MODEL: {model!r} is not a complete SavedModel and contains no complete numbered version of one"
         raise ValueError(f"{message}; name a pushed model" if not broken else f"{message}: push it again")
-    return os.path.join(model, str(found.newest)), broken
+    return os.path.join(model, found.newest), broken

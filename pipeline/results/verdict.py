@@ -3,12 +3,13 @@
 import dataclasses
 import os
 import shlex
+from collections.abc import Callable
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.artifacts import versions
 from components.evaluator import config as evaluation_config
-from components.pusher.executor import NOT_COMPARED, SERVED_INSTEAD
+from components.pusher.executor import NOT_COMPARED, ROLLED_BACK, SERVED_INSTEAD
 from pipeline.config.run import Evaluation
 
 
@@ -40,21 +41,22 @@ def judge(outputs: dict[str, list[mlmd.Artifact]], serving: str, settings: Evalu
     )
     found = versions.list_versions(serving)
     notes = [
-        f"{os.path.join(serving, str(version))} is incomplete: servers pass over it"
-        for version in found.newer_broken[:1]
+        f"{os.path.join(serving, version)} is incomplete: servers pass over it" for version in found.newer_broken[:1]
     ]
     reason, served = "", None
     if blessing and evaluation and not blessing.custom_properties["blessed"].int_value:
         reason = _explain(evaluation.uri, _name_baseline(blessing, serving, found), settings)
     elif pushed:
         not_compared = pushed.custom_properties[NOT_COMPARED].string_value
-        if pushed.custom_properties[SERVED_INSTEAD].string_value:
+        if rolled_back := pushed.custom_properties[ROLLED_BACK].string_value:
+            served, reason = _find_served(rolled_back, pushed.uri, found)
+        elif pushed.custom_properties[SERVED_INSTEAD].string_value:
             reason = f"{not_compared}; to push without a comparison, set evaluation.without_baseline to push"
         elif destination := pushed.custom_properties["pushed_destination"].string_value:
             served, reason = _find_served(destination, pushed.uri, found)
-            if not_compared:
+            if served and not_compared:
                 notes.append(f"pushed without a comparison: {not_compared}")
-            elif outputs.get("model_blessing") and not outputs.get("model"):
+            elif served and outputs.get("model_blessing") and not outputs.get("model"):
                 notes.append(
                     "pushed without a comparison: the files of the last blessed model are gone, or its labels differ"
                 )
@@ -65,13 +67,21 @@ def describe_misses(candidate: float, baseline: float | None, baseline_name: str
     """Returns which thresholds the value `candidate` misses; `baseline` is None without one."""
     name, misses = settings.metric, []
     if candidate < settings.minimum:
-        misses.append(f"{name} {candidate:.3f} < {settings.minimum:g} (minimum)")
+        shown = _show(candidate, lambda value: value < settings.minimum)
+        misses.append(f"{name} {shown} < {settings.minimum:g} (minimum)")
     if baseline is not None and baseline - candidate > settings.max_regression:
+        drop = _show(baseline - candidate, lambda value: value > settings.max_regression)
         misses.append(
-            f"{name} {candidate:.3f} against {baseline:.3f} of {baseline_name}: drop of {baseline - candidate:.3f} > "
+            f"{name} {candidate:.3f} against {baseline:.3f} of {baseline_name}: drop of {drop} > "
             f"{settings.max_regression:g} (max_regression)"
         )
     return "; ".join(misses) or f"{name} {candidate:.3f}"
+
+
+def _show(value: float, is_miss: Callable[[float], bool]) -> str:
+    """Returns `value` with three digits, or with as many as it takes to see that it is a miss."""
+    texts = (f"{value:.{digits}f}" for digits in range(3, 10))
+    return next((text for text in texts if is_miss(float(text))), f"{value:.3f}")
 
 
 def _explain(evaluation_uri: str, baseline_name: str, settings: Evaluation) -> str:
@@ -86,16 +96,18 @@ def _explain(evaluation_uri: str, baseline_name: str, settings: Evaluation) -> s
 def _name_baseline(blessing: mlmd.Artifact, serving: str, found: versions.Versions) -> str:
     from tfx.utils import path_utils
 
-    uri = blessing.custom_properties["baseline_model_uri"].string_value
-    for version in found.complete if uri else ():
-        if versions.have_same_files(os.path.join(serving, str(version)), path_utils.serving_model_path(uri)):
-            return f"version {version}"
+    if uri := blessing.custom_properties["baseline_model_uri"].string_value:
+        saved_model = path_utils.serving_model_path(uri)
+        pushes, digest = versions.read_pushes(serving), versions.hash_files(saved_model)
+        for version in found.complete:
+            if pushes.get(version) == digest or versions.holds(os.path.join(serving, version), saved_model):
+                return f"version {version}"
     return "the last blessed model"
 
 
 def _find_served(destination: str, copy: str, found: versions.Versions) -> tuple[str | None, str]:
     """Returns `destination` if it is served; else why not."""
-    version, newest = os.path.basename(destination), str(found.newest)
+    version, newest = os.path.basename(destination), found.newest
     if newest == version:
         return destination, ""
     if os.path.exists(destination):

@@ -195,8 +195,8 @@ def _read_outcome(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact
     outputs: dict[str, list[mlmd.Artifact]] = {}
     for event in events:
         outputs.setdefault(event.path.steps[0].key, []).append(artifacts[event.artifact_id])
-    if execution.last_known_state == mlmd.Execution.FAILED:
-        return State.BLOCKED, {}
+    if execution.last_known_state == mlmd.Execution.FAILED:  # before its executor: TFX keeps the error to itself
+        raise RuntimeError(execution.custom_properties["__execution_result__"].string_value or "its inputs are missing")
     if info.pipeline_node.node_info.type.name.startswith("tfx.dsl.components.common."):
         return State.RESOLVED, outputs
     cached = execution.last_known_state == mlmd.Execution.CACHED

@@ -117,7 +117,7 @@ def test_an_unknown_dataset_is_one_line_too(specialist):
 
 def test_a_model_that_is_damaged_is_one_line_too(specialist, tmp_path):
     (tmp_path / "variables").mkdir()
-    for name in ("saved_model.pb", "variables/variables.index"):
+    for name in ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"):
         (tmp_path / name).touch()
     done = specialist("predict", ".", "photo.png")
     assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (1, "", 1)

@@ -171,5 +171,5 @@ def test_the_smaller_form_runs(run, prepared, tmp_path, path):
     assert {arm: header["n"] for arm, header in pets.plans.items()} == dict.fromkeys(
         pets.arms.keys() - {"entire_source"}, 500
     )
-    (version,) = pathlib.Path(workspace, "serving", "pets").iterdir()
+    (version,) = pathlib.Path(workspace).glob("serving/pets/[0-9]*")
     assert (pets.pushed, pets.verdict) == (str(version), "")

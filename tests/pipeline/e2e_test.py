@@ -47,7 +47,7 @@ def executed(results: dict[str, local.NodeResult]) -> set[str]:
 
 
 def versions(workspace: pathlib.Path) -> list[str]:
-    return sorted(os.listdir(workspace / "serving" / "digits"))
+    return sorted(path.name for path in workspace.glob("serving/digits/[0-9]*"))
 
 
 FINETUNE = {"digits-entire-source-finetune", "digits-same-distribution-finetune"}
@@ -68,7 +68,8 @@ def test_only_what_a_change_reaches_runs_again(workspace, tmp_path, monkeypatch)
     # The pushed model answers, in the words of the target.
     image = tmp_path / "digit.png"
     PIL.Image.new("L", (8, 8), 200).save(image)
-    (prediction,) = predict.predict(str(workspace / "serving" / "digits"), [str(image)])
+    model, _ = predict.find_saved_model(str(workspace / "serving" / "digits"))
+    (prediction,) = predict.predict(model, [str(image)])
     assert len(set(prediction.labels)) == 5 and set(prediction.labels) <= set("0123456789")
     assert not list((workspace / "serving").rglob("*.keras"))
 

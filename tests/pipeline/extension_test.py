@@ -132,7 +132,11 @@ def newest_run(tree: pathlib.Path) -> dict[str, dict]:
 def first_of_each_label(tree: pathlib.Path) -> list[str]:
     """Returns the id of a source image in train for each label."""
     (uri,) = newest_run(tree)["source-examples"]["outputs"]["index"]
-    rows = [row for path in sorted((tree / uri).glob("Split-train/*")) for row in pq.read_table(path).to_pylist()]
+    rows = [
+        row
+        for path in sorted((tree / "workspace" / uri).glob("Split-train/*"))
+        for row in pq.read_table(path).to_pylist()
+    ]
     return [next(row["source_id"] for row in rows if row["labels"] == [label]) for label in range(3)]
 
 

@@ -27,6 +27,7 @@ def write_graph(folder: pathlib.Path, accuracy: float) -> None:
     """Writes a SavedModel that has its accuracy in place of a graph."""
     (folder / "variables").mkdir(parents=True, exist_ok=True)
     (folder / "variables" / "variables.index").write_text("index")
+    (folder / "variables" / "variables.data-00000-of-00001").write_text("weights")
     (folder / "saved_model.pb").write_text(json.dumps(accuracy))
 
 
@@ -106,7 +107,7 @@ class Runs:
         return [result.state for result in self.results[-2:]]
 
     def versions(self) -> list[int]:
-        return sorted(int(path.name) for path in self.serving.iterdir() if path.name != ".incoming")
+        return sorted(int(path.name) for path in self.serving.iterdir() if not path.name.startswith("."))
 
     def served(self, version: int) -> verdict.Verdict:
         return verdict.Verdict(str(self.serving / str(version)))
@@ -151,7 +152,9 @@ def test_what_was_removed_is_pushed_again(run, whole):
     assert run(0.9) == again and run.states == REUSED
 
 
-@pytest.mark.parametrize("name", ["saved_model.pb", "variables/variables.index"])
+@pytest.mark.parametrize(
+    "name", ["saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"]
+)
 @pytest.mark.parametrize("removed", [True, False], ids=["removed", "changed"])
 def test_what_was_changed_is_pushed_again_as_a_new_version(run, name, removed):
     run(0.8)
@@ -162,8 +165,28 @@ def test_what_was_changed_is_pushed_again_as_a_new_version(run, name, removed):
         path.unlink()
     else:
         path.write_text("0.1")
-    again = run(0.9, without_baseline="push")
+    again = run(0.9)
     assert run.versions()[:2] == [old, first] and again.served == str(run.serving / str(run.versions()[2]))
+    assert run(0.9).served == again.served and run.states == REUSED
+    assert run(0.85).reason.startswith("accuracy 0.850 against 0.900 of version")
+
+
+def test_a_version_that_was_changed_is_still_the_model_that_was_pushed(run):
+    run(0.9)
+    (first,) = run.versions()
+    write_graph(run.serving / str(first), 0.2)
+    assert (
+        run(0.85).reason == "accuracy 0.850 against 0.900 of version " + f"{first}: drop of 0.050 > 0 (max_regression)"
+    )
+
+
+def test_what_a_server_puts_into_a_version_changes_nothing(run):
+    run(0.8)
+    (first,) = run.versions()
+    (run.serving / str(first) / "tf_serving_warmup_requests").write_text("requests")
+    (run.serving / str(first) / ".#lock").symlink_to("nowhere")
+    assert run(0.8) == run.served(first) and run.states == REUSED
+    assert run(0.9) == run.served(run.versions()[1])
 
 
 def test_a_version_that_was_rolled_back_stays_so_and_is_told(run):
@@ -178,6 +201,28 @@ def test_a_version_that_was_rolled_back_stays_so_and_is_told(run):
     _, _, source, target = command.split()
     shutil.copytree(source, target)
     assert run(0.9) == run.served(new) and run.states == REUSED
+
+
+def test_versions_that_were_rolled_back_stay_so_when_the_pusher_runs_again(run):
+    for accuracy in (0.7, 0.8, 0.9):
+        run(accuracy)
+    old, middle, new = run.versions()
+    for version in (middle, new):
+        shutil.rmtree(run.serving / str(version))
+    for settings in ({}, {"without_baseline": "push"}):
+        found = run(0.9, **settings)
+        assert run.versions() == [old] and State.DONE in run.states
+        assert found.reason.startswith(f"version {new} was removed, and version {old} is served; to serve it again: cp")
+    _, _, source, target = found.reason.partition("; to serve it again: ")[2].split()
+    shutil.copytree(source, target)
+    assert run(0.9) == run.served(new)
+
+
+def test_a_version_with_zeros_in_front_is_served_too(run):
+    write_graph(run.serving / "007", 0.99)
+    write_graph(run.serving / f"9{2**63}", 0.98)  # no server reads it
+    found = run(0.5)
+    assert found.reason.startswith("version 007 is served, which is no model of this pipeline")
 
 
 def test_a_newer_version_of_somebody_else_is_told_and_stops_a_push(run):

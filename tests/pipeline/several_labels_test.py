@@ -119,7 +119,7 @@ def prior(ran, read):
 def drawn(ran, read, rows):
     def drawn(arm: str):
         """Returns the table of the labels in an arm's plan, and example → copies."""
-        node = ran[0][f"shapes-{arm}-resample"]
+        (node,) = (node for name, node in ran[0].items() if f"-{arm}-" in name and name.endswith("-resample"))
         copies = read(node, "plan", f"Split-train/{plan.COPIES_PATTERN}")["copies"].to_pylist()
         return read(node, "plan", plan.LABELS_FILE), dict(zip(rows["source_id"].to_pylist(), copies, strict=True))
 

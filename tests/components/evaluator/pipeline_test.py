@@ -109,7 +109,7 @@ class Runs:
         return {name: value.int_value for name, value in last.custom_properties.items() if value.HasField("int_value")}
 
     def versions(self) -> list[str]:
-        return sorted(os.listdir(self.serving), key=int)
+        return sorted((name for name in os.listdir(self.serving) if name.isdecimal()), key=int)
 
 
 @pytest.fixture

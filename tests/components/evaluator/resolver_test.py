@@ -1,6 +1,7 @@
 """Which model a candidate is compared with: the one that it would replace."""
 
 import pathlib
+import shutil
 
 import pytest
 from tfx import types
@@ -30,13 +31,16 @@ class World:
         (folder / "variables").mkdir(parents=True)
         (folder / "saved_model.pb").write_text(f"model {number}")
         (folder / "variables" / "variables.index").write_text("index")
+        (folder / "variables" / "variables.data-00000-of-00001").write_text("weights")
         model_labels.write(str(folder), tuple(labels))
 
-    def bless(self, blessing: int, model: int, blessed: int = 1) -> None:
+    def bless(self, blessing: int, model: int, blessed: int = 1, baseline: int | None = None) -> None:
         artifact = standard_artifacts.ModelBlessing()
         artifact.id = blessing
         artifact.set_int_custom_property("current_model_id", model)
         artifact.set_int_custom_property("blessed", blessed)
+        if baseline is not None:
+            artifact.set_int_custom_property("baseline_model_id", baseline)
         self.blessings.append(artifact)
 
     def serve(self, version: int, number: int, labels: str = "ab") -> None:
@@ -99,10 +103,10 @@ def test_no_older_model_stands_in_for_one_that_is_gone(world, gone):
     else:
         (pathlib.Path(world.models[2].uri) / "Format-Serving" / "saved_model.pb").unlink()
     assert world.resolve(9) == (None, 6)
-    # Nor if it is served, where its blessing is not found, since the files tell which model it is.
+    # Nor if it is served.
     world.serve(100, 1)
     world.serve(101, 2)
-    assert world.resolve(9) == (None, None)
+    assert world.resolve(9) == (None, None if gone == "artifact" else 6)
 
 
 @pytest.mark.parametrize("labels", ["ba", "abc", "a"], ids=["another order", "more", "fewer"])
@@ -117,12 +121,30 @@ def test_no_older_model_stands_in_for_one_of_other_labels(world, labels):
 
 def test_what_is_served_counts_and_not_what_was_blessed(world):
     world.serve(100, 1)
-    world.bless(7, 9)  # and its push was taken back
+    world.bless(7, 9, baseline=1)  # and its push was taken back
     assert world.resolve(2) == (1, 5)
+    assert world.resolve(9) == (1, 5)
+
+
+def test_a_candidate_that_is_served_is_compared_as_before(world):
     world.serve(101, 2)
+    world.bless(7, 9, baseline=1)
     world.serve(102, 9)
-    assert world.resolve(9) == (2, 6)  # as it was when 9 was pushed
+    assert world.resolve(9) == (1, 5)
     assert world.resolve(1) == (9, 7)
+    # Also if nothing of the one before is served any more, or that one's artifact is gone.
+    shutil.rmtree(world.root / "serving" / "101")
+    assert world.resolve(9) == (1, 5)
+    del world.models[1]
+    assert world.resolve(9) == (None, 5)
+
+
+def test_what_a_server_puts_beside_the_files_of_a_version_is_not_looked_at(world):
+    world.serve(101, 1)
+    (world.root / "serving" / "101" / "warm_up").write_text("requests")
+    (world.root / "serving" / "101" / ".#lock").symlink_to("nowhere")
+    assert world.resolve(9) == (1, 5)
+    assert world.resolve(1) == (None, None)
 
 
 def test_a_version_of_somebody_else_has_no_model(world):

@@ -45,6 +45,9 @@ class Pushing:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
+    def versions(self) -> list[str]:
+        return sorted(name for name in os.listdir(self.folder) if name.isdecimal())
+
     def __call__(self, *, blessed: bool = True) -> types.Artifact:
         blessing = standard_artifacts.ModelBlessing()
         blessing.set_int_custom_property("blessed", int(blessed))
@@ -67,7 +70,7 @@ def pushing(tmp_path: pathlib.Path) -> Pushing:
 def test_pushes_the_saved_model_and_nothing_else(pushing, monkeypatch):
     monkeypatch.setattr(time, "time", lambda: 1_700_000_000.75)
     pushed_model = pushing()
-    (version,) = os.listdir(pushing.folder)
+    (version,) = pushing.versions()
     assert version == "1700000000"
     assert contents(pushing.folder / version) == FILES
     assert pushed_model.get_int_custom_property("pushed") == 1
@@ -89,7 +92,7 @@ def test_two_pushes_within_a_second_make_two_versions(pushing, monkeypatch):
         pushing.write_model("saved_model.pb", text)
         versions.append(pushing().get_string_custom_property("pushed_version"))
     assert versions == ["1700000000", "1700000001"]
-    assert sorted(os.listdir(pushing.folder)) == versions
+    assert pushing.versions() == versions
 
 
 def test_a_model_that_is_the_newest_version_is_not_pushed_again(pushing):
@@ -99,7 +102,7 @@ def test_a_model_that_is_the_newest_version_is_not_pushed_again(pushing):
         assert again.get_string_custom_property(name) == first.get_string_custom_property(name)
     assert again.get_int_custom_property("pushed") == 1
     assert contents(pathlib.Path(again.uri)) == FILES
-    (version,) = os.listdir(pushing.folder)
+    (version,) = pushing.versions()
     # But what was changed there is, and what another model has taken the place of.
     (pushing.folder / version / "variables" / "variables.index").write_text("INDEX")
     assert pushing().get_string_custom_property("pushed_version") != version
@@ -107,7 +110,7 @@ def test_a_model_that_is_the_newest_version_is_not_pushed_again(pushing):
     pushing()
     pushing.write_model("saved_model.pb", FILES["saved_model.pb"])
     pushing()
-    assert len(os.listdir(pushing.folder)) == 4
+    assert len(pushing.versions()) == 4
 
 
 def test_a_kill_between_the_push_and_its_record_pushes_once(pushing, monkeypatch):
@@ -123,7 +126,7 @@ def test_a_kill_between_the_push_and_its_record_pushes_once(pushing, monkeypatch
     assert [name for name in os.listdir(pushing.folder) if name.isdecimal()]
     monkeypatch.undo()
     pushed_model = pushing()
-    (version,) = os.listdir(pushing.folder)
+    (version,) = pushing.versions()
     assert pushed_model.get_string_custom_property("pushed_version") == version
 
 
@@ -159,7 +162,7 @@ def test_a_kill_while_copying_leaves_no_version(pushing, monkeypatch, copied):
 
     monkeypatch.undo()
     pushing()
-    (version,) = os.listdir(pushing.folder)  # so what was left is gone
+    (version,) = pushing.versions()  # so what was left is gone
     assert contents(pushing.folder / version) == FILES
 
 
@@ -184,7 +187,7 @@ def test_on_an_object_store_the_graph_is_copied_last(pushing, monkeypatch):
 
     monkeypatch.setattr(fileio, "copy", copy_and_note)
     pushing()
-    (version,) = os.listdir(pushing.folder)
+    (version,) = pushing.versions()
     assert contents(pushing.folder / version) == FILES
     in_version = [target for target in targets if target.startswith(str(pushing.folder / version))]
     assert len(in_version) == len(FILES)

@@ -53,6 +53,7 @@ def workspace(tmp_path) -> pathlib.Path:
     return folder
 
 
+SAVED_MODEL = ("saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001")
 ATTEMPTS = {"checkpoints/a/old": 100, "checkpoints/b/done": 100, "working/a/old": 100, "working/b/done": 100}
 ALWAYS = {**ATTEMPTS, "artifacts/b/.system": 11, "runs/2026-01-07.tmp": 3}
 MODELS = {f"artifacts/a/model/{number}": 1000 * number for number in range(1, 6)}
@@ -90,7 +91,7 @@ def test_the_model_that_is_served_is_kept_with_its_blessing(workspace):
         folder = workspace / "artifacts" / "p"
         outputs = {key: f"{folder}/{key}/{number}" for key in ("pushed_model", "blessing", "model")}
         for path in outputs.values():
-            for name in ("saved_model.pb", "variables/variables.index"):
+            for name in SAVED_MODEL:
                 write(pathlib.Path(path, name), graph)
         nodes = {
             "digits-pusher": Node("done", 1.0, {"pushed_model": [outputs["pushed_model"]]}),
@@ -99,12 +100,16 @@ def test_the_model_that_is_served_is_kept_with_its_blessing(workspace):
         }
         config = {"targets": {"digits": {"push": "entire_source"}}}
         record.write(str(workspace), f"2026-01-0{number}", Record(config, {**run.nodes, **nodes}))
-    for name in ("saved_model.pb", "variables/variables.index"):
+    for name in SAVED_MODEL:
         write(workspace / "serving" / "digits" / "2" / name, 4)
     unneeded = {item.path for item in clean.make_plan(str(workspace), 1).unneeded}
     assert {path for path in unneeded if "/p/" in path} == {
         f"artifacts/p/{key}/2" for key in ("pushed_model", "blessing", "model")
     }
+    # The record by which it is found stays, too.
+    assert "runs/2026-01-02.json" in unneeded and "runs/2026-01-01.json" not in unneeded
+    clean.remove(str(workspace), clean.make_plan(str(workspace), 1))
+    assert clean.make_plan(str(workspace), 1).unneeded == []
 
 
 def test_no_workspace(tmp_path):

@@ -23,3 +23,11 @@ REGRESSION = "accuracy 0.667 against 0.934 of version 17: drop of 0.267 > 0.02 (
 def test_each_threshold_that_is_missed_is_told_with_its_numbers(baseline, minimum, expected):
     settings = Evaluation(minimum=minimum, max_regression=0.02)
     assert verdict.describe_misses(2 / 3, baseline, "version 17", settings) == expected
+
+
+def test_a_near_miss_has_the_digits_that_show_it():
+    settings = Evaluation(minimum=0.95, max_regression=0.02)
+    assert verdict.describe_misses(0.94963, None, "", settings) == "accuracy 0.9496 < 0.95 (minimum)"
+    settings = Evaluation(max_regression=0.02)
+    text = "accuracy 0.880 against 0.900 of version 1: drop of 0.0203 > 0.02 (max_regression)"
+    assert verdict.describe_misses(0.8797, 0.9, "version 1", settings) == text
