@@ -57,14 +57,8 @@ class Executor(executor.Executor):
                 self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=newest)
                 versions.note_push(folder, newest, model)
                 return
-            not_compared = _explain_missing_comparison(input_dict, model, target)
-            rolled_back = _find_rolled_back(folder, model, newest)
-            if not_compared:
-                pushed_model.set_string_custom_property(NOT_COMPARED, not_compared)
-            if rolled_back:
-                io_utils.copy_dir(model, pushed_model.uri)
-                pushed_model.set_string_custom_property(ROLLED_BACK, os.path.join(folder, rolled_back))
-            if rolled_back or (not_compared and exec_properties.get(WITHOUT_BASELINE) == "stop"):
+            is_damaged = versions.read_pushes(folder).get(newest) == versions.hash_files(model)
+            if not is_damaged and _find_objections(input_dict, exec_properties, model, target, pushed_model):
                 pushed_model.set_string_custom_property(SERVED_INSTEAD, target)
                 self._MarkNotPushed(pushed_model)
                 return
@@ -79,6 +73,25 @@ class Executor(executor.Executor):
             self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=version)
             versions.note_push(folder, version, self.GetModelPath(input_dict))
             _remove(staging)
+
+
+def _find_objections(
+    input_dict: dict[str, list[types.Artifact]],
+    exec_properties: dict[str, Any],
+    model: str,
+    served: str,
+    pushed_model: types.Artifact,
+) -> bool:
+    """Returns whether `model` must not replace the version `served`, and writes why to `pushed_model`."""
+    folder, newest = os.path.split(served)
+    not_compared = _explain_missing_comparison(input_dict, model, served)
+    if not_compared:
+        pushed_model.set_string_custom_property(NOT_COMPARED, not_compared)
+    rolled_back = _find_rolled_back(folder, model, newest)
+    if rolled_back:
+        io_utils.copy_dir(model, pushed_model.uri)  # from which the version can be brought back
+        pushed_model.set_string_custom_property(ROLLED_BACK, os.path.join(folder, rolled_back))
+    return bool(rolled_back or (not_compared and exec_properties.get(WITHOUT_BASELINE) == "stop"))
 
 
 def _find_rolled_back(folder: str, model: str, served: str) -> str | None:

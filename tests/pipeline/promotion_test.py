@@ -171,6 +171,14 @@ def test_what_was_changed_is_pushed_again_as_a_new_version(run, name, removed):
     assert run(0.85).reason.startswith("accuracy 0.850 against 0.900 of version")
 
 
+def test_the_only_version_is_pushed_again_if_it_was_changed(run):
+    run(0.9)
+    (first,) = run.versions()
+    write_graph(run.serving / str(first), 0.2)
+    assert run(0.9) == run.served(run.versions()[1])
+    assert run(0.9).served and run.states == REUSED
+
+
 def test_a_version_that_was_changed_is_still_the_model_that_was_pushed(run):
     run(0.9)
     (first,) = run.versions()
