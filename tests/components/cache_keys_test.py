@@ -41,6 +41,7 @@ def test_the_trainer():
             *within(
                 "trainer.data",
                 "augmentation",
+                "branches",
                 "draws",
                 "formats",
                 "images",

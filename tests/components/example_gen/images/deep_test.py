@@ -59,9 +59,9 @@ def test_colours_share_a_range_and_transparency_is_white():
     alpha[0, 0] = 0
     found = image_check.check_image(png_of(VALUES, VALUES, blue, alpha), 100, scale_16_bit="range")
     pixels = tf.io.decode_png(found.encoded).numpy()
-    # From 1000 to 1510: half a level for each value.
-    assert pixels[0].tolist() == [[255, 255, 255], [5, 5, 133], [50, 50, 178]]
-    assert pixels[1].tolist() == [[10, 10, 138], [128, 128, 255], [15, 15, 143]]
+    # From 1010 to 1510, half a level for each value: what is transparent does not count.
+    assert pixels[0].tolist() == [[255, 255, 255], [0, 0, 130], [46, 46, 176]]
+    assert pixels[1].tolist() == [[5, 5, 135], [125, 125, 255], [10, 10, 140]]
 
 
 @pytest.mark.parametrize(
