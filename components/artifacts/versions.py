@@ -8,12 +8,13 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
+from typing import Any
 
 from components import storage
 
 _PUSHES = ".pushed.json"  # no version, so that a server ignores it
-_VARIABLES = "variables"
-_SHARD = "variables.data-"  # the start of the name of a file of weights, which ends in their number
+_SHARD = re.compile(r"variables\.data-\d+-of-(\d+)")  # a file of weights, and the number of them
 _BEYOND = 1 << 63  # a server reads the number of a version as an int64
 
 
@@ -50,18 +51,18 @@ def list_versions(folder: str) -> Versions:
     names = sorted(filter(is_version, _list(folder)), key=int, reverse=True)
     complete = tuple(name for name in names if is_complete(os.path.join(folder, name)))
     broken = (name for name in names if name not in complete)
-    return Versions(complete, tuple(name for name in broken if _is_folder(os.path.join(folder, name))))
+    return Versions(complete, tuple(name for name in broken if _file_system(folder).isdir(os.path.join(folder, name))))
 
 
 def is_complete(saved_model: str) -> bool:
     """Returns whether the folder `saved_model` has all files without which a SavedModel cannot be loaded."""
-    names = _list(os.path.join(saved_model, _VARIABLES))
-    shards = [name for name in names if name.startswith(_SHARD)]
+    names = _list(os.path.join(saved_model, "variables"))
+    shards = [int(match[1]) for match in map(_SHARD.fullmatch, names) if match]
     return (
-        _exists(os.path.join(saved_model, "saved_model.pb"))
+        _file_system(saved_model).exists(os.path.join(saved_model, "saved_model.pb"))
         and "variables.index" in names
         and bool(shards)
-        and len(shards) == int(shards[0].rpartition("-")[2])
+        and len(shards) == shards[0]
     )
 
 
@@ -88,7 +89,18 @@ def note_push(folder: str, version: str, model: str) -> None:
 def read_pushes(folder: str) -> dict[str, str]:
     """Returns version → `hash_files` of the SavedModel that was pushed as it, also for versions that are gone."""
     path = os.path.join(folder, _PUSHES)
-    return json.loads(storage.read_text(path)) if _exists(path) else {}
+    return json.loads(storage.read_text(path)) if _file_system(path).exists(path) else {}
+
+
+def is_version_of(folder: str, version: str, model: str) -> bool:
+    """Returns whether the `version` in the server's `folder` is the SavedModel in `model`, even if damaged since.
+
+    It is by its files, or by the note of its push.
+    """
+    if holds(os.path.join(folder, version), model):
+        return True
+    pushed = read_pushes(folder).get(version)
+    return pushed is not None and pushed == hash_files(model)
 
 
 def hash_files(saved_model: str) -> str:
@@ -101,7 +113,7 @@ def hash_files(saved_model: str) -> str:
 
 
 def _list(folder: str) -> list[str]:
-    if not _is_folder(folder):
+    if not _file_system(folder).isdir(folder):
         return []
     if not storage.is_remote(folder):
         return os.listdir(folder)
@@ -110,20 +122,13 @@ def _list(folder: str) -> list[str]:
     return [name.rstrip("/") for name in tf.io.gfile.listdir(folder)]
 
 
-def _is_folder(path: str) -> bool:
+def _file_system(path: str) -> Any:
+    """Returns what has `exists` and `isdir` for `path`: TensorFlow, whose import takes seconds, only where it must."""
     if not storage.is_remote(path):
-        return os.path.isdir(path)
+        return os.path
     import tensorflow as tf
 
-    return tf.io.gfile.isdir(path)
-
-
-def _exists(path: str) -> bool:
-    if not storage.is_remote(path):
-        return os.path.exists(path)
-    import tensorflow as tf
-
-    return tf.io.gfile.exists(path)
+    return tf.io.gfile
 
 
 def _sizes(folder: str) -> dict[str, int]:

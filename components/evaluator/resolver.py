@@ -1,7 +1,5 @@
 """Chooses the model that a new one is compared with."""
 
-import os
-
 import ml_metadata as mlmd
 from tfx import types
 from tfx.components.evaluator import constants
@@ -73,22 +71,14 @@ class ServedOrLastBlessed(resolver.ResolverStrategy):
         newest = versions.list_versions(self._serving).newest
         if newest is None:
             return next((blessing for blessing in blessings if _model_id(blessing) != candidate.id), None)
-        folder = os.path.join(self._serving, newest)
-        pushed = versions.read_pushes(self._serving).get(newest)
 
         def is_served(model: types.Artifact | None) -> bool:
-            if model is None:
-                return False
-            saved_model = _saved_model(model)  # by the record of the push, or by its files
-            return versions.hash_files(saved_model) == pushed or versions.holds(folder, saved_model)
+            return model is not None and versions.is_version_of(self._serving, newest, _saved_model(model))
 
-        wanted = None
-        if is_served(candidate):
-            before = next((blessing for blessing in blessings if _model_id(blessing) == candidate.id), None)
-            wanted = _baseline_id(before) if before else None
-        else:
-            served = (blessing for blessing in blessings if is_served(models.get(_model_id(blessing))))
-            wanted = next(map(_model_id, served), None)
+        if not is_served(candidate):
+            return next((blessing for blessing in blessings if is_served(models.get(_model_id(blessing)))), None)
+        before = next((blessing for blessing in blessings if _model_id(blessing) == candidate.id), None)
+        wanted = _baseline_id(before) if before else None
         return next((blessing for blessing in blessings if _model_id(blessing) == wanted), None)
 
 

@@ -57,8 +57,9 @@ class Executor(executor.Executor):
                 self._MarkPushed(pushed_model, pushed_destination=target, pushed_version=newest)
                 versions.note_push(folder, newest, model)
                 return
-            is_damaged = versions.read_pushes(folder).get(newest) == versions.hash_files(model)
-            if not is_damaged and _find_objections(input_dict, exec_properties, model, target, pushed_model):
+            # What is this model, but damaged, is replaced in any case.
+            is_other = not versions.is_version_of(folder, newest, model)
+            if is_other and _note_objections(input_dict, exec_properties, model, target, pushed_model):
                 pushed_model.set_string_custom_property(SERVED_INSTEAD, target)
                 self._MarkNotPushed(pushed_model)
                 return
@@ -75,14 +76,14 @@ class Executor(executor.Executor):
             _remove(staging)
 
 
-def _find_objections(
+def _note_objections(
     input_dict: dict[str, list[types.Artifact]],
     exec_properties: dict[str, Any],
     model: str,
     served: str,
     pushed_model: types.Artifact,
 ) -> bool:
-    """Returns whether `model` must not replace the version `served`, and writes why to `pushed_model`."""
+    """Writes to `pushed_model` what speaks against replacing the version `served`; returns whether it forbids that."""
     folder, newest = os.path.split(served)
     not_compared = _explain_missing_comparison(input_dict, model, served)
     if not_compared:

@@ -62,14 +62,14 @@ def make_plan(workspace: str, keep: int) -> Plan:
     }
     pushes = list(_find_pushes(root, records))
     needed.update(uri for _, uris in pushes for uri in uris)
-    tell = {*names[: last + 1], *(name for name, _ in pushes)}  # the records that the next plan is made from
+    unneeded_records = set(names).difference(kept, (name for name, _ in pushes))
     finished = _finished(records[names[0]])
     paths = [
         *(path for path in root.glob("artifacts/*/*/*") if str(path) not in needed),
         *(path for path in root.glob("artifacts/*/.system")),
         *_stale(root / "checkpoints", finished),
         *_stale(root / "working", finished),
-        *(path for path in root.glob(f"{record.FOLDER}/*") if path.suffix != ".json" or path.stem in set(names) - tell),
+        *(path for path in root.glob(f"{record.FOLDER}/*") if path.suffix != ".json" or path.stem in unneeded_records),
         *(path for path in root.glob("logs/*") if path.stem < kept[-1]),
     ]
     # What is inside of another one is counted there.
@@ -121,7 +121,9 @@ def _find_pushes(root: pathlib.Path, records: Mapping[str, record.Record]) -> It
     """Yields, of each target, the last run that pushed what is served, and the URIs of model, blessing and push."""
     for folder in (root / "serving").glob("*"):
         newest = versions.list_versions(str(folder)).newest
-        for name, run in records.items() if newest is not None else ():
+        if newest is None:
+            continue
+        for name, run in records.items():
             pushed, blessing, model = (
                 run.nodes[node].outputs.get(key, []) if node in run.nodes else []
                 for node, key in (
@@ -130,7 +132,7 @@ def _find_pushes(root: pathlib.Path, records: Mapping[str, record.Record]) -> It
                     (_pushed_training(run, folder.name), "model"),
                 )
             )
-            if any(versions.holds(str(folder / str(newest)), uri) for uri in pushed):
+            if any(versions.holds(str(folder / newest), uri) for uri in pushed):
                 yield name, [*pushed, *blessing, *model]
                 break
 

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import shlex
-from typing import TYPE_CHECKING
 
 import rich.box
 import rich.console
@@ -17,14 +16,12 @@ from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler.labels_table import distances_to
 from pipeline.config.run import Config
 from pipeline.nodes import ids
+from pipeline.results import verdict
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
 from trainer.run import METRICS_FILE
-
-if TYPE_CHECKING:
-    from pipeline.results.verdict import Verdict
 
 _TOP = 12
 
@@ -120,9 +117,7 @@ def collect(config: Config, results: list[NodeResult], workspace: str) -> Summar
     return Summary(anomalies, targets, found, excluded)
 
 
-def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> "Verdict":
-    from pipeline.results import verdict  # which imports TFMA
-
+def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> verdict.Verdict:
     nodes = [ids.side_node(target, kind) for kind in (ids.BASELINE, ids.EVALUATOR, ids.PUSHER)]
     outputs = {key: found for result in results if result.node in nodes for key, found in result.outputs.items()}
     return verdict.judge(outputs, ids.serving_folder(workspace, target), config.targets[target].evaluation)

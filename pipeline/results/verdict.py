@@ -98,9 +98,8 @@ def _name_baseline(blessing: mlmd.Artifact, serving: str, found: versions.Versio
 
     if uri := blessing.custom_properties["baseline_model_uri"].string_value:
         saved_model = path_utils.serving_model_path(uri)
-        pushes, digest = versions.read_pushes(serving), versions.hash_files(saved_model)
         for version in found.complete:
-            if pushes.get(version) == digest or versions.holds(os.path.join(serving, version), saved_model):
+            if versions.is_version_of(serving, version, saved_model):
                 return f"version {version}"
     return "the last blessed model"
 

@@ -18,6 +18,7 @@ from tfx.orchestration import metadata
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.local import runner_utils
 from tfx.orchestration.portable import launcher, runtime_parameter_utils
+from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
 from pipeline import metadata_file
@@ -195,8 +196,11 @@ def _read_outcome(connection, info) -> tuple[State, dict[str, list[mlmd.Artifact
     outputs: dict[str, list[mlmd.Artifact]] = {}
     for event in events:
         outputs.setdefault(event.path.steps[0].key, []).append(artifacts[event.artifact_id])
-    if execution.last_known_state == mlmd.Execution.FAILED:  # before its executor: TFX keeps the error to itself
-        raise RuntimeError(execution.custom_properties["__execution_result__"].string_value or "its inputs are missing")
+    if execution.last_known_state == mlmd.Execution.FAILED:  # before its executor, of which TFX raises nothing
+        result = execution_lib.get_execution_result(execution, ignore_parse_errors=True)
+        # The text of tracebacks, the cause first, with each line break doubled.
+        cause = result.result_message.replace("\n\n", "\n").partition("\n\nThe above exception")[0] if result else ""
+        raise RuntimeError(cause or "its inputs are missing")
     if info.pipeline_node.node_info.type.name.startswith("tfx.dsl.components.common."):
         return State.RESOLVED, outputs
     cached = execution.last_known_state == mlmd.Execution.CACHED

@@ -3,11 +3,13 @@
 import pytest
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
+from tfx.dsl.components.common import resolver
 from tfx.orchestration import metadata, pipeline
-from tfx.types import standard_artifacts
+from tfx.types import Channel, standard_artifacts
 
 from pipeline.runners import local
 from pipeline.runners.local import State
+from pipeline.terminal.errors import one_line
 
 
 @component
@@ -110,6 +112,27 @@ def test_a_failure_blocks_what_depends_on_it_and_nothing_else(run):
     assert "'broken' cannot be written" in str(results["first"].error)
     assert "needs first" in str(results["first-tail"].error)
     assert results["first"].outputs == results["first-tail"].outputs == {}
+
+
+class Refuse(resolver.ResolverStrategy):
+    """A strategy that fails."""
+
+    def resolve_artifacts(self, store, input_dict):
+        raise ValueError("serving: cannot be read")
+
+
+def test_a_resolver_that_fails_says_why(tmp_path):
+    chosen = resolver.Resolver(strategy_class=Refuse, left=Channel(type=standard_artifacts.String)).with_id("chosen")
+    results = local.run(
+        pipeline.Pipeline(
+            pipeline_name="test",
+            pipeline_root=str(tmp_path / "artifacts"),
+            components=[chosen, Append(left=chosen.outputs["left"], text="!").with_id("tail")],
+            metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "db.sqlite")),
+        )
+    )
+    assert [result.state for result in results] == [State.FAILED, State.BLOCKED]
+    assert one_line(results[0].error) == "serving: cannot be read"
 
 
 def test_what_failed_is_tried_again(run):
