@@ -1,7 +1,7 @@
 """The decoding of a served model beside plain `tf.io.decode_jpeg`, for batches of photographs.
 
   python -m benchmarks.serving
-  python -m benchmarks.serving --batch-size 8 --width 1600 --height 1200
+  python -m benchmarks.serving --batch-size 8 --width 400 --height 300 --size 224
 
 Both make squares for the network out of the same JPEGs, in one call of a graph for a batch. Plain is what one would
 write: `decode_jpeg`, the central square, `tf.image.resize`, mapped over the batch. The served model also looks for what

@@ -9,7 +9,8 @@ from components.artifacts import model_images, model_labels
 from components.artifacts.examples import IMAGE
 from components.deep_images import Scale16Bit
 from trainer.data import formats
-from trainer.data.images import decode
+from trainer.data.branches import set_apart
+from trainer.data.images import decode, decode_common
 from trainer.models.backbone import ImageConfig
 
 KERAS_FILE = os.path.join("Format-Keras", "model.keras")
@@ -60,10 +61,11 @@ class ServingModule(tf.Module):
             input_signature=[tf.TensorSpec([None, *pixels.shape], pixels.dtype, name="pixels")],
             autograph=False,
         )
+        encoded = tf.TensorSpec([], tf.string, name="encoded")
+        decode_any = lambda encoded: decode(formats.as_stored(encoded, scale_16_bit), image)  # noqa: E731
+        self._decode_apart = set_apart(decode_any, [encoded])
         self._decode = tf.function(
-            lambda encoded: {"pixels": decode(formats.as_stored(encoded, scale_16_bit), image)},
-            input_signature=[tf.TensorSpec([], tf.string, name="encoded")],
-            autograph=False,
+            lambda encoded: {"pixels": self._decode_apart(encoded)}, input_signature=[encoded], autograph=False
         )
         self._classify = tf.function(
             self._classify_images,
@@ -111,19 +113,25 @@ class ServingModule(tf.Module):
         Raises:
           tf.errors.InvalidArgumentError: some cannot be decoded; it names their places in the batch.
         """
+        # As data sets, which tell what fails from what does not. All images are tried together, which is faster than
+        # one by one; the second data set is read only if that fails.
+        whole = tf.data.Dataset.from_tensors(encoded)
+        decoded = whole.map(lambda batch: decode_common(batch, self._image, self._decode_apart)).ignore_errors()
+        pixels = decoded.concatenate(whole.map(self._decode_each)).take(1).get_single_element()
+        return tf.ensure_shape(pixels, [None, *self._pixels_spec().shape])
+
+    def _decode_each(self, encoded: tf.Tensor) -> tf.Tensor:
+        """Decodes a batch one by one, and names the places of those that fail."""
         count = tf.size(encoded)
         spec = self._pixels_spec()
-        # As a data set, which tells images that cannot be decoded from the others.
         images = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-        decoded = images.map(
-            lambda number, one: (number, self._decode(one)["pixels"]), num_parallel_calls=tf.data.AUTOTUNE
-        ).ignore_errors()
+        decoded = images.map(lambda number, one: (number, self._decode_apart(one))).ignore_errors()
         none = tf.data.Dataset.from_tensors((-1, tf.zeros(spec.shape, spec.dtype)))  # an element there has to be
         numbers, pixels = decoded.concatenate(none).batch(tf.cast(count, tf.int64) + 1).get_single_element()
         missing, _ = tf.unique(tf.sets.difference(tf.range(count)[None], numbers[None]).values)
         message = "image_bytes: no JPEG, PNG, GIF or BMP that can be decoded at these places of the batch, from 0"
         with tf.control_dependencies([tf.debugging.Assert(tf.equal(tf.size(missing), 0), [message, missing])]):
-            return tf.ensure_shape(pixels[:-1], [None, *spec.shape])
+            return pixels[:-1]
 
 
 def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

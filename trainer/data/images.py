@@ -9,6 +9,7 @@ from trainer.data.branches import set_apart
 from trainer.models.backbone import ImageConfig
 
 _ASPECT_RATIOS = (3 / 4, 4 / 3)
+_PRINT = 4  # components of a JPEG of print colours
 # A chroma sample of a JPEG is up to two columns wide, and upsampling reads its neighbours. One more sample on each side
 # makes the pixels of a window equal to those of the whole image.
 _MARGIN = 2
@@ -27,13 +28,45 @@ def decode(encoded: tf.Tensor, image: ImageConfig) -> tf.Tensor:
     Raises:
       tf.errors.InvalidArgumentError: the bytes are not an image, or the image is damaged.
     """
+    return _decode_window(encoded, image, lambda shape: find_centre(shape, image))
 
-    def find_centre(shape: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        square = tf.cast(tf.reduce_min(shape), tf.float32)
-        side = tf.maximum(tf.cast(tf.round(image.central_crop * square), tf.int32), 1)
-        return (shape - side) // 2, tf.stack([side, side])
 
-    return _decode_window(encoded, image, find_centre)
+def find_centre(shape: tf.Tensor, image: ImageConfig) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the window (begin, extent), int32 [2], that evaluation sees of an image of `shape`, int32 [2]."""
+    square = tf.cast(tf.reduce_min(shape), tf.float32)
+    side = tf.maximum(tf.cast(tf.round(image.central_crop * square), tf.int32), 1)
+    return (shape - side) // 2, tf.stack([side, side])
+
+
+def decode_common(encoded: tf.Tensor, image: ImageConfig, decode_any: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+    """Decodes images, string [B], to uint8 [B, size, size, channels]: the commonest kind by a small graph.
+
+    Common are upright JPEGs of screen colours that are less than twice as wide and high as the result. What
+    comes out equals `decode` bit by bit. A graph in a data set is set up anew in each call, which takes longer for
+    `decode`, with all its branches, than some images take.
+
+    Args:
+      decode_any: decodes one of the others, string [], to uint8 [size, size, channels].
+    """
+
+    def decode_one(one: tf.Tensor, is_upright: tf.Tensor) -> tf.Tensor:
+        none = tf.zeros([3], tf.int32)
+        shape = tf.cond(is_upright, lambda: tf.io.extract_jpeg_shape(one), lambda: none)
+        begin, extent = find_centre(shape[:2], image)
+        # Below this size nothing is shrunk by the decoder or antialiased. The whole image is decoded, which is faster
+        # than a window of more than half of it.
+        is_common = is_upright & (shape[2] != _PRINT) & (tf.reduce_max(shape[:2]) < 2 * image.size)
+
+        def decode_whole() -> tf.Tensor:
+            pixels = tf.io.decode_jpeg(one, channels=image.channels)
+            window = pixels[begin[0] : begin[0] + extent[0], begin[1] : begin[1] + extent[1]]
+            return _interpolate(window, image, antialias=False)
+
+        return tf.cond(is_common, decode_whole, lambda: decode_any(one))
+
+    spec = tf.TensorSpec([image.size, image.size, image.channels], tf.uint8)
+    each = (encoded, orientation.is_without_exif(encoded))
+    return tf.map_fn(lambda pair: decode_one(*pair), each, fn_output_signature=spec)
 
 
 def decode_random_crop(encoded: tf.Tensor, image: ImageConfig, least_area: float, seed: tf.Tensor) -> tf.Tensor:
@@ -90,17 +123,21 @@ def resize(pixels: tf.Tensor, image: ImageConfig) -> tf.Tensor:
     size = (image.size, image.size)
     shape = tf.shape(pixels)[:2]
 
-    def interpolate(antialias: bool) -> tf.Tensor:
-        # The cast comes first because the operation would convert a pixel each time it reads it.
-        values = tf.image.resize(tf.cast(pixels, tf.float32), size, antialias=antialias)
-        return tf.cast(tf.round(values), tf.uint8)
-
     def shrink_or_enlarge() -> tf.Tensor:
-        plain = tf.cast(tf.reduce_max(shape), tf.float32) <= _MAX_SHRINK_WITHOUT_ANTIALIASING * image.size
-        return tf.cond(plain, lambda: interpolate(False), lambda: interpolate(True))
+        interpolations = [
+            lambda antialias=antialias: _interpolate(pixels, image, antialias) for antialias in (False, True)
+        ]
+        longest = tf.cast(tf.reduce_max(shape), tf.float32)
+        return tf.cond(longest <= _MAX_SHRINK_WITHOUT_ANTIALIASING * image.size, *interpolations)
 
     fits = tf.reduce_all(shape == size)
     return tf.ensure_shape(tf.cond(fits, lambda: pixels, shrink_or_enlarge), [*size, image.channels])
+
+
+def _interpolate(pixels: tf.Tensor, image: ImageConfig, antialias: bool) -> tf.Tensor:
+    # The cast comes first because the operation would convert a pixel each time it reads it.
+    values = tf.image.resize(tf.cast(pixels, tf.float32), (image.size, image.size), antialias=antialias)
+    return tf.cast(tf.round(values), tf.uint8)
 
 
 def _decode_window(
@@ -123,7 +160,7 @@ def _decode_window(
             pixels = orientation.turn(tf.io.decode_jpeg(encoded, channels=3), turned)
             return decode_other(tf.io.encode_png(pixels))
 
-        is_print = shape[2] == 4
+        is_print = shape[2] == _PRINT
         decode_special = set_apart(lambda: tf.cond(is_print, decode_print_colours, decode_turned))
         return tf.cond(is_print | (turned != 1), decode_special, decode_plain)
 

@@ -30,10 +30,15 @@ def of_jpeg(jpeg: tf.Tensor) -> tf.Tensor:
         _, exif, size = tf.while_loop(lambda place, *_: place + 10 <= end, step, (2, -1, 0))
         return _of_exif(jpeg, exif, size)
 
+    return tf.cond(is_without_exif(jpeg), lambda: 1, set_apart(look))
+
+
+def is_without_exif(jpegs: tf.Tensor) -> tf.Tensor:
+    """Returns which JPEGs, string [...], have no EXIF, as their first bytes show; those of others show it seldom."""
     size = _AFTER_JFIF + 2
-    head = tf.strings.join([tf.strings.substr(jpeg, 0, size), "\0" * size])  # which may be shorter
-    is_alone = tf.reduce_any(tf.strings.substr(head, _AFTER_JFIF, 2) == _OTHERS)
-    return tf.cond((tf.strings.substr(head, 0, len(_JFIF)) == _JFIF) & is_alone, lambda: 1, set_apart(look))
+    heads = tf.strings.join([tf.strings.substr(jpegs, 0, size), "\0" * size])  # which may be shorter
+    is_alone = tf.reduce_any(tf.strings.substr(heads, _AFTER_JFIF, 2)[..., None] == _OTHERS, -1)
+    return (tf.strings.substr(heads, 0, len(_JFIF)) == _JFIF) & is_alone
 
 
 def of_png(png: tf.Tensor) -> tf.Tensor:

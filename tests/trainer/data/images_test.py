@@ -133,6 +133,26 @@ class DecodeTest(tf.test.TestCase):
                 kept = images.decode(encode(colour), ImageConfig(size=8, channels=3))
                 self.assertAllClose(tf.cast(kept, tf.float32), colour.astype(np.float32), atol=2)
 
+    def test_the_common_kind_is_decoded_as_all_are(self):
+        sizes = [(16, 16), (31, 31), (31, 17), (32, 32), (33, 20), (5, 31), (9, 64)]
+        encoded = [jpeg(noise(*size), mode) for size in sizes for mode in ("L", "RGB", "CMYK")]
+        exif = PIL.Image.Exif()
+        exif[0x0112] = 6
+        encoded += [png(noise(20, 30)), jpeg(noise(20, 30), exif=exif)]
+        for channels, crop in itertools.product((1, 3), (1.0, 0.875)):
+            with self.subTest(channels=channels, crop=crop):
+                image = ImageConfig(size=16, channels=channels, central_crop=crop)
+                calls = []
+
+                def decode_any(one, image=image, calls=calls):
+                    calls.append(one)
+                    return images.decode(one, image)
+
+                found = images.decode_common(tf.constant(encoded), image, decode_any)
+                self.assertAllEqual(found, [images.decode(one, image) for one in encoded])
+                # Of print colours; not smaller than twice the result; a PNG; turned.
+                self.assertLen(calls, len(sizes) + 2 * 3 + 2)
+
     def test_the_shape_is_known_while_tracing(self):
         traced = tf.function(lambda encoded: images.decode(encoded, ImageConfig(size=8, channels=3)))
         concrete = traced.get_concrete_function(tf.TensorSpec([], tf.string))
