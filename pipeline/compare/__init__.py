@@ -1,0 +1,1 @@
+"""The statistics of a comparison of arms, and what the paper reports."""
