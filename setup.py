@@ -15,7 +15,10 @@ setuptools.setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.14",
     packages=setuptools.find_packages(include=["components*", "pipeline*", "trainer*", "schemas*"]),
-    package_data={"schemas": ["*/schema.pbtxt"], "pipeline": ["configs/*.yaml", "configs/schema.json"]},
+    package_data={
+        "schemas": ["*/schema.pbtxt"],
+        "pipeline": ["compare/published/*.csv", "configs/*.yaml", "configs/schema.json"],
+    },
     install_requires=[
         "tensorflow>=2.16",
         "keras>=3.5",
