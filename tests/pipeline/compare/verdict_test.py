@@ -6,7 +6,7 @@ import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.compare.statistics import Comparison, VarianceComponents, compare, estimate_spread
+from pipeline.compare.statistics import Comparison, VarianceComponents, combine, compare, estimate_spread
 from pipeline.compare.verdict import Verdict, adjust, in_words, judge
 
 
@@ -124,6 +124,21 @@ def test_both_where_neither_is_enough():
 def test_more_than_any_number_of_seeds_exist():
     comparison = make(0.8, 0.3, 1.0, seeds=200)
     assert judge([comparison])[0].test_images > 1000
+    unequal = combine([comparison, make(0.8, 0.3, 1.0, seeds=100)])
+    assert judge([unequal])[0].test_images > 2000
+
+
+def test_an_arm_of_smaller_p_counts():
+    # Holm gives the larger p, twice of which is small enough, three times the smaller one.
+    first, second, none = make(1.45, 0.5, 0.58), make(1.45, 0.5, 0.59), make(0, 0.5, 0.6)
+    assert 3 * first.p > 0.05 > 2 * second.p
+    verdict = judge([first, second, none])[1]
+    assert (verdict.kind, verdict.p) == ("cannot tell", pytest.approx(3 * first.p))
+    error, freedom = estimate_spread(second.targets, more_seeds=verdict.more_seeds)
+    factor = 3 * first.p / second.p
+    assert factor * 2 * scipy.stats.t.sf(0.0145 / error, freedom) < 0.05
+    error, freedom = estimate_spread(second.targets, more_seeds=verdict.more_seeds - 1)
+    assert factor * 2 * scipy.stats.t.sf(0.0145 / error, freedom) >= 0.05
 
 
 def test_one_seed_cannot_tell():
@@ -131,7 +146,10 @@ def test_one_seed_cannot_tell():
     verdicts = judge([single, other])
     assert (verdicts[0].kind, verdicts[0].more_seeds, verdicts[0].test_images) == ("cannot tell", None, None)
     assert math.isnan(verdicts[0].p)
-    assert verdicts[1] == Verdict("better", other.p)  # an arm that is not tested does not count
+    # An arm that is not tested does not count.
+    assert verdicts[1] == Verdict("better", other.p)
+    unclear = make(1.5, 2.5, 0.1)
+    assert judge([unclear, single])[0] == judge([unclear])[0]
 
 
 @pytest.mark.parametrize("equivalence", [0, -0.01, 1, math.nan])
