@@ -39,7 +39,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
     ):
         with logs.show_waiting(console, "starting"):
             from pipeline import pipeline
-            from pipeline.nodes import ingest
+            from pipeline.nodes import ingest, train
             from pipeline.results import record, summary
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
@@ -50,7 +50,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
         log = os.path.join(workspace, "logs", f"{name}.log")
         with logs.write_log(log):
             ingest.write_policies(config, workspace)
-            checkpoints.write_policy(pipeline.checkpoint_root(workspace), config.checkpoint)
+            checkpoints.write_policy(train.checkpoint_root(workspace), config.checkpoint)
             view = Display(console)
             known = record.Record(config.model_dump(), {}, ended=False)
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from components.example_gen import readers
-from components.importance_resampler import matchers
-from pipeline.config.run import ENTIRE_SOURCE
+from pipeline.config import arms
 from pipeline.config.schema import json_schema, summary
 from trainer.presets import PRESETS
 
@@ -75,7 +74,7 @@ def page(schema: dict[str, Any]) -> str:
         parts.append(f"{section.title()}\n\n{section.schema['description']}\n")
         if rows:
             parts.append(_table(("key", "type", "default", "meaning"), rows))
-    parts.append(f"## Arms\n\nThe values of `targets.{_NAME}.arms`.\n")
+    parts.append(f"## Arms\n\nThe values of `targets.{_NAME}.arms`, besides those that `arms` defines.\n")
     parts.append(_table(("arm", "pre-training set", "settings"), _arms()))
     parts.append("## Presets\n\nThe values of `preset` in a recipe, and the keys that they set.\n")
     parts.append(_table(("key", *(f"`{preset}`" for preset in PRESETS)), _presets()))
@@ -188,9 +187,11 @@ def _code(value: Any) -> str:
 
 
 def _arms() -> Iterator[tuple[str, ...]]:
-    yield f"`{ENTIRE_SOURCE}`", "All examples of the source, each once.", ""
-    for name in matchers.CLASSES:
-        matcher = matchers.class_of(name)
+    for name, arm in arms.PRESETS.items():
+        matcher = None if name in arms.DESCRIPTIONS else arm.kind
+        if matcher is None:
+            yield f"`{name}`", arms.DESCRIPTIONS[name], ""
+            continue
         settings = (
             f"`targets.{_NAME}.{key}`" if key in matcher.of_target else f"`resample.{key}`"
             for key in matcher.model_fields

@@ -1,33 +1,28 @@
 """The typed configuration of a run; `pipeline.config.load` reads one from YAML."""
 
-import math
 import re
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pydantic
 
-from components.importance_resampler import matchers
 from components.importance_resampler.matchers.matcher import Matcher
 from components.prior_estimator.settings import EstimatorSettings
-from components.settings import StrictModel, did_you_mean
+from components.settings import StrictModel
+from pipeline.config.arms import (
+    MATCHERS,
+    PRIOR_SETTINGS,
+    Arm,
+    ArmName,
+    OwnArms,
+    find_arm,
+    optional_settings,
+    shared_settings,
+)
+from pipeline.config.compare import Compare
 from pipeline.config.data import Data
+from pipeline.config.prior import Prior
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
-
-ENTIRE_SOURCE = "entire_source"  # the arm without a sample; the others bear their matchers' names
-ARMS = (ENTIRE_SOURCE, *matchers.CLASSES)
-
-
-def _check_arm(name: str) -> str:
-    if name not in ARMS:
-        raise ValueError(f"must be one of {', '.join(ARMS)}{did_you_mean(name, ARMS)}")
-    return name
-
-
-Arm = Annotated[
-    str, pydantic.AfterValidator(_check_arm), pydantic.WithJsonSchema({"type": "string", "enum": list(ARMS)})
-]
 
 
 class Evaluation(StrictModel):
@@ -61,8 +56,8 @@ class _Target(StrictModel):
     """
 
     data: Data
-    arms: list[Arm] = pydantic.Field(min_length=1)
-    push: Arm | None = None
+    arms: list[ArmName] = pydantic.Field(min_length=1)
+    push: ArmName | None = None
     evaluation: Evaluation = Evaluation()
 
     @pydantic.model_validator(mode="after")
@@ -71,54 +66,7 @@ class _Target(StrictModel):
             raise ValueError(f"arms: {self.arms} names an arm twice; remove one")
         if self.push and self.push not in self.arms:
             raise ValueError(f"push: {self.push!r} is not one of the arms {', '.join(self.arms)}")
-        for arm, matcher in _MATCHERS.items():
-            for key in matcher.of_target:
-                if (arm in self.arms) != bool(getattr(self, key)):
-                    raise ValueError(
-                        f"{key}: {getattr(self, key)} with the arms {', '.join(self.arms)}; set it if, and only if, "
-                        f"{arm} is one of the arms"
-                    )
         return self
-
-
-class Prior(StrictModel):
-    """How P_t is estimated.
-
-    Attributes:
-      estimator: `mean_prediction` is the paper's; docs/method.md compares the three.
-      temperature: logits are divided by it. `fitted` calibrates the classifier on the source's eval split. null: the
-        paper's 2.0 with `mean_prediction` and a classifier with `loss: softmax`; else `fitted`, or 1.0 if no
-        temperature fits.
-      force: allows a number with `em` and `bbse`, which assume calibrated predictions, and one above 1 with `loss:
-        sigmoid`, which hides the labels of an image.
-      bootstrap: number of bootstrap replicates for the intervals of P_t. 0: no intervals.
-      level: the share of the replicates inside an interval.
-      smoothing: the weight e of P_s in (1 − e) P_t + e P_s.
-      floor: the smallest P_t of every label that has source examples.
-      assumption_threshold: a label is flagged if the target's images that are predicted as it lie this many times as
-        far from its mean embedding in the source as the source's own images do.
-      source_images: the largest number of the source's eval images that are predicted, for calibration, correction and
-        the check of the assumption.
-    """
-
-    estimator: Literal["mean_prediction", "em", "bbse"] = "mean_prediction"
-    temperature: pydantic.PositiveFloat | Literal["fitted"] | None = None
-    force: bool = False
-    bootstrap: pydantic.NonNegativeInt = 200
-    level: float = pydantic.Field(0.95, gt=0, lt=1)
-    smoothing: float = pydantic.Field(0.0, ge=0, le=1)
-    floor: float = pydantic.Field(0.0, ge=0, lt=1)
-    assumption_threshold: pydantic.PositiveFloat = 1.5
-    source_images: pydantic.PositiveInt = 20_000
-
-    @pydantic.field_validator("temperature", mode="before")
-    @classmethod
-    def _check_temperature(cls, value: Any) -> float | str | None:
-        # Before the union is validated, because its errors name its members instead of the key.
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if value not in (None, "fitted") and not (number and 0 < value < math.inf):
-            raise ValueError("must be a positive number, or 'fitted'")
-        return value
 
 
 class _Resample(StrictModel):
@@ -137,22 +85,12 @@ class _Resample(StrictModel):
     materialise: bool = False
 
 
-_MATCHERS = {name: matchers.class_of(name) for name in matchers.CLASSES}
-
-
-def _optional(field: pydantic.fields.FieldInfo) -> Any:
-    kind: Any = field.annotation
-    return kind | None, pydantic.fields.FieldInfo.merge_field_infos(field, default=None)
-
-
 def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
     """Returns `base` with the matchers' settings that belong to it. All of them are optional."""
-    fields = {
-        key: _optional(field)
-        for matcher in _MATCHERS.values()
-        for key, field in matcher.model_fields.items()
-        if (key in matcher.of_target) == of_target
-    }
+    fields: dict[str, Any] = {}
+    for matcher in MATCHERS.values():
+        keys = (key for key in matcher.model_fields if (key in matcher.of_target) == of_target)
+        fields |= optional_settings(matcher, tuple(keys))
     return pydantic.create_model(base.__name__.removeprefix("_"), __base__=base, __doc__=base.__doc__, **fields)
 
 
@@ -161,14 +99,6 @@ if TYPE_CHECKING:
     Resample: TypeAlias = _Resample
 else:
     Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
-
-
-def shared_settings(arm: str, target: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the arm's settings in `target`, if its sample depends on nothing else of the target; else None."""
-    if arm == ENTIRE_SOURCE:
-        return {}
-    kind = _MATCHERS[arm]
-    return None if kind.depends_on_target() else kind(**{key: target[key] for key in kind.of_target}).model_dump()
 
 
 class NearDuplicates(StrictModel):
@@ -211,7 +141,10 @@ class Config(StrictModel):
       near_duplicates: how near-duplicates of the targets' images are kept out of the source.
       prior: how P_t is estimated.
       resample: how the pre-training sets are drawn.
+      arms: further ways to pre-train by name, besides those that docs/configuration.md lists. A name may have a-z, 0-9
+        and _.
       targets: the target tasks by name. A name may have a-z, 0-9 and -, and is part of the ids of the target's nodes.
+      compare: what `specialist compare` does. `run` does not read it.
       on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
         the run goes on, and lists the anomalies at its end.
       beam: arguments of the Beam jobs. Empty: Beam runs in memory, with one worker.
@@ -230,9 +163,11 @@ class Config(StrictModel):
     near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
     resample: Resample
+    arms: OwnArms = {}
     targets: dict[str, Target] = pydantic.Field(
         min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
     )
+    compare: Compare = Compare()
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
 
@@ -240,18 +175,60 @@ class Config(StrictModel):
         """Returns the data by name: 'source', or that of a target."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
 
-    def matcher(self, target: str, arm: str) -> Matcher:
-        """Returns the matcher of a target's arm, which must not be `entire_source`: it has none."""
-        kind = _MATCHERS[arm]
-        settings = {
-            key: getattr(self.targets[target] if key in kind.of_target else self.resample, key)
-            for key in kind.model_fields
-        }
-        return kind(**{key: value for key, value in settings.items() if value is not None})
+    def arm(self, name: str) -> Arm:
+        """Returns the arm of that name.
+
+        Raises:
+          ValueError: there is none.
+        """
+        return find_arm(name, self.arms)
+
+    def matcher(self, target: str, arm: str) -> Matcher | None:
+        """Returns the matcher of a target's arm; None: it draws nothing."""
+        settings = self.arm(arm)
+        kind = settings.kind
+        if kind is None:
+            return None
+        values = {}
+        for key in kind.model_fields:
+            general = getattr(self.targets[target] if key in kind.of_target else self.resample, key)
+            own = getattr(settings, key)
+            values[key] = general if own is None else own
+        return kind(**{key: value for key, value in values.items() if value is not None})
+
+    def sample_size(self, arm: str) -> int:
+        """Returns n of an arm whose matcher does not take everything."""
+        return self.arm(arm).n or self.resample.n
+
+    def prior_of(self, arm: str) -> Prior:
+        """Returns how P_t is estimated for an arm."""
+        settings = self.arm(arm)
+        own = {key: getattr(settings, key) for key in PRIOR_SETTINGS}
+        return self.prior.model_copy(update={key: value for key, value in own.items() if value is not None})
+
+    def pretrain_of(self, arm: str) -> Recipe | None:
+        """Returns the recipe of an arm's pre-training; None: there is none."""
+        steps = self.arm(arm).steps
+        if isinstance(steps, str):
+            times, added = (1.0, self.classifier.steps * self.classifier.batch_size / self.pretrain.batch_size)
+            if steps != "total":
+                times, added = float(steps.removesuffix("x")), 0.0
+            steps = max(1, round(times * self.pretrain.steps + added))
+        if steps is None:
+            return self.pretrain
+        return self.pretrain.model_copy(update={"steps": steps}) if steps else None
 
     def shared_settings(self, target: str, arm: str) -> dict[str, Any] | None:
         """Returns the settings of a target's arm whose sample depends on nothing else of the target; else None."""
-        return shared_settings(arm, dict(self.targets[target]))
+        return shared_settings(self.arm(arm), dict(self.targets[target]))
+
+    def find_missing(self, target: str, arm: str) -> str | None:
+        """Returns the setting of `target` that an arm needs and that neither has; None: nothing is missing."""
+        settings = self.arm(arm)
+        for key in settings.kind.of_target if settings.kind else ():
+            if getattr(settings, key) is None and getattr(self.targets[target], key) is None:
+                return key
+        return None
 
     @pydantic.field_validator("targets")
     @classmethod
@@ -264,6 +241,7 @@ class Config(StrictModel):
     @pydantic.model_validator(mode="after")
     def _check_combinations(self) -> "Config":
         self.backbone.check(self.image)
+        self._check_arms()
         for key in ("classifier", "pretrain", "finetune"):
             if (shift := getattr(self, key).shift) > self.image.size:
                 raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
@@ -284,3 +262,24 @@ class Config(StrictModel):
             except ValueError as error:
                 raise ValueError(f"prior.{error}") from error
         return self
+
+    def _check_arms(self) -> None:
+        for target, settings in self.targets.items():
+            named = [*((f"arms.{i}", name) for i, name in enumerate(settings.arms)), ("push", settings.push)]
+            for key, name in named:
+                if name is None:
+                    continue
+                try:
+                    self.arm(name)
+                except ValueError as error:
+                    raise ValueError(f"targets.{target}.{key}: {error}") from error
+                if missing := self.find_missing(target, name):
+                    raise ValueError(f"targets.{target}.{missing}: missing, and the arm {name} needs it; set it")
+        for key, names in self.compare.arm_names().items():
+            for name in names:
+                try:
+                    self.arm(name)
+                except ValueError as error:
+                    raise ValueError(f"compare.{key}: {error}") from error
+        if unknown := sorted(set(self.compare.targets or ()) - self.targets.keys()):
+            raise ValueError(f"compare.targets: {unknown[0]!r} is not one of {', '.join(self.targets)}")

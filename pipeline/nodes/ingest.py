@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
@@ -12,11 +12,13 @@ from tfx.types import standard_artifacts
 
 import schemas
 from components.example_gen import hierarchy_file, policy
+from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
-from pipeline.config.run import ENTIRE_SOURCE, Config
+from pipeline.config.run import Config
 from pipeline.nodes import ids
+from pipeline.nodes.registry import Registry
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +37,38 @@ class IngestNodes:
 
     def __getitem__(self, output: str):
         return self.example_gen.outputs[output]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ingested:
+    """The nodes of the data of a pipeline: those of the source, and target → its nodes."""
+
+    source: IngestNodes
+    targets: Mapping[str, IngestNodes]
+
+
+def ingest(nodes: Registry, config: Config, workspace: str) -> Ingested:
+    """Adds the nodes that ingest and check all data. Working files go below `workspace`.
+
+    Raises:
+      ValueError: data are missing, or do not fit their role or the arms.
+    """
+    source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.source, config, workspace)
+    targets = {
+        name: make_ingest_nodes(name, TargetExampleGen, target.data, config, workspace)
+        for name, target in config.targets.items()
+    }
+    for name, target in targets.items():
+        if target.several_labels:
+            raise ValueError(
+                f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
+                "a source may have; set several_labels to false, or name another label_key or other data"
+            )
+    check_labels(config)
+    wait_for_checks(source, list(targets.values()))
+    for side in (source, *targets.values()):
+        nodes.add(*side.nodes)
+    return Ingested(source, targets)
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
@@ -134,7 +168,7 @@ def check_labels(config: Config) -> None:
         (target, arm): matcher
         for target, settings in config.targets.items()
         for arm in settings.arms
-        if arm != ENTIRE_SOURCE and "vocabulary" in (matcher := config.matcher(target, arm)).needs
+        if (matcher := config.matcher(target, arm)) is not None and "vocabulary" in matcher.needs
     }
     if not matchers_with_labels:
         return

@@ -75,13 +75,16 @@ def preview_config(
 
 def list_useless_controls(config: Config, source_images: int) -> list[str]:
     """Returns why a run may stop at arms that leave none of the source's training images out, a line for each."""
-    arms = {arm for target in config.targets.values() for arm in target.arms}
-    if "uniform_subsample" not in arms or config.resample.n < source_images:
-        return []
-    return [
-        f"resample.n: {config.resample.n:,}, but the source has about {source_images:,} training images, of which "
-        "uniform_subsample has to leave some out; lower it, or leave the arm out"
-    ]
+    found = []
+    for arm in dict.fromkeys(arm for target in config.targets.values() for arm in target.arms):
+        n = config.sample_size(arm)
+        if config.arm(arm).matcher == "uniform_subsample" and n >= source_images:
+            key = f"arms.{arm}.n" if config.arm(arm).n else "resample.n"
+            found.append(
+                f"{key}: {n:,}, but the source has about {source_images:,} training images, of which {arm} has to "
+                "leave some out; lower it, or leave the arm out"
+            )
+    return found
 
 
 def _format_rate(per_second: float) -> str:

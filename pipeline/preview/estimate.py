@@ -4,7 +4,7 @@ import collections
 import dataclasses
 from collections.abc import Iterable, Mapping
 
-from pipeline.config.run import ENTIRE_SOURCE, Config
+from pipeline.config.run import Config
 from pipeline.nodes import ids
 from trainer.loop.throughput import Throughput
 from trainer.recipes import Recipe
@@ -79,36 +79,43 @@ def estimate_costs(
     ]
     kinds = collections.Counter(map(ids.kind_of, nodes))
 
-    def estimate_training(part: str, trainings: int, recipe: Recipe, evaluated: int) -> Cost:
+    def estimate_trainings(part: str, recipes: list[Recipe], evaluated: int) -> Cost:
+        """Each training is evaluated on its share of the images `evaluated` at the end of all of them."""
         if network is None:
-            return Cost(part, trainings, None, None)
-        evaluated += trainings * _count_evaluated(recipe, evaluated // max(trainings, 1))
-        seconds = (
-            trainings * recipe.steps * recipe.batch_size / network.training_images_per_second
-            + evaluated / network.prediction_images_per_second
-        )
+            return Cost(part, len(recipes), None, None)
+        evaluated += sum(_count_evaluated(recipe, evaluated // len(recipes)) for recipe in recipes)
+        trained = sum(recipe.steps * recipe.batch_size for recipe in recipes)
+        seconds = trained / network.training_images_per_second + evaluated / network.prediction_images_per_second
         # A SavedModel and a .keras file.
-        return Cost(part, trainings, seconds, 2 * trainings * network.parameters * _PARAMETER_BYTES)
+        return Cost(part, len(recipes), seconds, 2 * len(recipes) * network.parameters * _PARAMETER_BYTES)
 
-    costs.append(estimate_training("classifier", 1, config.classifier, source.evaluated))
+    costs.append(estimate_trainings("classifier", [config.classifier], source.evaluated))
     predicted = _count_predicted(config, source, targets)
     seconds = predicted / network.prediction_images_per_second if network else None
     size = predicted * (source.labels + network.features) * _PREDICTION_BYTES if network else None
     costs.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
-    samples = {
-        ids.sample_node(name, arm, ids.RESAMPLE, config.shared_settings(name, arm))
+    arms = {
+        (name, arm): (config.matcher(name, arm), config.pretrain_of(arm), config.shared_settings(name, arm))
         for name, target in config.targets.items()
         for arm in target.arms
-        if arm != ENTIRE_SOURCE and not config.matcher(name, arm).takes_all
+    }
+    samples = {
+        ids.sample_node(name, arm, ids.RESAMPLE, shared): config.sample_size(arm)
+        for (name, arm), (matcher, _, shared) in arms.items()
+        if matcher is not None and not matcher.takes_all
     }
     if config.resample.materialise and samples:
-        drawn = len(samples) * config.resample.n
+        drawn = sum(samples.values())
         seconds = drawn * source.seconds_each  # an upper limit, because the images are not checked again
         costs.append(Cost("written samples", len(samples), seconds, drawn * source.record_bytes))
-    specialists = kinds[ids.SPECIALIST]
-    costs.append(estimate_training("specialists", specialists, config.pretrain, specialists * source.evaluated))
-    evaluated = sum(len(config.targets[name].arms) * side.evaluated for name, side in targets.items())
-    costs.append(estimate_training("fine-tuning", kinds[ids.FINETUNE], config.finetune, evaluated))
+    specialists = {
+        ids.sample_node(name, arm, ids.SPECIALIST, shared): recipe
+        for (name, arm), (_, recipe, shared) in arms.items()
+        if recipe is not None
+    }
+    costs.append(estimate_trainings("specialists", [*specialists.values()], len(specialists) * source.evaluated))
+    evaluated = sum(targets[name].evaluated for name, _ in arms)
+    costs.append(estimate_trainings("fine-tuning", [config.finetune] * len(arms), evaluated))
     return costs
 
 

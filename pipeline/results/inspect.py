@@ -21,7 +21,7 @@ from components.artifacts import exclusions, index, label_prior, plan
 from components.importance_resampler.explain import explain_example
 from components.importance_resampler.matchers.explanation import Explanation
 from components.importance_resampler.pairs import Pairs
-from pipeline.config.run import shared_settings
+from pipeline.config.arms import Arm, find_arm, shared_settings
 from pipeline.nodes import ids
 from pipeline.results.record import MissingError, Record
 from pipeline.terminal.text import make_cell
@@ -160,7 +160,9 @@ def _plan_node(record: Record, target: str, arm: str) -> str:
     own = ids.arm_node(target, arm, ids.RESAMPLE)
     if own in record.nodes:  # earlier versions drew every sample for each target
         return own
-    return ids.sample_node(target, arm, ids.RESAMPLE, shared_settings(arm, record.config["targets"][target]))
+    defined = {name: Arm(**settings) for name, settings in record.config.get("arms", {}).items()}
+    shared = shared_settings(find_arm(arm, defined), record.config["targets"][target])
+    return ids.sample_node(target, arm, ids.RESAMPLE, shared)
 
 
 def _exclusions(record: Record) -> pa.Table:

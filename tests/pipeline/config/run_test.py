@@ -105,10 +105,9 @@ def test_temperatures_that_suit_the_estimator(overrides):
         ),
         (["classifier.loss=sigmoid", "prior.temperature=1.5"], r"prior\.temperature: 1\.5, but above 1 the sigmoids"),
         (["prior.estimator=mean"], r"prior\.estimator: 'mean': input should be 'mean_prediction', 'em' or 'bbse'"),
-        (["targets.digits.label_subset=[latin]"], r"label_subset: \['latin'\] with the arms entire_source, same_dist"),
         (
             ["targets.digits.arms=[label_subset]", "targets.digits.push=null"],
-            r"label_subset: None with the arms label_sub",
+            r"targets\.digits\.label_subset: missing, and the arm label_subset needs it",
         ),
         (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
         (
@@ -123,7 +122,7 @@ def test_temperatures_that_suit_the_estimator(overrides):
         (["image.size=15"], r"image\.size: 15; compact_cnn needs at least 16"),
         (["image.channels=4"], r"image\.channels: 4: must be 1 \(grey\) or 3 \(RGB\)"),
         (
-            ["targets.digits.arms=[entire]"],
+            ["targets.digits.arms=[entire]", "targets.digits.push=null"],
             r"targets\.digits\.arms\.0: 'entire': must be one of entire_source",
         ),
         (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
@@ -131,9 +130,24 @@ def test_temperatures_that_suit_the_estimator(overrides):
             ["targets.digits.evaluation.max_loss=1"],
             r"targets\.digits\.evaluation: unknown key 'max_loss'; it is called 'max_regression' now",
         ),
-        (["targets.digits.push=elastic"], r"targets\.digits\.push: 'elastic': must be one of entire_source, "),
+        (["targets.digits.push=elastic"], r"push: 'elastic' is not one of the arms entire_source, same_dist"),
         (["targets.digits.arms=[entire_source]"], r"push: 'same_distribution' is not one of the arms entire_source"),
         (["targets.digits.arms=[entire_source, entire_source]"], r"names an arm twice"),
+        (["arms.small={matcher: same}"], r"arms\.small: matcher: 'same' is not one of same_distribution, "),
+        (["arms.small={n: 3}"], r"arms\.small: n: 3, but this arm takes every example"),
+        (["arms.small={temperature: 1}"], r"arms\.small: temperature: 1\.0, but this arm does not depend on P_t"),
+        (
+            ["arms.small={matcher: uniform_subsample, max_repeats: 2}"],
+            r"arms\.small: max_repeats: is no setting of the matcher uniform_subsample",
+        ),
+        (["arms.small={matcher: same_distribution, steps: 0}"], r"arms\.small: steps: 0, so that nothing is trained"),
+        (["arms.small={steps: 2.5}"], r"arms\.small\.steps: 2\.5: must be an integer .* 2x, or total"),
+        (["arms.warm_start={steps: 3}"], r"arms: 'warm_start' is a preset, which cannot be defined again"),
+        (["arms.Small={steps: 3}"], r"arms: 'Small' is not a valid name of an arm"),
+        (["compare.arms=[entire]"], r"compare\.arms: 'entire': must be one of entire_source, .*did you mean"),
+        (["compare.reference=entire"], r"compare\.reference: 'entire': must be one of entire_source"),
+        (["compare.targets=[digit]"], r"compare\.targets: 'digit' is not one of digits"),
+        (["compare.shots=[1, 1]"], r"compare: shots: \[1, 1\] names one twice"),
         (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
         (
             ["targets.Digits=null"],
@@ -286,3 +300,46 @@ def test_paths_are_expanded(write, monkeypatch):
     assert (found.location, found.hierarchy.file) == ("/home/ada/images", "/data/tree.csv")
     with pytest.raises(ValueError, match=r"source\.folder: .*has \$NOWHERE, but this variable is not set"):
         load(write(source={**source, "folder": "$NOWHERE/images"}))
+
+
+def test_an_arm_of_its_own():
+    loaded = load(
+        str(DEMO),
+        [
+            "arms.small={matcher: same_distribution, n: 30, max_repeats: 4, temperature: fitted, steps: 1.5x}",
+            "targets.digits.arms=[small, uniform_subsample]",
+            "targets.digits.push=small",
+            "resample.max_repeats=9",
+        ],
+    )
+    assert loaded.matcher("digits", "small").model_dump() == {"max_repeats": 4}
+    assert loaded.matcher("digits", "same_distribution").model_dump() == {"max_repeats": 9}
+    assert (loaded.sample_size("small"), loaded.sample_size("uniform_subsample")) == (30, 10_000)
+    assert (loaded.prior_of("small").temperature, loaded.prior_of("same_distribution").temperature) == ("fitted", None)
+    assert loaded.pretrain_of("small").steps == 450
+
+
+@pytest.mark.parametrize(
+    ("arm", "steps"),
+    [
+        ("entire_source", 300),
+        ("entire_source_2x", 600),
+        ("entire_source_4x", 1200),
+        ("entire_source_total", 300 + 1500 * 128 // 64),
+        ("warm_start", 300),
+        ("random_init", None),
+        ("source_classifier", None),
+    ],
+)
+def test_steps_of_the_presets(arm, steps):
+    recipe = load(str(DEMO), ["pretrain.batch_size=64"]).pretrain_of(arm)
+    assert (recipe and recipe.steps) == steps
+
+
+@pytest.mark.parametrize(("subset", "missing"), [(None, "label_subset"), (["Latn"], None)], ids=["without", "with"])
+def test_what_an_arm_lacks(write, subset, missing):
+    content = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
+    content["targets"]["digits"]["label_subset"] = subset
+    loaded = load(write(targets=content["targets"]))
+    assert loaded.find_missing("digits", "label_subset") == missing
+    assert loaded.find_missing("digits", "same_distribution") is None

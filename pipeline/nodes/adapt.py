@@ -1,0 +1,142 @@
+"""The nodes between the data and the arms: the classifier, its predictions, the exclusions and the label priors."""
+
+import dataclasses
+import hashlib
+from collections.abc import Mapping
+
+from tfx.dsl.components.base.base_node import BaseNode
+
+from components.predictor.component import Predictor
+from components.prior_estimator.component import PriorEstimator
+from pipeline.config.prior import Prior
+from pipeline.config.run import Config
+from pipeline.nodes import exclude, ids, train
+from pipeline.nodes.ingest import Ingested
+from pipeline.nodes.registry import Registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Adaptation:
+    """A source classifier and what it predicts.
+
+    Attributes:
+      predictors: target → the node that predicts its images.
+      source_predictor: the node that predicts the source's eval images.
+      early_filters: the filters before the classifier's training.
+      filters: all.
+      part: the part of the ids that sets this classifier's nodes apart from those of others.
+    """
+
+    classifier: BaseNode
+    predictors: Mapping[str, BaseNode]
+    source_predictor: BaseNode
+    early_filters: exclude.Filters
+    filters: exclude.Filters
+    part: str = ""
+
+
+def adapt(
+    nodes: Registry,
+    config: Config,
+    workspace: str,
+    ingested: Ingested,
+    early_filters: exclude.Filters,
+    *,
+    filters: exclude.Filters | None = None,
+    part: str = "",
+) -> Adaptation:
+    """Adds a classifier, its predictions, and the exclusions by its embeddings.
+
+    Args:
+      nodes: of the pipeline; this function adds to it.
+      config: the configuration; its seed is that of the classifier.
+      workspace: folder that holds the checkpoints.
+      ingested: the nodes of the data.
+      early_filters: the filters before the classifier's training.
+      filters: all filters, if they are there already: those by the embeddings of another classifier.
+      part: see `Adaptation`.
+    """
+    source = ingested.source
+    classifier_id = ids.side_node(ids.SOURCE, ids.CLASSIFIER_KIND, part)
+    classifier = nodes.get(
+        classifier_id,
+        lambda: train.pretrain(
+            classifier_id, config, workspace, source, config.classifier, sample={"plan": early_filters.plan}
+        ),
+    )
+    source_predictor = nodes.get(
+        ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
+        lambda: Predictor(
+            examples=source["examples"],
+            index=source["index"],
+            model=classifier.outputs["model"],
+            splits=["eval"],
+            max_examples=config.prior.source_images,
+        ),
+    )
+    # The prior needs the train split only; the search for near-duplicates needs all splits.
+    by_embeddings = config.near_duplicates.embeddings is not None and filters is None
+    predictors = {
+        name: nodes.get(
+            ids.side_node(name, ids.PREDICTIONS, part),
+            lambda name=name, target=target: Predictor(  # type: ignore[misc]  # mypy does not see the defaults
+                examples=target["examples"],
+                index=target["index"],
+                model=classifier.outputs["model"],
+                splits=list(config.targets[name].data.splits) if by_embeddings else ["train"],
+            ),
+        )
+        for name, target in ingested.targets.items()
+    }
+    if filters is None:
+        filters = exclude.filter_by_embeddings(
+            config.near_duplicates, early_filters, source["examples"], source["index"], classifier, predictors
+        )
+        nodes.add(*filters.nodes)
+    return Adaptation(classifier, predictors, source_predictor, early_filters, filters, part)
+
+
+def estimate_prior(
+    nodes: Registry,
+    config: Config,
+    ingested: Ingested,
+    adaptation: Adaptation,
+    target: str,
+    settings: Prior,
+    subset: BaseNode | None = None,
+    part: str = "",
+) -> BaseNode:
+    """Adds the label prior of a target, if it is not there, and returns its node.
+
+    Args:
+      nodes, config, ingested: as `adapt` takes them; the seed is that of the bootstrap.
+      adaptation: the classifier and its predictions.
+      target: name of the target.
+      settings: how P_t is estimated.
+      subset: the node that chose the target's train images; None: all of them.
+      part: the part of the id that sets it apart from the priors of other seeds.
+    """
+    own = "" if settings == config.prior else hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:6]
+    source = ingested.source
+    chosen = (
+        {}
+        if subset is None
+        else {
+            "target_plan": subset.outputs["plan"],
+            "target_index": ingested.targets[target]["index"],
+        }
+    )
+    return nodes.get(
+        ids.arm_node(target, own, ids.PRIOR, part),
+        lambda: PriorEstimator(
+            predictions=adaptation.predictors[target].outputs["predictions"],
+            source_predictions=adaptation.source_predictor.outputs["predictions"],
+            exclusions=adaptation.filters.exclusions,
+            index=source["index"],
+            vocabulary=source["vocabulary"],
+            seed=config.seed,
+            activation=config.classifier.loss,
+            **settings.model_dump(exclude={"source_images"}),
+            **chosen,
+        ),
+    )

@@ -1,0 +1,179 @@
+"""The nodes of an arm: a sample, the specialist that is pre-trained on it, and its fine-tuned model."""
+
+import dataclasses
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import BaseChannel
+
+from components.importance_resampler.component import ImportanceResampler
+from components.importance_resampler.matchers.matcher import Matcher
+from pipeline.config.run import Config
+from pipeline.nodes import adapt, exclude, ids, train
+from pipeline.nodes.ingest import Ingested
+from pipeline.nodes.registry import Registry
+
+
+@dataclasses.dataclass(frozen=True)
+class Basis:
+    """What the arms of a pipeline stand on.
+
+    Attributes:
+      config: the configuration of the run.
+      workspace: folder that holds the checkpoints.
+      ingested: the nodes of the data.
+      adaptation: the classifier and its predictions.
+    """
+
+    config: Config
+    workspace: str
+    ingested: Ingested
+    adaptation: adapt.Adaptation
+
+
+@dataclasses.dataclass(frozen=True)
+class Replicate:
+    """A repetition of an arm in a comparison. Its nodes are others than those of a run.
+
+    Attributes:
+      seed: of sampling, pre-training and fine-tuning.
+      learning_rate: the fine-tuning's.
+      subset: the node that chose the target's train images; None: all of them.
+      subset_part: what sets this choice apart in the ids, such as 'k5'; empty without one.
+    """
+
+    seed: int
+    learning_rate: float
+    subset: BaseNode | None = None
+    subset_part: str = ""
+
+    def configure(self, config: Config) -> Config:
+        """Returns `config` with the seed and the learning rate of this repetition."""
+        return config.model_copy(
+            update={
+                "seed": self.seed,
+                "resample": config.resample.model_copy(update={"seed": self.seed}),
+                "finetune": config.finetune.model_copy(update={"learning_rate": self.learning_rate}),
+            }
+        )
+
+    def part(self, *, of_subset: bool, of_rate: bool = False) -> str:
+        """Returns what sets the ids of its nodes apart: of those that depend on the target's images or the rate."""
+        rate = f"lr{self.learning_rate:g}".replace(".", "p").replace("+", "")
+        parts = [f"s{self.seed}", *[self.subset_part] * bool(of_subset and self.subset_part), *[rate] * of_rate]
+        return "-".join(parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class ArmNodes:
+    """The nodes of an arm.
+
+    Attributes:
+      finetune: trains the final model.
+      specialist: trains what it starts from; None: it starts at random.
+      resample: draws the sample; None: there is none.
+      prior: estimates the P_t that the sample follows; None: it follows none.
+    """
+
+    finetune: BaseNode
+    specialist: BaseNode | None
+    resample: BaseNode | None
+    prior: BaseNode | None
+
+
+def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: Replicate | None = None) -> ArmNodes:
+    """Adds the nodes of one way to pre-train and fine-tune. Those that are there already are shared.
+
+    Args:
+      nodes: of the pipeline; this function adds to it.
+      basis: what the arm stands on.
+      target: name of the target.
+      name: name of the arm.
+      replicate: None: the arm of a run.
+    """
+    config = replicate.configure(basis.config) if replicate else basis.config
+    adaptation, arm = basis.adaptation, config.arm(name)
+    prior = resample = None
+    specialist = adaptation.classifier if arm.start == "classifier" else None
+    shared = config.shared_settings(target, name)
+    depends_on_images = shared is None
+    part = replicate.part(of_subset=depends_on_images) if replicate else ""
+    if arm.depends_on_target():
+        subset = replicate.subset if replicate else None
+        prior_part = "-".join(filter(None, [adaptation.part, replicate.subset_part if replicate else ""]))
+        prior = adapt.estimate_prior(
+            nodes, basis.config, basis.ingested, adaptation, target, config.prior_of(name), subset, prior_part
+        )
+    recipe = config.pretrain_of(name)
+    if recipe is not None:
+        sample: dict[str, BaseChannel | None] = {"plan": adaptation.filters.plan}
+        if (matcher := config.matcher(target, name)) is not None:
+            draw = _Draw(config, name, matcher, basis, target, prior)
+            if shared is not None and adaptation.filters is not adaptation.early_filters:
+                draft_id = ids.sample_node(target, name, ids.DRAFT, shared, part)
+                nodes.get(draft_id, lambda: draw.resampler(adaptation.early_filters))
+            resample_id = ids.sample_node(target, name, ids.RESAMPLE, shared, part)
+            resample = nodes.get(resample_id, lambda: draw.resampler(adaptation.filters))
+            # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
+            sample = {"plan": resample.outputs["plan"]}
+            if "resampled_examples" in resample.outputs:
+                sample = {"train_examples": resample.outputs["resampled_examples"]}
+        specialist_id = ids.sample_node(target, name, ids.SPECIALIST, shared, part)
+        start = None if specialist is None else specialist.outputs["model"]
+        specialist = nodes.get(
+            specialist_id,
+            lambda: train.pretrain(
+                specialist_id,
+                config,
+                basis.workspace,
+                basis.ingested.source,
+                recipe,
+                sample=sample,
+                base_model=start,
+                evaluate=replicate is None or config.compare.evaluate_specialists,
+            ),
+        )
+    finetune_part = replicate.part(of_subset=True, of_rate=bool(config.compare.learning_rates)) if replicate else ""
+    finetune_id = ids.arm_node(target, name, ids.FINETUNE, finetune_part)
+    finetune = nodes.get(
+        finetune_id,
+        lambda: train.finetune(
+            finetune_id,
+            config,
+            basis.workspace,
+            basis.ingested.targets[target],
+            scale_16_bit=config.targets[target].data.scale_16_bit,
+            base_model=None if specialist is None else specialist.outputs["model"],
+            plan=replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
+            keep_predictions=replicate is not None,
+        ),
+    )
+    return ArmNodes(finetune, specialist, resample, prior)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Draw:
+    config: Config
+    arm: str
+    matcher: Matcher
+    basis: Basis
+    target: str
+    prior: BaseNode | None
+
+    def resampler(self, filters: exclude.Filters) -> ImportanceResampler:
+        config, basis, matcher = self.config, self.basis, self.matcher
+        source, target = basis.ingested.source, basis.ingested.targets[self.target]
+        return ImportanceResampler(
+            examples=source["examples"],
+            index=source["index"],
+            vocabulary=source["vocabulary"],
+            label_prior=self.prior.outputs["label_prior"] if self.prior else None,
+            source_predictions=basis.adaptation.source_predictor.outputs["predictions"],
+            target_predictions=basis.adaptation.predictors[self.target].outputs["predictions"],
+            target_index=target["index"],
+            exclusions=filters.exclusions,
+            matcher=matcher,
+            n=0 if matcher.takes_all else config.sample_size(self.arm),
+            seed=config.seed if config.resample.seed is None else config.resample.seed,
+            # Examples cannot hold loss weights, and nothing reads those of a draft.
+            materialise=config.resample.materialise and not matcher.takes_all and filters is basis.adaptation.filters,
+        )

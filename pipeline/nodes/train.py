@@ -1,0 +1,113 @@
+"""The Trainer nodes."""
+
+import os
+from typing import Any
+
+from tfx.types import BaseChannel
+
+from pipeline.config.run import Config
+from pipeline.nodes.ingest import IngestNodes
+from trainer.component import Trainer
+from trainer.recipes import Recipe
+
+
+def checkpoint_root(workspace: str) -> str:
+    """Returns the folder, in `workspace`, of the trainings' checkpoints and their policy."""
+    return os.path.join(workspace, "checkpoints")
+
+
+def pretrain(
+    node_id: str,
+    config: Config,
+    workspace: str,
+    source: IngestNodes,
+    recipe: Recipe,
+    *,
+    sample: dict[str, BaseChannel | None],
+    base_model: BaseChannel | None = None,
+    evaluate: bool = True,
+) -> Trainer:
+    """Returns a training on the source, of the classifier or of a specialist.
+
+    Args:
+      node_id: id of the node, and name of the folder of its checkpoints.
+      config: the configuration; its seed is that of the training.
+      workspace: folder that holds the checkpoints.
+      source: the nodes of the source's data.
+      recipe: of the training.
+      sample: the Trainer's `plan` or `train_examples`.
+      base_model: the model it starts from; None: it starts at random.
+      evaluate: whether it is evaluated on the source's eval split.
+    """
+    trainer = Trainer(
+        run_fn="trainer.pretrain.run_fn",
+        examples=source["examples"],
+        index=source["index"],
+        vocabulary=source["vocabulary"],
+        custom_config=_settings(
+            config,
+            recipe,
+            backbone=config.backbone.model_dump(),
+            several_labels=source.several_labels,
+            **({} if evaluate else {"evaluate_splits": []}),
+        ),
+        checkpoints=os.path.join(checkpoint_root(workspace), node_id),
+        base_model=base_model,
+        **sample,
+    ).with_id(node_id)
+    trainer.add_upstream_node(source.validator)  # which all targets' wait for: nothing is trained on data unseen
+    return trainer
+
+
+def finetune(
+    node_id: str,
+    config: Config,
+    workspace: str,
+    target: IngestNodes,
+    *,
+    scale_16_bit: str,
+    base_model: BaseChannel | None,
+    plan: BaseChannel | None = None,
+    keep_predictions: bool = False,
+) -> Trainer:
+    """Returns a training on a target.
+
+    Args:
+      node_id, config, workspace: as `pretrain` takes them.
+      target: the nodes of the target's data.
+      scale_16_bit: that of the target's data.
+      base_model: the specialist; None: it starts at random.
+      plan: the train images it is limited to; None: all.
+      keep_predictions: whether the predictions of the eval and test images are kept.
+    """
+    start: dict[str, Any] = {}
+    recipe = config.finetune
+    if base_model is None:  # whose backbone cannot wait
+        start = {"backbone": config.backbone.model_dump()}
+        recipe = recipe.model_copy(update={"frozen_epochs": 0.0})
+    return Trainer(
+        run_fn="trainer.finetune.run_fn",
+        examples=target["examples"],
+        index=target["index"],
+        vocabulary=target["vocabulary"],
+        base_model=base_model,
+        plan=plan,
+        custom_config=_settings(
+            config,
+            recipe,
+            scale_16_bit=scale_16_bit,
+            **start,
+            **({"keep_predictions": ["eval", "test"]} if keep_predictions else {}),
+        ),
+        checkpoints=os.path.join(checkpoint_root(workspace), node_id),
+    ).with_id(node_id)
+
+
+def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(),
+        "image": config.image.model_dump(),
+        "seed": config.seed,
+        "compute": config.compute.model_dump(),
+        **more,
+    }
