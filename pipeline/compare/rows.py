@@ -50,6 +50,7 @@ class Result:
       images: that the pre-training saw, repeats included: its steps × its batch. The classifier is not in it.
       classifier_images: that the source classifier saw, if the arm needs it: for P_t or to start from; else 0.
       seconds: of the pre-training and the fine-tuning.
+      finetune_seconds: those of the fine-tuning; the rest was spent once for all learning rates and shots.
       classifier_seconds: of the classifier's training, if the arm needs it; else 0.
       settings: those of the prior and the matcher that differ from the defaults, as JSON.
       metrics: (split, metric) → value; the split is 'eval' or 'test'.
@@ -64,6 +65,7 @@ class Result:
     images: int
     classifier_images: int
     seconds: float
+    finetune_seconds: float
     classifier_seconds: float
     settings: str
     metrics: Mapping[tuple[str, str], float]
@@ -100,6 +102,7 @@ _RESULT: dict[str, Callable[[str], Any]] = {
     "images": int,
     "classifier_images": int,
     "seconds": float,
+    "finetune_seconds": float,
     "classifier_seconds": float,
     "settings": str,
 }

@@ -20,6 +20,7 @@ RESULT = Result(
     images=38_400,
     classifier_images=192_000,
     seconds=31.5,
+    finetune_seconds=6.5,
     classifier_seconds=140.25,
     settings='{"temperature": 1.0}',
     metrics={("eval", "accuracy"): 0.95, ("test", "accuracy"): 0.1 + 0.2},
@@ -34,17 +35,18 @@ OTHER = Result(
     images=0,
     classifier_images=0,
     seconds=7.0,
+    finetune_seconds=7.0,
     classifier_seconds=0.0,
     settings="{}",
     metrics={("eval", "accuracy"): 0.8},
 )
 HEADER = ",".join(f'"{column}"' for column in rows.COLUMNS)
 TEXT = f"""{HEADER}
-"digits","same_distribution",3,"",0.1,"compact_cnn","same_distribution","random",10000,300,38400,192000,31.5,140.25,\
+"digits","same_distribution",3,"",0.1,"compact_cnn","same_distribution","random",10000,300,38400,192000,31.5,6.5,140.25,\
 "{{""temperature"": 1.0}}","eval","accuracy",0.95
-"digits","same_distribution",3,"",0.1,"compact_cnn","same_distribution","random",10000,300,38400,192000,31.5,140.25,\
+"digits","same_distribution",3,"",0.1,"compact_cnn","same_distribution","random",10000,300,38400,192000,31.5,6.5,140.25,\
 "{{""temperature"": 1.0}}","test","accuracy",0.30000000000000004
-"digits","random_init",3,5,0.03,"compact_cnn","","random",0,0,0,0,7.0,0.0,"{{}}","eval","accuracy",0.8
+"digits","random_init",3,5,0.03,"compact_cnn","","random",0,0,0,0,7.0,7.0,0.0,"{{}}","eval","accuracy",0.8
 """
 
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=("Cs",)), max_size=5)
@@ -63,6 +65,7 @@ results = st.builds(
     images=counts,
     classifier_images=counts,
     seconds=numbers,
+    finetune_seconds=numbers,
     classifier_seconds=numbers,
     settings=texts,
     metrics=st.dictionaries(st.tuples(texts, texts), numbers, min_size=1, max_size=3),
@@ -108,7 +111,7 @@ def test_columns_may_stand_in_another_order_and_beside_others(tmp_path):
         (("0.8\n", "good\n"), r"f\.csv, line 4: value: 'good' is not a number; correct it, or delete the file and let"),
         ((",3,5,", ",3,5.5,"), r"f\.csv, line 4: shots: '5\.5' is not an integer, or empty; correct it"),
         ((",3,5,", ",x,5,"), r"f\.csv, line 4: seed: 'x' is not an integer; correct it"),
-        (('"{}",', ""), r"f\.csv, line 4: 17 values for 18 columns; correct it"),
+        (('"{}",', ""), r"f\.csv, line 4: 18 values for 19 columns; correct it"),
         (
             ('"seconds"', '"time"'),
             r"f\.csv, line 1: no column seconds; its first line must name the columns target, arm",
@@ -118,7 +121,7 @@ def test_columns_may_stand_in_another_order_and_beside_others(tmp_path):
             r"f\.csv, line 3: accuracy on eval of digits, same.* stands twice",
         ),
         (
-            ('31.5,140.25,"{""temperature"": 1.0}","test"', '32.5,140.25,"{""temperature"": 1.0}","test"'),
+            ('31.5,6.5,140.25,"{""temperature"": 1.0}","test"', '32.5,6.5,140.25,"{""temperature"": 1.0}","test"'),
             r"f\.csv, line 3: seconds: 32\.5, but 31\.5 in an earlier line of the same cell",
         ),
     ],
