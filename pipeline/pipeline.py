@@ -76,20 +76,8 @@ def local_beam_args() -> list[str]:
 
 def _wait_for_samples(classifier: BaseNode, nodes: Registry) -> None:
     """Makes the classifier wait for the samples that do not need it, so that what cannot be drawn is known in time."""
-    producers = {
-        node.id: {producer for channel in node.inputs.values() for producer in channel.get_data_dependent_node_ids()}
-        for node in nodes
-    }
     for node in nodes:
-        if ids.kind_of(node.id) not in (ids.RESAMPLE, ids.DRAFT):
-            continue
-        found: set[str] = set()
-        waiting = [node.id]
-        while waiting:
-            new = producers[waiting.pop()] - found
-            found |= new
-            waiting += new
-        if classifier.id not in found:
+        if ids.kind_of(node.id) in (ids.RESAMPLE, ids.DRAFT) and classifier not in nodes.select([node]):
             classifier.add_upstream_node(node)
 
 

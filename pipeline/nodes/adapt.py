@@ -24,7 +24,6 @@ class Adaptation:
       source_predictor: the node that predicts the source's eval images.
       early_filters: the filters before the classifier's training.
       filters: all.
-      part: the part of the ids that sets this classifier's nodes apart from those of others.
     """
 
     classifier: BaseNode
@@ -32,7 +31,6 @@ class Adaptation:
     source_predictor: BaseNode
     early_filters: exclude.Filters
     filters: exclude.Filters
-    part: str = ""
 
 
 def adapt(
@@ -54,7 +52,7 @@ def adapt(
       ingested: the nodes of the data.
       early_filters: the filters before the classifier's training.
       filters: all filters, if they are there already: those by the embeddings of another classifier.
-      part: see `Adaptation`.
+      part: what sets this classifier and its predictions apart, in the ids, from those of others.
     """
     source = ingested.source
     classifier_id = ids.side_node(ids.SOURCE, ids.CLASSIFIER_KIND, part)
@@ -93,7 +91,7 @@ def adapt(
             config.near_duplicates, early_filters, source["examples"], source["index"], classifier, predictors
         )
         nodes.add(*filters.nodes)
-    return Adaptation(classifier, predictors, source_predictor, early_filters, filters, part)
+    return Adaptation(classifier, predictors, source_predictor, early_filters, filters)
 
 
 def estimate_prior(

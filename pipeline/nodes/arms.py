@@ -37,12 +37,15 @@ class Replicate:
     Attributes:
       seed: of sampling, pre-training and fine-tuning.
       learning_rate: the fine-tuning's.
+      basis_part: what sets the classifier, the priors and the choice of the target's images apart in the ids: the seed,
+        if they differ from seed to seed; else empty.
       subset: the node that chose the target's train images; None: all of them.
-      subset_part: what sets this choice apart in the ids, such as 'k5'; empty without one.
+      subset_part: what sets this choice apart, such as 'k5'; empty without one.
     """
 
     seed: int
     learning_rate: float
+    basis_part: str = ""
     subset: BaseNode | None = None
     subset_part: str = ""
 
@@ -56,11 +59,37 @@ class Replicate:
             }
         )
 
-    def part(self, *, of_subset: bool, of_rate: bool = False) -> str:
-        """Returns what sets the ids of its nodes apart: of those that depend on the target's images or the rate."""
+    @property
+    def prior_part(self) -> str:
+        """What sets a label prior apart in the ids."""
+        return "-".join(filter(None, [self.basis_part, self.subset_part]))
+
+    def sample_part(self, depends_on_images: bool) -> str:
+        """Returns what sets a sample apart, and the specialist that is trained on it."""
+        return "-".join(filter(None, [f"s{self.seed}", self.subset_part if depends_on_images else ""]))
+
+    def finetune_part(self, *, of_rate: bool) -> str:
+        """Returns what sets a fine-tuning apart; `of_rate`: from those with other learning rates, too."""
         rate = f"lr{self.learning_rate:g}".replace(".", "p").replace("+", "")
-        parts = [f"s{self.seed}", *[self.subset_part] * bool(of_subset and self.subset_part), *[rate] * of_rate]
-        return "-".join(parts)
+        return "-".join(filter(None, [f"s{self.seed}", self.subset_part, rate if of_rate else ""]))
+
+
+def choose_images(
+    nodes: Registry, basis: Basis, target: str, replicate: Replicate, *, shots: int | None, redraw: bool
+) -> Replicate:
+    """Returns `replicate` with a choice of the target's train images, whose node it adds.
+
+    Args:
+      nodes: of the pipeline; this function adds to it.
+      basis: what the arm stands on.
+      target: name of the target.
+      replicate: a repetition without a choice.
+      shots: how many images a class; None: all.
+      redraw: whether the choice differs from seed to seed. Of all images, as many are drawn with replacement.
+    """
+    if shots is None and not redraw:
+        return replicate
+    raise NotImplementedError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,13 +124,17 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
     prior = resample = None
     specialist = adaptation.classifier if arm.start == "classifier" else None
     shared = config.shared_settings(target, name)
-    depends_on_images = shared is None
-    part = replicate.part(of_subset=depends_on_images) if replicate else ""
+    part = replicate.sample_part(depends_on_images=shared is None) if replicate else ""
     if arm.depends_on_target():
-        subset = replicate.subset if replicate else None
-        prior_part = "-".join(filter(None, [adaptation.part, replicate.subset_part if replicate else ""]))
         prior = adapt.estimate_prior(
-            nodes, basis.config, basis.ingested, adaptation, target, config.prior_of(name), subset, prior_part
+            nodes,
+            basis.config,
+            basis.ingested,
+            adaptation,
+            target,
+            config.prior_of(name),
+            subset=replicate.subset if replicate else None,
+            part=replicate.prior_part if replicate else "",
         )
     recipe = config.pretrain_of(name)
     if recipe is not None:
@@ -132,7 +165,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 evaluate=replicate is None or config.compare.evaluate_specialists,
             ),
         )
-    finetune_part = replicate.part(of_subset=True, of_rate=bool(config.compare.learning_rates)) if replicate else ""
+    finetune_part = replicate.finetune_part(of_rate=bool(config.compare.learning_rates)) if replicate else ""
     finetune_id = ids.arm_node(target, name, ids.FINETUNE, finetune_part)
     finetune = nodes.get(
         finetune_id,

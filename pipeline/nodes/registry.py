@@ -1,6 +1,6 @@
 """The nodes of a pipeline by id: what several arms, targets or seeds need is made once."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tfx.dsl.components.base.base_node import BaseNode
 
@@ -20,6 +20,23 @@ class Registry:
     def add(self, *nodes: BaseNode) -> None:
         """Adds nodes that have their ids."""
         self._nodes.update({node.id: node for node in nodes})
+
+    def upstream_of(self, node: BaseNode) -> set[str]:
+        """Returns the ids of the nodes that `node` waits for."""
+        producers = (name for channel in node.inputs.values() for name in channel.get_data_dependent_node_ids())
+        return {*producers, *(upstream.id for upstream in node.upstream_nodes)}
+
+    def select(self, ends: Iterable[BaseNode]) -> "Registry":
+        """Returns the nodes `ends` and all that they wait for, directly or not, in the same order."""
+        waiting = [node.id for node in ends]
+        found = set(waiting)
+        while waiting:
+            new = self.upstream_of(self._nodes[waiting.pop()]) - found
+            found |= new
+            waiting += new
+        selected = Registry()
+        selected.add(*(node for node in self if node.id in found))
+        return selected
 
     def __iter__(self) -> Iterator[BaseNode]:
         return iter(self._nodes.values())

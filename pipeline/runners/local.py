@@ -6,6 +6,7 @@ A node that failed costs nothing more: what needs it cannot run, and what is onl
 import dataclasses
 import datetime
 import enum
+import heapq
 import logging
 import os
 import time
@@ -61,6 +62,7 @@ class NodeResult:
 def run(
     pipeline: tfx_pipeline.Pipeline,
     *,
+    order: Sequence[str] = (),
     on_start: Callable[[str], None] = lambda node: None,
     on_end: Callable[[NodeResult], None] = lambda result: None,
 ) -> list[NodeResult]:
@@ -68,9 +70,12 @@ def run(
 
     Args:
       pipeline: a pipeline with a local metadata connection, whose root is a folder in the workspace.
+      order: ids of all nodes: of those that can run, the first one runs. Empty: the pipeline's order.
       on_start, on_end: called before and after each node.
     """
     compiled = CompiledPipeline(pipeline)
+    if order:
+        compiled.sort(order)
     workspace = os.path.dirname(str(pipeline.pipeline_info.pipeline_root))
     metadata_file.update(compiled.connection, workspace)
     metadata_file.note_place(workspace)
@@ -96,6 +101,22 @@ class CompiledPipeline:
         connection = self._deployment.metadata_connection_config
         self.connection = getattr(connection, connection.WhichOneof("connection_config"))
         self.nodes = [entry.pipeline_node for entry in ir.nodes]
+
+    def sort(self, order: Sequence[str]) -> None:
+        """Sorts the nodes such that of those that can run the first one in `order` runs; their ids are in it."""
+        rank = {name: number for number, name in enumerate(order)}
+        nodes = {node.node_info.id: node for node in self.nodes}
+        missing = {name: len(node.upstream_nodes) for name, node in nodes.items()}
+        ready = [(rank[name], name) for name, count in missing.items() if count == 0]
+        heapq.heapify(ready)
+        self.nodes = []
+        while ready:
+            _, name = heapq.heappop(ready)
+            self.nodes.append(nodes[name])
+            for following in nodes[name].downstream_nodes:
+                missing[following] -= 1
+                if missing[following] == 0:
+                    heapq.heappush(ready, (rank[following], following))
 
     def launch(
         self, node: pipeline_pb2.PipelineNode, launcher_class: type[launcher.Launcher] = launcher.Launcher

@@ -1,0 +1,168 @@
+"""The cells of a comparison, and the pipeline that trains them."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+
+from tfx.dsl.components.base.base_node import BaseNode
+from tfx.orchestration import pipeline as tfx_pipeline
+
+from pipeline import pipeline as pipeline_module
+from pipeline.compare.rows import Cell
+from pipeline.config.arms import PRESETS
+from pipeline.config.run import Config
+from pipeline.nodes import arms, ids
+from pipeline.nodes.adapt import Adaptation, adapt
+from pipeline.nodes.ingest import ingest
+from pipeline.nodes.registry import Registry
+
+
+_PLACES = ("checkpoints", "working")  # properties that are folders in the workspace
+
+
+@dataclasses.dataclass(frozen=True)
+class Matrix:
+    """The cells of a comparison.
+
+    Attributes:
+      cells: in the order in which they are trained: seed after seed, so that a comparison which is stopped has as many
+        seeds of each arm.
+      lacking: target → arm → the setting that it lacks; such arms have no cells.
+    """
+
+    cells: tuple[Cell, ...]
+    lacking: Mapping[str, Mapping[str, str]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Nodes:
+    """The pipeline that trains cells.
+
+    Attributes:
+      pipeline: of all of them.
+      cells: cell → its nodes.
+      classifiers: cell → the source classifier that its prior and its start are of.
+      order: the ids of all nodes, such that cell after cell is trained.
+    """
+
+    pipeline: tfx_pipeline.Pipeline
+    cells: Mapping[Cell, arms.ArmNodes]
+    classifiers: Mapping[Cell, BaseNode]
+    order: tuple[str, ...]
+
+    def keys(self) -> dict[Cell, str]:
+        """Returns, for each cell, a hash of all that its result depends on."""
+        by_id = {node.id: node for node in self.pipeline.components}
+        digests: dict[str, str] = {}
+        return {cell: _digest(made.finetune, by_id, digests) for cell, made in self.cells.items()}
+
+
+def list_cells(config: Config) -> Matrix:
+    """Returns the cells that the section `compare` of `config` asks for.
+
+    Raises:
+      ValueError: the reference is not one of a target's arms, or an arm that is named lacks a setting.
+    """
+    settings = config.compare
+    targets = settings.targets or list(config.targets)
+    lacking: dict[str, dict[str, str]] = {}
+    chosen = {}
+    for target in targets:
+        names = settings.arms or config.targets[target].arms
+        if names == "all":
+            missing = {name: config.find_missing(target, name) for name in PRESETS}
+            lacking[target] = {name: key for name, key in missing.items() if key}
+            names = [name for name in (*PRESETS, *config.arms) if name not in lacking[target]]
+        for name in names:
+            if key := config.find_missing(target, name):
+                raise ValueError(f"compare.arms: {name} needs targets.{target}.{key}; set it, or leave the arm out")
+        if settings.reference not in names:
+            raise ValueError(
+                f"compare.reference: {settings.reference!r} is not one of the arms of {target}, {', '.join(names)}; "
+                "add it, or choose one of them"
+            )
+        chosen[target] = names
+    rates = settings.learning_rates or [config.finetune.learning_rate]
+    cells = [
+        Cell(target, arm, config.seed + i, shots, rate)
+        for i in range(settings.seeds)
+        for target, names in chosen.items()
+        for arm in names
+        for shots in (*settings.shots, None)
+        for rate in rates
+    ]
+    return Matrix(tuple(cells), lacking)
+
+
+def create_nodes(config: Config, workspace: str, cells: Iterable[Cell]) -> Nodes:
+    """Returns the pipeline that trains `cells`, in a workspace that runs may share.
+
+    Args:
+      config: the configuration.
+      workspace: an absolute path.
+      cells: some of those that `list_cells` returns, in the order of the training.
+
+    Raises:
+      ValueError, ModuleNotFoundError: as `pipeline.pipeline.create_pipeline`.
+    """
+    cells = list(cells)
+    # Only what the cells need is checked; all targets are read, for each excludes its images from the source.
+    config = config.model_copy(
+        update={
+            "targets": {
+                name: target.model_copy(
+                    update={"arms": list({cell.arm: None for cell in cells if cell.target == name}), "push": None}
+                )
+                for name, target in config.targets.items()
+            }
+        }
+    )
+    nodes = Registry()
+    ingested = ingest(nodes, config, workspace)
+    early_filters = pipeline_module.start_filters(nodes, config, ingested)
+    varies = config.compare.vary
+    first = None
+    if "classifier" not in varies or config.near_duplicates.embeddings is not None:
+        first = adapt(nodes, config, workspace, ingested, early_filters)
+
+    def adapt_to(seed: int) -> Adaptation:
+        if "classifier" not in varies and first is not None:
+            return first
+        own = config.model_copy(update={"seed": seed})
+        filters = early_filters if first is None else first.filters
+        return adapt(nodes, own, workspace, ingested, early_filters, filters=filters, part=f"s{seed}")
+
+    made: dict[Cell, arms.ArmNodes] = {}
+    classifiers: dict[Cell, BaseNode] = {}
+    for cell in cells:
+        adaptation = adapt_to(cell.seed)
+        basis = arms.Basis(config, workspace, ingested, adaptation)
+        replicate = arms.Replicate(cell.seed, cell.learning_rate, basis_part=f"s{cell.seed}" if varies else "")
+        replicate = arms.choose_images(
+            nodes, basis, cell.target, replicate, shots=cell.shots, redraw="target_train" in varies
+        )
+        made[cell] = arms.make_arm(nodes, basis, cell.target, cell.arm, replicate)
+        classifiers[cell] = adaptation.classifier
+    needed = nodes.select(arm.finetune for arm in made.values())
+    order = tuple(node.id for node in needed)
+    return Nodes(pipeline_module.assemble(needed, config, workspace), made, classifiers, order)
+
+
+def _digest(node: BaseNode, by_id: Mapping[str, BaseNode], digests: dict[str, str]) -> str:
+    """Returns a hash of what a node does, and of all nodes that it needs.
+
+    Args:
+      node: a node.
+      by_id: all nodes.
+      digests: id → hash of nodes that were seen; this function adds to it.
+    """
+    if node.id not in digests:
+        inputs = {
+            key: sorted(_digest(by_id[name], by_id, digests) for name in channel.get_data_dependent_node_ids())
+            for key, channel in node.inputs.items()
+        }
+        properties = {key: str(value) for key, value in node.exec_properties.items() if key not in _PLACES}
+        content = [type(node).__name__, properties, inputs]
+        digests[node.id] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return digests[node.id]
