@@ -117,14 +117,14 @@ class Trainer(base_component.BaseComponent):
       custom_config: what the run_fn takes, JSON-like.
       train_examples: Examples whose split `train` is trained on instead.
       plan: how often each example of the split `train` is trained on, and with what weight; not with `train_examples`.
-      base_model: a model of this Trainer to start from.
+      base_model: a model of this Trainer to start from: fine-tuning takes its backbone, pre-training its head too.
       checkpoints: folder of this node's checkpoints, outside of what TFX makes anew for each execution; within it each
         training has its own, by its configuration, inputs and code. It is part of the cache key: name the same one in
         every run of a workspace. Beside it may lie what `trainer.loop.checkpoints.write_policy` writes. None: none
         are kept.
 
     Outputs: `model`, with `Format-Serving/` (the SavedModel) and `Format-Keras/model.keras`; `model_run`, with
-    `metrics.json` and `history.csv`.
+    `metrics.json` and `history.csv`, and the predictions that are to be kept.
     """
 
     SPEC_CLASS = TrainerSpec

@@ -98,6 +98,19 @@ class Sums:
         )
 
 
+def predict_labels(logits: np.ndarray, loss: str = "softmax") -> tuple[np.ndarray, np.ndarray]:
+    """Returns the first-ranked label of each example, int64 [batch], and its probability, float32 [batch].
+
+    Args:
+      logits: float [batch, classes].
+      loss: 'softmax' or 'sigmoid', the loss that the model was trained with.
+    """
+    predicted = logits.argmax(axis=1)
+    wide = logits.astype(np.float64)
+    probabilities = scipy.special.expit(wide) if loss == "sigmoid" else scipy.special.softmax(wide, axis=1)
+    return predicted, np.take_along_axis(probabilities, predicted[:, None], axis=1)[:, 0].astype(np.float32)
+
+
 def _cross_entropy(logits: np.ndarray, labels: np.ndarray, presence: np.ndarray, loss: str) -> np.ndarray:
     label_logits = np.where(presence, np.take_along_axis(logits, labels, axis=1), 0).sum(axis=1)
     if loss == "sigmoid":

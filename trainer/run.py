@@ -9,16 +9,20 @@ import io
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeAlias
 
 import keras
+import numpy as np
+import pyarrow as pa
+import pydantic
 import tensorflow as tf
 
 from components import decoding, storage
-from components.artifacts import vocabulary
+from components.artifacts import predicted_labels, vocabulary
 from components.deep_images import Scale16Bit
 from components.settings import StrictModel
-from trainer import serving
+from trainer import metrics, serving
 from trainer.data import draws, input_pipeline
 from trainer.fn_args import FnArgs
 from trainer.loop import evaluation, fit, scalars
@@ -29,6 +33,7 @@ from trainer.recipes import Compute, Recipe
 
 METRICS_FILE = "metrics.json"
 HISTORY_FILE = "history.csv"
+MakeModel: TypeAlias = "Callable[[TrainingSettings, tuple[str, ...]], keras.Model]"
 _GC_THRESHOLD = 200_000  # new objects; Python's default is 700
 
 
@@ -40,7 +45,10 @@ class TrainingSettings(StrictModel):
       seed: seed of weights, order and augmentation.
       scale_16_bit: what the served model makes of images of 16 bits, as the ExampleGen of its data.
       several_labels: whether an example may have more than one label.
-      backbone: backbone to initialise at random. None: the base model's backbone.
+      backbone: the network below the head. None: that of the base model.
+      evaluation_splits: the splits that the model is evaluated on at the end; empty: none. None: all but `train`.
+      keep_predictions: those of them of which each example's prediction is kept, in the ModelRun; see
+        `components.artifacts.predicted_labels`. Only where each example has one label.
     """
 
     recipe: Recipe
@@ -50,25 +58,53 @@ class TrainingSettings(StrictModel):
     scale_16_bit: Scale16Bit = "max"
     several_labels: bool = False
     backbone: Backbone | None = None
+    evaluation_splits: list[str] | None = None
+    keep_predictions: list[str] = []
+
+    @pydantic.model_validator(mode="after")
+    def _check_consistency(self) -> "TrainingSettings":
+        if self.keep_predictions and self.several_labels:
+            raise ValueError(
+                f"keep_predictions: {self.keep_predictions} with several_labels: an example has one prediction only "
+                "where it has one label; set keep_predictions to []"
+            )
+        return self
+
+    def splits_to_evaluate(self, splits: Collection[str]) -> list[str]:
+        """Returns which of the `splits` of the Examples the model is evaluated on at the end, in their order.
+
+        Raises:
+          ValueError: a setting names a split that they do not have, or `train`, or keeps predictions of a split that is
+            not evaluated.
+        """
+        allowed = [split for split in splits if split != "train"]
+        chosen = allowed if self.evaluation_splits is None else self.evaluation_splits
+        for name, values, known in (
+            ("evaluation_splits", chosen, allowed),
+            ("keep_predictions", self.keep_predictions, chosen),
+        ):
+            for split in values:
+                if split not in known:
+                    raise ValueError(f"{name}: {split!r} is not evaluated; choose from {', '.join(known) or 'none'}")
+        return [split for split in allowed if split in chosen]
 
 
-def train_and_export(fn_args: FnArgs, make_model: Callable[[TrainingSettings, int], keras.Model]) -> None:
+def train_and_export(fn_args: FnArgs, make_model: MakeModel) -> None:
     """Trains the model that `make_model` returns, and writes all outputs of a Trainer.
 
     Where several processes train together, each calls this function, and the chief writes.
 
     Args:
       fn_args: the arguments of the run_fn.
-      make_model: (settings, number of classes) → model; called in the scope of the distribution strategy.
+      make_model: (settings, label names) → model; called in the scope of the distribution strategy.
     """
     with _collect_garbage_rarely():
         _train_and_export(fn_args, TrainingSettings.model_validate(fn_args.custom_config), make_model)
 
 
-def _train_and_export(
-    fn_args: FnArgs, settings: TrainingSettings, make_model: Callable[[TrainingSettings, int], keras.Model]
-) -> None:
+def _train_and_export(fn_args: FnArgs, settings: TrainingSettings, make_model: MakeModel) -> None:
     recipe = settings.recipe
+    settings.splits_to_evaluate(fn_args.split_patterns)  # what is wrong fails before the training
     strategy = make_strategy(settings.compute.distribution)
     workers = Workers(strategy)
     if settings.compute.deterministic:
@@ -88,7 +124,7 @@ def _train_and_export(
         frozen_steps = min(math.ceil(recipe.frozen_epochs * len(open_draws()) / recipe.batch_size), recipe.steps)
     with scalars.open_scalars(fn_args.model_run_dir if workers.is_chief else None) as write_scalars:
         model, history = fit.fit(
-            lambda: make_model(settings, len(labels)),
+            lambda: make_model(settings, labels.names),
             lambda step, context: input_pipeline.training_batches(
                 open_draws(),
                 settings.image,
@@ -142,21 +178,44 @@ def _write(
     batch_size: int,
 ) -> None:
     module = serving.ServingModule(model, settings.image, names, settings.recipe.loss, settings.scale_16_bit)
-    metrics = {}
-    for split in fn_args.split_patterns:
-        if split != "train":
-            batches = _evaluation_batches(fn_args, settings, split, batch_size)
-            found = evaluation.evaluate(
-                lambda images: module.features(images)["logits"], batches, loss=settings.recipe.loss
-            )
-            metrics[split] = dataclasses.asdict(found)
-    storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(metrics, indent=2))
+    found = {
+        split: dataclasses.asdict(_evaluate(fn_args, settings, module, split, batch_size))
+        for split in settings.splits_to_evaluate(fn_args.split_patterns)
+    }
+    storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(found, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
     module.export(saved_model=fn_args.serving_model_dir, keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE))
 
 
+def _evaluate(
+    fn_args: FnArgs, settings: TrainingSettings, module: serving.ServingModule, split: str, batch_size: int
+) -> metrics.Metrics:
+    """Returns the metrics of a split, and writes its examples' predictions if they are kept."""
+    loss, keep = settings.recipe.loss, split in settings.keep_predictions
+    parts: list[pa.Table] = []
+
+    def keep_batch(batch: tuple[tf.Tensor, ...], logits: np.ndarray) -> None:
+        _, labels, _, ids = (values.numpy() for values in batch)
+        of_batch = [source_id.decode() for source_id in ids]
+        parts.append(predicted_labels.table(of_batch, labels[:, 0], *metrics.predict_labels(logits, loss)))
+
+    batches = _evaluation_batches(fn_args, settings, split, batch_size, with_ids=keep)
+    found = evaluation.evaluate(
+        lambda images: module.features(images)["logits"], batches, loss=loss, on_batch=keep_batch if keep else None
+    )
+    if keep:
+        path = os.path.join(fn_args.model_run_dir, predicted_labels.file_name(split))
+        storage.write_table(path, pa.concat_tables(parts))
+    return found
+
+
 def _evaluation_batches(
-    fn_args: FnArgs, settings: TrainingSettings, split: str, batch_size: int, most_examples: int | None = None
+    fn_args: FnArgs,
+    settings: TrainingSettings,
+    split: str,
+    batch_size: int,
+    most_examples: int | None = None,
+    with_ids: bool = False,
 ) -> Iterator[tuple[tf.Tensor, ...]]:
     patterns = fn_args.split_patterns[split]
     with decoding.name_undecodable(input_pipeline.read_records(patterns)):
@@ -166,6 +225,7 @@ def _evaluation_batches(
             batch_size,
             several_labels=settings.several_labels,
             most_examples=most_examples,
+            with_ids=with_ids,
         )
 
 

@@ -29,14 +29,23 @@ def test_the_trainer():
     assert code_version.modules_behind(*modules) == sorted(
         [
             *CONTRACTS,
-            *artifacts("examples", "model_images", "model_labels", "plan"),
+            *artifacts("examples", "model_images", "model_labels", "plan", "predicted_labels"),
             *(
                 f"components.{name}"
                 for name in ("deep_images", "orientation", "parallel_map", "records", "settings", "splitmix", "storage")
             ),
             *(
                 f"trainer.{name}"
-                for name in ("component", "fn_args", "metrics", "pretrain", "recipes", "run", "serving")
+                for name in (
+                    "base_model",
+                    "component",
+                    "fn_args",
+                    "metrics",
+                    "pretrain",
+                    "recipes",
+                    "run",
+                    "serving",
+                )
             ),
             *within(
                 "trainer.data",

@@ -47,13 +47,13 @@ IMAGE = {"size": 16, "channels": 1}
 TOLERANCE = {"rtol": 1e-3, "atol": 2e-5}
 
 
-def make_model(settings: run.TrainingSettings, num_classes: int, *, normalised: bool) -> keras.Model:
+def make_model(settings: run.TrainingSettings, names: tuple[str, ...], *, normalised: bool) -> keras.Model:
     if normalised:
-        return classifier.build(compact_cnn.build(ImageConfig(**IMAGE)), num_classes)
+        return classifier.build(compact_cnn.build(ImageConfig(**IMAGE)), len(names))
     images = keras.Input((16, 16, 1))
     x = keras.layers.Rescaling(1 / 127.5, offset=-1)(images)
     x = keras.layers.Conv2D(8, 3, 2, activation="relu", name="conv")(x)
-    return classifier.build(keras.Model(images, keras.layers.Flatten()(x), name="backbone"), num_classes)
+    return classifier.build(keras.Model(images, keras.layers.Flatten()(x), name="backbone"), len(names))
 
 
 def train(

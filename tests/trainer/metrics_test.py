@@ -114,3 +114,14 @@ def test_a_broken_model_is_not_taken_for_a_perfect_one(value):
     logits = np.array([[0.0, 1.0], [value, value], [0.0, value]])
     with pytest.raises(ValueError, match="not finite for 2 of 2 examples"):
         compute(logits, np.array([1, 0, 0]))
+
+
+def test_the_first_ranked_label_and_its_probability():
+    logits = np.array([np.log([0.2, 0.7, 0.1]), [3.0, -1.0, 3.0], [800.0, 0.0, -800.0]], np.float32)
+    predicted, probability = metrics.predict_labels(logits)
+    assert predicted.tolist() == [1, 0, 0]  # equal logits: the lower label
+    tied = math.exp(3) / (2 * math.exp(3) + math.exp(-1))
+    assert probability.dtype == np.float32
+    assert probability.tolist() == pytest.approx([0.7, tied, 1.0], rel=1e-6)
+    _, independent = metrics.predict_labels(logits, "sigmoid")
+    assert independent.tolist() == pytest.approx([0.7 / 1.7, 1 / (1 + math.exp(-3)), 1.0], rel=1e-6)

@@ -7,81 +7,20 @@ import os
 import pathlib
 import signal
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from tfx.types import Channel, artifact, artifact_utils, standard_artifacts
+from tfx.types import artifact
 
 from components import storage
-from components.artifacts import vocabulary
-from components.artifacts.types import LabelVocabulary
-from trainer import component, run, serving
+from trainer import run
 from trainer.loop import interruption, progress
 from trainer.loop.history import Progress
 
 SOURCE, TARGET = ("alpha", "beta", "gamma", "δ"), ("nul", "één")
 SOURCE_SPLITS = {"train": 12, "eval": 5}
 TARGET_SPLITS = {"train": 6, "eval": 4, "test": 3}
-IMAGE = {"size": 16, "channels": 1}
 BACKBONE = {"name": "compact_cnn", "options": {}}
-RECIPE = {"steps": 3, "batch_size": 4, "learning_rate": 0.05, "dropout": 0.2, "shift": 1, "l2": 1e-4}
-RECIPE["evaluate"] = {"every_steps": 2, "examples": 4}
-
-
-class Trainings:
-    """Artifacts under one folder, and the executor."""
-
-    def __init__(self, root: pathlib.Path, write_split):
-        self.root = root
-        self.write_split = write_split
-
-    def data(
-        self, side: str, names: tuple[str, ...], splits: dict[str, int | list[tuple[int, ...]]]
-    ) -> dict[str, list[artifact.Artifact]]:
-        """Writes Examples and their vocabulary. Splits are their labels, or a number whose labels follow each other."""
-        random = np.random.default_rng(len(names))
-        examples = self.at(standard_artifacts.Examples(), f"{side}-examples")
-        examples.split_names = artifact_utils.encode_split_names(list(splits))
-        for split, labels in splits.items():
-            if isinstance(labels, int):
-                labels = [index % len(names) for index in range(labels)]
-            images = [tf.io.encode_png(random.integers(0, 256, (16, 16, 1), np.uint8)).numpy() for _ in labels]
-            self.write_split(examples.uri, images, labels, names=names, split=split, shards=2)
-        words = self.at(LabelVocabulary(), f"{side}-vocabulary")
-        table = vocabulary.dumps(vocabulary.make_vocabulary(names))
-        storage.write_text(os.path.join(words.uri, vocabulary.FILE_NAME), table)
-        return {"examples": [examples], "vocabulary": [words]}
-
-    def at(self, made: artifact.Artifact, name: str) -> artifact.Artifact:
-        made.uri = str(self.root / name)
-        return made
-
-    def __call__(
-        self,
-        run_fn: str,
-        name: str,
-        inputs: dict[str, list[artifact.Artifact]],
-        checkpoints: str | None = None,
-        **config,
-    ) -> pathlib.Path:
-        """Trains; returns the folder of the model, beside which the one of the run ends in `-run`."""
-        model = self.at(standard_artifacts.Model(), name)
-        model_run = self.at(standard_artifacts.ModelRun(), f"{name}-run")
-        node = component.Trainer(
-            run_fn=f"trainer.{run_fn}.run_fn",
-            examples=Channel(type=standard_artifacts.Examples),
-            vocabulary=Channel(type=LabelVocabulary),
-            custom_config={"recipe": RECIPE, "image": IMAGE, "seed": 5, **config},
-            checkpoints=checkpoints,
-        )
-        component.Executor().Do(inputs, {"model": [model], "model_run": [model_run]}, node.exec_properties)
-        return self.root / name
-
-
-@pytest.fixture(scope="module")
-def trainings(tmp_path_factory, write_split) -> Trainings:
-    return Trainings(tmp_path_factory.mktemp("trainings"), write_split)
 
 
 @pytest.fixture(scope="module")
@@ -101,13 +40,10 @@ def pretrained(trainings, source) -> pathlib.Path:
 
 @pytest.fixture(scope="module")
 def tuned(trainings, target, pretrained) -> pathlib.Path:
-    base = trainings.at(standard_artifacts.Model(), pretrained.name)
     # So small a learning rate moves the weights a little: a backbone that started anew would be far away.
-    return trainings("finetune", "tuned", {**target, "base_model": [base]}, recipe={**RECIPE, "learning_rate": 1e-3})
-
-
-def load(model: pathlib.Path) -> keras.Model:
-    return keras.saving.load_model(model / serving.KERAS_FILE, compile=False)
+    return trainings(
+        "finetune", "tuned", {**target, **trainings.base(pretrained)}, recipe=trainings.recipe(learning_rate=1e-3)
+    )
 
 
 def metrics_and_history(model: pathlib.Path) -> tuple[dict, list[dict[str, str]]]:
@@ -142,16 +78,16 @@ def test_pre_training_reports_metrics_and_history(pretrained):
     assert 0.5 < float(history[0]["loss"]) < 5  # about log 4, before anything is learnt
 
 
-def test_fine_tuning_starts_from_the_backbone_and_moves_all_of_it(pretrained, tuned):
-    before, after = (load(model).get_layer("backbone").trainable_variables for model in (pretrained, tuned))
+def test_fine_tuning_starts_from_the_backbone_and_moves_all_of_it(trainings, pretrained, tuned):
+    before, after = (trainings.load(model).get_layer("backbone").trainable_variables for model in (pretrained, tuned))
     assert len(before) == len(after) == 12
     for a, b in zip(before, after, strict=True):
         assert 1e-6 < np.abs(a.numpy() - b.numpy()).max() < 1e-2, a.path
 
 
-def test_the_head_is_over_the_labels_of_its_own_vocabulary(pretrained, tuned):
-    assert load(pretrained).get_layer("head").kernel.shape == (128, len(SOURCE))
-    assert load(tuned).get_layer("head").kernel.shape == (128, len(TARGET))
+def test_the_head_is_over_the_labels_of_its_own_vocabulary(trainings, pretrained, tuned):
+    assert trainings.load(pretrained).get_layer("head").kernel.shape == (128, len(SOURCE))
+    assert trainings.load(tuned).get_layer("head").kernel.shape == (128, len(TARGET))
 
 
 def test_the_metrics_are_those_of_the_model_that_is_served(tuned, target):
@@ -171,7 +107,7 @@ def test_the_metrics_are_those_of_the_model_that_is_served(tuned, target):
 
 def test_the_same_settings_give_the_same_model(trainings, source, pretrained):
     again = trainings("pretrain", "again", source, backbone=BACKBONE)
-    for a, b in zip(load(pretrained).get_weights(), load(again).get_weights(), strict=True):
+    for a, b in zip(trainings.load(pretrained).get_weights(), trainings.load(again).get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -194,7 +130,7 @@ def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpo
         # Another execution: what it writes to is another folder.
         again = trainings("pretrain", "gone-on", source, **where)
     assert heard[:2] == [1, 2] and heard[-1] == 3
-    for a, b in zip(load(pretrained).get_weights(), load(again).get_weights(), strict=True):
+    for a, b in zip(trainings.load(pretrained).get_weights(), trainings.load(again).get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert metrics_and_history(again)[0] == metrics_and_history(pretrained)[0]
     assert metrics_and_history(again)[1][0]["step"] == "1"
@@ -225,7 +161,7 @@ def test_a_source_with_several_labels_is_trained_by_sigmoids(trainings):
         "eval": [(0, 2), (1,), (3,), (2, 1, 0)],
     }
     data = trainings.data("several", SOURCE, several)
-    config = {"backbone": BACKBONE, "several_labels": True, "recipe": {**RECIPE, "loss": "sigmoid"}}
+    config = {"backbone": BACKBONE, "several_labels": True, "recipe": trainings.recipe(loss="sigmoid")}
     model = trainings("pretrain", "sigmoids", data, **config)
     metrics, history = metrics_and_history(model)
     assert 1.5 < float(history[0]["loss"]) < 6  # about 4 log 2, before anything is learnt
@@ -266,18 +202,19 @@ def test_an_image_that_cannot_be_decoded_is_named(trainings, split):
 
 
 def test_a_frozen_pass_leaves_the_backbone_alone(trainings, target, pretrained):
-    base = trainings.at(standard_artifacts.Model(), pretrained.name)
-    inputs = {**target, "base_model": [base]}
+    inputs = {**target, **trainings.base(pretrained)}
     # Nine passes are more than the three steps of the recipe.
-    frozen = load(trainings("finetune", "frozen", inputs, recipe={**RECIPE, "frozen_epochs": 9.0}))
-    for a, b in zip(frozen.get_layer("backbone").weights, load(pretrained).get_layer("backbone").weights, strict=True):
+    frozen = trainings.load(trainings("finetune", "frozen", inputs, recipe=trainings.recipe(frozen_epochs=9.0)))
+    for a, b in zip(
+        frozen.get_layer("backbone").weights, trainings.load(pretrained).get_layer("backbone").weights, strict=True
+    ):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     assert frozen.get_layer("backbone").trainable
-    partly = load(trainings("finetune", "partly", inputs, recipe={**RECIPE, "frozen_epochs": 0.2}))
+    partly = trainings.load(trainings("finetune", "partly", inputs, recipe=trainings.recipe(frozen_epochs=0.2)))
     moved = [
         np.abs(a.numpy() - b.numpy()).max()
         for a, b in zip(
-            partly.get_layer("backbone").weights, load(pretrained).get_layer("backbone").weights, strict=True
+            partly.get_layer("backbone").weights, trainings.load(pretrained).get_layer("backbone").weights, strict=True
         )
     ]
     assert min(moved) > 0
@@ -292,7 +229,7 @@ def test_pre_training_needs_a_backbone(trainings, source):
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"recipe": {**RECIPE, "step": 3}}, r"unknown key 'step' \(did you mean 'steps'\?\)"),
+        ({"recipe": {"step": 3}}, r"unknown key 'step' \(did you mean 'steps'\?\)"),
         ({"sead": 5}, r"unknown key 'sead' \(did you mean 'seed'\?\)"),
         ({"seed": 5.0}, "valid integer"),
         ({"backbone": {"name": "inception_v3"}}, "image.size: 16; inception_v3 needs at least 75"),

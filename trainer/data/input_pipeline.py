@@ -102,16 +102,18 @@ def evaluation_batches(
     *,
     several_labels: bool = False,
     most_examples: int | None = None,
+    with_ids: bool = False,
 ) -> tf.data.Dataset:
     """Returns the examples once: (images, labels, presence) as in `training_batches`; the last batch may be smaller.
 
     Args:
       most_examples: how many at most, the first ones; None: all.
+      with_ids: whether to give the examples' ids as well, string [batch].
     """
 
     def read_example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
         encoded, labels, presence = _parse(record, several_labels)
-        return images.decode(encoded, image), labels, presence
+        return images.decode(encoded, image), labels, presence, *([_parse_id(record)] if with_ids else [])
 
     return (
         tf.data.Dataset.from_tensor_slices(list_files(patterns))
@@ -181,6 +183,11 @@ def _parse(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tenso
         padding = [[0, -tf.size(labels) % _LABEL_MULTIPLE]]
         labels, presence = tf.pad(labels, padding), tf.pad(presence, padding)
     return row[examples.IMAGE], labels, presence
+
+
+def _parse_id(record: tf.Tensor) -> tf.Tensor:
+    features = {examples.SOURCE_ID: tf.io.FixedLenFeature([], tf.string)}
+    return tf.io.parse_single_example(record, features)[examples.SOURCE_ID]
 
 
 def _batch(batch_size: int, several_labels: bool, drop_remainder: bool) -> Callable[..., tf.data.Dataset]:

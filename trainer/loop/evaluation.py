@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from trainer import metrics
@@ -11,24 +12,35 @@ from trainer.loop.distribution import Workers
 from trainer.loop.history import Progress
 from trainer.recipes import Recipe
 
-Batches = Iterable[tuple[tf.Tensor, ...]]  # (images, labels, presence)
+Batches = Iterable[tuple[tf.Tensor, ...]]  # (images, labels, presence), and what else belongs to the examples
 Predict = Callable[[tf.Tensor], tf.Tensor]
 
 
-def evaluate(predict: Predict, batches: Batches, *, loss: str = "softmax") -> metrics.Metrics:
-    """Returns the metrics of a model over all examples of `batches`, (images, labels, presence), one batch at a time.
+def evaluate(
+    predict: Predict,
+    batches: Batches,
+    *,
+    loss: str = "softmax",
+    on_batch: Callable[[tuple[tf.Tensor, ...], np.ndarray], None] | None = None,
+) -> metrics.Metrics:
+    """Returns the metrics of a model over all examples of `batches`, (images, labels, presence, …), a batch at a time.
 
     Args:
       predict: images → logits.
       batches: of examples.
       loss: the recipe's.
+      on_batch: called with each batch and its logits, float [batch, classes].
 
     Raises:
       ValueError: there is no example, or `trainer.metrics.Sums` refuses a batch.
     """
     sums = metrics.Sums(loss)
-    for images, labels, presence in batches:
-        sums.add(predict(images).numpy(), labels.numpy(), presence.numpy() > 0)
+    for batch in batches:
+        images, labels, presence = batch[:3]
+        logits = predict(images).numpy()
+        sums.add(logits, labels.numpy(), presence.numpy() > 0)
+        if on_batch is not None:
+            on_batch(batch, logits)
     return sums.metrics()
 
 

@@ -215,6 +215,18 @@ class EvaluationBatchesTest(tf.test.TestCase):
         first = list(input_pipeline.evaluation_batches([pattern], image, 3, most_examples=4).as_numpy_iterator())
         self.assertAllEqual(np.concatenate([own for _, own, _ in first]), labels[:4])
 
+    def test_the_ids_beside_the_examples(self):
+        images = [png(np.full((8, 8, 1), 10 * level)) for level in range(5)]
+        image = ImageConfig(size=8, channels=1)
+        for several_labels in (False, True):
+            pattern = self.write_split(images, [4, 3, 2, 1, 0], shards=2, split=f"eval{several_labels:d}")
+            batches = list(
+                input_pipeline.evaluation_batches([pattern], image, 2, several_labels=several_labels, with_ids=True)
+            )
+            ids = np.concatenate([batch[3].numpy() for batch in batches])
+            self.assertAllEqual(ids, [f"eval{several_labels:d}-{level}".encode() for level in (0, 2, 4, 1, 3)])
+            self.assertAllEqual(np.concatenate([batch[1][:, 0] for batch in batches]), [4, 2, 0, 3, 1])
+
 
 @pytest.mark.parametrize(
     ("least", "most", "windows"),
