@@ -10,7 +10,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Collection, Iterator
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import keras
 import numpy as np
@@ -49,6 +49,7 @@ class TrainingSettings(StrictModel):
       evaluation_splits: the splits that the model is evaluated on at the end; empty: none. None: all but `train`.
       keep_predictions: those of them of which each example's prediction is kept, in the ModelRun; see
         `components.artifacts.predicted_labels`. Only where each example has one label.
+      formats: those in which the model is exported: `saved_model`, for serving, and `keras`, for further training.
     """
 
     recipe: Recipe
@@ -60,6 +61,7 @@ class TrainingSettings(StrictModel):
     backbone: Backbone | None = None
     evaluation_splits: list[str] | None = None
     keep_predictions: list[str] = []
+    formats: list[Literal["saved_model", "keras"]] = ["saved_model", "keras"]
 
     @pydantic.model_validator(mode="after")
     def _check_consistency(self) -> "TrainingSettings":
@@ -184,7 +186,12 @@ def _write(
     }
     storage.write_text(os.path.join(fn_args.model_run_dir, METRICS_FILE), json.dumps(found, indent=2))
     storage.write_text(os.path.join(fn_args.model_run_dir, HISTORY_FILE), _as_csv(history))
-    module.export(saved_model=fn_args.serving_model_dir, keras_file=os.path.join(fn_args.model_dir, serving.KERAS_FILE))
+    tf.io.gfile.makedirs(fn_args.serving_model_dir)  # TFX takes a training without this folder for a failed one
+    keras_file = os.path.join(fn_args.model_dir, serving.KERAS_FILE)
+    module.export(
+        saved_model=fn_args.serving_model_dir if "saved_model" in settings.formats else None,
+        keras_file=keras_file if "keras" in settings.formats else None,
+    )
 
 
 def _evaluate(

@@ -83,13 +83,20 @@ class ServingModule(tf.Module):
             "features": self.features.get_concrete_function(),
         }
 
-    def export(self, *, saved_model: str, keras_file: str) -> None:
-        """Writes the SavedModel, with the label names in it, and the Keras file, from which another training starts."""
-        tf.saved_model.save(self, saved_model, signatures=self.concrete_signatures())
-        model_labels.write(saved_model, [name.decode() for name in self._label_names.numpy()])
-        model_images.write(saved_model, self._scale_16_bit)
-        tf.io.gfile.makedirs(os.path.dirname(keras_file))
-        self._save(keras_file)
+    def export(self, *, saved_model: str | None = None, keras_file: str | None = None) -> None:
+        """Writes the SavedModel, with the label names in it, and the Keras file, from which another training starts.
+
+        Args:
+          saved_model: a folder; None: no SavedModel is written.
+          keras_file: a path; None: no Keras file is written.
+        """
+        if saved_model is not None:
+            tf.saved_model.save(self, saved_model, signatures=self.concrete_signatures())
+            model_labels.write(saved_model, [name.decode() for name in self._label_names.numpy()])
+            model_images.write(saved_model, self._scale_16_bit)
+        if keras_file is not None:
+            tf.io.gfile.makedirs(os.path.dirname(keras_file))
+            self._save(keras_file)
 
     def _pixels_spec(self) -> tf.TensorSpec:
         return tf.TensorSpec([self._image.size, self._image.size, self._image.channels], tf.uint8)

@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -12,11 +13,10 @@ from pipeline import pipeline as pipeline_module
 from pipeline.compare.rows import Cell
 from pipeline.config.arms import PRESETS
 from pipeline.config.run import Config
-from pipeline.nodes import arms, ids
+from pipeline.nodes import arms
 from pipeline.nodes.adapt import Adaptation, adapt
 from pipeline.nodes.ingest import ingest
 from pipeline.nodes.registry import Registry
-
 
 _PLACES = ("checkpoints", "working")  # properties that are folders in the workspace
 
@@ -95,13 +95,14 @@ def list_cells(config: Config) -> Matrix:
     return Matrix(tuple(cells), lacking)
 
 
-def create_nodes(config: Config, workspace: str, cells: Iterable[Cell]) -> Nodes:
+def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_models: bool = False) -> Nodes:
     """Returns the pipeline that trains `cells`, in a workspace that runs may share.
 
     Args:
       config: the configuration.
       workspace: an absolute path.
       cells: some of those that `list_cells` returns, in the order of the training.
+      keep_models: whether the models stay when the results are known. If not, only what is needed of them is written.
 
     Raises:
       ValueError, ModuleNotFoundError: as `pipeline.pipeline.create_pipeline`.
@@ -138,7 +139,9 @@ def create_nodes(config: Config, workspace: str, cells: Iterable[Cell]) -> Nodes
     for cell in cells:
         adaptation = adapt_to(cell.seed)
         basis = arms.Basis(config, workspace, ingested, adaptation)
-        replicate = arms.Replicate(cell.seed, cell.learning_rate, basis_part=f"s{cell.seed}" if varies else "")
+        replicate = arms.Replicate(
+            cell.seed, cell.learning_rate, basis_part=f"s{cell.seed}" if varies else "", keep_models=keep_models
+        )
         replicate = arms.choose_images(
             nodes, basis, cell.target, replicate, shots=cell.shots, redraw="target_train" in varies
         )
@@ -162,7 +165,12 @@ def _digest(node: BaseNode, by_id: Mapping[str, BaseNode], digests: dict[str, st
             key: sorted(_digest(by_id[name], by_id, digests) for name in channel.get_data_dependent_node_ids())
             for key, channel in node.inputs.items()
         }
-        properties = {key: str(value) for key, value in node.exec_properties.items() if key not in _PLACES}
+        properties: dict[str, Any] = {
+            key: str(value) for key, value in node.exec_properties.items() if key not in _PLACES
+        }
+        if "custom_config" in properties:  # of a Trainer; what it exports does not change the result
+            settings = json.loads(properties["custom_config"])
+            properties["custom_config"] = {key: value for key, value in settings.items() if key != "formats"}
         content = [type(node).__name__, properties, inputs]
         digests[node.id] = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return digests[node.id]

@@ -39,6 +39,7 @@ class Replicate:
       learning_rate: the fine-tuning's.
       basis_part: what sets the classifier, the priors and the choice of the target's images apart in the ids: the seed,
         if they differ from seed to seed; else empty.
+      keep_models: whether the models stay when the results are known.
       subset: the node that chose the target's train images; None: all of them.
       subset_part: what sets this choice apart, such as 'k5'; empty without one.
     """
@@ -46,6 +47,7 @@ class Replicate:
     seed: int
     learning_rate: float
     basis_part: str = ""
+    keep_models: bool = True
     subset: BaseNode | None = None
     subset_part: str = ""
 
@@ -120,6 +122,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
       replicate: None: the arm of a run.
     """
     config = replicate.configure(basis.config) if replicate else basis.config
+    keep_models = replicate is None or replicate.keep_models
     adaptation, arm = basis.adaptation, config.arm(name)
     prior = resample = None
     specialist = adaptation.classifier if arm.start == "classifier" else None
@@ -163,6 +166,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 sample=sample,
                 base_model=start,
                 evaluate=replicate is None or config.compare.evaluate_specialists,
+                formats=None if keep_models else ["keras"],
             ),
         )
     finetune_part = replicate.finetune_part(of_rate=bool(config.compare.learning_rates)) if replicate else ""
@@ -177,10 +181,16 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
             scale_16_bit=config.targets[target].data.scale_16_bit,
             base_model=None if specialist is None else specialist.outputs["model"],
             plan=replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
-            keep_predictions=replicate is not None,
+            keep_predictions=[reported_split(config, target)] if replicate else [],
+            formats=None if keep_models else [],
         ),
     )
     return ArmNodes(finetune, specialist, resample, prior)
+
+
+def reported_split(config: Config, target: str) -> str:
+    """Returns the split of a target that results are reported on: test, or eval if there is none."""
+    return "test" if "test" in config.targets[target].data.splits else "eval"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The Trainer nodes."""
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from tfx.types import BaseChannel
@@ -26,6 +27,7 @@ def pretrain(
     sample: dict[str, BaseChannel | None],
     base_model: BaseChannel | None = None,
     evaluate: bool = True,
+    formats: Sequence[str] | None = None,
 ) -> Trainer:
     """Returns a training on the source, of the classifier or of a specialist.
 
@@ -38,6 +40,7 @@ def pretrain(
       sample: the Trainer's `plan` or `train_examples`.
       base_model: the model it starts from; None: it starts at random.
       evaluate: whether it is evaluated on the source's eval split.
+      formats: those in which the model is exported; None: all.
     """
     trainer = Trainer(
         run_fn="trainer.pretrain.run_fn",
@@ -49,7 +52,8 @@ def pretrain(
             recipe,
             backbone=config.backbone.model_dump(),
             several_labels=source.several_labels,
-            **({} if evaluate else {"evaluate_splits": []}),
+            **({} if evaluate else {"evaluation_splits": []}),
+            **_name_formats(formats),
         ),
         checkpoints=os.path.join(checkpoint_root(workspace), node_id),
         base_model=base_model,
@@ -68,7 +72,8 @@ def finetune(
     scale_16_bit: str,
     base_model: BaseChannel | None,
     plan: BaseChannel | None = None,
-    keep_predictions: bool = False,
+    keep_predictions: Sequence[str] = (),
+    formats: Sequence[str] | None = None,
 ) -> Trainer:
     """Returns a training on a target.
 
@@ -78,7 +83,8 @@ def finetune(
       scale_16_bit: that of the target's data.
       base_model: the specialist; None: it starts at random.
       plan: the train images it is limited to; None: all.
-      keep_predictions: whether the predictions of the eval and test images are kept.
+      keep_predictions: the splits of which each image's prediction is kept.
+      formats: those in which the model is exported; None: all.
     """
     start: dict[str, Any] = {}
     recipe = config.finetune
@@ -97,7 +103,8 @@ def finetune(
             recipe,
             scale_16_bit=scale_16_bit,
             **start,
-            **({"keep_predictions": ["eval", "test"]} if keep_predictions else {}),
+            **({"keep_predictions": list(keep_predictions)} if keep_predictions else {}),
+            **_name_formats(formats),
         ),
         checkpoints=os.path.join(checkpoint_root(workspace), node_id),
     ).with_id(node_id)
@@ -111,3 +118,7 @@ def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
         "compute": config.compute.model_dump(),
         **more,
     }
+
+
+def _name_formats(formats: Sequence[str] | None) -> dict[str, list[str]]:
+    return {} if formats is None else {"formats": list(formats)}
