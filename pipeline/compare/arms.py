@@ -83,6 +83,11 @@ class Arm:
         return self.seconds + self.classifier_seconds
 
     @property
+    def is_whole_source(self) -> bool:
+        """Whether it was pre-trained on the whole source, from random weights."""
+        return self.steps > 0 and not self.matcher and self.start == "random"
+
+    @property
     def shares_classifier(self) -> bool:
         """Whether the network is, or started from, the source classifier."""
         return self.start == "classifier"

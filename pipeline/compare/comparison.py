@@ -30,7 +30,7 @@ class Compared:
       arm, reference: their names.
       seeds: those that both have.
       comparison: the difference.
-      verdict: whether the arm is better; its p is adjusted for the arms with the same reference.
+      verdict: whether the arm is better; its p is adjusted for the arms it was judged with.
     """
 
     arm: str
@@ -95,6 +95,7 @@ class Outcome:
       reference: the arm that the others are compared with.
       shots: images a class for fine-tuning; None: all.
       equivalence: the difference, as a share, that does not matter.
+      varied_classifier: whether each seed has a source classifier of its own.
       targets: target → the comparison on it.
       mean: arm → how it compares in the mean over the targets; empty with one target, or without predictions.
       notes: what is incomplete, and what the spreads do not show.
@@ -104,6 +105,7 @@ class Outcome:
     reference: str
     shots: int | None
     equivalence: float
+    varied_classifier: bool
     targets: Mapping[str, TargetOutcome]
     mean: Mapping[str, Compared]
     notes: tuple[str, ...]
@@ -159,9 +161,8 @@ def compare_arms(
         for target, arms in selection.arms.items()
         if arms
     }
-    return Outcome(
-        metric, reference, shots, equivalence, targets, _combine(targets, names, equivalence, notes), tuple(notes)
-    )
+    mean = _combine(targets, names, equivalence, notes)
+    return Outcome(metric, reference, shots, equivalence, varied_classifier, targets, mean, tuple(notes))
 
 
 class _Pairs:
@@ -261,7 +262,7 @@ def _measure(right: np.ndarray, classes: np.ndarray | None) -> float:
 
 
 def _group_by_budget(arms: Mapping[str, Arm]) -> list[tuple[Literal["steps", "total images"], float, list[Arm]]]:
-    """Returns the groups of two or more arms with equal steps, and with equal images in total."""
+    """Returns the groups of two or more arms with equal steps, and those with equal images in total but other steps."""
     groups: list[tuple[Literal["steps", "total images"], float, list[Arm]]] = []
     for steps in sorted({arm.steps for arm in arms.values() if arm.steps}):
         groups.append(("steps", steps, [arm for arm in arms.values() if arm.steps == steps]))
@@ -271,13 +272,15 @@ def _group_by_budget(arms: Mapping[str, Arm]) -> list[tuple[Literal["steps", "to
             rising[-1].append(arm)
         else:
             rising.append([arm])
+    by_steps = [{arm.name for arm in group} for _, _, group in groups]
     for group in rising:
         members = {arm.name for arm in group}
-        in_order = [arm for arm in arms.values() if arm.name in members]
-        groups.append(("total images", group[0].total_images, in_order))
+        if not any(members <= names for names in by_steps):  # else they are compared already
+            in_order = [arm for arm in arms.values() if arm.name in members]
+            groups.append(("total images", group[0].total_images, in_order))
     return [group for group in groups if len(group[2]) > 1]
 
 
 def _choose_base(group: Sequence[Arm], reference: str) -> Arm:
-    whole_source = [arm for arm in group if not arm.matcher and arm.start == "random"]
+    whole_source = [arm for arm in group if arm.is_whole_source]
     return next((arm for arm in group if arm.name == reference), (whole_source or list(group))[0])
