@@ -70,6 +70,37 @@ def run(
 
 
 @app.command()
+def compare(
+    config: _Config,
+    workspace: Annotated[str, typer.Option(help="As that of `run`, which may share it.")] = "workspace",
+    seeds: Annotated[int | None, typer.Option(min=1, help="How often each arm is repeated.")] = None,
+    arms: Annotated[str | None, typer.Option(metavar="NAME,...|all", help="The arms; all: every preset.")] = None,
+    targets: Annotated[str | None, typer.Option(metavar="NAME,...", help="The targets.")] = None,
+    budget: Annotated[float | None, typer.Option(metavar="HOURS", help="Stop in time, and report.")] = None,
+    keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the models of finished cells.")] = False,
+    set_: _Set = None,
+    verbose: _Verbose = False,
+) -> None:
+    """Compare arms over seeds: does it help, by how much, at what cost? What is finished is not trained again."""
+    with _errors(verbose):
+        from pipeline import session
+        from pipeline.config.load import load
+        from pipeline.workspace import resolve_workspace
+
+        if budget is not None and budget <= 0:
+            raise ValueError(f"--budget: {budget}; it must be a positive number of hours")
+        options = [] if seeds is None else [f"compare.seeds={seeds}"]
+        for key, names in (("arms", arms), ("targets", targets)):
+            if names is not None:
+                options.append(f"compare.{key}={names if names == 'all' else f'[{names}]'}")
+        folder, settings = resolve_workspace(workspace), load(config, [*(set_ or []), *options])
+        outcome = session.compare_config(settings, folder, hours=budget, keep_models=keep_models)
+        if outcome.failed:
+            typer.echo(f"error: {len(outcome.failed)} cells failed, see above; the full log is {outcome.log}", err=True)
+            raise typer.Exit(1)
+
+
+@app.command()
 def clean(
     workspace: Annotated[str, typer.Argument(metavar="WORKSPACE", help="A workspace of `run`.")],
     keep: Annotated[int, typer.Option(min=1, help="How many of the last runs that ended well to keep.")] = 1,

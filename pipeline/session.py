@@ -23,6 +23,14 @@ class Outcome:
     log: str
 
 
+@dataclasses.dataclass(frozen=True)
+class ComparisonOutcome:
+    """The cells of a comparison that failed, and the log's path."""
+
+    failed: list[str]
+    log: str
+
+
 def run_config(config: Config, workspace: str) -> Outcome:
     """Runs the pipeline of `config` in the folder `workspace`.
 
@@ -39,18 +47,17 @@ def run_config(config: Config, workspace: str) -> Outcome:
     ):
         with logs.show_waiting(console, "starting"):
             from pipeline import pipeline
-            from pipeline.nodes import ingest, train
+            from pipeline.nodes import ingest
             from pipeline.results import record, summary
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
-            from trainer.loop import checkpoints, progress
+            from trainer.loop import progress
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         nodes = pipeline.create_pipeline(config, workspace)
         name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
         log = os.path.join(workspace, "logs", f"{name}.log")
         with logs.write_log(log):
-            ingest.write_policies(config, workspace)
-            checkpoints.write_policy(train.checkpoint_root(workspace), config.checkpoint)
+            _write_policies(config, workspace)
             view = Display(console)
             known = record.Record(config.model_dump(), {}, ended=False)
 
@@ -72,6 +79,66 @@ def run_config(config: Config, workspace: str) -> Outcome:
     failed = [result.node for result in results if result.state is local.State.FAILED]
     unpushed = [target for target, each in config.targets.items() if each.push and not found.targets[target].pushed]
     return Outcome(failed, unpushed, log)
+
+
+def compare_config(
+    config: Config, workspace: str, *, hours: float | None = None, keep_models: bool = False
+) -> ComparisonOutcome:
+    """Trains what the comparison of `config` still needs in the folder `workspace`, and reports on all of it.
+
+    Args:
+      config: the configuration.
+      workspace: the folder; runs may share it.
+      hours: no training is started that is likely to end later; None: there is no limit.
+      keep_models: whether the models of finished cells stay.
+
+    Raises:
+      ValueError, RuntimeError: the configuration is wrong, the disk is too small, or another run uses the workspace.
+      trainer.loop.interruption.Interrupted: a signal ended the comparison.
+    """
+    with (
+        workspaces.lock_workspace(workspace),
+        logs.redirect_output(os.devnull) as console,
+        end_on_signals(console, "run the same command to go on"),
+    ):
+        with logs.show_waiting(console, "starting"):
+            from pipeline.compare import matrix, show, store, train
+            from pipeline.nodes import ingest
+            from pipeline.terminal.progress import Display
+            from trainer.loop import progress
+        cells = matrix.list_cells(config)
+        ingest.prepare(config, functools.partial(logs.show_waiting, console))
+        with logs.show_waiting(console, "looking for finished cells"):
+            plan = train.plan(config, workspace, cells.cells, keep_models=keep_models)
+        show.show_plan(console, cells, plan)
+        log = os.path.join(workspace, "logs", f"compare-{time.strftime('%Y-%m-%d-%H%M%S', time.gmtime())}.log")
+        with logs.write_log(log):
+            _write_policies(config, workspace)
+            view = Display(console)
+            try:
+                with progress.listen(view.progress):
+                    trained = train.train_cells(
+                        config,
+                        plan,
+                        seconds=None if hours is None else 3600 * hours,
+                        on_start=view.start,
+                        on_end=view.end,
+                        on_progress=lambda far: show.show_progress(console, far),
+                    )
+            finally:
+                view.stop()
+            folder = store.folder_of(workspace, config.name)
+            show.report(console, config, folder, trained)
+    return ComparisonOutcome([str(cell) for cell in trained.failed], log)
+
+
+def _write_policies(config: Config, workspace: str) -> None:
+    from pipeline.nodes import ingest
+    from pipeline.nodes import train as trainers
+    from trainer.loop import checkpoints
+
+    ingest.write_policies(config, workspace)
+    checkpoints.write_policy(trainers.checkpoint_root(workspace), config.checkpoint)
 
 
 def show_forecast(config: Config, workspace: str) -> None:

@@ -83,6 +83,9 @@ def list_cells(config: Config) -> Matrix:
                 "add it, or choose one of them"
             )
         chosen[target] = names
+    metrics = {config.targets[target].evaluation.metric for target in chosen}
+    if settings.metric is None and len(metrics) > 1:
+        raise ValueError(f"compare.metric: the targets have {' and '.join(sorted(metrics))}; set it, to compare by one")
     rates = settings.learning_rates or [config.finetune.learning_rate]
     cells = [
         Cell(target, arm, config.seed + i, shots, rate)

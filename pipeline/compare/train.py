@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pipeline import metadata_file
 from pipeline.compare import matrix
 from pipeline.compare.rows import Cell, Result
-from pipeline.compare.store import Store
+from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import ArmNodes
@@ -22,6 +22,7 @@ from pipeline.runners.local import NodeResult, State
 from trainer.run import METRICS_FILE
 
 _METRICS = ("accuracy", "mean_per_class_accuracy", "cross_entropy")
+_PARAMETER_BYTES = 4
 _ENDED_WELL = (State.DONE, State.REUSED)
 
 
@@ -60,42 +61,73 @@ class OutOfTime(Exception):  # noqa: N818 - it is no error
     """The time that a comparison may take is over."""
 
 
-def find_finished(config: Config, workspace: str, cells: Sequence[Cell], store: Store) -> dict[Cell, Result]:
-    """Returns the results of those of the `cells` that are finished, and up to date."""
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What a comparison has, and what it trains.
+
+    Attributes:
+      workspace: its folder.
+      store: where finished cells are kept.
+      cells: all, in the order of the training.
+      finished: those whose results are there, and up to date.
+      nodes: the pipeline of the others; None: there are none.
+      keep_models: whether the models of finished cells stay.
+      bytes: what the models and checkpoints of the trainings take on the disk at most, at once.
+    """
+
+    workspace: str
+    store: Store
+    cells: tuple[Cell, ...]
+    finished: Mapping[Cell, Result]
+    nodes: matrix.Nodes | None
+    keep_models: bool
+    bytes: float
+
+
+def plan(config: Config, workspace: str, cells: Sequence[Cell], *, keep_models: bool = False) -> Plan:
+    """Returns what has to be trained for the results of `cells`.
+
+    Raises:
+      ValueError: the disk is too small for it; or as `matrix.create_nodes`.
+    """
+    store = Store(folder_of(workspace, config.name))
     keys = matrix.create_nodes(config, workspace, cells).keys()
-    return {cell: result for cell in cells if (result := store.read(cell, keys[cell])) is not None}
+    finished = {cell: result for cell in cells if (result := store.read(cell, keys[cell])) is not None}
+    remaining = [cell for cell in cells if cell not in finished]
+    if not remaining:
+        return Plan(workspace, store, tuple(cells), finished, None, keep_models, 0.0)
+    nodes = matrix.create_nodes(config, workspace, remaining, keep_models=keep_models)
+    needed = _count_bytes(config, nodes, keep_models)
+    free = shutil.disk_usage(workspace).free
+    if needed > free:
+        raise ValueError(
+            f"--workspace: {workspace} has {free / 1e9:,.1f} GB left, and the comparison needs up to "
+            f"{needed / 1e9:,.1f} GB for its models; make room, or name another folder"
+        )
+    return Plan(workspace, store, tuple(cells), finished, nodes, keep_models, needed)
 
 
 def train_cells(
     config: Config,
-    workspace: str,
-    cells: Sequence[Cell],
-    store: Store,
+    plan: Plan,
     *,
     seconds: float | None = None,
-    keep_models: bool = False,
     on_start: Callable[[str], None] = lambda node: None,
     on_end: Callable[[NodeResult], None] = lambda result: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Trained:
-    """Trains those of the `cells` that are not finished. Those that fail do not stop the others.
+    """Trains the cells that are not finished. Those that fail do not stop the others.
 
     Args:
       config: the configuration.
-      workspace: an absolute path.
-      cells: in the order of the training.
-      store: where finished cells are kept.
+      plan: what is trained.
       seconds: no node is started that is likely to end later than this; None: all are.
-      keep_models: whether the models of finished cells stay.
       on_start, on_end: called before and after each node.
       on_progress: called after each cell.
     """
-    finished = find_finished(config, workspace, cells, store)
-    remaining = [cell for cell in cells if cell not in finished]
-    if not remaining:
-        return Trained(tuple(finished.values()), {}, ())
-    nodes = matrix.create_nodes(config, workspace, remaining, keep_models=keep_models)
-    run = _Run(config, workspace, nodes, store, keep_models)
+    if plan.nodes is None:
+        return Trained(tuple(plan.finished.values()), {}, ())
+    run = _Run(config, plan, plan.nodes)
     start = time.monotonic()
     out_of_time = False
 
@@ -108,21 +140,20 @@ def train_cells(
         cell = run.end(result)
         on_end(result)
         if cell is not None:
-            on_progress(Progress(len(finished) + len(run.results), len(cells), run.seconds_left()))
+            on_progress(Progress(len(plan.finished) + len(run.results), len(plan.cells), run.seconds_left()))
 
     try:
-        local.run(run.nodes.pipeline, order=run.nodes.order, on_start=begin, on_end=end)
+        local.run(plan.nodes.pipeline, order=plan.nodes.order, on_start=begin, on_end=end)
     except OutOfTime:
         out_of_time = True
-    known = {**finished, **run.results}
-    results = tuple(known[cell] for cell in cells if cell in known)
+    known = {**plan.finished, **run.results}
+    results = tuple(known[cell] for cell in plan.cells if cell in known)
     return Trained(results, run.find_failed(), tuple(run.ended.values()), out_of_time)
 
 
 class _Run:
-    def __init__(self, config: Config, workspace: str, nodes: matrix.Nodes, store: Store, keep_models: bool):
-        self._config, self._workspace, self._store, self._keep_models = config, workspace, store, keep_models
-        self.nodes = nodes
+    def __init__(self, config: Config, plan: Plan, nodes: matrix.Nodes):
+        self._config, self._plan, self._store, self.nodes = config, plan, plan.store, nodes
         self.ended: dict[str, NodeResult] = {}
         self.results: dict[Cell, Result] = {}
         self._keys = nodes.keys()
@@ -132,7 +163,7 @@ class _Run:
         for made in nodes.cells.values():
             if made.specialist is not None:
                 self._users[made.specialist.id].add(made.finetune.id)
-        self._earlier_seconds = {**_read_seconds(workspace), **store.seconds()}
+        self._earlier_seconds = {**_read_seconds(plan.workspace), **plan.store.seconds()}
         self._durations: dict[str, list[float]] = collections.defaultdict(list)
 
     def end(self, result: NodeResult) -> Cell | None:
@@ -147,7 +178,7 @@ class _Run:
         model_run = result.uris()["model_run"][0]
         self.results[cell] = self._make_result(cell, model_run)
         self._store.write(self.results[cell], self._keys[cell], model_run)
-        if not self._keep_models:
+        if not self._plan.keep_models:
             self._remove_models(self.nodes.cells[cell])
         return cell
 
@@ -228,7 +259,7 @@ class _Run:
             users.discard(made.finetune.id)
             ends += [] if users else [made.specialist.id]
         uris = [uri for node in ends for uri in self.ended[node].uris()["model"]]
-        metadata_file.forget(self._workspace, uris)
+        metadata_file.forget(self._plan.workspace, uris)
         for uri in uris:
             shutil.rmtree(uri, ignore_errors=True)
 
@@ -247,3 +278,15 @@ def _read_seconds(workspace: str) -> dict[str, float]:
         for uris in node.outputs.values()
         for uri in uris
     }
+
+
+def _count_bytes(config: Config, nodes: matrix.Nodes, keep_models: bool) -> float:
+    """Returns the bytes of models and checkpoints that are on the disk at once, at most."""
+    model = _PARAMETER_BYTES * config.backbone.build(config.image).count_params()
+    kinds = collections.Counter(map(ids.kind_of, nodes.order))
+    if keep_models:  # a SavedModel and a Keras file each
+        models = 2 * (kinds[ids.SPECIALIST] + kinds[ids.FINETUNE])
+    else:  # Keras files of one seed's specialists
+        models = -(-kinds[ids.SPECIALIST] // len({cell.seed for cell in nodes.cells}))
+    # Of a classifier both; of a checkpoint the weights, their momentum, and the average or the best weights.
+    return model * (models + 2 * kinds[ids.CLASSIFIER_KIND] + 4 * (config.checkpoint.keep + 1))

@@ -131,10 +131,11 @@ def _describe(progress: Progress, now: float, first_time: float, first_step: int
     if progress.step == progress.steps:
         return done, throughput, ""
     seconds = (progress.steps - progress.step) * (now - first_time) / (progress.step - first_step)
-    return done, throughput, f"  {_format_time(seconds)} left"
+    return done, throughput, f"  {format_time(seconds)} left"
 
 
-def _format_time(seconds: float) -> str:
+def format_time(seconds: float) -> str:
+    """Returns a duration as h:mm:ss, or m:ss below an hour."""
     minutes, second = divmod(round(seconds), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"
