@@ -5,7 +5,7 @@ import dataclasses
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.terminal.text import isolate, make_cell
 
@@ -21,13 +21,15 @@ class Table:
       title: what it shows.
       columns: the names of the columns. The first one is of texts, and so are those in `texts`; the others are numbers.
       rows: one text for each column.
-      texts: the names of further columns of texts, which may be broken into lines.
+      texts: the names of further columns of texts.
+      wrapped: the names of the columns that a narrow terminal may break into lines.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     texts: tuple[str, ...] = ()
+    wrapped: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -50,10 +52,8 @@ class Table:
             title=make_cell(self.title), title_justify="left", box=rich.box.SIMPLE, padding=(0, 1, 0, 0)
         )
         for column in self.columns:
-            is_text = self._is_text(column)
-            table.add_column(
-                make_cell(column), justify="left" if is_text else "right", no_wrap=column not in self.texts
-            )
+            justify: Literal["left", "right"] = "left" if self._is_text(column) else "right"
+            table.add_column(make_cell(column), justify=justify, no_wrap=column not in self.wrapped)
         for row in self.rows:
             table.add_row(*map(make_cell, row))
         return table
@@ -76,6 +76,11 @@ def to_csv(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
 def percent(share: float) -> str:
     """Returns a share such as "95.8"."""
     return f"{100 * share:.1f}"
+
+
+def describe_metric(metric: str) -> str:
+    """Returns the name of a metric for a reader."""
+    return {"mean_per_class_accuracy": "mean accuracy per class"}.get(metric, metric)
 
 
 def points(difference: float) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.compare.advice import advise
 from pipeline.compare.comparison import Budget, Compared, Outcome, TargetOutcome
-from pipeline.compare.layout import Table, count, describe_margin, points, show_value
+from pipeline.compare.layout import Table, count, describe_margin, describe_metric, points, show_value
 from pipeline.compare.statistics import LEVEL
 
 if TYPE_CHECKING:
@@ -13,13 +13,15 @@ if TYPE_CHECKING:
 
 FILE_NAME = "comparison.md"
 
+_WRAPPED = (("difference",), ("difference",))  # the words are text, and long
+
 
 def list_tables(outcome: Outcome) -> list[Table]:
     """Returns the tables of a comparison: for each target results, costs and equal budgets, then the mean."""
     tables = [table for found in outcome.targets.values() for table in _list_target(outcome, found)]
     if outcome.mean:
         rows = tuple((name, str(compared)) for name, compared in outcome.mean.items())
-        tables.append(Table(f"mean over {len(outcome.targets)} targets", ("arm", "difference"), rows, ("difference",)))
+        tables.append(Table(f"mean over {len(outcome.targets)} targets", ("arm", "difference"), rows, *_WRAPPED))
     return tables
 
 
@@ -56,7 +58,7 @@ def to_markdown(outcome: Outcome, pushed: Mapping[str, str] | None = None) -> st
       pushed: target → the arm that is configured to be pushed.
     """
     shots = "" if outcome.shots is None else f", with {outcome.shots} images a class"
-    parts = [f"# Comparison of arms by {_describe(outcome.metric)}{shots}\n"]
+    parts = [f"# Comparison of arms by {describe_metric(outcome.metric)}{shots}\n"]
     for target in outcome.targets:
         parts.append(f"{target}: {' '.join(advise(outcome, target, (pushed or {}).get(target)))}\n")
     parts += [table.to_markdown() for table in list_tables(outcome)]
@@ -82,7 +84,7 @@ def show(console: "rich.console.Console", outcome: Outcome, pushed: Mapping[str,
 
 
 def _list_target(outcome: Outcome, found: TargetOutcome) -> Iterator[Table]:
-    metric = _describe(outcome.metric)
+    metric = describe_metric(outcome.metric)
     yield Table(
         f"{found.target}: {found.split} {metric} in %",
         ("arm", "seeds", metric, "difference"),
@@ -95,7 +97,7 @@ def _list_target(outcome: Outcome, found: TargetOutcome) -> Iterator[Table]:
             )
             for name, arm in found.arms.items()
         ),
-        ("difference",),
+        *_WRAPPED,
     )
     yield Table(
         f"{found.target}: what it costs",
@@ -133,7 +135,7 @@ def _make_budget_table(found: TargetOutcome, budget: Budget, metric: str) -> Tab
             (name, show_value(found.arms[name].value, found.arms[name].half_width), describe(name))
             for name in budget.arms
         ),
-        ("difference",),
+        *_WRAPPED,
     )
 
 
@@ -174,7 +176,3 @@ def _subtract(outcome: Outcome, found: TargetOutcome, name: str) -> str:
     else:
         difference = found.arms[name].value - found.arms[outcome.reference].value
     return points(difference)
-
-
-def _describe(metric: str) -> str:
-    return {"mean_per_class_accuracy": "mean accuracy per class"}.get(metric, metric)
