@@ -3,7 +3,8 @@
 With the same labels, ids, prior and seed they draw the same sample as the ImportanceResampler. Common arguments:
 
   labels: the label of each example, int [examples]; or a list of lists, if examples have several. Labels count from 0.
-  n: how many to draw, at least 1: (example, label) pairs with `same_distribution`, examples with the others.
+  n: how many to draw, at least 1: (example, label) pairs with `same_distribution`, `uniform_labels` and
+    `reversed_weights`, examples with the others.
   seed: another seed gives another sample with the same quotas.
   ids: [examples], unique strings or integers; they make the draw independent of the order of the examples. None: the
     row numbers.
@@ -23,7 +24,9 @@ from components.importance_resampler import quotas
 from components.importance_resampler.matchers import elastic_distribution as elastic
 from components.importance_resampler.matchers import emd_subset as emd
 from components.importance_resampler.matchers import label_subset as subset
+from components.importance_resampler.matchers import reversed_weights as reversed_order
 from components.importance_resampler.matchers import same_distribution as same
+from components.importance_resampler.matchers import uniform_labels as alike
 from components.importance_resampler.matchers import uniform_subsample as uniform
 from components.importance_resampler.matchers import weighted_loss as weighted
 from components.importance_resampler.pairs import Pairs
@@ -146,6 +149,66 @@ def emd_subset(
     source = _make_means("source", source_embeddings, source_labels, pairs.num_labels)
     target = _make_means("target", target_embeddings, target_labels, 1)
     return emd.emd_subset(pairs, source, target, n=n, seed=seed).copies
+
+
+def uniform_labels(
+    labels: Labels,
+    target_prior: np.ndarray,
+    *,
+    n: int,
+    seed: int = 0,
+    ids: Ids | None = None,
+    top_labels: int | None = None,
+    max_repeats: int | None = None,
+) -> np.ndarray:
+    """Draws n pairs of the labels with the most P_t, equally many of each.
+
+    Args:
+      labels, n, seed, ids: see the top of the module.
+      target_prior: float [labels], P_t.
+      top_labels: how many labels, at least 1; None: as few as hold 90% of P_t.
+      max_repeats: how often a pair may be drawn; None: no limit.
+
+    Returns:
+      int32 [examples], the copies; they sum to n.
+
+    Raises:
+      ValueError: as `same_distribution`.
+    """
+    pairs, target_prior = _make_pairs_with_prior(labels, ids, target_prior)
+    return alike.uniform_labels(
+        pairs, target_prior, n=n, seed=seed, top_labels=top_labels, max_repeats=max_repeats
+    ).copies
+
+
+def reversed_weights(
+    labels: Labels,
+    target_prior: np.ndarray,
+    *,
+    n: int,
+    seed: int = 0,
+    ids: Ids | None = None,
+    top_labels: int | None = None,
+    max_repeats: int | None = None,
+) -> np.ndarray:
+    """Draws n pairs of the labels with the most P_t, with their weights in reverse order.
+
+    Args:
+      labels, n, seed, ids: see the top of the module.
+      target_prior: float [labels], P_t.
+      top_labels: how many labels, at least 1; None: as few as hold 90% of P_t.
+      max_repeats: how often a pair may be drawn; None: no limit.
+
+    Returns:
+      int32 [examples], the copies; they sum to n.
+
+    Raises:
+      ValueError: as `same_distribution`.
+    """
+    pairs, target_prior = _make_pairs_with_prior(labels, ids, target_prior)
+    return reversed_order.reversed_weights(
+        pairs, target_prior, n=n, seed=seed, top_labels=top_labels, max_repeats=max_repeats
+    ).copies
 
 
 def weighted_loss(labels: Labels, target_prior: np.ndarray) -> np.ndarray:

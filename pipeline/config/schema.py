@@ -58,8 +58,15 @@ def _meaning(model: type[pydantic.BaseModel], key: str) -> str:
     said = [text for base in reversed(model.__mro__) if (text := attributes(base).get(key))]
     said = list(dict.fromkeys(said))  # a model of data has the docstring of its reader
     if not said:
-        found = ((name, attributes(matcher).get(key)) for name, matcher in _matchers_with(key))
-        said = [f"{text} Only of the arm `{name}`." for name, text in found if text]
+        arms: dict[str, list[str]] = {}  # by the meaning: matchers may share a base and its keys
+        for name, matcher in _matchers_with(key):
+            text = next((text for base in matcher.__mro__ if (text := attributes(base).get(key))), None)
+            if text:
+                arms.setdefault(text, []).append(f"`{name}`")
+        said = [
+            f"{text} Only of the {'arm' if len(names) == 1 else 'arms'} {', '.join(names)}."
+            for text, names in arms.items()
+        ]
     if not said:
         raise ValueError(f"{model.__module__}.{model.__name__}: its docstring does not say what {key!r} means")
     text = " ".join(said)

@@ -24,6 +24,8 @@ CLASSES = {
     "uniform_subsample": "UniformSubsample",
     "label_subset": "LabelSubset",
     "emd_subset": "EmdSubset",
+    "uniform_labels": "UniformLabels",
+    "reversed_weights": "ReversedWeights",
     "weighted_loss": "WeightedLoss",
 }
 

@@ -33,6 +33,11 @@ def test_the_others():
     assert copies_by_label(on_arrays.label_subset(LABELS, [2, 0], n=99)) == [6, 0, 1]
     assert copies_by_label(on_arrays.label_subset(LABELS, [2, 7], n=1)) == [0, 0, 1]
     assert on_arrays.uniform_subsample(LABELS, n=4).sum() == 4
+    prior = [0.3, 0.6, 0.1]  # the first two hold 90%
+    assert copies_by_label(on_arrays.uniform_labels(LABELS, prior, n=9)) == [5, 4, 0]
+    assert copies_by_label(on_arrays.uniform_labels(LABELS, prior, n=9, top_labels=3, max_repeats=2)) == [4, 3, 2]
+    assert copies_by_label(on_arrays.reversed_weights(LABELS, prior, n=9)) == [6, 3, 0]
+    assert copies_by_label(on_arrays.reversed_weights(LABELS, prior, n=10, top_labels=3)) == [3, 1, 6]
     weights = on_arrays.weighted_loss(LABELS, PRIOR)
     assert weights.dtype == np.float32
     np.testing.assert_allclose(weights, np.repeat([5 / 12, 5 / 3, 5 / 2], [6, 3, 1]), rtol=1e-6)

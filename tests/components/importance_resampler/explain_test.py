@@ -44,6 +44,8 @@ def predicted(num_labels: int) -> Predicted:
         {"matcher": "uniform_subsample"},
         {"matcher": "label_subset", "label_subset": ["a"]},
         {"matcher": "emd_subset"},
+        {"matcher": "uniform_labels"},
+        {"matcher": "reversed_weights", "top_labels": 3},
         {"matcher": "weighted_loss"},
     ],
     ids=lambda arguments: arguments["matcher"],
@@ -80,6 +82,16 @@ def test_same_distribution(make_pairs):
         f"label 'b': 10 copies for 3 examples, 3 each, one more for the first 1; this is number {first.rank}: "
         f"{first.copies}"
     )
+
+
+def test_a_label_that_is_not_one_of_the_top_labels(make_pairs):
+    drawing = {"matcher": "reversed_weights", "n": 20, "seed": 1, "top_labels": 2}
+    found, copies, _ = explain(make_pairs, LABELS, [0.1, 0.6, 0.3], row=1, **drawing)
+    first, second = found.draws
+    # A third of 20 for b, which has three examples; none for a.
+    assert (first.label, first.quota, first.base, first.odd) == ("b", 7, 2, 1)
+    assert str(second) == "label 'a': 0 copies for 3 examples, 0 each: 0"
+    assert copies == first.copies == 2 + (first.rank == 1)
 
 
 def test_the_ranks_of_a_label_are_all_different(make_pairs):

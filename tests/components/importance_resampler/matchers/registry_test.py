@@ -14,7 +14,9 @@ from components.importance_resampler.matchers.elastic_distribution import elasti
 from components.importance_resampler.matchers.emd_subset import ClassMeans, emd_subset
 from components.importance_resampler.matchers.label_subset import label_subset
 from components.importance_resampler.matchers.matcher import Inputs, Predicted, Sample
+from components.importance_resampler.matchers.reversed_weights import reversed_weights
 from components.importance_resampler.matchers.same_distribution import same_distribution
+from components.importance_resampler.matchers.uniform_labels import uniform_labels
 from components.importance_resampler.matchers.uniform_subsample import uniform_subsample
 from components.importance_resampler.matchers.weighted_loss import weighted_loss
 
@@ -62,6 +64,8 @@ def test_each_matcher_is_its_function(inputs):
         "uniform_subsample": uniform_subsample(pairs, **drawing),
         "label_subset": label_subset(pairs, np.array([1, 2]), **drawing),
         "emd_subset": emd_subset(pairs, MEANS, MEANS, **drawing),
+        "uniform_labels": uniform_labels(pairs, inputs.prior.target_prior, **drawing),
+        "reversed_weights": reversed_weights(pairs, inputs.prior.target_prior, **drawing),
         "weighted_loss": weighted_loss(pairs, weights),
     }
     assert set(expected) == set(matchers.CLASSES)
@@ -80,7 +84,7 @@ def test_what_a_matcher_declares(name):
 
 
 def test_every_module_is_registered():
-    shared = {"__init__", "explanation", "matcher", "whole_labels"}
+    shared = {"__init__", "explanation", "matcher", "top_labels", "whole_labels"}
     modules = {path.stem for path in pathlib.Path(matchers.__file__).parent.glob("*.py")}
     assert modules - shared == set(matchers.CLASSES)
 
@@ -91,12 +95,21 @@ def test_max_repeats(inputs):
     assert sample.quotas.tolist() == [4, 4, 5]
 
 
+def test_top_labels(inputs):
+    settings = {"top_labels": 2, "max_repeats": 4}
+    for name, function in (("uniform_labels", uniform_labels), ("reversed_weights", reversed_weights)):
+        sample = matchers.make_matcher(name, **settings).draw(inputs, n=15, seed=1)
+        assert same(sample, function(inputs.pairs, inputs.prior.target_prior, n=15, seed=1, **settings))
+        assert sample.quotas.tolist() == [0, {"uniform_labels": 8, "reversed_weights": 6}[name], sample.quotas[2]]
+
+
 @pytest.mark.parametrize(
     ("name", "settings", "message"),
     [
         ("best", {}, "matcher: 'best' is unknown; choose one of same_distribution, elastic_distribution"),
         ("same_distribution", {"max_repeats": 0}, "max_repeats"),
         ("elastic_distribution", {"max_repeats": 2}, "unknown key 'max_repeats'"),
+        ("uniform_labels", {"top_labels": 0}, "top_labels"),
         ("label_subset", {}, "label_subset"),
         ("label_subset", {"label_subset": []}, "label_subset"),
     ],
@@ -115,7 +128,9 @@ def test_sizes_that_do_not_fit(name, n, message):
         matchers.make_matcher(name).check(n)
 
 
-@pytest.mark.parametrize("name", ["same_distribution", "elastic_distribution", "weighted_loss"])
+@pytest.mark.parametrize(
+    "name", ["same_distribution", "elastic_distribution", "uniform_labels", "reversed_weights", "weighted_loss"]
+)
 def test_a_prior_that_is_missing(pairs, name):
     with pytest.raises(ValueError, match="prior: None, but the matcher needs it"):
         matchers.make_matcher(name).draw(Inputs(pairs, None, VOCABULARY), n=5, seed=3)
