@@ -8,7 +8,7 @@ from tfx.orchestration import pipeline as tfx_pipeline
 from pipeline import metadata_file
 from pipeline.config.run import Config
 from pipeline.nodes import exclude, ids
-from pipeline.nodes.adapt import adapt, estimate_prior
+from pipeline.nodes.adapt import Adaptation, adapt, estimate_prior
 from pipeline.nodes.arms import Basis, make_arm
 from pipeline.nodes.ingest import Ingested, ingest
 from pipeline.nodes.push import push
@@ -30,10 +30,12 @@ def create_pipeline(config: Config, workspace: str, state: str | None = None) ->
     nodes = Registry()
     ingested = ingest(nodes, config, workspace)
     early_filters = start_filters(nodes, config, ingested)
-    adaptation = adapt(nodes, config, workspace, ingested, early_filters)
-    basis = Basis(config, workspace, ingested, adaptation)
+    by_embeddings = config.near_duplicates.embeddings is not None
+    adaptation = adapt(nodes, config, workspace, ingested, early_filters, all_splits=by_embeddings)
+    filters = finish_filters(nodes, config, ingested, early_filters, adaptation)
+    basis = Basis(config, workspace, ingested, early_filters, filters, adaptation)
     for name, target in config.targets.items():
-        estimate_prior(nodes, config, ingested, adaptation, name, config.prior)  # shown whatever the arms are
+        estimate_prior(nodes, config, ingested, adaptation, filters, name, config.prior)  # shown whatever the arms are
         for arm in target.arms:
             made = make_arm(nodes, basis, name, arm)
             if arm == target.push:
@@ -46,6 +48,23 @@ def start_filters(nodes: Registry, config: Config, ingested: Ingested) -> exclud
     """Adds and returns the filters that come before the training of a classifier."""
     indices = {name: target["index"] for name, target in ingested.targets.items()}
     filters = exclude.filter_by_hashes(config.near_duplicates, ingested.source["index"], indices)
+    nodes.add(*filters.nodes)
+    return filters
+
+
+def finish_filters(
+    nodes: Registry, config: Config, ingested: Ingested, early_filters: exclude.Filters, adaptation: Adaptation
+) -> exclude.Filters:
+    """Adds those filters that need a classifier, and returns all."""
+    source = ingested.source
+    filters = exclude.filter_by_embeddings(
+        config.near_duplicates,
+        early_filters,
+        source["examples"],
+        source["index"],
+        adaptation.classifier,
+        adaptation.predictors,
+    )
     nodes.add(*filters.nodes)
     return filters
 

@@ -42,7 +42,7 @@ class Nodes:
     Attributes:
       pipeline: of all of them.
       cells: cell → its nodes.
-      classifiers: cell → the source classifier that its prior and its start are of.
+      classifiers: cell → the source classifier that its prior and its start are of, if it needs one.
       order: the ids of all nodes, such that cell after cell is trained.
     """
 
@@ -126,22 +126,24 @@ def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_
     ingested = ingest(nodes, config, workspace)
     early_filters = pipeline_module.start_filters(nodes, config, ingested)
     varies = config.compare.vary
-    first = None
-    if "classifier" not in varies or config.near_duplicates.embeddings is not None:
-        first = adapt(nodes, config, workspace, ingested, early_filters)
+    by_embeddings = config.near_duplicates.embeddings is not None
+    needed = any(config.arm(cell.arm).needs_classifier() for cell in cells)
+    first, filters = None, early_filters
+    if by_embeddings or (needed and "classifier" not in varies):
+        first = adapt(nodes, config, workspace, ingested, early_filters, all_splits=by_embeddings)
+        filters = pipeline_module.finish_filters(nodes, config, ingested, early_filters, first)
 
-    def adapt_to(seed: int) -> Adaptation:
-        if "classifier" not in varies and first is not None:
+    def adapt_to(seed: int) -> Adaptation | None:
+        if not needed or "classifier" not in varies:
             return first
         own = config.model_copy(update={"seed": seed})
-        filters = early_filters if first is None else first.filters
-        return adapt(nodes, own, workspace, ingested, early_filters, filters=filters, part=f"s{seed}")
+        return adapt(nodes, own, workspace, ingested, early_filters, part=f"s{seed}")
 
     made: dict[Cell, arms.ArmNodes] = {}
     classifiers: dict[Cell, BaseNode] = {}
     for cell in cells:
         adaptation = adapt_to(cell.seed)
-        basis = arms.Basis(config, workspace, ingested, adaptation)
+        basis = arms.Basis(config, workspace, ingested, early_filters, filters, adaptation)
         replicate = arms.Replicate(
             cell.seed, cell.learning_rate, basis_part=f"s{cell.seed}" if varies else "", keep_models=keep_models
         )
@@ -149,10 +151,11 @@ def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_
             nodes, basis, cell.target, replicate, shots=cell.shots, redraw="target_train" in varies
         )
         made[cell] = arms.make_arm(nodes, basis, cell.target, cell.arm, replicate)
-        classifiers[cell] = adaptation.classifier
-    needed = nodes.select(arm.finetune for arm in made.values())
-    order = tuple(node.id for node in needed)
-    return Nodes(pipeline_module.assemble(needed, config, workspace), made, classifiers, order)
+        if adaptation is not None and config.arm(cell.arm).needs_classifier():
+            classifiers[cell] = adaptation.classifier
+    selected = nodes.select(arm.finetune for arm in made.values())
+    order = tuple(node.id for node in selected)
+    return Nodes(pipeline_module.assemble(selected, config, workspace), made, classifiers, order)
 
 
 def _digest(node: BaseNode, by_id: Mapping[str, BaseNode], digests: dict[str, str]) -> str:

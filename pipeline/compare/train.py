@@ -215,8 +215,7 @@ class _Run:
         finetune = self._seconds(made.finetune.id)
         is_pretrained = recipe is not None and made.specialist is not None
         pretrain = self._seconds(made.specialist.id) if is_pretrained and made.specialist else 0.0
-        classifier = self.nodes.classifiers[cell].id
-        needs_classifier = arm.needs_classifier()
+        classifier = self.nodes.classifiers.get(cell)
         return Result(
             cell=cell,
             backbone=config.backbone.name,
@@ -225,10 +224,10 @@ class _Run:
             n=config.sample_size(cell.arm) if arm.kind is not None and not arm.kind.takes_all else 0,
             steps=recipe.steps if recipe else 0,
             images=recipe.steps * recipe.batch_size if recipe else 0,
-            classifier_images=config.classifier.steps * config.classifier.batch_size if needs_classifier else 0,
+            classifier_images=config.classifier.steps * config.classifier.batch_size if classifier else 0,
             seconds=pretrain + finetune,
             finetune_seconds=finetune,
-            classifier_seconds=self._seconds(classifier) if needs_classifier else 0.0,
+            classifier_seconds=self._seconds(classifier.id) if classifier else 0.0,
             settings=json.dumps(self._list_settings(cell), sort_keys=True),
             metrics={(split, name): found[name] for split, found in metrics.items() for name in _METRICS},
         )

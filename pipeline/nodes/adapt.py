@@ -22,15 +22,11 @@ class Adaptation:
     Attributes:
       predictors: target → the node that predicts its images.
       source_predictor: the node that predicts the source's eval images.
-      early_filters: the filters before the classifier's training.
-      filters: all.
     """
 
     classifier: BaseNode
     predictors: Mapping[str, BaseNode]
     source_predictor: BaseNode
-    early_filters: exclude.Filters
-    filters: exclude.Filters
 
 
 def adapt(
@@ -40,10 +36,10 @@ def adapt(
     ingested: Ingested,
     early_filters: exclude.Filters,
     *,
-    filters: exclude.Filters | None = None,
+    all_splits: bool = False,
     part: str = "",
 ) -> Adaptation:
-    """Adds a classifier, its predictions, and the exclusions by its embeddings.
+    """Adds a classifier and its predictions.
 
     Args:
       nodes: of the pipeline; this function adds to it.
@@ -51,7 +47,8 @@ def adapt(
       workspace: folder that holds the checkpoints.
       ingested: the nodes of the data.
       early_filters: the filters before the classifier's training.
-      filters: all filters, if they are there already: those by the embeddings of another classifier.
+      all_splits: whether all splits of the targets are predicted, as the search for near-duplicates needs them. The
+        prior needs the train split only.
       part: what sets this classifier and its predictions apart, in the ids, from those of others.
     """
     source = ingested.source
@@ -72,8 +69,6 @@ def adapt(
             max_examples=config.prior.source_images,
         ),
     )
-    # The prior needs the train split only; the search for near-duplicates needs all splits.
-    by_embeddings = config.near_duplicates.embeddings is not None and filters is None
     predictors = {
         name: nodes.get(
             ids.side_node(name, ids.PREDICTIONS, part),
@@ -81,17 +76,12 @@ def adapt(
                 examples=target["examples"],
                 index=target["index"],
                 model=classifier.outputs["model"],
-                splits=list(config.targets[name].data.splits) if by_embeddings else ["train"],
+                splits=list(config.targets[name].data.splits) if all_splits else ["train"],
             ),
         )
         for name, target in ingested.targets.items()
     }
-    if filters is None:
-        filters = exclude.filter_by_embeddings(
-            config.near_duplicates, early_filters, source["examples"], source["index"], classifier, predictors
-        )
-        nodes.add(*filters.nodes)
-    return Adaptation(classifier, predictors, source_predictor, early_filters, filters)
+    return Adaptation(classifier, predictors, source_predictor)
 
 
 def estimate_prior(
@@ -99,6 +89,7 @@ def estimate_prior(
     config: Config,
     ingested: Ingested,
     adaptation: Adaptation,
+    filters: exclude.Filters,
     target: str,
     settings: Prior,
     subset: BaseNode | None = None,
@@ -109,6 +100,7 @@ def estimate_prior(
     Args:
       nodes, config, ingested: as `adapt` takes them; the seed is that of the bootstrap.
       adaptation: the classifier and its predictions.
+      filters: of the source's images.
       target: name of the target.
       settings: how P_t is estimated.
       subset: the node that chose the target's train images; None: all of them.
@@ -129,7 +121,7 @@ def estimate_prior(
         lambda: PriorEstimator(
             predictions=adaptation.predictors[target].outputs["predictions"],
             source_predictions=adaptation.source_predictor.outputs["predictions"],
-            exclusions=adaptation.filters.exclusions,
+            exclusions=filters.exclusions,
             index=source["index"],
             vocabulary=source["vocabulary"],
             seed=config.seed,

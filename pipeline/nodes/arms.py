@@ -1,12 +1,12 @@
 """The nodes of an arm: a sample, the specialist that is pre-trained on it, and its fine-tuned model."""
 
 import dataclasses
+from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import BaseChannel
 
 from components.importance_resampler.component import ImportanceResampler
-from components.importance_resampler.matchers.matcher import Matcher
 from pipeline.config.run import Config
 from pipeline.nodes import adapt, exclude, ids, train
 from pipeline.nodes.ingest import Ingested
@@ -21,13 +21,22 @@ class Basis:
       config: the configuration of the run.
       workspace: folder that holds the checkpoints.
       ingested: the nodes of the data.
-      adaptation: the classifier and its predictions.
+      early_filters: the filters of the source that come before the training of a classifier.
+      filters: all.
+      adaptation: the classifier and its predictions; None: no arm needs them.
     """
 
     config: Config
     workspace: str
     ingested: Ingested
-    adaptation: adapt.Adaptation
+    early_filters: exclude.Filters
+    filters: exclude.Filters
+    adaptation: adapt.Adaptation | None
+
+    def require_adaptation(self) -> adapt.Adaptation:
+        """Returns the classifier and its predictions."""
+        assert self.adaptation is not None, "an arm needs the classifier"
+        return self.adaptation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,19 +105,10 @@ def choose_images(
 
 @dataclasses.dataclass(frozen=True)
 class ArmNodes:
-    """The nodes of an arm.
-
-    Attributes:
-      finetune: trains the final model.
-      specialist: trains what it starts from; None: it starts at random.
-      resample: draws the sample; None: there is none.
-      prior: estimates the P_t that the sample follows; None: it follows none.
-    """
+    """The nodes of an arm that train: its final model, and the one that this starts from; None: it starts at random."""
 
     finetune: BaseNode
     specialist: BaseNode | None
-    resample: BaseNode | None
-    prior: BaseNode | None
 
 
 def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: Replicate | None = None) -> ArmNodes:
@@ -123,38 +123,16 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
     """
     config = replicate.configure(basis.config) if replicate else basis.config
     keep_models = replicate is None or replicate.keep_models
-    adaptation, arm = basis.adaptation, config.arm(name)
-    prior = resample = None
-    specialist = adaptation.classifier if arm.start == "classifier" else None
     shared = config.shared_settings(target, name)
     part = replicate.sample_part(depends_on_images=shared is None) if replicate else ""
-    if arm.depends_on_target():
-        prior = adapt.estimate_prior(
-            nodes,
-            basis.config,
-            basis.ingested,
-            adaptation,
-            target,
-            config.prior_of(name),
-            subset=replicate.subset if replicate else None,
-            part=replicate.prior_part if replicate else "",
-        )
+    specialist = None
+    if config.arm(name).start == "classifier":
+        specialist = basis.require_adaptation().classifier
     recipe = config.pretrain_of(name)
     if recipe is not None:
-        sample: dict[str, BaseChannel | None] = {"plan": adaptation.filters.plan}
-        if (matcher := config.matcher(target, name)) is not None:
-            draw = _Draw(config, name, matcher, basis, target, prior)
-            if shared is not None and adaptation.filters is not adaptation.early_filters:
-                draft_id = ids.sample_node(target, name, ids.DRAFT, shared, part)
-                nodes.get(draft_id, lambda: draw.resampler(adaptation.early_filters))
-            resample_id = ids.sample_node(target, name, ids.RESAMPLE, shared, part)
-            resample = nodes.get(resample_id, lambda: draw.resampler(adaptation.filters))
-            # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
-            sample = {"plan": resample.outputs["plan"]}
-            if "resampled_examples" in resample.outputs:
-                sample = {"train_examples": resample.outputs["resampled_examples"]}
-        specialist_id = ids.sample_node(target, name, ids.SPECIALIST, shared, part)
+        sample = _make_sample(nodes, basis, config, target, name, replicate, part)
         start = None if specialist is None else specialist.outputs["model"]
+        specialist_id = ids.sample_node(target, name, ids.SPECIALIST, shared, part)
         specialist = nodes.get(
             specialist_id,
             lambda: train.pretrain(
@@ -185,7 +163,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
             formats=None if keep_models else [],
         ),
     )
-    return ArmNodes(finetune, specialist, resample, prior)
+    return ArmNodes(finetune, specialist)
 
 
 def reported_split(config: Config, target: str) -> str:
@@ -193,30 +171,56 @@ def reported_split(config: Config, target: str) -> str:
     return "test" if "test" in config.targets[target].data.splits else "eval"
 
 
-@dataclasses.dataclass(frozen=True)
-class _Draw:
-    config: Config
-    arm: str
-    matcher: Matcher
-    basis: Basis
-    target: str
-    prior: BaseNode | None
+def _make_sample(
+    nodes: Registry, basis: Basis, config: Config, target: str, name: str, replicate: Replicate | None, part: str
+) -> dict[str, BaseChannel | None]:
+    """Adds the nodes that draw an arm's pre-training set; returns what a Trainer takes of them."""
+    matcher = config.matcher(target, name)
+    if matcher is None:
+        return {"plan": basis.filters.plan}
+    source = basis.ingested.source
+    inputs: dict[str, Any] = {}
+    if matcher.depends_on_target():
+        adaptation = basis.require_adaptation()
+        prior = adapt.estimate_prior(
+            nodes,
+            basis.config,
+            basis.ingested,
+            adaptation,
+            basis.filters,
+            target,
+            config.prior_of(name),
+            subset=replicate.subset if replicate else None,
+            part=replicate.prior_part if replicate else "",
+        )
+        inputs = {
+            "label_prior": prior.outputs["label_prior"],
+            "source_predictions": adaptation.source_predictor.outputs["predictions"],
+            "target_predictions": adaptation.predictors[target].outputs["predictions"],
+            "target_index": basis.ingested.targets[target]["index"],
+        }
 
-    def resampler(self, filters: exclude.Filters) -> ImportanceResampler:
-        config, basis, matcher = self.config, self.basis, self.matcher
-        source, target = basis.ingested.source, basis.ingested.targets[self.target]
+    def make_resampler(filters: exclude.Filters) -> ImportanceResampler:
         return ImportanceResampler(
             examples=source["examples"],
             index=source["index"],
             vocabulary=source["vocabulary"],
-            label_prior=self.prior.outputs["label_prior"] if self.prior else None,
-            source_predictions=basis.adaptation.source_predictor.outputs["predictions"],
-            target_predictions=basis.adaptation.predictors[self.target].outputs["predictions"],
-            target_index=target["index"],
             exclusions=filters.exclusions,
             matcher=matcher,
-            n=0 if matcher.takes_all else config.sample_size(self.arm),
+            n=0 if matcher.takes_all else config.sample_size(name),
             seed=config.seed if config.resample.seed is None else config.resample.seed,
             # Examples cannot hold loss weights, and nothing reads those of a draft.
-            materialise=config.resample.materialise and not matcher.takes_all and filters is basis.adaptation.filters,
+            materialise=config.resample.materialise and not matcher.takes_all and filters is basis.filters,
+            **inputs,
         )
+
+    shared = config.shared_settings(target, name)
+    if shared is not None and basis.filters is not basis.early_filters:
+        draft_id = ids.sample_node(target, name, ids.DRAFT, shared, part)
+        nodes.get(draft_id, lambda: make_resampler(basis.early_filters))
+    resample_id = ids.sample_node(target, name, ids.RESAMPLE, shared, part)
+    resample = nodes.get(resample_id, lambda: make_resampler(basis.filters))
+    # Unless the sample is written, the Trainer reads it from the source's shards, by the plan.
+    if "resampled_examples" in resample.outputs:
+        return {"train_examples": resample.outputs["resampled_examples"]}
+    return {"plan": resample.outputs["plan"]}
