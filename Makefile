@@ -49,7 +49,7 @@ $(BIN)/uv:
 
 constraints: | $(BIN)/uv
 	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.10 --no-emit-index-url --custom-compile-command "make constraints" \
-	  --extra demo --extra emd --extra test setup.py constraints/$(LANE).in --output-file constraints/$(LANE).txt
+	  --extra demo --extra emd --extra figures --extra test setup.py constraints/$(LANE).in --output-file constraints/$(LANE).txt
 
 clean:
 	rm -rf $(VENV) build *.egg-info

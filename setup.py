@@ -43,6 +43,7 @@ setuptools.setup(
             "matplotlib",  # carries the fonts of the embedded source set
             "scikit-learn",  # carries the scans of the embedded target set
         ],
+        "figures": ["matplotlib"],
         "emd": ["pot"],  # the earth mover's distance
         "test": [
             "check-jsonschema",
