@@ -1,1 +1,1 @@
-"""The statistics of a comparison of arms, and what the paper reports."""
+"""A comparison of arms: rows, statistics, report, tables, figures and advice, and what the paper reports."""

@@ -277,7 +277,7 @@ def _set_title(
 ) -> None:
     """Sets the title, and a line on what is drawn: the intervals if there are some, and `part`."""
     has_intervals = not all(math.isnan(record["low"]) for record in records)
-    explanations = [*([f"bars: {intervals}"] if has_intervals else []), *([part] if part else [])]
+    explanations = [*([f"error bars: {intervals}"] if has_intervals else []), *([part] if part else [])]
     text = "\n".join([title, "; ".join(explanations)]).rstrip()
     figure.suptitle(text, x=0.01, ha="left", fontsize=10, parse_math=False)
 
