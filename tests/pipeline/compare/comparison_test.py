@@ -172,14 +172,21 @@ def test_the_best_is_chosen_on_eval_and_compared_with_what_is_cheaper(make, tmp_
     results = [
         make(arm, wrong, evals[arm], seed=seed) for arm, seeds in WRONG.items() for seed, wrong in enumerate(seeds)
     ]
-    results += [make("emd_subset", [seed], 0.9, seed=seed, classifier_images=10) for seed in range(3)]
+    wrong = [range(60, 110), range(61, 115), range(58, 108)]  # not the best on test
+    results += [make("emd_subset", wrong[seed], 0.9, seed=seed, classifier_images=10) for seed in range(3)]
     target = compare_arms(results, tmp_path).targets["digits"]
     assert target.best == "emd_subset"  # as good on eval as same_distribution, with fewer images
     assert list(target.cheaper) == ["entire_source", "random_init"]
     assert target.cheaper["entire_source"].reference == "emd_subset"
-    assert target.cheaper["entire_source"].comparison == statistics.compare(
-        differ(WRONG["entire_source"], [[0], [1], [2]])
-    )
+    assert target.cheaper["entire_source"].comparison == statistics.compare(differ(WRONG["entire_source"], wrong))
+
+
+def test_arms_that_are_compared_at_equal_steps_are_not_compared_again(make_result):
+    results = [make_result("same_distribution"), make_result("elastic_distribution")]
+    budgets = compare_arms(results, None, "same_distribution").targets["digits"].budgets
+    assert [(budget.kind, budget.arms) for budget in budgets] == [
+        ("steps", ("same_distribution", "elastic_distribution"))
+    ]
 
 
 def test_without_predictions_nothing_is_compared(make_result):
