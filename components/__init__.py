@@ -30,5 +30,6 @@ __getattr__, __dir__, __all__ = exports.lazy(
         "SourceExampleGen": "components.example_gen.component",
         "StatisticsGen": "components.statistics_gen.component",
         "TargetExampleGen": "components.example_gen.component",
+        "TargetSampler": "components.target_sampler.component",
     },
 )

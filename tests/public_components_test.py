@@ -28,6 +28,7 @@ COMPONENTS = {
             "StatisticsGen",
             "ExampleValidator",
             "NearDuplicateFilter",
+            "TargetSampler",
         )
     },
     "Trainer": Trainer,
@@ -135,6 +136,7 @@ def test_what_each_component_takes():
         "StatisticsGen": 2,
         "ExampleValidator": 4,
         "NearDuplicateFilter": 2,
+        "TargetSampler": 2,
         "Trainer": 6,
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,

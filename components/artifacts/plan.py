@@ -1,7 +1,8 @@
 """The ResamplePlan: how often each example is taken, and a table that compares the sample with P_t. Pure.
 
-`Split-train/copies-*.parquet` are aligned with the source's index. If a sample was drawn, `labels.parquet` has one row
-per label; `components.importance_resampler.labels_table` describes its columns.
+`Split-train/copies-*.parquet` are aligned with the index. If a sample was drawn, `labels.parquet` has one row per
+label; `components.importance_resampler.labels_table` describes its columns for a sample of the source,
+`components.target_sampler.sampling` for one of a target.
 """
 
 import json

@@ -61,7 +61,7 @@ class Exclusions(artifact.Artifact):
 
 
 class ResamplePlan(artifact.Artifact):
-    """How often each source example is taken: `Split-train/copies-*.parquet`; and `labels.parquet` if drawn.
+    """How often each example is taken: `Split-train/copies-*.parquet`; and `labels.parquet` if drawn.
 
     See `components.artifacts.plan`.
     """

@@ -78,11 +78,14 @@ def test_the_prior_estimator():
 
 
 def test_the_importance_resampler():
-    own = ("copying", "executor", "hashing", "labels_table", "pairs", "spacing", "quotas", "matchers.matcher")
+    own = ("copying", "executor", "labels_table", "pairs", "spacing", "quotas", "matchers.matcher")
     shared = [
         *CONTRACTS,
         *artifacts("examples", "exclusions", "index", "label_prior", "plan", "predictions"),
-        *(f"components.{name}" for name in ("parallel_map", "records", "settings", "sharding", "splitmix", "storage")),
+        *(
+            f"components.{name}"
+            for name in ("hashing", "parallel_map", "records", "settings", "sharding", "splitmix", "storage")
+        ),
         *(f"components.importance_resampler.{name}" for name in own),
     ]
     for name, more in (("same_distribution", []), ("emd_subset", ["whole_labels"])):

@@ -25,6 +25,7 @@ COMPONENTS = {
     "SourceExampleGen",
     "StatisticsGen",
     "TargetExampleGen",
+    "TargetSampler",
 }
 
 

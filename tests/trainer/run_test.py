@@ -13,7 +13,10 @@ import tensorflow as tf
 from tfx.types import artifact
 
 from components import storage
+from components.artifacts import plan
+from components.artifacts.types import ResamplePlan
 from trainer import run
+from trainer.data import draws
 from trainer.loop import interruption, progress
 from trainer.loop.history import Progress
 
@@ -216,6 +219,35 @@ def test_a_frozen_pass_leaves_the_backbone_alone(trainings, target, pretrained):
         for a, b in zip(
             partly.get_layer("backbone").weights, trainings.load(pretrained).get_layer("backbone").weights, strict=True
         )
+    ]
+    assert min(moved) > 0
+
+
+def test_fine_tuning_on_a_plan_draws_what_it_says(trainings, target, pretrained, monkeypatch):
+    # Of the three images in each of two shards: 0, 2, 4 and 1, 3, 5.
+    copies, seen = ([0, 3, 0], [1, 0, 0]), []
+    for shard, own in enumerate(copies):
+        path = trainings.root / "plan" / "Split-train" / storage.shard_name("copies", shard, 2, ".parquet")
+        storage.write_table(str(path), plan.copies_table(np.array(own, np.int32)))
+    read = draws.Draws.read
+
+    def record(self, rows: np.ndarray) -> list[bytes]:
+        records = read(self, rows)
+        seen.extend(tf.train.Example.FromString(found).features.feature["image/source_id"] for found in records)
+        return records
+
+    monkeypatch.setattr(draws.Draws, "read", record)
+    inputs = {**target, **trainings.base(pretrained), "plan": [trainings.at(ResamplePlan(), "plan")]}
+    # A pass has four draws, one step: that freezes the first of two, where a pass of all six images would freeze both.
+    recipe = trainings.recipe(steps=2, frozen_epochs=1.0)
+    model = trainings.load(trainings("finetune", "planned", inputs, recipe=recipe))
+    counts = collections.Counter(feature.bytes_list.value[0].decode() for feature in seen)
+    assert set(counts) == {"train-2", "train-1"}
+    assert counts["train-2"] == 3 * counts["train-1"]
+    before = trainings.load(pretrained).get_layer("backbone").trainable_variables
+    moved = [
+        np.abs(a.numpy() - b.numpy()).max()
+        for a, b in zip(model.get_layer("backbone").trainable_variables, before, strict=True)
     ]
     assert min(moved) > 0
 

@@ -6,7 +6,7 @@ import functools
 import numpy as np
 import pyarrow as pa
 
-from components.importance_resampler import hashing
+from components import hashing
 from components.importance_resampler.pairs import Pairs
 
 _NOT_IN_CACHE_KEYS = "it explains what was drawn, and draws nothing"

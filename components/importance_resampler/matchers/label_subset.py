@@ -3,8 +3,9 @@
 import numpy as np
 import pydantic
 
+from components import hashing
 from components.artifacts import vocabulary as vocabularies
-from components.importance_resampler import hashing, quotas
+from components.importance_resampler import quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn, rank_in
 from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.matchers.whole_labels import ranks_of

@@ -3,7 +3,8 @@
 import numpy as np
 import pydantic
 
-from components.importance_resampler import hashing, quotas
+from components import hashing
+from components.importance_resampler import quotas
 from components.importance_resampler.matchers.explanation import Draw, Drawn
 from components.importance_resampler.matchers.matcher import Inputs, Matcher, Sample, require
 from components.importance_resampler.pairs import Pairs

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from components.importance_resampler import hashing
+from components import hashing
 from components.importance_resampler.matchers.explanation import Draw, Drawn
 from components.importance_resampler.matchers.matcher import Sample
 from components.importance_resampler.pairs import Pairs

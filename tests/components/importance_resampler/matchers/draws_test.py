@@ -3,7 +3,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from components.importance_resampler import hashing, quotas
+from components import hashing
+from components.importance_resampler import quotas
 from components.importance_resampler.matchers.elastic_distribution import elastic_distribution
 from components.importance_resampler.matchers.label_subset import label_subset
 from components.importance_resampler.matchers.same_distribution import same_distribution, select_lowest

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from components.importance_resampler import hashing
+from components import hashing
 
 
 @pytest.mark.parametrize("seed", [0, 1, -1, 2**64 - 1, 2**70])
