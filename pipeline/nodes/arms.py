@@ -7,6 +7,7 @@ from tfx.dsl.components.base.base_node import BaseNode
 from tfx.types import BaseChannel
 
 from components.importance_resampler.component import ImportanceResampler
+from components.target_sampler.component import TargetSampler
 from pipeline.config.run import Config
 from pipeline.nodes import adapt, exclude, ids, train
 from pipeline.nodes.ingest import Ingested
@@ -100,7 +101,20 @@ def choose_images(
     """
     if shots is None and not redraw:
         return replicate
-    raise NotImplementedError
+    target_nodes = basis.ingested.targets[target]
+    part = "-".join([f"k{shots}"] * (shots is not None) + ["redrawn"] * redraw)
+    subset = nodes.get(
+        ids.side_node(target, ids.SUBSET, "-".join([f"s{replicate.seed}"] * redraw + [part])),
+        lambda: TargetSampler(
+            index=target_nodes["index"],
+            vocabulary=target_nodes["vocabulary"],
+            shots=shots or 0,
+            # A few images a class are drawn anew from all of them; only all of them have to be drawn with replacement.
+            replicate=redraw and shots is None,
+            seed=replicate.seed if redraw else basis.config.seed,
+        ),
+    )
+    return dataclasses.replace(replicate, subset=subset, subset_part=part)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -351,3 +351,28 @@ def test_reused_nodes_keep_their_seconds(compare, trainings):
     first, second = trained.results
     assert first.seconds == pytest.approx(first.finetune_seconds + seconds["source-entire-source-s0-specialist"])
     assert (first.classifier_seconds, second.classifier_seconds) == (0.0, seconds["source-classifier"])
+
+
+def test_few_images_a_class(compare, trainings):
+    trained = compare("compare.shots=[1, 3]", "compare.arms=[entire_source, same_distribution]", "compare.seeds=2")
+    nodes = by_id(trained)
+    # The whole source is trained on once a seed; what matches the target, for each number of its images.
+    assert trainings.count() == {"classifier": 1, "specialist": 2 * (1 + 3), "finetune": 2 * 2 * 3}
+    assert {"digits-k1-prior", "digits-k3-prior", "digits-prior"} <= nodes.keys()
+    assert {result.cell.shots for result in trained.results} == {1, 3, None}
+    images = {trainings.images.get(f"digits-entire-source-s1{part}-finetune") for part in ("", "-k1", "-k3")}
+    assert images == {None, 10, 30}
+    assert (read_copies(nodes["digits-k1-subset"]) <= read_copies(nodes["digits-k3-subset"])).all()
+
+
+def test_train_images_that_are_drawn_anew(compare, trainings):
+    trained = compare("compare.vary=[target_train]", "compare.shots=[2]")
+    nodes = by_id(trained)
+    assert trainings.count() == {"classifier": 1, "specialist": 2 + 2 * 2, "finetune": 8}
+    drawn = [read_copies(nodes[f"digits-s{seed}-redrawn-subset"]) for seed in (0, 1)]
+    assert [copies.sum() for copies in drawn] == [100, 100]
+    assert (drawn[0] != drawn[1]).any() and drawn[0].max() > 1
+    few = [read_copies(nodes[f"digits-s{seed}-k2-redrawn-subset"]) for seed in (0, 1)]
+    assert [(copies.sum(), copies.max()) for copies in few] == [(20, 1), (20, 1)]
+    assert (few[0] != few[1]).any()
+    assert {"digits-s0-redrawn-prior", "digits-s1-k2-redrawn-prior"} <= nodes.keys()
