@@ -140,7 +140,7 @@ def test_what_each_component_takes():
         "Trainer": 6,
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,
-        "PriorEstimator": 5,
+        "PriorEstimator": 7,
         "ImportanceResampler": 8,
         "Evaluator": 3,
         "Pusher": 3,

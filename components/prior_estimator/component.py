@@ -6,7 +6,7 @@ from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
+from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
 from components.code_version import code_version
 from components.prior_estimator import executor
 from components.prior_estimator.settings import EstimatorSettings
@@ -33,6 +33,8 @@ class PriorEstimatorSpec(ComponentSpec):
         "index": ChannelParameter(type=ExampleIndex),
         "vocabulary": ChannelParameter(type=LabelVocabulary),
         "exclusions": ChannelParameter(type=Exclusions, optional=True),
+        "target_plan": ChannelParameter(type=ResamplePlan, optional=True),
+        "target_index": ChannelParameter(type=ExampleIndex, optional=True),
     }
     OUTPUTS = {"label_prior": ChannelParameter(type=LabelPrior)}
 
@@ -56,6 +58,9 @@ class PriorEstimator(base_component.BaseComponent):
         `predictions` hold embeddings, the prior's table also says for which labels the target's images do not look
         like the source's.
       exclusions: source images that P_s does not count, and by which nothing is calibrated, corrected or checked.
+      target_plan: which images of the target's train split P_t is estimated from, and how often each counts, such as a
+        TargetSampler's. None: each image counts once.
+      target_index: the target's index, which `target_plan` was made from; with it, and only with it.
       estimator: 'mean_prediction', the paper's; 'em' or 'bbse', which estimate the shift itself, and with it more of
         the noise. `benchmarks/priors.py` shows when they win.
       temperature: the logits are divided by it: a number, or 'fitted', which calibrates the classifier. None: the
@@ -72,7 +77,8 @@ class PriorEstimator(base_component.BaseComponent):
     Outputs: `label_prior`, readable by `pandas.read_parquet`.
 
     Raises:
-      ValueError: a parameter is out of range, they do not go together, or `source_predictions` is needed and missing.
+      ValueError: a parameter is out of range, they do not go together, or `source_predictions` is needed and missing;
+        or of `target_plan` and `target_index` only one is given.
     """
 
     SPEC_CLASS = PriorEstimatorSpec
@@ -86,6 +92,8 @@ class PriorEstimator(base_component.BaseComponent):
         vocabulary: types.BaseChannel,
         source_predictions: types.BaseChannel | None = None,
         exclusions: types.BaseChannel | None = None,
+        target_plan: types.BaseChannel | None = None,
+        target_index: types.BaseChannel | None = None,
         estimator: str = "mean_prediction",
         temperature: float | Literal["fitted"] | None = None,
         force: bool = False,
@@ -112,15 +120,19 @@ class PriorEstimator(base_component.BaseComponent):
             settings.check_temperature()
         if source_predictions is None:
             settings.check_without_source()
-        super().__init__(
-            spec=PriorEstimatorSpec(
-                predictions=predictions,
-                source_predictions=source_predictions,
-                index=index,
-                vocabulary=vocabulary,
-                exclusions=exclusions,
-                **executor.to_properties(settings),
-                code_version=code_version(executor.__name__),
-                label_prior=types.Channel(type=LabelPrior),
-            )
+        spec = PriorEstimatorSpec(  # which checks the types of the channels
+            predictions=predictions,
+            source_predictions=source_predictions,
+            index=index,
+            vocabulary=vocabulary,
+            exclusions=exclusions,
+            target_plan=target_plan,
+            target_index=target_index,
+            **executor.to_properties(settings),
+            code_version=code_version(executor.__name__),
+            label_prior=types.Channel(type=LabelPrior),
         )
+        if (target_plan is None) != (target_index is None):
+            given, missing = ("target_index", "target_plan") if target_plan is None else ("target_plan", "target_index")
+            raise ValueError(f"{missing}: missing, but {given} is given; give both, or neither")
+        super().__init__(spec=spec)

@@ -46,6 +46,38 @@ def read_images(table: pa.Table) -> Images:
     return Images(predictions.logits_of(table), embeddings)
 
 
+def read_planned_images(table: pa.Table, ids: pa.ChunkedArray, copies: np.ndarray) -> Images:
+    """Returns the predictions in a table for the images that a plan takes, each as often as it takes it.
+
+    Args:
+      table: a Predictions table.
+      ids: the `source_id`s of the index that the plan was made from.
+      copies: int [ids], how often the plan takes each image.
+
+    Raises:
+      ValueError: `copies` has another length, the plan takes no image, or one that the table does not have.
+    """
+    if len(copies) != len(ids):
+        raise ValueError(
+            f"target_plan: {len(copies)} rows, but the train split of target_index has {len(ids)}; make the plan from "
+            "this index"
+        )
+    if not copies.any():
+        raise ValueError("target_plan: takes no image, but P_t needs at least one; make a plan that takes some")
+    wanted = ids.filter(pa.array(copies > 0))
+    missing = wanted.filter(pc.invert(pc.is_in(wanted, value_set=table["source_id"])))
+    if len(missing):
+        raise ValueError(
+            f"predictions: {len(missing)} of the {len(wanted)} images that target_plan takes are missing, for "
+            f"example {missing[0].as_py()!r}; predict the target's whole train split"
+        )
+    # In the order of the table, so that a plan of each image once changes nothing. Images not in the index get the 0.
+    positions = pc.fill_null(pc.index_in(table["source_id"], value_set=ids), -1).to_numpy()
+    rows = np.repeat(np.arange(len(table)), np.append(copies, 0)[positions])
+    images = read_images(table)
+    return Images(images.logits[rows], None if images.embeddings is None else images.embeddings[rows])
+
+
 def read_labelled_images(table: pa.Table, index_table: pa.Table, num_labels: int) -> LabelledImages:
     """Returns the predictions in a table, with the labels from an index (columns source_id and labels).
 

@@ -12,7 +12,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils
 
 from components import storage
-from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
+from components.artifacts import exclusions, index, label_prior, plan, predictions, vocabulary
 from components.prior_estimator import estimate
 from components.prior_estimator.settings import FITTED, EstimatorSettings
 
@@ -49,17 +49,24 @@ class Executor(base_executor.BaseExecutor):
 
         source = None
         if input_dict.get("source_predictions"):
-            predicted = read_predictions("source_predictions", "eval")
+            table = read_predictions("source_predictions", "eval")
             source = estimate.read_labelled_images(
-                exclusions.drop_excluded(predicted, excluded["eval"]) if excluded else predicted,
+                exclusions.drop_excluded(table, excluded["eval"]) if excluded else table,
                 read("index", "eval", index.FILE_PATTERN, ["source_id", "labels"]),
                 len(labels),
             )
+        predicted = read_predictions("predictions", "train")
+        if input_dict.get("target_plan"):
+            copies = plan.copies_of(read("target_plan", "train", plan.COPIES_PATTERN, ["copies"]))
+            ids = read("target_index", "train", index.FILE_PATTERN, ["source_id"])["source_id"]
+            target = estimate.read_planned_images(predicted, ids, copies)
+        else:
+            target = estimate.read_images(predicted)
         prior = estimate.estimate(
             settings_of(exec_properties),
             labels.names,
             index.label_counts(index.label_pairs(train["labels"], len(labels)), len(labels)),
-            estimate.read_images(read_predictions("predictions", "train")),
+            target,
             source,
         )
         if prior.converged is False:

@@ -70,7 +70,7 @@ def test_the_prior_estimator():
     assert code_version.modules_behind("components.prior_estimator.executor") == sorted(
         [
             *CONTRACTS,
-            *artifacts("exclusions", "index", "label_prior", "predictions"),
+            *artifacts("exclusions", "index", "label_prior", "plan", "predictions"),
             "components.storage",
             *(f"components.prior_estimator.{name}" for name in (*own, "simplex")),
         ]

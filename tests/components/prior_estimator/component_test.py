@@ -11,8 +11,15 @@ from tfx.utils import json_utils
 import components
 from components import code_version, storage
 from components import prior_estimator as on_arrays
-from components.artifacts import exclusions, index, label_prior, predictions, vocabulary
-from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions
+from components.artifacts import exclusions, index, label_prior, plan, predictions, vocabulary
+from components.artifacts.types import (
+    ExampleIndex,
+    Exclusions,
+    LabelPrior,
+    LabelVocabulary,
+    Predictions,
+    ResamplePlan,
+)
 from components.prior_estimator import executor
 from components.prior_estimator.settings import EstimatorSettings
 
@@ -211,6 +218,30 @@ def test_exclusions(estimation):
     assert estimation(temperature="fitted").temperature == prior.temperature
 
 
+def test_a_plan_of_the_target(estimation):
+    copies = np.random.default_rng(6).integers(0, 4, 40).astype(np.int32)
+    ids = [str(i) for i in np.random.default_rng(7).permutation(40)]
+    rows = [{"source_id": name, "key": i, "labels": [0], "split": "train"} for i, name in enumerate(ids)]
+    for shard, part in enumerate((slice(0, 11), slice(11, 40))):
+        name = storage.shard_name("{}", shard, 2, ".parquet")
+        storage.write_table(
+            f"{estimation.root}/target_index/Split-train/{name.format('index')}", index.table(rows[part])
+        )
+        storage.write_table(
+            f"{estimation.root}/target_plan/Split-train/{name.format('copies')}", plan.copies_table(copies[part])
+        )
+    everything = estimation()
+    estimation.inputs["target_index"] = [estimation._artifact(ExampleIndex, "target_index")]
+    estimation.inputs["target_plan"] = [estimation._artifact(ResamplePlan, "target_plan")]
+    prior = estimation(bootstrap=30)
+    assert prior.num_images == prior.assumption.target_images.sum() == copies.sum()
+    halves = estimation.target_logits.astype(np.float16).astype(float)[[int(name) for name in ids]]
+    expected = copies @ scipy.special.softmax(halves / 2, axis=1) / copies.sum()
+    assert prior.target_prior == pytest.approx(expected, abs=1e-12)
+    assert np.abs(prior.target_prior - everything.target_prior).max() > 1e-3
+    assert np.all(prior.interval[0] <= prior.target_prior) and np.all(prior.target_prior <= prior.interval[1])
+
+
 def test_another_vocabulary(estimation):
     storage.write_text(
         f"{estimation.root}/vocabulary/labels.csv", vocabulary.dumps(vocabulary.make_vocabulary(NAMES[:3]))
@@ -246,6 +277,9 @@ def test_the_component():
     assert properties["code_version"] == code_version.code_version("components.prior_estimator.executor")
     assert set(estimator.inputs) == {"predictions", "source_predictions", "index", "vocabulary"}
     assert set(component().inputs) == {"predictions", "index", "vocabulary"}
+    planned = component(target_plan=types.Channel(type=ResamplePlan), target_index=types.Channel(type=ExampleIndex))
+    assert set(planned.inputs) - set(component().inputs) == {"target_plan", "target_index"}
+    assert planned.exec_properties == component().exec_properties
     assert json_utils.loads(component(temperature=2).exec_properties["temperature"]) == 2.0
 
 
@@ -270,6 +304,8 @@ def test_what_decides_the_same_has_the_same_properties():
         ({"estimator": "em", "temperature": 1.0}, "temperature: 1.0, but the estimator 'em'"),
         ({"activation": "sigmoid", "temperature": 2.0}, "temperature: 2.0, but above 1"),
         ({"estimator": "mean"}, "estimator: 'mean'"),
+        ({"target_plan": types.Channel(type=ResamplePlan)}, "target_index: missing, but target_plan is given"),
+        ({"target_index": types.Channel(type=ExampleIndex)}, "target_plan: missing, but target_index is given"),
     ],
 )
 def test_a_wrong_component_fails_when_it_is_made(changes, message):

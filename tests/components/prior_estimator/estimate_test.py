@@ -33,6 +33,49 @@ def test_the_default_is_the_papers():
     assert prior.num_images == 20
 
 
+def planned(copies: list[int], ids: list[str], embedding: np.ndarray | None = None) -> estimate.Images:
+    """The images of a plan, of predictions for x19, x18, …, x0."""
+    table = predictions.table([f"x{19 - i}" for i in range(20)], LOGITS, embedding)
+    index_ids = pa.chunked_array([ids[:2], ids[2:]])
+    return estimate.read_planned_images(pa.concat_tables([table[:7], table[7:]]), index_ids, np.array(copies, np.int32))
+
+
+def test_images_count_as_often_as_a_plan_takes_them():
+    embedding = np.arange(40.0).reshape(20, 2)
+    # x3 is row 16, x11 row 8, x19 row 0; the others are not taken, or in no index.
+    images = planned([3, 0, 1, 2], ["x3", "x7", "x19", "x11"], embedding)
+    rows = [0, 8, 8, 16, 16, 16]
+    assert np.array_equal(images.logits, LOGITS[rows])
+    assert np.array_equal(images.embeddings, embedding[rows])
+    prior = estimate.estimate(EstimatorSettings(bootstrap=50, seed=3), NAMES, COUNTS, images)
+    posteriors = scipy.special.softmax(LOGITS.astype(float) / 2, axis=1)
+    expected = (posteriors[0] + 2 * posteriors[8] + 3 * posteriors[16]) / 6
+    assert prior.target_prior == pytest.approx(expected, abs=1e-15)
+    assert prior.num_images == 6
+    draws = np.random.default_rng(3).multinomial(6, np.full(6, 1 / 6), size=50)
+    low = np.quantile(draws @ posteriors[rows] / 6, 0.025, axis=0)
+    assert prior.interval[0] == pytest.approx(low, abs=1e-12)
+
+
+def test_a_plan_of_each_image_once_is_no_plan():
+    images = planned([1] * 20, [f"x{i}" for i in range(20)])
+    assert np.array_equal(images.logits, LOGITS)
+    assert images.embeddings is None
+
+
+@pytest.mark.parametrize(
+    ("copies", "message"),
+    [
+        ([1, 2, 0], "target_plan: 3 rows, but the train split of target_index has 4; make the plan from this index"),
+        ([0, 0, 0, 0], "target_plan: takes no image"),
+        ([1, 2, 5, 0], "predictions: 1 of the 3 images that target_plan takes are missing, for example 'x20'; predict"),
+    ],
+)
+def test_plans_that_do_not_fit(copies, message):
+    with pytest.raises(ValueError, match=message):
+        planned(copies, ["x3", "x7", "x20", "x11"])
+
+
 @pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])
 def test_each_estimator_with_a_fitted_temperature_and_intervals(shift, estimator):
     drawn = shift(labels=8, strength=1.5, source=2000, target=600)
