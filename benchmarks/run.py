@@ -2,8 +2,9 @@
 
   python -m benchmarks.run
   python -m benchmarks.run --set classifier.steps=30 --set pretrain.steps=20
+  python -m benchmarks.run compare --arms all --seeds 5
 
-The run is a process of its own, in a new workspace, with no data set prepared. Its compute is what no pipeline could
+The second word is the command, and what follows besides --set is for it. The run is a process of its own, in a new workspace, with no data set prepared. Its compute is what no pipeline could
 leave out: drawing the images of the embedded data sets, all steps of the trainings but the first of each, and the calls
 of the network for predictions and evaluations. The steps' times are those in the histories. Drawing, and the rate at
 which the network is called, are measured afterwards in this process. A ratio of 1 means that nothing else takes time.
@@ -15,6 +16,7 @@ import io
 import itertools
 import json
 import os
+import pathlib
 import subprocess
 import sys
 import tempfile
@@ -29,7 +31,6 @@ from components import storage
 from components.example_gen.readers import tfds_builders
 from pipeline.config.load import load
 from pipeline.nodes import ids
-from pipeline.results import record
 from trainer import run as training
 
 _DEMO = "pipeline/configs/demo.yaml"
@@ -40,31 +41,30 @@ _CALLS = 40
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", nargs="?", choices=("run", "compare"), default="run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as `specialist run` takes it")
-    args = parser.parse_args(arguments)
+    args, others = parser.parse_known_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
-        settings = [text for override in args.set for text in ("--set", override)]
+        settings = [*others, *(text for override in args.set for text in ("--set", override))]
+        workspace = pathlib.Path(folder, "workspace")
         start = time.perf_counter()
         subprocess.run(
-            [sys.executable, "-m", "pipeline.cli", "run", _DEMO, "--workspace", f"{folder}/workspace", *settings],
+            [sys.executable, "-m", "pipeline.cli", args.command, _DEMO, "--workspace", str(workspace), *settings],
             env={**os.environ, "TFDS_DATA_DIR": f"{folder}/data"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             check=True,
         )
         wall = time.perf_counter() - start
-        found, _ = record.read_newest(f"{folder}/workspace", lambda newest: newest)
         config = load(_DEMO, args.set)
         recipes = {ids.SPECIALIST: config.pretrain, ids.FINETUNE: config.finetune}
-        runs = {name: node.outputs["model_run"][0] for name, node in found.nodes.items() if "model_run" in node.outputs}
-        steps = (
-            _step_seconds(uri, recipes.get(ids.kind_of(name), config.classifier).batch_size)
-            for name, uri in runs.items()
-        )
+        # The workspace was new: all that is there is of this run.
+        runs = [(path.parts[-3], str(path)) for path in workspace.glob("artifacts/*/model_run/*")]
+        steps = (_step_seconds(uri, recipes.get(ids.kind_of(name), config.classifier).batch_size) for name, uri in runs)
         compute = {
             "drawing": _time_drawing(f"{folder}/drawn"),
             "training steps": sum(steps),
-            "calls of the network": _count_images(found, runs.values()) / _measure_rate(found),
+            "calls of the network": _count_images(workspace, [uri for _, uri in runs]) / _measure_rate(workspace),
         }
     for name, seconds in compute.items():
         print(f"{name:<22}{seconds:7.1f} s")
@@ -91,23 +91,23 @@ def _time_drawing(folder: str) -> float:
     return time.perf_counter() - start
 
 
-def _count_images(found: record.Record, model_runs: Iterable[str]) -> int:
+def _count_images(workspace: pathlib.Path, model_runs: Iterable[str]) -> int:
     """Returns how many images the networks were called on: by Predictors, and to evaluate after each training."""
     count = 0
     for uri in model_runs:
         metrics = json.loads(storage.read_text(os.path.join(uri, training.METRICS_FILE)))
         count += sum(split["examples"] for split in metrics.values())
-    for node in found.nodes.values():
-        for uri in node.outputs.get("predictions", ()):
-            for split in storage.list_splits(uri):
-                paths = storage.list_files(os.path.join(uri, f"Split-{split}"), "*.parquet")
-                count += len(storage.read_table(paths, ["source_id"]))
+    for uri in map(str, workspace.glob("artifacts/*/predictions/*")):
+        for split in storage.list_splits(uri):
+            paths = storage.list_files(os.path.join(uri, f"Split-{split}"), "*.parquet")
+            count += len(storage.read_table(paths, ["source_id"]))
     return count
 
 
-def _measure_rate(found: record.Record) -> float:
+def _measure_rate(workspace: pathlib.Path) -> float:
     """Returns how many images a second the classifier is called on."""
-    loaded = tf.saved_model.load(path_utils.serving_model_path(found.uri(ids.CLASSIFIER, "model")))
+    (model,) = workspace.glob(f"artifacts/{ids.CLASSIFIER}/model/*")
+    loaded = tf.saved_model.load(path_utils.serving_model_path(str(model)))
     call = loaded.signatures["features"]
     shape = call.structured_input_signature[1]["pixels"].shape[1:]
     pixels = tf.constant(np.random.default_rng(0).integers(0, 256, (_BATCH_SIZE, *shape), np.uint8))

@@ -78,6 +78,15 @@ def compare(
     targets: Annotated[str | None, typer.Option(metavar="NAME,...", help="The targets.")] = None,
     budget: Annotated[float | None, typer.Option(metavar="HOURS", help="Stop in time, and report.")] = None,
     keep_models: Annotated[bool, typer.Option("--keep-models", help="Keep the models of finished cells.")] = False,
+    table: Annotated[
+        str | None, typer.Option(metavar="subsets|backbones|selection|weights", help="Show a table of the paper.")
+    ] = None,
+    figure: Annotated[
+        str | None, typer.Option(metavar="importance|matchers|shots|budget", help="Draw a figure.")
+    ] = None,
+    with_: Annotated[
+        list[str] | None, typer.Option("--with", metavar="WORKSPACE", help="Tables and figures: add its results.")
+    ] = None,
     set_: _Set = None,
     verbose: _Verbose = False,
 ) -> None:
@@ -94,6 +103,12 @@ def compare(
             if names is not None:
                 options.append(f"compare.{key}={names if names == 'all' else f'[{names}]'}")
         folder, settings = resolve_workspace(workspace), load(config, [*(set_ or []), *options])
+        if table or figure:  # from the results at hand
+            others = [resolve_workspace(other) for other in with_ or []]
+            session.show_results(settings, [folder, *others], table=table, figure=figure)
+            return
+        if with_:
+            raise ValueError(f"--with: {with_[0]!r} is for --table and --figure; name one of them as well")
         outcome = session.compare_config(settings, folder, hours=budget, keep_models=keep_models)
         if outcome.failed:
             typer.echo(f"error: {len(outcome.failed)} cells failed, see above; the full log is {outcome.log}", err=True)

@@ -76,6 +76,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
             verdicts = {target: each.verdict for target, each in found.targets.items() if each.verdict}
             record.write(workspace, name, dataclasses.replace(known, ended=True, verdicts=verdicts))
             summary.show(console, found, results)
+            _advise(console, config, results)
     failed = [result.node for result in results if result.state is local.State.FAILED]
     unpushed = [target for target, each in config.targets.items() if each.push and not found.targets[target].pushed]
     return Outcome(failed, unpushed, log)
@@ -132,6 +133,19 @@ def compare_config(
     return ComparisonOutcome([str(cell) for cell in trained.failed], log)
 
 
+def _advise(console: rich.console.Console, config: Config, nodes: list) -> None:
+    """Prints what a run of several arms says about which of them to push."""
+    from pipeline.compare import advice
+    from pipeline.compare.results import results_of_run
+
+    results = results_of_run(config, nodes)
+    for target, settings in config.targets.items():
+        found = [result for result in results if result.cell.target == target]
+        if len(found) > 1:
+            for sentences in advice.advise_run(found, settings.push, settings.evaluation.metric).values():
+                console.print(f"{target}: {' '.join(sentences)}", markup=False, highlight=False)
+
+
 def _write_policies(config: Config, workspace: str) -> None:
     from pipeline.nodes import ingest
     from pipeline.nodes import train as trainers
@@ -139,6 +153,17 @@ def _write_policies(config: Config, workspace: str) -> None:
 
     ingest.write_policies(config, workspace)
     checkpoints.write_policy(trainers.checkpoint_root(workspace), config.checkpoint)
+
+
+def show_results(config: Config, workspaces: list[str], *, table: str | None, figure: str | None) -> None:
+    """Shows a table or a figure from the results at hand in `workspaces`; nothing is trained."""
+    with logs.redirect_output(os.devnull) as console:
+        from pipeline.compare import show
+
+        if table is not None:
+            show.show_table(console, table, config, workspaces)
+        if figure is not None:
+            show.show_figure(console, figure, config, workspaces)
 
 
 def show_forecast(config: Config, workspace: str) -> None:

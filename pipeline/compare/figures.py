@@ -201,7 +201,9 @@ def show_shots(results: Sequence[Result], metric: str = "accuracy") -> Figure:
     """
     found = arms_module.list_shots(results)
     if len(found) < 2:
-        raise ValueError("figure shots: not at hand: run `specialist compare … --shots 5,10,20,all`, or other numbers")
+        raise ValueError(
+            "figure shots: not at hand: run `specialist compare … --set compare.shots=[1,2,5,10]`, or other numbers"
+        )
     records = [
         {"target": arm.target, "shots": "all" if shots is None else shots, **_describe(arm)}
         for shots in found

@@ -2,13 +2,15 @@
 
 import collections
 import os
+import pathlib
+from collections.abc import Sequence
 
 import rich.console
 
-from pipeline.compare import comparison, files
+from pipeline.compare import comparison, figures, files, rows, tables
 from pipeline.compare import report as reports
 from pipeline.compare.matrix import Matrix
-from pipeline.compare.rows import FILE_NAME, write
+from pipeline.compare.store import Store, folder_of
 from pipeline.compare.train import Plan, Progress, Trained
 from pipeline.config.run import Config
 from pipeline.nodes import ids
@@ -43,11 +45,9 @@ def report(console: rich.console.Console, config: Config, folder: str, trained: 
     if not trained.results:
         console.print("no cell is finished: there is nothing to compare", style="yellow", highlight=False)
         return
-    path = os.path.join(folder, FILE_NAME)
-    write(path, trained.results)
-    settings = config.compare
-    targets = list({result.cell.target: None for result in trained.results})
-    metric = settings.metric or config.targets[targets[0]].evaluation.metric
+    path = os.path.join(folder, rows.FILE_NAME)
+    rows.write(path, trained.results)
+    settings, metric = config.compare, _metric(config)
     pushed = {name: target.push for name, target in config.targets.items() if target.push}
     pages = []
     for shots in sorted({result.cell.shots for result in trained.results}, key=lambda shots: shots or 1 << 31):
@@ -73,3 +73,44 @@ def report(console: rich.console.Console, config: Config, folder: str, trained: 
     if trained.out_of_time:
         console.print("the time is over: run the same command to go on", style="yellow", highlight=False)
     console.print(f"\nresults: {path}\nreport:  {page}", markup=False, highlight=False)
+
+
+def show_table(console: rich.console.Console, name: str, config: Config, workspaces: Sequence[str]) -> None:
+    """Prints and writes a table of the paper from the results at hand in the first of the workspaces and the others.
+
+    Raises:
+      ValueError: there is no such table, or nothing of it is at hand.
+    """
+    parts = [(workspace, _read(workspace, config)) for workspace in workspaces]
+    filled = tables.fill_table(name, rows.join(parts), _metric(config))
+    console.print(filled.to_table().to_rich())
+    for note in filled.notes:
+        console.print(f"- {note}", style="dim", markup=False, highlight=False)
+    _say_where(console, tables.write(folder_of(workspaces[0], config.name), filled))
+
+
+def show_figure(console: rich.console.Console, name: str, config: Config, workspaces: Sequence[str]) -> None:
+    """Writes a figure from the results at hand, and prints where.
+
+    Raises:
+      ValueError: there is no such figure, or nothing of it is at hand.
+      ModuleNotFoundError: matplotlib is not installed.
+    """
+    folder = folder_of(workspaces[0], config.name)
+    priors = Store(folder).read_priors(config.targets)
+    results = [] if name == "importance" else rows.join([(each, _read(each, config)) for each in workspaces])
+    _say_where(console, figures.write(folder, figures.make_figure(name, results, priors, _metric(config))))
+
+
+def _read(workspace: str, config: Config) -> list[rows.Result]:
+    return rows.read(os.path.join(folder_of(workspace, config.name), rows.FILE_NAME))
+
+
+def _metric(config: Config) -> str:
+    targets = config.compare.targets or list(config.targets)
+    return config.compare.metric or config.targets[targets[0]].evaluation.metric
+
+
+def _say_where(console: rich.console.Console, paths: Sequence[pathlib.Path]) -> None:
+    for path in paths:
+        console.print(str(path), markup=False, highlight=False)

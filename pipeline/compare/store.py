@@ -3,6 +3,7 @@
 Layout, in `<workspace>/compare/<name of the configuration>/`:
   cells/<target>/<arm>/<cell>.json: a result, and the key of all that it depends on.
   predictions/: see `pipeline.compare.predictions`.
+  priors/<node>.parquet: the label priors.
   seconds.json: how long the nodes took whose results may be reused.
   results.csv: the results of the cells of the last comparison.
 """
@@ -11,15 +12,19 @@ import dataclasses
 import json
 import os
 import pathlib
+import re
+import shutil
 from collections.abc import Iterable, Mapping
 
 import pyarrow.parquet as pq
 
-from components.artifacts import predicted_labels
+from components.artifacts import label_prior, predicted_labels
+from components.artifacts.label_prior import LabelPrior
 from pipeline.compare import files, predictions, rows
 from pipeline.compare.rows import Cell, Result
+from pipeline.nodes import ids
 
-CELLS, SECONDS = "cells", "seconds.json"
+CELLS, PRIORS, SECONDS = "cells", "priors", "seconds.json"
 
 
 class Store:
@@ -66,6 +71,23 @@ class Store:
     def write_table(self, results: Iterable[Result]) -> None:
         """Writes all results as a table."""
         rows.write(os.path.join(self.folder, rows.FILE_NAME), results)
+
+    def keep_prior(self, node: str, uri: str) -> None:
+        """Keeps the LabelPrior at `uri`, which the node estimated."""
+        path = os.path.join(uri, label_prior.FILE_NAME)
+        with files.write_whole(pathlib.Path(self.folder, PRIORS, f"{node}.parquet")) as temporary:
+            shutil.copyfile(path, temporary)
+
+    def read_priors(self, targets: Iterable[str]) -> dict[str, LabelPrior]:
+        """Returns target → its label prior, as far as it is known; of several seeds that of the first."""
+        found = {}
+        for target in targets:
+            pattern = f"{re.escape(target)}-(s[0-9]+-)?{ids.PRIOR}"
+            paths = sorted(pathlib.Path(self.folder, PRIORS).glob("*.parquet"), key=lambda path: len(path.name))
+            matching = [path for path in paths if re.fullmatch(pattern, path.stem)]
+            if matching:
+                found[target] = label_prior.from_table(pq.read_table(matching[0]))
+        return found
 
     def note_seconds(self, uris: Iterable[str], seconds: float) -> None:
         """Notes how long the node took that made the artifacts at `uris`."""

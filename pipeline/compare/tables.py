@@ -15,6 +15,7 @@ from pipeline.compare.arms import Arm, Selection
 from pipeline.compare.layout import Table, describe_metric, show_value
 from pipeline.compare.paper_tables import TABLES, PaperTable
 from pipeline.compare.rows import Result
+from pipeline.config.arms import PRESETS
 
 NAMES = tuple(TABLES)
 NOT_AT_HAND = "not at hand"
@@ -156,17 +157,24 @@ def fill_table(name: str, results: Sequence[Result], metric: str = "accuracy") -
     rows: list[Row] = []
     for backbone in backbones:
         rows += _list_rows(paper, backbone, selections[backbone].arms)
+    runnable = ",".join(arm for arm in paper.arms if arm in PRESETS)
     if not any(row.at_hand for row in rows):
-        raise ValueError(f"table {name}: {NOT_AT_HAND}: run `specialist compare … --arms {','.join(paper.arms)}`")
+        raise ValueError(f"table {name}: {NOT_AT_HAND}: run `specialist compare … --arms {runnable}`")
     for (backbone, target), arms in _list_missing(rows).items():
         where = f"{backbone}, {target}" if len(backbones) > 1 else target
-        notes.append(f"{where}: {NOT_AT_HAND}: run `specialist compare … --arms {','.join(arms)}`")
+        if known := [arm for arm in arms if arm in PRESETS]:
+            notes.append(f"{where}: {NOT_AT_HAND}: run `specialist compare … --arms {','.join(known)}`")
+    notes += [
+        f"{arm}: is no arm of this program; the published figure is shown alone"
+        for arm in paper.arms
+        if arm not in PRESETS
+    ]
     if name == "backbones":
         for backbone in (each for each in paper.numbers if each not in backbones):
             targets = {target: dict[str, Arm]() for one in selections.values() for target in one.arms}
             rows += _list_rows(paper, backbone, targets)
             notes.append(
-                f"{backbone}: {NOT_AT_HAND}: run `specialist compare … --arms {','.join(paper.arms)}` with it as "
+                f"{backbone}: {NOT_AT_HAND}: run `specialist compare … --arms {runnable}` with it as "
                 "backbone.name in another workspace, and join that one by `--with`"
             )
     return FilledTable(name, metric, tuple(rows), (*notes, *paper.notes, _ABOUT_PUBLISHED))

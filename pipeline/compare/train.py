@@ -2,8 +2,6 @@
 
 import collections
 import dataclasses
-import json
-import os
 import shutil
 import statistics
 import time
@@ -11,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pipeline import metadata_file
 from pipeline.compare import matrix
+from pipeline.compare.results import make_result
 from pipeline.compare.rows import Cell, Result
 from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
@@ -19,9 +18,7 @@ from pipeline.nodes.arms import ArmNodes
 from pipeline.results import record
 from pipeline.runners import local
 from pipeline.runners.local import NodeResult, State
-from trainer.run import METRICS_FILE
 
-_METRICS = ("accuracy", "mean_per_class_accuracy", "cross_entropy")
 _PARAMETER_BYTES = 4
 _ENDED_WELL = (State.DONE, State.REUSED)
 
@@ -172,6 +169,8 @@ class _Run:
         if result.state is State.DONE:
             self._durations[ids.kind_of(result.node)].append(result.seconds)
             self._store.note_seconds((uri for uris in result.uris().values() for uri in uris), result.seconds)
+        if ids.kind_of(result.node) == ids.PRIOR and result.state in _ENDED_WELL:
+            self._store.keep_prior(result.node, result.uris()["label_prior"][0])
         cell = self._cells.get(result.node)
         if cell is None or result.state not in _ENDED_WELL:
             return None
@@ -208,38 +207,16 @@ class _Run:
         return failed
 
     def _make_result(self, cell: Cell, model_run: str) -> Result:
-        config, made = self._config, self.nodes.cells[cell]
-        arm, recipe = config.arm(cell.arm), config.pretrain_of(cell.arm)
-        with open(os.path.join(model_run, METRICS_FILE), encoding="utf-8") as file:
-            metrics = json.load(file)
-        finetune = self._seconds(made.finetune.id)
-        is_pretrained = recipe is not None and made.specialist is not None
-        pretrain = self._seconds(made.specialist.id) if is_pretrained and made.specialist else 0.0
-        classifier = self.nodes.classifiers.get(cell)
-        return Result(
-            cell=cell,
-            backbone=config.backbone.name,
-            matcher=arm.matcher or "",
-            start=arm.start,
-            n=config.sample_size(cell.arm) if arm.kind is not None and not arm.kind.takes_all else 0,
-            steps=recipe.steps if recipe else 0,
-            images=recipe.steps * recipe.batch_size if recipe else 0,
-            classifier_images=config.classifier.steps * config.classifier.batch_size if classifier else 0,
-            seconds=pretrain + finetune,
-            finetune_seconds=finetune,
+        made, classifier = self.nodes.cells[cell], self.nodes.classifiers.get(cell)
+        is_pretrained = made.specialist is not None and made.specialist is not classifier
+        return make_result(
+            self._config,
+            cell,
+            model_run,
+            pretrain_seconds=self._seconds(made.specialist.id) if made.specialist and is_pretrained else 0.0,
+            finetune_seconds=self._seconds(made.finetune.id),
             classifier_seconds=self._seconds(classifier.id) if classifier else 0.0,
-            settings=json.dumps(self._list_settings(cell), sort_keys=True),
-            metrics={(split, name): found[name] for split, found in metrics.items() for name in _METRICS},
         )
-
-    def _list_settings(self, cell: Cell) -> dict[str, object]:
-        """Returns the settings of the prior and the matcher that differ from the defaults."""
-        config, arm = self._config, self._config.arm(cell.arm)
-        matcher = config.matcher(cell.target, cell.arm)
-        found = matcher.model_dump(exclude_defaults=True) if matcher else {}
-        if arm.depends_on_target():
-            found |= config.prior_of(cell.arm).model_dump(exclude_defaults=True)
-        return found
 
     def _seconds(self, node: str) -> float:
         result = self.ended[node]
