@@ -198,7 +198,7 @@ def test_budgets_far_apart_have_a_logarithmic_axis(make_result):
         (
             "shots",
             ["same_distribution", "entire_source"],
-            r"not at hand: run `specialist compare … --shots 5,10,20,all`",
+            r"not at hand: run `specialist compare … --set compare.shots=",
         ),
         ("budget", ["same_distribution"], r"not at hand: run `specialist compare … --arms entire_source,same_d"),
         ("budget", [], r"not at hand: run `specialist compare` first"),

@@ -106,7 +106,7 @@ def test_temperatures_that_suit_the_estimator(overrides):
         (["classifier.loss=sigmoid", "prior.temperature=1.5"], r"prior\.temperature: 1\.5, but above 1 the sigmoids"),
         (["prior.estimator=mean"], r"prior\.estimator: 'mean': input should be 'mean_prediction', 'em' or 'bbse'"),
         (
-            ["targets.digits.arms=[label_subset]", "targets.digits.push=null"],
+            ["targets.digits.arms=[label_subset]", "targets.digits.push=null", "targets.digits.label_subset=null"],
             r"targets\.digits\.label_subset: missing, and the arm label_subset needs it",
         ),
         (["pretrain.warmup=1"], r"pretrain\.warmup: 1: input should be less than 1"),
