@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import PIL.Image
 import pytest
+from tfx.components.evaluator import executor as evaluator_executor
 
 import pipeline
 from pipeline import pipeline as pipeline_module
@@ -18,6 +20,7 @@ from pipeline.config.run import ARMS
 from pipeline.results import predict, summary
 from pipeline.runners import forecast, local
 from pipeline.runners.local import State
+from trainer import component
 from trainer.loop import progress
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
@@ -51,18 +54,56 @@ def versions(workspace: pathlib.Path) -> list[str]:
 
 
 FINETUNE = {"digits-entire-source-finetune", "digits-same-distribution-finetune"}
+ENTIRE_SOURCE = {"source-entire-source-specialist", "digits-entire-source-finetune"}
+DRAWN = {f"digits-same-distribution-{kind}" for kind in ("resample", "specialist", "finetune")}
 PUSH = {"digits-evaluator", "digits-pusher"}
 
 
 @pytest.fixture(scope="module")
-def workspace(tmp_path_factory) -> pathlib.Path:
-    """A workspace in which the pipeline has run once. Tests change settings, so that what they run is of no other."""
+def first_run(tmp_path_factory) -> tuple[pathlib.Path, dict[str, local.NodeResult]]:
+    """A workspace in which the pipeline has run once, with one arm, and how its nodes ended."""
     workspace = tmp_path_factory.mktemp("workspace")
-    assert executed(run(workspace)) >= FINETUNE | PUSH | {"source-classifier", "digits-prior"}
+    return workspace, run(workspace, "targets.digits.arms=[same_distribution]")
+
+
+@pytest.fixture
+def workspace(first_run, monkeypatch) -> pathlib.Path:
+    """The workspace of the first run. Tests change settings, so that what they run is of no other.
+
+    What runs again is a matter of the nodes' keys, not of what comes of it: in place of all further trainings and
+    evaluations, the outputs of the first run are copied.
+    """
+    workspace, results = first_run
+
+    def copy(node: str, key: str, written: dict) -> None:
+        shutil.copytree(results[node].outputs[key][0].uri, written[key][0].uri, dirs_exist_ok=True)
+
+    def copy_training(executor, inputs, written, properties) -> None:
+        kind = "finetune" if properties["run_fn"] == "trainer.finetune.run_fn" else "specialist"
+        for key in ("model", "model_run"):
+            copy(f"digits-same-distribution-{kind}", key, written)
+
+    def copy_evaluation(executor, inputs, written, properties) -> None:
+        copy("digits-evaluator", "evaluation", written)
+        (blessing,) = written["blessing"]
+        blessing.set_int_custom_property("current_model_id", inputs["model"][0].id)
+        blessing.set_int_custom_property("blessed", 1)
+
+    monkeypatch.setattr(component.Executor, "Do", copy_training)
+    monkeypatch.setattr(evaluator_executor.Executor, "Do", copy_evaluation)
+    # A further arm runs what is its own, once.
+    assert executed(run(workspace, "targets.digits.push=null")) <= ENTIRE_SOURCE
     return workspace
 
 
-def test_only_what_a_change_reaches_runs_again(workspace, tmp_path, monkeypatch):
+def test_the_whole_pipeline_pushes_a_model_and_does_nothing_twice(first_run, tmp_path):
+    workspace, results = first_run
+    assert executed(results) == {
+        *(f"{side}-{kind}" for side in ("source", "digits") for kind in ("examples", "statistics", "validation")),
+        *("source-classifier", "source-predictions", "digits-predictions", "digits-prior"),
+        *DRAWN,
+        *PUSH,
+    }
     (version,) = versions(workspace)
 
     # The pushed model answers, in the words of the target.
@@ -73,9 +114,11 @@ def test_only_what_a_change_reaches_runs_again(workspace, tmp_path, monkeypatch)
     assert len(set(prediction.labels)) == 5 and set(prediction.labels) <= set("0123456789")
     assert not list((workspace / "serving").rglob("*.keras"))
 
-    assert executed(run(workspace)) == set()
+    assert executed(run(workspace, "targets.digits.arms=[same_distribution]")) == set()
     assert versions(workspace) == [version]
 
+
+def test_only_what_a_change_reaches_runs_again(workspace, monkeypatch):
     assert executed(run(workspace, "finetune.learning_rate=0.05")) == FINETUNE | PUSH
 
     # Other code of one executor: its node, and what follows from its output.
@@ -84,20 +127,16 @@ def test_only_what_a_change_reaches_runs_again(workspace, tmp_path, monkeypatch)
         pipeline_module.PriorEstimator.__init__.__globals__, "code_version", lambda module: f"{real(module)[:-1]}x"
     )
     again = executed(run(workspace, "finetune.learning_rate=0.05"))
-    assert again >= {"digits-prior", "digits-same-distribution-resample", "digits-same-distribution-specialist"}
-    assert not again & {"source-classifier", "digits-predictions", "source-entire-source-specialist"}
+    assert again == {"digits-prior", *DRAWN, *PUSH}
 
 
 def test_what_the_sample_depends_on_never_runs_the_networks_of_the_source_again(workspace):
     only = ("targets.digits.arms=[same_distribution]", "targets.digits.push=null")
     assert executed(run(workspace, *only)) == set()
-    trained = {"digits-same-distribution-specialist", "digits-same-distribution-finetune"}
-    drawn = {"digits-same-distribution-resample", *trained}
-    estimated = {"digits-prior", *drawn}
     for overrides, expected in (
-        (["prior.temperature=1.0"], estimated),
-        (["resample.seed=5"], drawn),
-        (["targets.digits.arms=[elastic_distribution]"], {node.replace("same", "elastic") for node in drawn}),
+        (["prior.temperature=1.0"], {"digits-prior", *DRAWN}),
+        (["resample.seed=5"], DRAWN),
+        (["targets.digits.arms=[elastic_distribution]"], {node.replace("same", "elastic") for node in DRAWN}),
     ):
         assert executed(run(workspace, *only, *overrides)) == expected, overrides
 
@@ -109,18 +148,17 @@ def test_a_forecast_says_what_would_run_and_changes_nothing(workspace):
     before = everything()
     settings = load(DEMO, [*SMALL, "prior.smoothing=0.5"])
     states = forecast.forecast(settings, str(workspace))
-    drawn = {f"digits-same-distribution-{kind}" for kind in ("resample", "specialist", "finetune")}
     # The baseline is the model that is served now, which the new one would be compared with.
     assert {node for node, state in states.items() if state is None} == {
         "digits-prior",
-        *drawn,
+        *DRAWN,
         "digits-baseline",
         *PUSH,
     }
     assert {states["source-classifier"], states["digits-entire-source-finetune"]} == {State.REUSED}
     assert states["source-schema"] is State.RESOLVED
     assert everything() == before
-    assert executed(run(workspace, "prior.smoothing=0.5")) == {"digits-prior", *drawn, *PUSH}
+    assert executed(run(workspace, "prior.smoothing=0.5")) == {"digits-prior", *DRAWN, *PUSH}
 
 
 def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
@@ -132,21 +170,26 @@ def test_a_name_of_no_label_is_refused_before_anything_runs(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("stages", "expected"),
-    [("hashes", "source-uniform-subsample-resample"), ("embeddings", "source-uniform-subsample-draft")],
-    ids=["hashes", "embeddings: the classifier decides how many examples are left"],
+    ("size", "stages", "expected", "count"),
+    [
+        ("4%", "{enabled: false}", "source-uniform-subsample-resample", "3,057"),
+        ("1%", "{enabled: true, embeddings: 0.95}", "source-uniform-subsample-draft", "764"),
+    ],
+    ids=["as many are left as there are", "embeddings: the classifier decides how many examples are left"],
 )
-def test_a_control_that_leaves_nothing_out_is_refused_before_anything_is_trained(tmp_path, stages, expected):
-    tiny = "source.splits={train: 'train[:1%]', eval: 'eval[:1%]'}"
+def test_a_control_that_leaves_nothing_out_is_refused_before_anything_is_trained(
+    first_run, size, stages, expected, count
+):
+    workspace, _ = first_run
+    splits = f"source.splits={{train: 'train[:{size}]', eval: 'eval[:{size}]'}}"
     overrides = ["targets.digits.arms=[uniform_subsample]", "targets.digits.push=null", "resample.n=5000"]
-    overrides += ["near_duplicates={enabled: true, embeddings: 0.95}"] if stages == "embeddings" else []
-    settings = load(DEMO, [*SMALL, tiny, *overrides])
+    settings = load(DEMO, [*SMALL, splits, *overrides, f"near_duplicates={stages}"])
     for dataset in settings.datasets().values():
         dataset.reader().prepare()
-    results = {result.node: result for result in local.run(pipeline_module.create_pipeline(settings, str(tmp_path)))}
+    results = {result.node: result for result in local.run(pipeline_module.create_pipeline(settings, str(workspace)))}
     (failed,) = (node for node, result in results.items() if result.state is State.FAILED)
     assert failed == expected
-    assert re.search(r"n: 5,000, but the source has 7\d\d examples", str(results[failed].error))
+    assert f"n: 5,000, but the source has {count} examples" in str(results[failed].error)
     assert results["source-classifier"].state is State.BLOCKED
 
 
