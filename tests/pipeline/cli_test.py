@@ -34,6 +34,24 @@ def specialist(tmp_path):
     return specialist
 
 
+@pytest.fixture
+def in_process(tmp_path, monkeypatch, capfd):
+    """As `specialist`, without a new process, of which seconds go into imports. What those print is not seen."""
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(tmp_path)
+
+    def specialist(*arguments: str) -> subprocess.CompletedProcess:
+        capfd.readouterr()  # what the imports said
+        code = 0
+        try:
+            cli.app([*arguments])
+        except SystemExit as end:
+            code = end.code or 0
+        return subprocess.CompletedProcess(arguments, code, *capfd.readouterr())
+
+    return specialist
+
+
 def test_help_names_the_commands(specialist):
     done = specialist("--help")
     assert done.returncode == 0
@@ -133,7 +151,7 @@ def test_a_second_run_leaves_the_workspace_of_the_first_alone(specialist, tmp_pa
     assert done.stderr == f"error: --workspace: {first}; wait for it, or name another\n"
 
 
-def test_a_wrong_configuration_creates_nothing(specialist, tmp_path):
+def test_a_wrong_configuration_creates_nothing(in_process, tmp_path):
     source = "source={folder: nowhere, splits: {train: 0.8, eval: 0.2}}"
     data = f"targets.digits.data.data_dir={tmp_path}/data"
     for override, message in (
@@ -142,13 +160,13 @@ def test_a_wrong_configuration_creates_nothing(specialist, tmp_path):
     ):
         chosen = [data] if override == source else []
         sets = [part for each in (override, *chosen) for part in ("--set", each)]
-        done = specialist("run", DEMO, "--workspace", "a/b", *sets)
+        done = in_process("run", DEMO, "--workspace", "a/b", *sets)
         assert done.returncode == 1 and done.stderr.startswith(f"error: {message}")
         assert not os.listdir(tmp_path)
 
 
-def test_a_dry_run_makes_no_data(specialist, tmp_path):
-    done = specialist("run", DEMO, "--workspace", "a", "--dry-run", "--set", f"source.data_dir={tmp_path}/data")
+def test_a_dry_run_makes_no_data(in_process, tmp_path):
+    done = in_process("run", DEMO, "--workspace", "a", "--dry-run", "--set", f"source.data_dir={tmp_path}/data")
     assert (done.returncode, done.stdout) == (0, "printed_glyphs would be made, and everything run that needs it\n")
     assert not os.listdir(tmp_path)
 
@@ -168,17 +186,17 @@ def test_what_a_terminal_cannot_show_is_escaped(encoding, shown, code):
     assert (done.returncode, done.stdout.decode(encoding)) == (0, f"{shown}\n")
 
 
-def test_clean_needs_the_workspace_alone_and_can_only_list(specialist, tmp_path):
+def test_clean_needs_the_workspace_alone_and_can_only_list(specialist, in_process, tmp_path):
     here = tmp_path / "here"
     for day in (1, 2):
         record.write(str(here), f"2026-01-0{day}", record.Record({}, {}))
         (here / "artifacts" / "a" / "model" / str(day)).mkdir(parents=True)
         (here / "artifacts" / "a" / "model" / str(day) / "weights").write_bytes(b"x" * 2000)
     with workspace.lock_workspace(str(here)):
-        done = specialist("clean", "here")
+        done = in_process("clean", "here")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(f"error: --workspace: another run, process {os.getpid()}, is using {here}; wait for")
-    done = specialist("clean", "here", "--dry-run")
+    done = in_process("clean", "here", "--dry-run")
     assert "artifacts/a/model/1" in done.stdout
     assert "would remove 4." in done.stdout and done.stdout.endswith("with the runs 2026-01-02\n")
     assert len(list((here / "runs").iterdir())) == 2
