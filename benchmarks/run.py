@@ -5,8 +5,8 @@
   python -m benchmarks.run compare --arms all --seeds 5
 
 The second word is the command, and what follows besides --set is for it. It runs in a process of its own, in a new
-workspace, with no data set prepared. Its compute is what no pipeline could leave out: drawing the images of the embedded
-data sets, all steps of the trainings but the first of each, and the calls of the network for predictions and
+workspace, with no data set prepared. Its compute is what no pipeline could leave out: drawing the images of the
+embedded data sets, all steps of the trainings but the first of each, and the calls of the network for predictions and
 evaluations. The steps' times are those in the histories. Drawing, and the rate at which the network is called, are
 measured afterwards in this process. A ratio of 1 means that nothing else takes time.
 """

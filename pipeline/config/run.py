@@ -73,8 +73,8 @@ class _Resample(StrictModel):
     """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
 
     Attributes:
-      n: size of a pre-training set: (example, label) pairs for `same_distribution`, examples for the other arms.
-        `weighted_loss` takes all examples.
+      n: size of a pre-training set: (example, label) pairs for `same_distribution`, `uniform_labels` and
+        `reversed_weights`, examples for the other arms. `weighted_loss` takes all examples.
       seed: seed of the draws. null: the run's seed.
       materialise: whether samples are written as Examples. If not, the Trainer reads the examples from the source's
         shards.
