@@ -72,6 +72,10 @@ def finish_filters(
 def assemble(nodes: Registry, config: Config, workspace: str, state: str | None = None) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `nodes`; the other arguments are those of `create_pipeline`."""
     _check_runner(config.beam)
+    known = {node.id for node in nodes}
+    for node in nodes:  # those that were made and are not needed do not wait for it any more
+        for waiting in [each for each in node.downstream_nodes if each.id not in known]:
+            node.remove_downstream_node(waiting)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
         pipeline_root=os.path.join(state or workspace, "artifacts"),

@@ -376,3 +376,11 @@ def test_train_images_that_are_drawn_anew(compare, trainings):
     assert [(copies.sum(), copies.max()) for copies in few] == [(20, 1), (20, 1)]
     assert (few[0] != few[1]).any()
     assert {"digits-s0-redrawn-prior", "digits-s1-k2-redrawn-prior"} <= nodes.keys()
+
+
+def test_a_cell_that_needs_nothing_of_the_source(compare, trainings):
+    compare("compare.seeds=1", "compare.arms=[entire_source]")
+    trainings.count()
+    trained = compare("compare.seeds=1", "compare.arms=[entire_source, random_init]")
+    assert trainings.count() == {"finetune": 1}
+    assert "source-examples" not in by_id(trained) and len(trained.results) == 2
