@@ -31,8 +31,9 @@ def optional_settings(matcher: type[Matcher], keys: tuple[str, ...]) -> dict[str
 def _check_steps(value: Any) -> Any:
     # Before the union is validated, because its errors name its members instead of the key.
     number = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-    if value not in (None, "total") and not number and not (isinstance(value, str) and re.fullmatch(_MULTIPLE, value)):
-        raise ValueError("must be an integer of at least 0, a multiple such as 2x, or total")
+    multiple = isinstance(value, str) and re.fullmatch(_MULTIPLE, value) and float(value.removesuffix("x")) > 0
+    if value not in (None, "total") and not number and not multiple:
+        raise ValueError("must be an integer of at least 0, a positive multiple such as 2x, or total")
     return value
 
 

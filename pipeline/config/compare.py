@@ -42,6 +42,8 @@ class Compare(StrictModel):
             values = getattr(self, key)
             if isinstance(values, list) and len(set(values)) != len(values):
                 raise ValueError(f"{key}: {values} names one twice; remove it")
+            if values == [] and key in ("arms", "targets"):
+                raise ValueError(f"{key}: [] names none; name one, or leave it out")
         return self
 
     def arm_names(self) -> dict[str, list[str]]:

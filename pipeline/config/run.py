@@ -10,6 +10,7 @@ from components.prior_estimator.settings import EstimatorSettings
 from components.settings import StrictModel
 from pipeline.config.arms import (
     MATCHERS,
+    PRESETS,
     PRIOR_SETTINGS,
     Arm,
     ArmName,
@@ -248,20 +249,26 @@ class Config(StrictModel):
         for key in ("classifier", "pretrain"):
             if frozen := getattr(self, key).frozen_epochs:
                 raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
-        if self.classifier.loss == "sigmoid" and self.prior.estimator != "mean_prediction":
+        self._check_prior("prior.", self.prior)
+        for name, arm in self.arms.items():
+            if arm.depends_on_target():
+                self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
+        return self
+
+    def _check_prior(self, place: str, prior: Prior) -> None:
+        if self.classifier.loss == "sigmoid" and prior.estimator != "mean_prediction":
             raise ValueError(
-                f"prior.estimator: {self.prior.estimator!r} assumes one label an image, but classifier.loss "
-                "'sigmoid' does not; use mean_prediction"
+                f"{place}estimator: {prior.estimator!r} assumes one label an image, but classifier.loss 'sigmoid' does "
+                "not; use mean_prediction"
             )
-        if not self.prior.force:
+        if not prior.force:
             settings = EstimatorSettings(
-                estimator=self.prior.estimator, temperature=self.prior.temperature, activation=self.classifier.loss
+                estimator=prior.estimator, temperature=prior.temperature, activation=self.classifier.loss
             )
             try:
                 settings.check_temperature()
             except ValueError as error:
-                raise ValueError(f"prior.{error}") from error
-        return self
+                raise ValueError(f"{place}{error}") from error
 
     def _check_arms(self) -> None:
         for target, settings in self.targets.items():
@@ -281,5 +288,18 @@ class Config(StrictModel):
                     self.arm(name)
                 except ValueError as error:
                     raise ValueError(f"compare.{key}: {error}") from error
+        self._check_ids()
         if unknown := sorted(set(self.compare.targets or ()) - self.targets.keys()):
             raise ValueError(f"compare.targets: {unknown[0]!r} is not one of {', '.join(self.targets)}")
+
+    def _check_ids(self) -> None:
+        """Checks that no two arms have nodes of the same ids, in which a _ of an arm's name is a -."""
+        found: dict[str, tuple[str, str]] = {}
+        for side in ("source", *self.targets) if self.arms else ():
+            for arm in (*PRESETS, *self.arms):
+                other = found.setdefault(f"{side}-{arm}".replace("_", "-"), (side, arm))
+                if other != (side, arm):
+                    raise ValueError(
+                        f"arms: {arm!r} of {side} would have the same nodes as {other[1]!r} of {other[0]}; rename one "
+                        "of the arms, or a target"
+                    )

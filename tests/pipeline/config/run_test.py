@@ -142,11 +142,22 @@ def test_temperatures_that_suit_the_estimator(overrides):
         ),
         (["arms.small={matcher: same_distribution, steps: 0}"], r"arms\.small: steps: 0, so that nothing is trained"),
         (["arms.small={steps: 2.5}"], r"arms\.small\.steps: 2\.5: must be an integer .* 2x, or total"),
+        (["arms.small={steps: 0x}"], r"arms\.small\.steps: '0x': must be .* a positive multiple such as 2x"),
+        (
+            ["arms.small={matcher: same_distribution, estimator: em, temperature: 2.0}"],
+            r"arms\.small, .*: temperature: 2\.0, but the estimator 'em' assumes calibrated",
+        ),
+        (
+            ["classifier.loss=sigmoid", "arms.small={matcher: same_distribution, estimator: em}"],
+            r"arms\.small, .*: estimator: 'em' assumes one label an image",
+        ),
         (["arms.warm_start={steps: 3}"], r"arms: 'warm_start' is a preset, which cannot be defined again"),
         (["arms.Small={steps: 3}"], r"arms: 'Small' is not a valid name of an arm"),
         (["compare.arms=[entire]"], r"compare\.arms: 'entire': must be one of entire_source, .*did you mean"),
         (["compare.reference=entire"], r"compare\.reference: 'entire': must be one of entire_source"),
         (["compare.targets=[digit]"], r"compare\.targets: 'digit' is not one of digits"),
+        (["compare.arms=[]"], r"compare: arms: \[\] names none; name one, or leave it out"),
+        (["compare.targets=[]"], r"compare: targets: \[\] names none"),
         (["compare.shots=[1, 1]"], r"compare: shots: \[1, 1\] names one twice"),
         (["targets.digits.evaluation.minimum=95"], r"evaluation\.minimum: 95: input should be less than or equal to 1"),
         (
@@ -343,3 +354,11 @@ def test_what_an_arm_lacks(write, subset, missing):
     loaded = load(write(targets=content["targets"]))
     assert loaded.find_missing("digits", "label_subset") == missing
     assert loaded.find_missing("digits", "same_distribution") is None
+
+
+def test_arms_of_different_targets_never_share_nodes():
+    data = "{dataset: handwritten_digits, splits: {train: 'train[:9%]', eval: 'train[9%:]'}}"
+    overrides = [f"targets.digits-few={{data: {data}, arms: [same]}}", "arms.same={n: null}"]
+    assert load(str(DEMO), overrides).targets.keys() == {"digits", "digits-few"}
+    with pytest.raises(ValueError, match=r"arms: 'same' of digits-few would have the same nodes as 'few_same' of digi"):
+        load(str(DEMO), [*overrides, "arms.few_same={steps: 3}"])
