@@ -18,6 +18,7 @@ from pipeline.nodes.adapt import Adaptation, adapt
 from pipeline.nodes.ingest import ingest
 from pipeline.nodes.registry import Registry
 
+_SEEDS = 1 << 32  # the number of seeds that there are
 _PLACES = ("checkpoints", "working")  # properties that are folders in the workspace
 
 
@@ -28,7 +29,7 @@ class Matrix:
     Attributes:
       cells: in the order in which they are trained: seed after seed, so that a comparison which is stopped has as many
         seeds of each arm.
-      lacking: target → arm → the setting that it lacks; such arms have no cells.
+      lacking: target → arm → what it lacks: a setting, or a package; such arms have no cells.
     """
 
     cells: tuple[Cell, ...]
@@ -62,18 +63,24 @@ def list_cells(config: Config) -> Matrix:
     """Returns the cells that the section `compare` of `config` asks for.
 
     Raises:
-      ValueError: the reference is not one of a target's arms, or an arm that is named lacks a setting.
+      ValueError: the reference is not one of a target's arms, an arm that is named lacks a setting, or a seed is too
+        large.
     """
     settings = config.compare
+    if config.seed + settings.seeds > _SEEDS:
+        raise ValueError(
+            f"seed: {config.seed}, from which compare.seeds: {settings.seeds} counts up, past {_SEEDS - 1}; choose a "
+            "smaller seed"
+        )
     targets = settings.targets or list(config.targets)
     lacking: dict[str, dict[str, str]] = {}
     chosen = {}
     for target in targets:
         names = settings.arms or config.targets[target].arms
         if names == "all":
-            missing = {name: config.find_missing(target, name) for name in PRESETS}
-            lacking[target] = {name: key for name, key in missing.items() if key}
-            names = [name for name in (*PRESETS, *config.arms) if name not in lacking[target]]
+            missing = {name: _find_lacking(config, target, name) for name in (*PRESETS, *config.arms)}
+            lacking[target] = {name: what for name, what in missing.items() if what}
+            names = [name for name in missing if name not in lacking[target]]
         for name in names:
             if key := config.find_missing(target, name):
                 raise ValueError(f"compare.arms: {name} needs targets.{target}.{key}; set it, or leave the arm out")
@@ -96,6 +103,19 @@ def list_cells(config: Config) -> Matrix:
         for rate in rates
     ]
     return Matrix(tuple(cells), lacking)
+
+
+def _find_lacking(config: Config, target: str, arm: str) -> str | None:
+    """Returns what an arm needs on a target and has not; None: nothing."""
+    if key := config.find_missing(target, arm):
+        return f"targets.{target}.{key}"
+    matcher = config.matcher(target, arm)
+    try:
+        if matcher is not None:
+            matcher.check(0 if matcher.takes_all else config.sample_size(arm))
+    except ModuleNotFoundError as error:
+        return str(error)
+    return None
 
 
 def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_models: bool = False) -> Nodes:

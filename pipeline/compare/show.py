@@ -20,10 +20,8 @@ from pipeline.terminal.progress import format_time
 def show_plan(console: rich.console.Console, matrix: Matrix, plan: Plan) -> None:
     """Prints how much there is to do, and which arms are left out."""
     for target, lacking in matrix.lacking.items():
-        for arm, key in lacking.items():
-            console.print(
-                f"{target}: without {arm}, which needs targets.{target}.{key}", style="yellow", highlight=False
-            )
+        for arm, what in lacking.items():
+            console.print(f"{target}: without {arm}, which lacks {what}", style="yellow", markup=False, highlight=False)
     line = f"{len(plan.cells):,} cells"
     if plan.finished:
         line += f", {len(plan.finished):,} of them finished"

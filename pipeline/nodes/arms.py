@@ -82,7 +82,7 @@ class Replicate:
 
     def finetune_part(self, *, of_rate: bool) -> str:
         """Returns what sets a fine-tuning apart; `of_rate`: from those with other learning rates, too."""
-        rate = f"lr{self.learning_rate:g}".replace(".", "p").replace("+", "")
+        rate = f"lr{self.learning_rate!r}".replace(".", "p").replace("+", "")
         return "-".join(filter(None, [f"s{self.seed}", self.subset_part, rate if of_rate else ""]))
 
 

@@ -1,0 +1,49 @@
+"""Which cells a comparison has. Nothing is run."""
+
+import pathlib
+
+import pytest
+
+import pipeline
+from components import extras
+from pipeline.compare import matrix
+from pipeline.config.load import load
+
+DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
+MORE = (
+    "targets.more={data: {dataset: handwritten_digits, id_key: id, "
+    "splits: {train: train, eval: 'eval[:10%]', test: 'test[:5%]'}}, arms: [entire_source]}"
+)
+
+
+def test_arms_that_lack_something_are_named(monkeypatch):
+    def require(extra, *modules):
+        raise ModuleNotFoundError(f"ot: not installed; pip install 'specialist[{extra}]'")
+
+    monkeypatch.setattr(extras, "require", require)
+    found = matrix.list_cells(load(DEMO, [MORE, "arms.own={matcher: label_subset}", "compare.arms=all"]))
+    no_package = {"emd_subset": "ot: not installed; pip install 'specialist[emd]'"}
+    assert found.lacking == {
+        "digits": no_package,
+        "more": {"label_subset": "targets.more.label_subset", "own": "targets.more.label_subset", **no_package},
+    }
+    arms = {target: {cell.arm for cell in found.cells if cell.target == target} for target in ("digits", "more")}
+    assert arms["digits"] - arms["more"] == {"label_subset", "own"}
+    assert "emd_subset" not in arms["digits"]
+
+
+def test_seeds_that_there_are_not():
+    with pytest.raises(ValueError, match=r"^seed: 4294967295, .* compare\.seeds: 2 .* choose a smaller seed$"):
+        matrix.list_cells(load(DEMO, ["seed=4294967295", "compare.seeds=2"]))
+    (cell,) = matrix.list_cells(
+        load(DEMO, ["seed=4294967295", "compare.seeds=1", "compare.arms=[entire_source]"])
+    ).cells
+    assert cell.seed == 4294967295
+
+
+def test_learning_rates_that_differ_little_have_nodes_of_their_own(tmp_path):
+    config = load(DEMO, ["compare.learning_rates=[0.1234567, 0.1234568, 1.0e-5]", "compare.seeds=1"])
+    nodes = matrix.create_nodes(config, str(tmp_path), matrix.list_cells(config).cells)
+    ends = {made.finetune.id for made in nodes.cells.values()}
+    assert len(ends) == len(nodes.cells) == 6
+    assert "digits-entire-source-s0-lr1e-05-finetune" in ends
