@@ -1,6 +1,7 @@
 """The command line. Each command imports heavy modules only when it needs them."""
 
 import io
+import json
 import os
 import signal
 import sys
@@ -96,15 +97,16 @@ def compare(
         from pipeline.config.load import load
         from pipeline.workspace import resolve_workspace
 
-        if budget is not None and budget <= 0:
+        if budget is not None and not budget > 0:  # nor NaN
             raise ValueError(f"--budget: {budget}; it must be a positive number of hours")
         options = [] if seeds is None else [f"compare.seeds={seeds}"]
-        for key, names in (("arms", arms), ("targets", targets)):
-            if names is not None:
-                options.append(f"compare.{key}={names if names == 'all' else f'[{names}]'}")
+        if arms is not None:
+            options.append(f"compare.arms={'all' if arms == 'all' else _split_names('--arms', arms)}")
+        if targets is not None:
+            options.append(f"compare.targets={_split_names('--targets', targets)}")
         folder, settings = resolve_workspace(workspace), load(config, [*(set_ or []), *options])
-        if table or figure:  # from the results at hand
-            others = [resolve_workspace(other) for other in with_ or []]
+        if table is not None or figure is not None:  # from the results at hand
+            others = [_resolve_other(other) for other in with_ or []]
             session.show_results(settings, [folder, *others], table=table, figure=figure)
             return
         if with_:
@@ -270,6 +272,23 @@ def plan(
             typer.echo(f"  excluded: {reason}")
         if explanation.weight != 1.0:
             typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
+
+
+def _split_names(option: str, text: str) -> str:
+    """Returns the names in `text`, which are separated by commas, as a list in YAML."""
+    names = [name.strip() for name in text.split(",")]
+    if not all(names):
+        raise ValueError(f"{option}: {text!r} has an empty name; give names with a comma between them, or leave it out")
+    return json.dumps(names)
+
+
+def _resolve_other(workspace: str) -> str:
+    from pipeline.workspace import resolve_workspace
+
+    folder = resolve_workspace(workspace, "--with")
+    if not os.path.isdir(folder):
+        raise ValueError(f"--with: no folder {workspace!r}; name a workspace of `specialist compare`")
+    return folder
 
 
 def _expand(argument: str, path: str) -> str:

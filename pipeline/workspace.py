@@ -13,23 +13,23 @@ _LOCK = ".lock"
 _GLOB_CHARACTERS = "[]*?\\"
 
 
-def resolve_workspace(path: str) -> str:
-    """Returns the absolute path of the workspace `path`.
+def resolve_workspace(path: str, option: str = "--workspace") -> str:
+    """Returns the absolute path of the workspace `path`, which the command has from `option`.
 
     Raises:
       ValueError: the path is empty, is no UTF-8 text, or has a character that is special in a glob pattern.
     """
     if not path:
-        raise ValueError("--workspace: it is empty; name a folder")
-    absolute = os.path.abspath(expand_argument("--workspace", path))
+        raise ValueError(f"{option}: it is empty; name a folder")
+    absolute = os.path.abspath(expand_argument(option, path))
     try:
         absolute.encode()
     except UnicodeEncodeError as error:
-        raise ValueError(f"--workspace: {absolute!r} is not UTF-8; name another folder") from error
+        raise ValueError(f"{option}: {absolute!r} is not UTF-8; name another folder") from error
     for character in absolute:
         if character in _GLOB_CHARACTERS:
             raise ValueError(
-                f"--workspace: {absolute!r} has a {character!r}, which TFX would take for a pattern; "
+                f"{option}: {absolute!r} has a {character!r}, which TFX would take for a pattern; "
                 f"name a folder without any of {' '.join(_GLOB_CHARACTERS)}"
             )
     return absolute

@@ -67,6 +67,16 @@ class Figure:
         return draw[self.name](self)
 
 
+def check_name(name: str) -> None:
+    """Checks that there is a figure of that name.
+
+    Raises:
+      ValueError: there is none.
+    """
+    if name not in NAMES:
+        raise ValueError(f"figure: {name!r}; must be one of {', '.join(NAMES)}{did_you_mean(name, NAMES)}")
+
+
 def make_figure(
     name: str,
     results: Sequence[Result] = (),
@@ -84,8 +94,7 @@ def make_figure(
     Raises:
       ValueError: there is no such figure, what it needs is not at hand, or as `arms.select`.
     """
-    if name not in NAMES:
-        raise ValueError(f"figure: {name!r}; must be one of {', '.join(NAMES)}{did_you_mean(name, NAMES)}")
+    check_name(name)
     if name == "importance":
         return show_importance(priors or {})
     shown = {"matchers": show_matchers, "shots": show_shots, "budget": show_budget}

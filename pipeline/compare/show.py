@@ -42,6 +42,7 @@ def report(console: rich.console.Console, config: Config, folder: str, trained: 
     """Prints and writes the results: as a table, and as a comparison of the arms for each number of images a class."""
     if not trained.results:
         console.print("no cell is finished: there is nothing to compare", style="yellow", highlight=False)
+        _say_what_is_missing(console, trained)
         return
     path = os.path.join(folder, rows.FILE_NAME)
     rows.write(path, trained.results)
@@ -66,10 +67,7 @@ def report(console: rich.console.Console, config: Config, folder: str, trained: 
         pages.append(reports.to_markdown(outcome, pushed))
     page = os.path.join(folder, reports.FILE_NAME)
     files.write_text(page, "\n".join(pages))
-    for cell, (node, reason) in trained.failed.items():
-        console.print(f"failed: {cell}: {node}: {reason}", style="red", markup=False, highlight=False)
-    if trained.out_of_time:
-        console.print("the time is over: run the same command to go on", style="yellow", highlight=False)
+    _say_what_is_missing(console, trained)
     console.print(f"\nresults: {path}\nreport:  {page}", markup=False, highlight=False)
 
 
@@ -79,6 +77,7 @@ def show_table(console: rich.console.Console, name: str, config: Config, workspa
     Raises:
       ValueError: there is no such table, or nothing of it is at hand.
     """
+    tables.check_name(name)
     parts = [(workspace, _read(workspace, config)) for workspace in workspaces]
     filled = tables.fill_table(name, rows.join(parts), _metric(config))
     console.print(filled.to_table().to_rich())
@@ -94,10 +93,18 @@ def show_figure(console: rich.console.Console, name: str, config: Config, worksp
       ValueError: there is no such figure, or nothing of it is at hand.
       ModuleNotFoundError: matplotlib is not installed.
     """
+    figures.check_name(name)
     folder = folder_of(workspaces[0], config.name)
     priors = Store(folder).read_priors(config.targets)
     results = [] if name == "importance" else rows.join([(each, _read(each, config)) for each in workspaces])
     _say_where(console, figures.write(folder, figures.make_figure(name, results, priors, _metric(config))))
+
+
+def _say_what_is_missing(console: rich.console.Console, trained: Trained) -> None:
+    for cell, (node, reason) in trained.failed.items():
+        console.print(f"failed: {cell}: {node}: {reason}", style="red", markup=False, highlight=False)
+    if trained.out_of_time:
+        console.print("the time is over: run the same command to go on", style="yellow", highlight=False)
 
 
 def _read(workspace: str, config: Config) -> list[rows.Result]:

@@ -122,6 +122,16 @@ class FilledTable:
         return layout.to_csv((*columns, *TABLES[self.name].pretraining, "published for"), rows)
 
 
+def check_name(name: str) -> None:
+    """Checks that there is a table of that name.
+
+    Raises:
+      ValueError: there is none.
+    """
+    if name not in TABLES:
+        raise ValueError(f"table: {name!r}; must be one of {', '.join(NAMES)}{did_you_mean(name, NAMES)}")
+
+
 def fill_table(name: str, results: Sequence[Result], metric: str = "accuracy") -> FilledTable:
     """Returns a table of the paper for the results at hand.
 
@@ -137,8 +147,7 @@ def fill_table(name: str, results: Sequence[Result], metric: str = "accuracy") -
       ValueError: there is no such table, none of its arms is at hand, the results are of several backbones for another
         table, or as `arms.select`.
     """
-    if name not in TABLES:
-        raise ValueError(f"table: {name!r}; must be one of {', '.join(NAMES)}{did_you_mean(name, NAMES)}")
+    check_name(name)
     paper = TABLES[name]
     backbones = list(dict.fromkeys(result.backbone for result in results))
     if len(backbones) > 1 and name != "backbones":

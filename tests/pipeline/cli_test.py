@@ -323,3 +323,25 @@ def test_the_record_is_there_while_the_run_goes_on_and_after_it_was_stopped(run_
     assert code == 143 and seen == [(["one"], False), (["one", "two"], False)]
     (found,) = record.read_all(str(tmp_path / "here")).values()
     assert list(found.nodes) == ["one", "two"] and not found.ended
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--arms", ""], "error: --arms: '' has an empty name; give names with a comma between them"),
+        (["--arms", "entire_source,,x"], "error: --arms: 'entire_source,,x' has an empty name"),
+        (["--arms", "a: {"], "compare.arms: 'a: {': must be one of entire_source"),
+        (["--targets", "all"], "compare.targets: 'all' is not one of digits"),
+        (["--budget", "nan"], "error: --budget: nan; it must be a positive number of hours"),
+        (["--table", ""], "error: table: ''; must be one of subsets, backbones, selection, weights"),
+        (["--figure", "prior"], "error: figure: 'prior'; must be one of importance, matchers, shots, budget"),
+        (["--table", "subsets", "--with", "away"], "error: --with: no folder 'away'; name a workspace of"),
+        (["--with", "away"], "error: --with: 'away' is for --table and --figure"),
+    ],
+    ids=lambda value: "=".join(value) if isinstance(value, list) else "",
+)
+def test_mistakes_of_a_comparison_are_named_before_anything_is_made(in_process, tmp_path, options, message):
+    done = in_process("compare", DEMO, *options)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
