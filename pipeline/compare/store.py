@@ -8,6 +8,7 @@ Layout, in `<workspace>/compare/<name of the configuration>/`:
   results.csv: the results of the cells of the last comparison.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -36,23 +37,23 @@ class Store:
 
     def __init__(self, folder: str):
         self.folder = folder
-        self._seconds: dict[str, float] = {}
-        path = pathlib.Path(folder, SECONDS)
-        if path.exists():
-            self._seconds = json.loads(path.read_text(encoding="utf-8"))
+        self._workspace = os.path.dirname(os.path.dirname(folder))
+        self._seconds: dict[str, float] = {}  # by paths in the workspace, which may be moved
+        with contextlib.suppress(FileNotFoundError, ValueError):
+            self._seconds = json.loads(pathlib.Path(folder, SECONDS).read_text(encoding="utf-8"))
 
     def read(self, cell: Cell, key: str) -> Result | None:
         """Returns the result of a cell; None: there is none, or it is of another key."""
         try:
             content = json.loads(self._path(cell).read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
+            if content.pop("key") != key or not predictions.path(self.folder, cell).exists():
+                return None
+            metrics = {
+                (split, name): value for split, named in content.pop("metrics").items() for name, value in named.items()
+            }
+            return Result(cell, **content, metrics=metrics)
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):  # or of another version
             return None
-        if content.pop("key", None) != key or not predictions.path(self.folder, cell).exists():
-            return None
-        metrics = {
-            (split, name): value for split, named in content.pop("metrics").items() for name, value in named.items()
-        }
-        return Result(cell, **content, metrics=metrics)
 
     def write(self, result: Result, key: str, model_run: str) -> None:
         """Keeps a result, and the predictions for the reported split in the ModelRun at the path `model_run`."""
@@ -60,6 +61,7 @@ class Store:
         split = max(split for split, _ in result.metrics)  # 'test' rather than 'eval'
         table = pq.read_table(os.path.join(model_run, predicted_labels.file_name(split)))
         columns = {name: table[name].to_numpy() for name in ("label", "predicted", "probability")}
+        self._path(cell).unlink(missing_ok=True)  # a result of another key must not stand beside these predictions
         predictions.write(self.folder, cell, table["id"].to_pylist(), *columns.values())
         content = {field.name: getattr(result, field.name) for field in dataclasses.fields(Result)}
         del content["cell"]
@@ -91,12 +93,12 @@ class Store:
 
     def note_seconds(self, uris: Iterable[str], seconds: float) -> None:
         """Notes how long the node took that made the artifacts at `uris`."""
-        self._seconds |= dict.fromkeys(uris, seconds)
+        self._seconds |= {os.path.relpath(uri, self._workspace): seconds for uri in uris}
         files.write_text(os.path.join(self.folder, SECONDS), json.dumps(self._seconds, indent=1))
 
     def seconds(self) -> Mapping[str, float]:
         """Returns URI → seconds, as far as they are known."""
-        return self._seconds
+        return {os.path.join(self._workspace, path): seconds for path, seconds in self._seconds.items()}
 
     def _path(self, cell: Cell) -> pathlib.Path:
         path = predictions.path(self.folder, cell)
