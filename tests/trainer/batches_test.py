@@ -105,18 +105,17 @@ class ShardsTest(tf.test.TestCase):
     def test_all_shards_together_give_the_steps_of_a_single_one(self):
         steps = [self.rows([batch]) for batch in self.batches(6)]
         self.assertLen(set(map(str, steps)), 6)
-        for shards, batch_size in ((2, None), (3, None), (2, 3), (1, 4)):
-            for start in (0, 4):
-                with self.subTest(shards=shards, batch_size=batch_size, start=start):
-                    a_step = 1 if batch_size is None else 12 // shards // batch_size
-                    of_shards = [
-                        self.batches(2 * a_step, shards=shards, shard=i, batch_size=batch_size, start_step=start)
-                        for i in range(shards)
-                    ]
-                    for step in range(2):
-                        parts = [batches[step * a_step : (step + 1) * a_step] for batches in of_shards]
-                        together = sum((self.rows(part) for part in parts), collections.Counter())
-                        self.assertEqual(together, steps[start + step])
+        for shards, batch_size, start in ((2, None, 0), (3, None, 4), (2, 3, 4), (1, 4, 4)):
+            with self.subTest(shards=shards, batch_size=batch_size, start=start):
+                a_step = 1 if batch_size is None else 12 // shards // batch_size
+                of_shards = [
+                    self.batches(2 * a_step, shards=shards, shard=i, batch_size=batch_size, start_step=start)
+                    for i in range(shards)
+                ]
+                for step in range(2):
+                    parts = [batches[step * a_step : (step + 1) * a_step] for batches in of_shards]
+                    together = sum((self.rows(part) for part in parts), collections.Counter())
+                    self.assertEqual(together, steps[start + step])
 
     def test_a_shard_takes_each_so_manieth_position(self):
         ((images, labels, *_),) = self.batches(1, {})
@@ -134,17 +133,21 @@ class ShardsTest(tf.test.TestCase):
         self.assertNotAllEqual(plain, images)
 
     def test_mixed_batches_are_the_same_after_a_resumption(self):
-        for mixing in ({"mixup": 0.4}, {"mixup": 0.4, "cutmix": 1.0}):
-            for dealt in ({}, {"shards": 2, "shard": 1}, {"shards": 2, "batch_size": 3}):
-                with self.subTest(**mixing, **dealt):
-                    a_step = 2 if "batch_size" in dealt else 1
-                    changes = {**self.augmentation, **mixing}
-                    everything = self.batches(4 * a_step, changes, **dealt)
-                    self.assertEqual(everything[0][1].shape[1], 2)
-                    resumed = self.batches(2 * a_step, changes, **dealt, start_step=2)
-                    for ours, expected in zip(resumed, everything[2 * a_step :], strict=True):
-                        for a, b in zip(ours, expected, strict=True):
-                            self.assertAllEqual(a, b)
+        both = {"mixup": 0.4, "cutmix": 1.0}
+        for mixing, dealt in (
+            ({"mixup": 0.4}, {}),
+            (both, {"shards": 2, "shard": 1}),
+            (both, {"shards": 2, "batch_size": 3}),
+        ):
+            with self.subTest(**mixing, **dealt):
+                a_step = 2 if "batch_size" in dealt else 1
+                changes = {**self.augmentation, **mixing}
+                everything = self.batches(4 * a_step, changes, **dealt)
+                self.assertEqual(everything[0][1].shape[1], 2)
+                resumed = self.batches(2 * a_step, changes, **dealt, start_step=2)
+                for ours, expected in zip(resumed, everything[2 * a_step :], strict=True):
+                    for a, b in zip(ours, expected, strict=True):
+                        self.assertAllEqual(a, b)
 
     def test_batches_are_mixed_by_different_shares(self):
         shares = [
