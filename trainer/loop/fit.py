@@ -282,7 +282,8 @@ def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas
     def replica_step(images, labels, presence, weights) -> tf.Tensor:
         loss, accuracy, gradients = forward_and_backward(images, labels, presence, weights)
         context = tf.distribute.get_replica_context()
-        gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        if replicas > 1:  # TensorFlow keeps the graph of each training that has such an operation to the process's end
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
         if recipe.l2:  # as a term of the gradient: one of the loss would be derived again in each replica
             gradients = [
                 gradient + 2 * recipe.l2 * variable.value if id(variable) in decayed else gradient
