@@ -1,6 +1,7 @@
 """What `specialist compare` prints and writes besides the lines of its nodes."""
 
 import collections
+import dataclasses
 import os
 import pathlib
 from collections.abc import Sequence
@@ -50,11 +51,13 @@ def report(console: rich.console.Console, config: Config, folder: str, trained: 
     pushed = {name: target.push for name, target in config.targets.items() if target.push}
     pages = []
     for shots in sorted({result.cell.shots for result in trained.results}, key=lambda shots: shots or 1 << 31):
+        arms = list(dict.fromkeys(result.cell.arm for result in trained.results if result.cell.shots == shots))
+        reference = settings.reference if settings.reference in arms else arms[0]
         try:
             outcome = comparison.compare_arms(
                 trained.results,
                 folder,
-                settings.reference,
+                reference,
                 metric=metric,
                 shots=shots,
                 equivalence=settings.equivalence,
@@ -63,6 +66,9 @@ def report(console: rich.console.Console, config: Config, folder: str, trained: 
         except ValueError as error:
             console.print(str(error), style="yellow", markup=False, highlight=False)
             continue
+        if reference != settings.reference:
+            note = f"{settings.reference}, the reference, has no result; the arms are compared with {reference}"
+            outcome = dataclasses.replace(outcome, notes=(note, *outcome.notes))
         reports.show(console, outcome, pushed)
         pages.append(reports.to_markdown(outcome, pushed))
     page = os.path.join(folder, reports.FILE_NAME)

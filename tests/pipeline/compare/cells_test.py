@@ -1,6 +1,8 @@
 """Which nodes a comparison trains, and what it keeps of them. The trainings are stand-ins; all else is real."""
 
 import collections
+import dataclasses
+import io
 import json
 import os
 import pathlib
@@ -9,6 +11,7 @@ import zlib
 
 import numpy as np
 import pytest
+import rich.console
 import tensorflow as tf
 
 import pipeline
@@ -16,7 +19,7 @@ from components import storage
 from components.artifacts import examples as examples_artifact
 from components.artifacts import model_labels, plan, predicted_labels, predictions, vocabulary
 from components.predictor import executor as predictor
-from pipeline.compare import matrix, rows, store, train
+from pipeline.compare import matrix, report, rows, show, store, train
 from pipeline.compare.rows import Cell
 from pipeline.config.load import load
 from pipeline.nodes import ids
@@ -257,6 +260,19 @@ def test_an_arm_that_fails_costs_the_others_nothing(compare, trainings):
     trainings.failing, trainings.ran = set(), []
     assert len(compare().results) == 4
     assert trainings.count() == {"specialist": 1, "finetune": 1}
+
+
+def test_the_report_says_what_failed_even_if_it_is_the_reference(compare, trainings, workspace):
+    config, folder = load(str(DEMO), SMALL), store.folder_of(str(workspace), "demo")
+    console = rich.console.Console(file=io.StringIO(), width=200)
+    trainings.failing = {"source-entire-source-s0-specialist", "source-entire-source-s1-specialist"}
+    show.report(console, config, folder, compare())
+    shown = console.file.getvalue()
+    assert "- entire_source, the reference, has no result; the arms are compared with same_distribution" in shown
+    assert "failed: digits, entire_source, seed 0, all images, learning rate 0.1: source-entire-source-s0-sp" in shown
+    assert "| same_distribution | 2 |" in pathlib.Path(folder, report.FILE_NAME).read_text(encoding="utf-8")
+    show.report(console, config, folder, dataclasses.replace(compare(), results=()))
+    assert console.file.getvalue().count("failed: digits, entire_source, seed 1") == 2
 
 
 def test_an_arm_that_cannot_be_drawn_costs_the_others_nothing(compare, trainings):
