@@ -22,7 +22,7 @@ import pyarrow as pa
 
 from components.code_version import code_version
 from pipeline.compare import files, rows
-from pipeline.compare.rows import Cell, Result
+from pipeline.compare.rows import Result
 
 FOLDER = pathlib.Path(__file__).parent / "results"
 

@@ -157,7 +157,7 @@ def _train_cells(
         logs.write_log(os.path.join(workspace, "logs", f"results-{time.strftime('%Y-%m-%d-%H%M%S')}.log")),
     ):
         from pipeline.compare import predictions, train
-        from pipeline.compare.rows import Cell
+        from pipeline.compare.rows import Cell, Result
         from pipeline.nodes import ingest
         from pipeline.nodes import train as trainers
         from trainer.loop import checkpoints
@@ -172,7 +172,7 @@ def _train_cells(
         entries = result_rows.read(data, folder)
         origin = result_rows.find_origin()
 
-        def add(cell: Cell, result: train.Result) -> None:
+        def add(cell: Cell, result: Result) -> None:
             entry: Entry = result_rows.make_entry(result, predictions.read(plan.store.folder, cell), origin)
             entries[cell.arm, cell.seed] = entry
             result_rows.write(data, entries.values(), folder)
