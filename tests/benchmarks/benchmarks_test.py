@@ -51,20 +51,27 @@ TINY = {
         r"run / compute: ",
         1,
     ),
+    "results": (
+        "--budget 1 --workspace TMP/workspace --rows TMP --page TMP/page.md --data glyphs --seeds 1 "
+        "--arms entire_source,same_distribution "
+        "--set classifier.steps=3 --set pretrain.steps=3 --set finetune.steps=3 --set resample.n=300",
+        r"(?:entire_source|same_distribution) \| ",
+        2,
+    ),
     "serving": ("--batch-size 2 --width 60 --height 40 --size 20 --calls 1 --repeats 1", r"served / plain: ", 1),
     "trainer": ("--networks compact_cnn --batch-size 4 --steps 2 --repeats 1", r"compact_cnn, .{,20} [\d .]+ ", 3),
 }
 
 
-SLOW = {"run"}  # a whole run
+SLOW = {"results", "run"}  # whole runs
 
 
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in sorted(NAMES | set(TINY))]
 )
-def test_it_runs_and_prints_its_ratios(name, capsys):
+def test_it_runs_and_prints_its_ratios(name, tmp_path, capsys):
     arguments, before, count = TINY[name]
-    importlib.import_module(f"benchmarks.{name}").main(arguments.split())
+    importlib.import_module(f"benchmarks.{name}").main(arguments.replace("TMP", str(tmp_path)).split())
     printed = capsys.readouterr().out
     assert len(re.findall(f"(?:{before}){NUMBER}", printed)) == count, printed
 
