@@ -85,12 +85,12 @@ made to show the method, and a prototype on it chose the settings, so that it is
 took its settings from the first as they were. Neither says what the method does for your data: `specialist compare`
 does.
 
-- Every cell of an arm and a seed has a source classifier, a P_t, a sample, a pre-training and a fine-tuning of its own
-  seed. The train split of the target is one and the same.
+- Each seed has a source classifier and a P_t of its own, and each arm of it its own sample, pre-training and
+  fine-tuning. The train split of the target is one and the same.
 - ± is the 95% interval over seeds, on these test images. [ ] is the 95% interval over seeds and test images.
 - A verdict is adjusted for the number of comparisons in its table (Holm). 'equal' means that all of the interval is
   less than {margin} from 0. 'cannot tell' says what would tell; it does not mean 'equal'.
-- The learning rate is the same for all arms, and was tuned for none of them.
+- The learning rates are the same for all arms. None has the best one for itself.
 """
 
 _PUBLISHED = """\
