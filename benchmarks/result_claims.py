@@ -229,4 +229,7 @@ def decide(claim: Claim, judged: Judged | None) -> str:
 def _judge(compared: Mapping) -> dict:
     found = {key: pair for key, pair in compared.items() if pair is not None}
     verdicts = verdict.judge([comparison for _, comparison in found.values()], equivalence=EQUIVALENCE)
-    return {key: Judged(*pair, judged) for (key, pair), judged in zip(found.items(), verdicts, strict=True)}
+    return {
+        key: Judged(seeds, comparison, judged)
+        for (key, (seeds, comparison)), judged in zip(found.items(), verdicts, strict=True)
+    }
