@@ -1,5 +1,6 @@
 """The training loop, on one device, against softmax regression worked out in numpy."""
 
+import gc
 import itertools
 import math
 from collections.abc import Callable
@@ -392,6 +393,16 @@ class FitTest(tf.test.TestCase):
                 example_ids=lambda step: asked.append(step) or ["a", "b"],
             )
         self.assertEqual(asked, [0])
+
+    def test_nothing_of_a_training_stays_in_the_process(self):
+        images, labels = random_batches(2)
+
+        def count_graphs() -> int:
+            fit.fit(softmax_regression, batches(images, labels), recipe(), STRATEGY)
+            gc.collect()
+            return sum(isinstance(found, tf.Graph) for found in gc.get_objects())
+
+        self.assertEqual(count_graphs(), count_graphs())
 
     def test_a_learning_rate_that_is_too_high_is_found_out(self):
         images, labels = random_batches(20)
