@@ -8,7 +8,7 @@ import tensorflow as tf
 from components.artifacts import model_images, model_labels
 from components.artifacts.examples import IMAGE
 from components.deep_images import Scale16Bit
-from trainer.data import formats
+from trainer.data import formats, orientation
 from trainer.data.branches import set_apart
 from trainer.data.images import decode, decode_common
 from trainer.models.backbone import ImageConfig
@@ -122,9 +122,12 @@ class ServingModule(tf.Module):
         """
         # As data sets, which tell what fails from what does not. All images are tried together, which is faster than
         # one by one; the second data set is read only if that fails.
-        whole = tf.data.Dataset.from_tensors(encoded)
-        decoded = whole.map(lambda batch: decode_common(batch, self._image, self._decode_apart)).ignore_errors()
-        pixels = decoded.concatenate(whole.map(self._decode_each)).take(1).get_single_element()
+        batch = tf.data.Dataset.from_tensors((encoded, orientation.is_without_exif(encoded)))
+        decoded = batch.map(
+            lambda encoded, upright: decode_common(encoded, upright, self._image, self._decode_apart)
+        ).ignore_errors()
+        each = batch.map(lambda encoded, _: self._decode_each(encoded))
+        pixels = decoded.concatenate(each).take(1).get_single_element()
         return tf.ensure_shape(pixels, [None, *self._pixels_spec().shape])
 
     def _decode_each(self, encoded: tf.Tensor) -> tf.Tensor:

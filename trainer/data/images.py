@@ -33,29 +33,35 @@ def decode(encoded: tf.Tensor, image: ImageConfig) -> tf.Tensor:
 
 def find_centre(shape: tf.Tensor, image: ImageConfig) -> tuple[tf.Tensor, tf.Tensor]:
     """Returns the window (begin, extent), int32 [2], that evaluation sees of an image of `shape`, int32 [2]."""
-    square = tf.cast(tf.reduce_min(shape), tf.float32)
-    side = tf.maximum(tf.cast(tf.round(image.central_crop * square), tf.int32), 1)
+    side = tf.reduce_min(shape)
+    if image.central_crop < 1:
+        side = tf.maximum(tf.cast(tf.round(image.central_crop * tf.cast(side, tf.float32)), tf.int32), 1)
     return (shape - side) // 2, tf.stack([side, side])
 
 
-def decode_common(encoded: tf.Tensor, image: ImageConfig, decode_any: Callable[[tf.Tensor], tf.Tensor]) -> tf.Tensor:
+def decode_common(
+    encoded: tf.Tensor, is_upright: tf.Tensor, image: ImageConfig, decode_any: Callable[[tf.Tensor], tf.Tensor]
+) -> tf.Tensor:
     """Decodes images, string [B], to uint8 [B, size, size, channels]: the commonest kind by a small graph.
 
-    Common are upright JPEGs of screen colours that are less than twice as wide and high as the result. What
-    comes out equals `decode` bit by bit. A graph in a data set is set up anew in each call, which takes longer for
-    `decode`, with all its branches, than some images take.
+    Common are upright JPEGs of screen colours that are less than twice as wide and high as the result. What comes out
+    equals `decode` bit by bit. A graph in a data set is set up anew in each call, which takes longer for `decode`, with
+    all its branches, than some images take.
 
     Args:
+      encoded: string [B].
+      is_upright: bool [B], which are JPEGs that nothing turns; see `orientation.is_without_exif`.
+      image: what the network sees.
       decode_any: decodes one of the others, string [], to uint8 [size, size, channels].
     """
 
-    def decode_one(one: tf.Tensor, is_upright: tf.Tensor) -> tf.Tensor:
+    def decode_one(one: tf.Tensor, upright: tf.Tensor) -> tf.Tensor:
         none = tf.zeros([3], tf.int32)
-        shape = tf.cond(is_upright, lambda: tf.io.extract_jpeg_shape(one), lambda: none)
+        shape = tf.cond(upright, lambda: tf.io.extract_jpeg_shape(one), lambda: none)
         begin, extent = find_centre(shape[:2], image)
         # Below this size nothing is shrunk by the decoder or antialiased. The whole image is decoded, which is faster
         # than a window of more than half of it.
-        is_common = is_upright & (shape[2] != _PRINT) & (tf.reduce_max(shape[:2]) < 2 * image.size)
+        is_common = upright & (shape[2] != _PRINT) & (tf.reduce_max(shape[:2]) < 2 * image.size)
 
         def decode_whole() -> tf.Tensor:
             pixels = tf.io.decode_jpeg(one, channels=image.channels)
@@ -65,8 +71,7 @@ def decode_common(encoded: tf.Tensor, image: ImageConfig, decode_any: Callable[[
         return tf.cond(is_common, decode_whole, lambda: decode_any(one))
 
     spec = tf.TensorSpec([image.size, image.size, image.channels], tf.uint8)
-    each = (encoded, orientation.is_without_exif(encoded))
-    return tf.map_fn(lambda pair: decode_one(*pair), each, fn_output_signature=spec)
+    return tf.map_fn(lambda pair: decode_one(*pair), (encoded, is_upright), fn_output_signature=spec)
 
 
 def decode_random_crop(encoded: tf.Tensor, image: ImageConfig, least_area: float, seed: tf.Tensor) -> tf.Tensor:

@@ -6,7 +6,7 @@ import PIL.Image
 import pytest
 import tensorflow as tf
 
-from trainer.data import images
+from trainer.data import images, orientation
 from trainer.models.backbone import ImageConfig
 
 JPEGS = {
@@ -148,7 +148,8 @@ class DecodeTest(tf.test.TestCase):
                     calls.append(one)
                     return images.decode(one, image)
 
-                found = images.decode_common(tf.constant(encoded), image, decode_any)
+                batch = tf.constant(encoded)
+                found = images.decode_common(batch, orientation.is_without_exif(batch), image, decode_any)
                 self.assertAllEqual(found, [images.decode(one, image) for one in encoded])
                 # Of print colours; not smaller than twice the result; a PNG; turned.
                 self.assertLen(calls, len(sizes) + 2 * 3 + 2)
