@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -39,6 +40,12 @@ def model(folder) -> keras.Model:
 
 
 @pytest.fixture(scope="module")
+def signatures(folder, model) -> dict[str, Callable]:
+    """The signatures of the SavedModel, loaded once."""
+    return tf.saved_model.load(str(folder / "Format-Serving")).signatures
+
+
+@pytest.fixture(scope="module")
 def images() -> list[bytes]:
     """One as the network wants it, one too large, not square and coloured, and a JPEG."""
     random = np.random.default_rng(4)
@@ -53,6 +60,11 @@ def expected(model: keras.Model, images: list[bytes]) -> dict[str, np.ndarray]:
     outputs = model(tf.stack([decode(image, IMAGE) for image in images]), training=False)
     probabilities = tf.nn.softmax(outputs["logits"]).numpy()
     return {"probabilities": probabilities, **{name: value.numpy() for name, value in outputs.items()}}
+
+
+@pytest.fixture(scope="module")
+def answers(model, images) -> dict[str, np.ndarray]:
+    return expected(model, images)
 
 
 def as_files() -> list[bytes]:
@@ -75,7 +87,7 @@ def as_files() -> list[bytes]:
 
 
 @pytest.mark.parametrize("number", [1, 7])
-def test_a_server_answers_what_the_trainer_evaluated(folder, model, write_split, tmp_path, number):
+def test_a_server_answers_what_the_trainer_evaluated(signatures, model, write_split, tmp_path, number):
     pattern = write_split(str(tmp_path), as_files()[:number], [0] * number, split="test")
     batches = input_pipeline.evaluation_batches([pattern], IMAGE, batch_size=7)
     predict = tf.function(lambda pixels: model(pixels, training=False)["logits"])  # as the Trainer evaluates
@@ -86,7 +98,6 @@ def test_a_server_answers_what_the_trainer_evaluated(folder, model, write_split,
         examples.image_of(tf.train.Example.FromString(record)) for record in records
     ]  # one of them was transparent
 
-    signatures = tf.saved_model.load(str(folder / "Format-Serving")).signatures
     served = {
         "serving_default": signatures["serving_default"](examples=tf.constant(records)),
         "image_bytes": signatures["image_bytes"](image_bytes=tf.constant(images)),
@@ -106,9 +117,8 @@ def as_example(image: bytes) -> bytes:
 
 class SignaturesTest(tf.test.TestCase):
     @pytest.fixture(autouse=True)
-    def _exported(self, folder, model, images):
-        self.folder, self.images, self.expected = folder, images, expected(model, images)
-        self.signatures = tf.saved_model.load(str(folder / "Format-Serving")).signatures
+    def _exported(self, folder, signatures, images, answers):
+        self.folder, self.signatures, self.images, self.expected = folder, signatures, images, answers
 
     def check(self, outputs: dict[str, tf.Tensor], rows: slice) -> None:
         probabilities = self.expected["probabilities"][rows]

@@ -1,9 +1,12 @@
 """A served model sees what its training saw, of every kind of image."""
 
+import dataclasses
 import functools
 import io
+import pathlib
 import struct
 import zlib
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -87,13 +90,19 @@ KINDS = {
 
 
 @functools.cache
-def training_and_serving(channels: int, scale: str = "max"):
-    """Returns (how a training decodes, how a served model does), each traced once."""
+def in_training(channels: int) -> Callable:
+    """Returns how a training decodes; traced once."""
     image = ImageConfig(size=20, channels=channels)
-    signature = [tf.TensorSpec([], tf.string)]
-    return (
-        tf.function(lambda encoded: images.decode(encoded, image), input_signature=signature),
-        tf.function(lambda encoded: images.decode(formats.as_stored(encoded, scale), image), input_signature=signature),
+    return tf.function(lambda encoded: images.decode(encoded, image), input_signature=[tf.TensorSpec([], tf.string)])
+
+
+@functools.cache
+def in_serving(channels: int, scale: str) -> Callable:
+    """Returns how a served model decodes; traced once."""
+    image = ImageConfig(size=20, channels=channels)
+    return tf.function(
+        lambda encoded: images.decode(formats.as_stored(encoded, scale), image),
+        input_signature=[tf.TensorSpec([], tf.string)],
     )
 
 
@@ -101,11 +110,10 @@ def training_and_serving(channels: int, scale: str = "max"):
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", KINDS)
 def test_pixels_are_those_of_the_training(kind, channels, scale):
-    in_training, in_serving = training_and_serving(channels, scale)
     checked = check.check_image(KINDS[kind], check.MOST_PIXELS, scale_16_bit=scale)
-    seen = in_training(tf.constant(checked.encoded)).numpy()
+    seen = in_training(channels)(tf.constant(checked.encoded)).numpy()
     assert np.ptp(seen) > 50
-    np.testing.assert_array_equal(in_serving(tf.constant(KINDS[kind])), seen)
+    np.testing.assert_array_equal(in_serving(channels, scale)(tf.constant(KINDS[kind])), seen)
 
 
 def with_chunk(encoded: bytes, kind: bytes, content: bytes) -> bytes:
@@ -129,11 +137,10 @@ DEEP = {
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", DEEP)
 def test_16_bits_are_stretched_alike(kind, channels):
-    in_training, in_serving = training_and_serving(channels, "range")
     checked = check.check_image(DEEP[kind], check.MOST_PIXELS, scale_16_bit="range")
-    seen = in_training(tf.constant(checked.encoded)).numpy()
+    seen = in_training(channels)(tf.constant(checked.encoded)).numpy()
     assert np.ptp(seen) > 50
-    np.testing.assert_array_equal(in_serving(tf.constant(DEEP[kind])), seen)
+    np.testing.assert_array_equal(in_serving(channels, "range")(tf.constant(DEEP[kind])), seen)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -150,9 +157,8 @@ def test_what_is_turned_by_exif_is_seen_as_if_it_had_been_turned_before(value, c
     upright = picture("RGB", 40, 40)
     turned_back = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}[value]
     stored = encode(turn(upright, turned_back), "PNG", exif=exif(value))
-    in_training, in_serving = training_and_serving(channels)
-    expected = in_training(tf.constant(encode(upright, "PNG"))).numpy()
-    np.testing.assert_array_equal(in_serving(tf.constant(stored)), expected)
+    expected = in_training(channels)(tf.constant(encode(upright, "PNG"))).numpy()
+    np.testing.assert_array_equal(in_serving(channels, "max")(tf.constant(stored)), expected)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +174,7 @@ def test_what_is_turned_by_exif_is_seen_as_if_it_had_been_turned_before(value, c
 )
 def test_what_cannot_be_decoded_is_an_error(encoded, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
-        training_and_serving(3)[1](tf.constant(encoded))
+        in_serving(3, "max")(tf.constant(encoded))
 
 
 def as_example(encoded: bytes) -> bytes:
@@ -177,9 +183,22 @@ def as_example(encoded: bytes) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature={IMAGE: feature})).SerializeToString()
 
 
-@pytest.fixture(scope="module", params=[(1, "max"), (3, "max"), (3, "range")], ids=["grey", "RGB", "RGB-range"])
-def served(request, tmp_path_factory):
-    """Returns (a model, the number of its channels, what it makes of 16 bits, the folder it is exported to)."""
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """A model, the number of its channels, what it makes of 16 bits, and its SavedModel with the loaded signatures.
+
+    Of the pairs of channels and scales, two show both of each; that all are decoded alike, the tests above say.
+    """
+
+    model: keras.Model
+    channels: int
+    scale: str
+    folder: pathlib.Path
+    signatures: dict[str, Callable]
+
+
+@pytest.fixture(scope="module", params=[(1, "max"), (3, "range")], ids=["grey", "RGB-range"])
+def served(request, tmp_path_factory) -> Served:
     channels, scale = request.param
     keras.utils.set_random_seed(2)
     image = ImageConfig(size=20, channels=channels)
@@ -190,27 +209,27 @@ def served(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     module = serving.ServingModule(model, image, tuple("abcdef"), scale_16_bit=scale)
     module.export(saved_model=str(folder / "model"), keras_file=str(folder / "keras" / "model.keras"))
-    return model, channels, scale, folder / "model"
+    return Served(model, channels, scale, folder / "model", tf.saved_model.load(str(folder / "model")).signatures)
 
 
 def test_the_served_model_answers_as_the_trained_one(served, tmp_path):
-    model, channels, scale, folder = served
-    in_training, _ = training_and_serving(channels, scale)
     raw = [*KINDS.values(), *DEEP.values()]
-    stored = [check.check_image(encoded, check.MOST_PIXELS, scale_16_bit=scale).encoded for encoded in raw]
-    outputs = model(tf.stack([in_training(tf.constant(one)) for one in stored]), training=False)
+    stored = [check.check_image(encoded, check.MOST_PIXELS, scale_16_bit=served.scale).encoded for encoded in raw]
+    decode = in_training(served.channels)
+    outputs = served.model(tf.stack([decode(tf.constant(one)) for one in stored]), training=False)
     expected = tf.nn.softmax(outputs["logits"]).numpy()
     assert np.ptp(expected, axis=0).max() > 0.1
 
-    signatures = tf.saved_model.load(str(folder)).signatures
     examples = [as_example(encoded) for encoded in raw]
     answers = {
-        "image_bytes": signatures["image_bytes"](image_bytes=tf.constant(raw))["probabilities"],
-        "serving_default": signatures["serving_default"](examples=tf.constant(examples))["probabilities"],
+        "image_bytes": served.signatures["image_bytes"](image_bytes=tf.constant(raw))["probabilities"],
+        "serving_default": served.signatures["serving_default"](examples=tf.constant(examples))["probabilities"],
     }
     for i, encoded in enumerate(raw):
         (tmp_path / f"{i:02d}").write_bytes(encoded)
-    predictions = predict.predict(str(folder), (str(tmp_path / f"{i:02d}") for i in range(len(raw))), batch_size=7)
+    predictions = predict.predict(
+        str(served.folder), (str(tmp_path / f"{i:02d}") for i in range(len(raw))), batch_size=7
+    )
     answers["predict"] = [
         [dict(zip(each.labels, each.probabilities, strict=True)).get(name, np.nan) for name in "abcdef"]
         for each in predictions
@@ -224,8 +243,7 @@ def test_the_served_model_answers_as_the_trained_one(served, tmp_path):
 
 @pytest.mark.parametrize("signature", ["image_bytes", "serving_default"])
 def test_an_error_names_the_place_in_the_batch(served, signature):
-    _, _, _, folder = served
-    loaded = tf.saved_model.load(str(folder)).signatures[signature]
+    loaded = served.signatures[signature]
     images = [KINDS["PNG"], b"hello", KINDS["JPEG"], KINDS["JPEG"][:300], KINDS["GIF"]]
     values = images if signature == "image_bytes" else [as_example(i) for i in images]
     key = "image_bytes" if signature == "image_bytes" else "examples"
