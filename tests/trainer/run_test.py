@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import signal
-from unittest import mock
 
 import numpy as np
 import pytest
@@ -45,23 +44,9 @@ def pretrained(trainings, source) -> pathlib.Path:
 @pytest.fixture(scope="module")
 def tuned(trainings, target, pretrained) -> pathlib.Path:
     # So small a learning rate moves the weights a little: a backbone that started anew would be far away.
-<<<<<<< HEAD
     return trainings(
         "finetune", "tuned", {**target, **trainings.base(pretrained)}, recipe=trainings.recipe(learning_rate=1e-3)
     )
-=======
-    return trainings("finetune", "tuned", {**target, "base_model": [base]}, recipe={**RECIPE, "learning_rate": 1e-3})
-
-
-@pytest.fixture
-def unserved(monkeypatch) -> None:
-    """The SavedModels of the test have no signatures, whose graphs take half the time of so short a training."""
-    monkeypatch.setattr(serving.ServingModule, "concrete_signatures", lambda module: {})
-
-
-def load(model: pathlib.Path) -> keras.Model:
-    return keras.saving.load_model(model / serving.KERAS_FILE, compile=False)
->>>>>>> 9170a99 (Test: models are exported, loaded and traced once where tests only ask them)
 
 
 def metrics_and_history(model: pathlib.Path) -> tuple[dict, list[dict[str, str]]]:
@@ -123,19 +108,15 @@ def test_the_metrics_are_those_of_the_model_that_is_served(tuned, target):
     assert metrics["test"]["cross_entropy"] == pytest.approx(-np.log(own).mean(), rel=1e-4)
 
 
-<<<<<<< HEAD
 def test_the_same_settings_give_the_same_model(trainings, source, pretrained):
     again = trainings("pretrain", "again", source, backbone=BACKBONE)
     for a, b in zip(trainings.load(pretrained).get_weights(), trainings.load(again).get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
-=======
->>>>>>> 9170a99 (Test: models are exported, loaded and traced once where tests only ask them)
 def test_a_preempted_training_goes_on_gives_the_same_model_and_leaves_no_checkpoint(
-    trainings, source, pretrained, unserved, tmp_path
+    trainings, source, pretrained, tmp_path
 ):
-    """Bit for bit, which also says that the same settings give the same model."""
     heard = []
 
     def preempt(progress: Progress) -> None:
@@ -223,7 +204,6 @@ def test_an_image_that_cannot_be_decoded_is_named(trainings, split):
     assert not (trainings.root / f"stopped-{split}" / "Format-Serving").exists()
 
 
-<<<<<<< HEAD
 def test_a_frozen_pass_leaves_the_backbone_alone(trainings, target, pretrained):
     inputs = {**target, **trainings.base(pretrained)}
     # Nine passes are more than the three steps of the recipe.
@@ -241,21 +221,6 @@ def test_a_frozen_pass_leaves_the_backbone_alone(trainings, target, pretrained):
         )
     ]
     assert min(moved) > 0
-=======
-@pytest.mark.parametrize(
-    ("epochs", "steps"),
-    [(0.0, 0), (0.2, 1), (1.0, 2), (9.0, 3)],
-    ids=["none", "a part of a step", "a pass, rounded up to steps", "more than all steps"],
-)
-def test_frozen_passes_are_counted_in_steps(trainings, target, pretrained, monkeypatch, epochs, steps):
-    """What frozen steps leave alone, the loop's own tests say."""
-    fit = mock.Mock(side_effect=InterruptedError)
-    monkeypatch.setattr(run.fit, "fit", fit)
-    base = trainings.at(standard_artifacts.Model(), pretrained.name)
-    with pytest.raises(InterruptedError):
-        trainings("finetune", "frozen", {**target, "base_model": [base]}, recipe={**RECIPE, "frozen_epochs": epochs})
-    assert fit.call_args.kwargs["frozen_steps"] == steps
->>>>>>> 9170a99 (Test: models are exported, loaded and traced once where tests only ask them)
 
 
 def test_fine_tuning_on_a_plan_draws_what_it_says(trainings, target, pretrained, monkeypatch):
