@@ -1,9 +1,11 @@
 """The Predictor on an exported model whose logits are small whole numbers: exact in float16, whatever the batch."""
 
 import dataclasses
+import functools
 import os
 import pathlib
 import shutil
+from collections.abc import Callable
 
 import apache_beam as beam
 import keras
@@ -73,8 +75,15 @@ def model(tmp_path_factory) -> standard_artifacts.Model:
     return artifact
 
 
+@pytest.fixture(scope="module")
+def load_once() -> Callable:
+    return functools.cache(tf.saved_model.load)
+
+
 @pytest.fixture
-def predict(images, tmp_path):
+def predict(images, tmp_path, load_once, monkeypatch):
+    monkeypatch.setattr(tf.saved_model, "load", load_once)  # seconds each time
+
     def run(
         model: standard_artifacts.Model, splits: list[str], batch_size: int, max_examples: int = 0, beam_args=()
     ) -> dict[str, tuple]:
