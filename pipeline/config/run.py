@@ -65,8 +65,6 @@ class _Target(StrictModel):
     def _check_consistency(self) -> "_Target":
         if len(set(self.arms)) != len(self.arms):
             raise ValueError(f"arms: {self.arms} names an arm twice; remove one")
-        if self.push and self.push not in self.arms:
-            raise ValueError(f"push: {self.push!r} is not one of the arms {', '.join(self.arms)}")
         return self
 
 
@@ -272,16 +270,16 @@ class Config(StrictModel):
 
     def _check_arms(self) -> None:
         for target, settings in self.targets.items():
-            named = [*((f"arms.{i}", name) for i, name in enumerate(settings.arms)), ("push", settings.push)]
-            for key, name in named:
-                if name is None:
-                    continue
+            for i, name in enumerate(settings.arms):
                 try:
                     self.arm(name)
                 except ValueError as error:
-                    raise ValueError(f"targets.{target}.{key}: {error}") from error
+                    raise ValueError(f"targets.{target}.arms.{i}: {error}") from error
                 if missing := self.find_missing(target, name):
                     raise ValueError(f"targets.{target}.{missing}: missing, and the arm {name} needs it; set it")
+            if settings.push and settings.push not in settings.arms:
+                arms = ", ".join(settings.arms)
+                raise ValueError(f"targets.{target}.push: {settings.push!r} is not one of the arms {arms}")
         for key, names in self.compare.arm_names().items():
             for name in names:
                 try:

@@ -15,8 +15,8 @@ from tfx.components.evaluator import executor as evaluator_executor
 
 import pipeline
 from pipeline import pipeline as pipeline_module
+from pipeline.config.arms import MATCHERS
 from pipeline.config.load import load
-from pipeline.config.run import ARMS
 from pipeline.results import predict, summary
 from pipeline.runners import forecast, local
 from pipeline.runners.local import State
@@ -215,7 +215,7 @@ def test_nothing_is_computed_before_all_data_are_read_and_trained_before_they_ar
 
 @pytest.mark.slow
 def test_every_arm_goes_the_same_way(tmp_path):
-    arms = [arm for arm in ARMS if arm != "entire_source"]
+    arms = list(MATCHERS)
     results = run(
         tmp_path,
         *("targets.digits.push=emd_subset", f"targets.digits.arms={arms}", "targets.digits.label_subset=[digits]"),
