@@ -32,6 +32,7 @@ class ImportanceResamplerSpec(ComponentSpec):
         "source_predictions": ChannelParameter(type=Predictions, optional=True),
         "target_predictions": ChannelParameter(type=Predictions, optional=True),
         "target_index": ChannelParameter(type=ExampleIndex, optional=True),
+        "target_plan": ChannelParameter(type=ResamplePlan, optional=True),
         "exclusions": ChannelParameter(type=Exclusions, optional=True),
     }
     OUTPUTS = {
@@ -66,6 +67,8 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
       vocabulary: the source's, for LabelSubset and where there is no prior; the prior is checked against it.
       source_predictions: of the source's eval split, with embeddings; for EmdSubset.
       target_predictions, target_index: of the target's train split, with embeddings; for EmdSubset.
+      target_plan: which images of the target's train split are looked at, and how often each counts, such as a
+        TargetSampler's; for matchers that read `target_predictions`. None: all, once.
       exclusions: source examples that are neither taken nor counted; the prior must have been estimated with the same.
       materialise: whether to write the sample as Examples; False writes the plan only.
       shard_bytes: approximate size of a record file, in bytes of encoded images.
@@ -95,6 +98,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         source_predictions: types.BaseChannel | None = None,
         target_predictions: types.BaseChannel | None = None,
         target_index: types.BaseChannel | None = None,
+        target_plan: types.BaseChannel | None = None,
         exclusions: types.BaseChannel | None = None,
         materialise: bool = True,
         shard_bytes: int = 128 << 20,
@@ -114,6 +118,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
             "source_predictions": source_predictions,
             "target_predictions": target_predictions,
             "target_index": target_index,
+            "target_plan": target_plan,
         }
         for key, channel in optional.items():
             if channel is not None:  # also where the matcher does not read it
@@ -141,6 +146,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
                 # Inputs that the matcher does not read are left out, so that a change of them does not draw again. The
                 # vocabulary always goes in, and the prior of a target that the sample depends on: the plan shows it.
                 **{key: optional[key] for key in ("vocabulary", *(["label_prior"] * reads_prior), *matcher.needs)},
+                target_plan=target_plan if "target_predictions" in matcher.needs else None,
                 matcher=name,
                 settings=matcher.model_dump_json(),
                 n=n,

@@ -8,6 +8,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import tensorflow as tf
 from tfx import types
 from tfx.dsl.components.base import base_beam_executor
@@ -68,6 +69,9 @@ class Executor(base_beam_executor.BaseBeamExecutor):
             )
         if "target_predictions" in matcher.needs:
             target_predicted = _read_predicted(folder("target_predictions"), folder("target_index"), "train")
+            if input_dict.get("target_plan"):
+                paths = storage.list_files(folder("target_plan", "Split-train"), plan.COPIES_PATTERN)
+                target_predicted = _take(target_predicted, plan.copies_of(storage.read_table(paths, ["copies"])))
         sample = matcher.draw(Inputs(pairs, prior, labels, source_predicted, target_predicted), **size)
         if kept is not None:
             figures = {**sample.figures, "excluded_examples": int(np.count_nonzero(~kept))}
@@ -125,3 +129,22 @@ def _read_predicted(predictions_uri: str, index_uri: str, split: str, excluded: 
         table = exclusions.drop_excluded(table, excluded)
     paths = storage.list_files(os.path.join(index_uri, folder), index.FILE_PATTERN)
     return Predicted(table, storage.read_table(paths, ["source_id", "labels"]))
+
+
+def _take(images: Predicted, copies: np.ndarray) -> Predicted:
+    """Returns each image as often as `copies`, int [rows of the index], says.
+
+    Raises:
+      ValueError: the plan is of another index, or an image that was predicted is not in it.
+    """
+    ids = images.index["source_id"].combine_chunks()
+    if len(ids) != len(copies):
+        raise ValueError(
+            f"target_plan: {len(copies)} rows, but the train split of target_index has {len(ids)}; make the plan from "
+            "it"
+        )
+    rows = pc.index_in(images.predictions["source_id"].combine_chunks(), value_set=ids)
+    if rows.null_count:
+        raise ValueError(f"target_predictions: {rows.null_count} images are not in target_index; give that of the same")
+    times = copies[rows.to_numpy(zero_copy_only=False)]
+    return dataclasses.replace(images, predictions=images.predictions.take(np.repeat(np.arange(len(times)), times)))

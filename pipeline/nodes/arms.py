@@ -212,6 +212,7 @@ def _make_sample(
             "source_predictions": adaptation.source_predictor.outputs["predictions"],
             "target_predictions": adaptation.predictors[target].outputs["predictions"],
             "target_index": basis.ingested.targets[target]["index"],
+            "target_plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
         }
 
     def make_resampler(filters: exclude.Filters) -> ImportanceResampler:

@@ -397,6 +397,23 @@ def test_excluded_examples_of_eval_have_no_part_in_the_means(source):
     assert (header["labels_without_embedding"], header["excluded_examples"]) == (1, 0)
 
 
+def test_a_plan_says_which_images_of_the_target_are_looked_at(source):
+    source.write_embeddings()
+    source.artifacts["target_plan"] = ResamplePlan()
+    source.artifacts["target_plan"].uri = str(source.root / "target_plan")
+
+    def find_labels(*copies: int) -> list[int]:
+        path = str(source.root / "target_plan" / "Split-train" / "copies-0.parquet")
+        storage.write_table(path, plan.copies_table(np.array(copies, np.int32)))
+        labels = source.resample(matcher="emd_subset", n=5, materialise=False).labels
+        return np.flatnonzero(labels["quota"].to_numpy()).tolist()
+
+    assert find_labels(1, 0, 0) == [2]  # (8, 0) is nearest to c
+    assert find_labels(0, 1, 1) == [1]  # (4, ±1) to b
+    with pytest.raises(ValueError, match="target_plan: 2 rows, but the train split of target_index has 3"):
+        find_labels(1, 1)
+
+
 def test_a_prior_without_the_exclusions(source):
     source.write_exclusions({"id 0"})
     counts = np.bincount([label for own in LABELS for label in own], minlength=4)

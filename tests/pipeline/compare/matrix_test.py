@@ -16,6 +16,10 @@ MORE = (
 )
 
 
+def create(config, tmp_path) -> matrix.Nodes:
+    return matrix.create_nodes(config, str(tmp_path), matrix.list_cells(config).cells)
+
+
 def test_arms_that_lack_something_are_named(monkeypatch):
     def require(extra, *modules):
         raise ModuleNotFoundError(f"ot: not installed; pip install 'specialist[{extra}]'")
@@ -43,7 +47,19 @@ def test_seeds_that_there_are_not():
 
 def test_learning_rates_that_differ_little_have_nodes_of_their_own(tmp_path):
     config = load(DEMO, ["compare.learning_rates=[0.1234567, 0.1234568, 1.0e-5]", "compare.seeds=1"])
-    nodes = matrix.create_nodes(config, str(tmp_path), matrix.list_cells(config).cells)
+    nodes = create(config, tmp_path)
     ends = {made.finetune.id for made in nodes.cells.values()}
     assert len(ends) == len(nodes.cells) == 6
     assert "digits-entire-source-s0-lr1e-05-finetune" in ends
+
+
+def test_what_matches_the_target_sees_no_more_images_than_the_fine_tuning(tmp_path):
+    config = load(DEMO, ["compare.arms=[entire_source, emd_subset]", "compare.shots=[2]", "compare.seeds=1"])
+    nodes = {node.id: node for node in create(config, tmp_path).pipeline.components}
+
+    def find_plans(node: str) -> list[str]:
+        channel = nodes[node].inputs.get("target_plan")
+        return [] if channel is None else list(channel.get_data_dependent_node_ids())
+
+    assert find_plans("digits-emd-subset-s0-k2-resample") == ["digits-k2-subset"]
+    assert find_plans("digits-emd-subset-s0-resample") == []
