@@ -45,7 +45,7 @@ def list_caveats(outcome: Outcome) -> list[str]:
     if any(arm.classifier_images for arm in arms):
         caveats.append(
             "'In all' counts the classifier, in full for each arm that needs it: for P_t, or to start from. It is "
-            "trained once for all of them."
+            f"trained once{' a seed' if outcome.varied_classifier else ''} for all of them."
         )
     return [*caveats, *outcome.notes]
 

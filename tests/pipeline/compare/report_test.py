@@ -180,3 +180,11 @@ def test_advice_at_the_end_of_a_run_needs_its_rows_alone(make):
             "random_init."
         ]
     }
+
+
+@pytest.mark.parametrize(
+    ("varied", "how_often"), [(False, "once for all of them"), (True, "once a seed for all of them")]
+)
+def test_the_caveats_say_how_often_the_classifier_was_trained(make, folder, varied, how_often):
+    caveats = report.list_caveats(compare_arms(make(), folder, varied_classifier=varied))
+    assert sum(how_often in caveat for caveat in caveats) == 1
