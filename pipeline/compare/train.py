@@ -226,15 +226,17 @@ class _Run:
         return next((self._earlier_seconds[uri] for uri in uris if uri in self._earlier_seconds), 0.0)
 
     def _remove_models(self, made: ArmNodes) -> None:
-        """Removes the model of a finished cell, and that of its specialist if no other cell needs it."""
+        """Removes the model of a finished cell, and that of its specialist and its sample if no other cell needs it."""
         ends = [made.finetune.id]
         if made.specialist is not None and made.specialist is not self.nodes.classifiers.get(
             self._cells[made.finetune.id]
         ):
             users = self._users[made.specialist.id]
             users.discard(made.finetune.id)
-            ends += [] if users else [made.specialist.id]
-        uris = [uri for node in ends for uri in self.ended[node].uris()["model"]]
+            samples = [node for node in self._needs[made.specialist.id] if ids.kind_of(node) == ids.RESAMPLE]
+            ends += [] if users else [made.specialist.id, *samples]
+        outputs = [self.ended[node].uris() for node in ends]
+        uris = [uri for named in outputs for key in ("model", "resampled_examples") for uri in named.get(key, [])]
         metadata_file.forget(self._plan.workspace, uris)
         for uri in uris:
             shutil.rmtree(uri, ignore_errors=True)

@@ -221,6 +221,16 @@ def test_a_finished_cell_is_not_trained_again_and_its_models_are_gone(compare, t
     assert trainings.count() == {"specialist": 4, "finetune": 4}
 
 
+def test_samples_go_with_the_models_that_were_trained_on_them(compare, trainings, workspace):
+    compare("resample.materialise=true")
+    assert not list(workspace.glob("artifacts/*/resampled_examples/*"))
+    trainings.count()
+    assert len(compare("resample.materialise=true", "compare.seeds=3").results) == 6
+    assert trainings.count() == {"specialist": 2, "finetune": 2}
+    compare("resample.materialise=true", "finetune.steps=7", "compare.seeds=1")
+    assert trainings.count() == {"specialist": 2, "finetune": 2}
+
+
 def test_models_are_kept_on_demand(compare, trainings, workspace):
     compare(keep_models=True)
     assert len(find_models(workspace)) == 9
