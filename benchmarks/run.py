@@ -44,10 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", nargs="?", choices=("run", "compare"), default="run")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as `specialist run` takes it")
+    parser.add_argument("--workspace", metavar="FOLDER", help="a new folder, which is kept; by default none is")
     args, others = parser.parse_known_args(arguments)
+    if args.workspace and os.path.exists(args.workspace):
+        parser.error(f"--workspace: {args.workspace} exists; what is reused would not be measured")
     with tempfile.TemporaryDirectory() as folder:
         settings = [*others, *(text for override in args.set for text in ("--set", override))]
-        workspace = pathlib.Path(folder, "workspace")
+        workspace = pathlib.Path(args.workspace or f"{folder}/workspace")
         start = time.perf_counter()
         subprocess.run(
             [sys.executable, "-m", "pipeline.cli", args.command, _DEMO, "--workspace", str(workspace), *settings],
@@ -106,8 +109,9 @@ def _count_images(workspace: pathlib.Path, model_runs: Iterable[str]) -> int:
 
 
 def _measure_rate(workspace: pathlib.Path) -> float:
-    """Returns how many images a second the classifier is called on."""
-    (model,) = workspace.glob(f"artifacts/{ids.CLASSIFIER}/model/*")
+    """Returns how many images a second a classifier is called on."""
+    models = workspace.glob("artifacts/*/model/*")
+    model = next(model for model in models if ids.kind_of(model.parts[-3]) == ids.CLASSIFIER_KIND)
     loaded = tf.saved_model.load(path_utils.serving_model_path(str(model)))
     call = loaded.signatures["features"]
     shape = call.structured_input_signature[1]["pixels"].shape[1:]

@@ -141,7 +141,7 @@ def test_what_each_component_takes():
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,
         "PriorEstimator": 7,
-        "ImportanceResampler": 8,
+        "ImportanceResampler": 9,
         "Evaluator": 3,
         "Pusher": 3,
     }

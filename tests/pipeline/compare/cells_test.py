@@ -36,6 +36,7 @@ SMALL = [
     "resample.n=300",
     "prior.bootstrap=0",
     "compare.seeds=2",
+    "compare.vary=[]",
 ]
 
 
