@@ -4,12 +4,16 @@
 # make coverage       the fast tests, and which lines and branches they run
 # make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
+#
+# The stack lane follows from the machine: TFX 1.21 with Python 3.11 to 3.13 where glibc is 2.39 or newer, else TFX 1.16
+# with Python 3.10. LANE=tfx-1.16|tfx-1.21 and PYTHON=... choose; OFFLINE=1 forbids to download a Python where none is
+# there; ACCELERATOR=cuda installs TensorFlow's CUDA libraries.
 
-LANE   := tfx-1.16
-VENV   := .venv
-BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed-$(LANE)
-PYTHON ?=
+VENV ?= .venv
+BIN  := $(VENV)/bin
+
+# How the environment is made: constraints/setup.sh and choose_lane.sh. Each may be given to any target.
+export VENV LANE PYTHON OFFLINE ACCELERATOR
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -37,19 +41,11 @@ lint: setup
 docs: setup
 	$(BIN)/python -m pipeline.config.reference
 
-setup: $(STAMP)
+setup:
+	@sh constraints/setup.sh
 
-$(STAMP): constraints/$(LANE).txt setup.py | $(BIN)/uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --requirement constraints/$(LANE).txt
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	touch $@
-
-$(BIN)/uv:
-	@PYTHON="$(PYTHON)" sh constraints/make_venv.sh $(VENV)
-
-constraints: | $(BIN)/uv
-	$(BIN)/uv pip compile --quiet --upgrade --python-version 3.10 --no-emit-index-url --custom-compile-command "make constraints" \
-	  --extra demo --extra emd --extra figures --extra test setup.py constraints/$(LANE).in --output-file constraints/$(LANE).txt
+constraints: setup
+	UV=$(BIN)/uv sh constraints/compile.sh
 
 clean:
 	rm -rf $(VENV) build *.egg-info

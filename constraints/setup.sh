@@ -1,0 +1,69 @@
+#!/bin/sh
+# Make the virtual environment $VENV (.venv) with the pinned versions of this machine's stack lane. No root needed.
+#
+# LANE, PYTHON, OFFLINE    as choose_lane.sh takes them; without them, an environment that is there keeps its lane
+# ACCELERATOR=cuda         with TensorFlow's CUDA libraries
+set -eu
+venv=${VENV:-.venv}
+here=$(dirname "$0")
+stamp=$venv/.installed # "LANE VERSION", the accelerator, and the checksum of what was installed
+
+case "${ACCELERATOR:=}" in
+  "" | cuda) ;;
+  tpu)
+    echo "error: ACCELERATOR: no release of tensorflow-tpu installs with TFX; docs/training.md says what to use on a TPU" >&2
+    exit 1
+    ;;
+  *)
+    echo "error: ACCELERATOR: $ACCELERATOR is not one of cuda, tpu" >&2
+    exit 1
+    ;;
+esac
+
+pins_of() {
+  case "$1" in
+    tfx-1.16) echo "$here/tfx-1.16.txt" ;;
+    *) echo "$here/$1-py$(echo "$2" | tr -d .).txt" ;;
+  esac
+}
+
+checksum() {
+  cat "$1" setup.py | cksum
+}
+
+if [ -z "${LANE:-}${PYTHON:-}" ] && [ -x "$venv/bin/uv" ] && [ -f "$stamp" ]; then
+  read -r lane version <"$stamp"
+else
+  chosen=$(sh "$here/choose_lane.sh")
+  lane=${chosen%% *}
+  version=$(echo "$chosen" | cut -d ' ' -f 2)
+  python=$(echo "$chosen" | cut -d ' ' -f 3-)
+fi
+pins=$(pins_of "$lane" "$version")
+wanted=$(printf '%s %s\n%s\n%s' "$lane" "$version" "$ACCELERATOR" "$(checksum "$pins")")
+choice="$lane with Python $version${ACCELERATOR:+ and $ACCELERATOR} in $venv"
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$wanted" ]; then
+  echo "$choice"
+  exit
+fi
+echo "$choice: installing"
+
+if ! [ -x "$venv/bin/uv" ] || [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$lane $version" ]; then
+  # The stamp is written last: an interrupted call starts again from nothing.
+  rm -rf "$venv"
+  if ! message=$("$python" -m venv "$venv" 2>&1); then
+    rm -rf "$venv"
+    if ! command -v uv >/dev/null; then
+      echo "$message" >&2
+      echo "error: $python has no module venv: install it (python$version-venv), or uv" >&2
+      exit 1
+    fi
+    uv venv --quiet --seed --python "$python" "$venv"
+  fi
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check uv
+fi
+rm -f "$stamp"
+install="$venv/bin/uv pip install --quiet --python $venv/bin/python"
+$install --compile-bytecode --requirement "$pins" ${ACCELERATOR:+--constraint "$pins" "tensorflow[and-cuda]"}
+$install --no-deps --no-build-isolation --editable .
+echo "$wanted" >"$stamp"
