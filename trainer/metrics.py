@@ -18,7 +18,7 @@ class Metrics:
       accuracy, top_5_accuracy: share of the examples whose first-ranked label, or one of whose first five, is right.
       mean_per_class_accuracy: mean over the labels that occur of the share of their examples in which they are found. A
         label of an example with m labels is found if it ranks among the first m.
-      cross_entropy: mean over the examples, in nats. With the loss 'softmax', between softmax(logits) and equal shares
+      cross_entropy: mean over the examples, in nats. With the activation 'softmax', between softmax(logits) and equal shares
         of an example's labels; with 'sigmoid', the sum of all classes' binary cross entropies.
     """
 
@@ -33,11 +33,11 @@ class Sums:
     """Accumulates metrics batch by batch, in memory proportional to the number of labels.
 
     Args:
-      loss: 'softmax' or 'sigmoid', the loss that the model was trained with.
+      activation: 'softmax' or 'sigmoid', the recipe's.
     """
 
-    def __init__(self, loss: str = "softmax"):
-        self._loss = loss
+    def __init__(self, activation: str = "softmax"):
+        self._activation = activation
         self._examples = 0
         self._top_1 = self._top_5 = self._entropy = 0.0
         self._recalled = self._occurrences = np.zeros(0, np.int64)
@@ -72,7 +72,7 @@ class Sums:
         self._examples += len(labels)
         self._top_1 += (best == 0).sum()
         self._top_5 += (best < 5).sum()
-        self._entropy += _cross_entropy(logits.astype(np.float64), labels, presence, self._loss).sum()
+        self._entropy += _cross_entropy(logits.astype(np.float64), labels, presence, self._activation).sum()
         classes = logits.shape[1]
         found = ranks < presence.sum(axis=1, keepdims=True)
         if not self._occurrences.size:
@@ -98,22 +98,22 @@ class Sums:
         )
 
 
-def predict_labels(logits: np.ndarray, loss: str = "softmax") -> tuple[np.ndarray, np.ndarray]:
+def predict_labels(logits: np.ndarray, activation: str = "softmax") -> tuple[np.ndarray, np.ndarray]:
     """Returns the first-ranked label of each example, int64 [batch], and its probability, float32 [batch].
 
     Args:
       logits: float [batch, classes].
-      loss: 'softmax' or 'sigmoid', the loss that the model was trained with.
+      activation: 'softmax' or 'sigmoid', the recipe's.
     """
     predicted = logits.argmax(axis=1)
     wide = logits.astype(np.float64)
-    probabilities = scipy.special.expit(wide) if loss == "sigmoid" else scipy.special.softmax(wide, axis=1)
+    probabilities = scipy.special.expit(wide) if activation == "sigmoid" else scipy.special.softmax(wide, axis=1)
     return predicted, np.take_along_axis(probabilities, predicted[:, None], axis=1)[:, 0].astype(np.float32)
 
 
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray, presence: np.ndarray, loss: str) -> np.ndarray:
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray, presence: np.ndarray, activation: str) -> np.ndarray:
     label_logits = np.where(presence, np.take_along_axis(logits, labels, axis=1), 0).sum(axis=1)
-    if loss == "sigmoid":
+    if activation == "sigmoid":
         return np.logaddexp(0, logits).sum(axis=1) - label_logits
     return scipy.special.logsumexp(logits, axis=1) - label_logits / presence.sum(axis=1)
 

@@ -32,7 +32,7 @@ class Evaluate(StrictModel):
 
 
 class Recipe(StrictModel):
-    """The hyper-parameters of a training by SGD with momentum.
+    """The hyper-parameters of a training.
 
     The learning rate rises linearly over the first `warmup` share of the steps, then decays by a cosine to 0
     (Ngiam et al. 2018, section 4.1 and appendix).
@@ -45,16 +45,27 @@ class Recipe(StrictModel):
       base_batch_size: the batch size that `learning_rate` is meant for: the peak is multiplied by `batch_size` /
         `base_batch_size` (Goyal et al. 2017, arXiv 1706.02677). null: it is not.
       warmup: the share of the steps over which the learning rate ramps up.
-      momentum: momentum of SGD.
-      nesterov: whether the momentum is Nesterov's.
+      optimizer: `sgd`: SGD with momentum, as in the paper. `sgdw`, `adamw`: with decoupled weight decay (Loshchilov &
+        Hutter 2019, arXiv 1711.05101). `lamb`: layer by layer, for large batches (You et al. 2020, arXiv 1904.00962).
+      momentum: momentum of `sgd` and `sgdw`.
+      nesterov: whether that momentum is Nesterov's.
+      beta_1: decay of the mean of the gradients, for `adamw` and `lamb`.
+      beta_2: decay of the mean of their squares.
+      epsilon: what is added to the root of the latter: for `lamb` of their mean, for `adamw` of the mean before the
+        correction for its start at 0, as in Keras.
       l2: λ in λ Σ‖kernel‖² of the loss. Biases and normalisation are not decayed.
+      weight_decay: each step takes learning rate · `weight_decay` off the kernels, whatever their gradients. Not for
+        `sgd`, which has `l2`. With it, a preset's `l2` is not used.
       clip_norm: the largest global norm of a gradient; longer ones are clipped. null: no clipping.
       ema: decay of a moving average of the weights. The average is evaluated and exported. null: the weights of the
         last step are.
       frozen_epochs: number of passes over the data, at the beginning, in which only the head is trained. For
         `finetune`.
       loss: `softmax`: exactly one label is right; an example with several labels has equal shares of each. `sigmoid`:
-        each label is an independent binary target.
+        each label is an independent binary target. `focal`: likewise, but examples that are easy count less (Lin et al.
+        2017, arXiv 1708.02002).
+      focal_gamma: γ of `focal`: a label that has the probability p counts (1 − p)^γ. 0: all count alike.
+      focal_alpha: α of `focal`: the weight of the labels that an image has; the others have 1 − α.
       label_smoothing: the share of the target distribution that is spread over all labels. For `softmax`.
       dropout: dropout rate before the head.
       crop: augmentation: a random crop of at least this share of the image's area, with an aspect ratio between 3/4 and
@@ -78,13 +89,20 @@ class Recipe(StrictModel):
     learning_rate: pydantic.PositiveFloat
     base_batch_size: pydantic.PositiveInt | None = None
     warmup: float = pydantic.Field(0.1, ge=0, lt=1)
+    optimizer: Literal["sgd", "sgdw", "adamw", "lamb"] = "sgd"
     momentum: float = pydantic.Field(0.9, ge=0, lt=1)
     nesterov: bool = False
+    beta_1: float = pydantic.Field(0.9, ge=0, lt=1)
+    beta_2: float = pydantic.Field(0.999, ge=0, lt=1)
+    epsilon: pydantic.PositiveFloat = 1e-7
     l2: pydantic.NonNegativeFloat = 0.0
+    weight_decay: pydantic.NonNegativeFloat = 0.0
     clip_norm: pydantic.PositiveFloat | None = None
     ema: float | None = pydantic.Field(None, gt=0, lt=1)
     frozen_epochs: pydantic.NonNegativeFloat = 0.0
-    loss: Literal["softmax", "sigmoid"] = "softmax"
+    loss: Literal["softmax", "sigmoid", "focal"] = "softmax"
+    focal_gamma: pydantic.NonNegativeFloat = 2.0
+    focal_alpha: float = pydantic.Field(0.25, gt=0, lt=1)
     label_smoothing: float = pydantic.Field(0.0, ge=0, lt=1)
     dropout: float = pydantic.Field(0.0, ge=0, lt=1)
     crop: float | None = pydantic.Field(None, gt=0, le=1)
@@ -95,6 +113,11 @@ class Recipe(StrictModel):
     cutmix: pydantic.NonNegativeFloat = 0.0
     evaluate: Evaluate | None = None
     export: Literal["last", "best"] = "last"
+
+    @property
+    def activation(self) -> Literal["softmax", "sigmoid"]:
+        """What makes the model's logits the probabilities that the loss is about."""
+        return "softmax" if self.loss == "softmax" else "sigmoid"
 
     @property
     def peak_learning_rate(self) -> float:
@@ -116,16 +139,22 @@ class Recipe(StrictModel):
             hint = did_you_mean(str(preset), PRESETS)
             raise ValueError(f"preset: {preset!r} is not one of {', '.join(PRESETS)}{hint}")
         merged = {**PRESETS[preset], **value}
-        if merged.get("loss") == "sigmoid" and "label_smoothing" not in value:
+        if merged.get("loss", "softmax") != "softmax" and "label_smoothing" not in value:
             merged["label_smoothing"] = 0.0  # the preset's is for softmax
+        if merged.get("weight_decay") and "l2" not in value:
+            merged["l2"] = 0.0  # else the weights would decay twice
         return merged
 
     @pydantic.model_validator(mode="after")
     def _check_consistency(self) -> "Recipe":
-        if self.label_smoothing and self.loss == "sigmoid":
+        if self.label_smoothing and self.loss != "softmax":
             raise ValueError(
-                f"label_smoothing: {self.label_smoothing} needs a distribution over labels, which loss 'sigmoid' does "
-                "not have; set it to 0, or loss to 'softmax'"
+                f"label_smoothing: {self.label_smoothing} needs a distribution over labels, which loss {self.loss!r} "
+                "does not have; set it to 0, or loss to 'softmax'"
+            )
+        if self.weight_decay and self.optimizer == "sgd":
+            raise ValueError(
+                f"weight_decay: {self.weight_decay} is for optimizer 'sgdw', 'adamw' or 'lamb'; choose one, or set l2"
             )
         if self.export == "best" and not (self.evaluate and self.evaluate.every_steps):
             raise ValueError("export: 'best' needs evaluations at given steps; set evaluate.every_steps, or 'last'")

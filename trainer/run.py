@@ -179,7 +179,7 @@ def _write(
     history: list[Progress],
     batch_size: int,
 ) -> None:
-    module = serving.ServingModule(model, settings.image, names, settings.recipe.loss, settings.scale_16_bit)
+    module = serving.ServingModule(model, settings.image, names, settings.recipe.activation, settings.scale_16_bit)
     found = {
         split: dataclasses.asdict(_evaluate(fn_args, settings, module, split, batch_size))
         for split in settings.splits_to_evaluate(fn_args.split_patterns)
@@ -198,17 +198,20 @@ def _evaluate(
     fn_args: FnArgs, settings: TrainingSettings, module: serving.ServingModule, split: str, batch_size: int
 ) -> metrics.Metrics:
     """Returns the metrics of a split, and writes its examples' predictions if they are kept."""
-    loss, keep = settings.recipe.loss, split in settings.keep_predictions
+    activation, keep = settings.recipe.activation, split in settings.keep_predictions
     parts: list[pa.Table] = []
 
     def keep_batch(batch: tuple[tf.Tensor, ...], logits: np.ndarray) -> None:
         _, labels, _, ids = (values.numpy() for values in batch)
         of_batch = [source_id.decode() for source_id in ids]
-        parts.append(predicted_labels.table(of_batch, labels[:, 0], *metrics.predict_labels(logits, loss)))
+        parts.append(predicted_labels.table(of_batch, labels[:, 0], *metrics.predict_labels(logits, activation)))
 
     batches = _evaluation_batches(fn_args, settings, split, batch_size, with_ids=keep)
     found = evaluation.evaluate(
-        lambda images: module.features(images)["logits"], batches, loss=loss, on_batch=keep_batch if keep else None
+        lambda images: module.features(images)["logits"],
+        batches,
+        activation=activation,
+        on_batch=keep_batch if keep else None,
     )
     if keep:
         path = os.path.join(fn_args.model_run_dir, predicted_labels.file_name(split))

@@ -20,7 +20,7 @@ _TOP = 5
 class ServingModule(tf.Module):
     """A classifier with image decoding and label names, so that a server needs nothing else.
 
-    `loss` is the recipe's. With 'sigmoid' each label has an independent probability, and they do not sum to 1.
+    `activation` is the recipe's. With 'sigmoid' each label has an independent probability, and they do not sum to 1.
     `scale_16_bit` is that of the data: what becomes of images of 16 bits.
 
     Signatures, for any batch size B and K labels:
@@ -42,11 +42,11 @@ class ServingModule(tf.Module):
         model: keras.Model,
         image: ImageConfig,
         label_names: tuple[str, ...],
-        loss: str = "softmax",
+        activation: str = "softmax",
         scale_16_bit: Scale16Bit = "max",
     ):
         super().__init__()
-        self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[loss]
+        self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[activation]
         # As an attribute, the model would be tracked twice, and TensorFlow Serving, which restores by name, would not
         # find some of its variables.
         self._variables = [variable.value for variable in model.variables]

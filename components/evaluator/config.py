@@ -7,7 +7,7 @@ from tensorflow_model_analysis.proto import config_pb2
 from components.artifacts import examples
 from components.evaluator import metrics
 
-THRESHOLD_METRICS = ("accuracy", "mean_per_class_accuracy")
+THRESHOLD_METRICS = ("accuracy", *metrics.OF_CONFUSION_MATRIX)
 
 # Keras computes accuracy in float32, in which 9 / 10 is below 0.9.
 _ROUNDING = 1e-6
@@ -19,11 +19,11 @@ def eval_config(
     """Returns the metrics of a single-label classifier, and the thresholds for a blessing.
 
     The metrics are `accuracy`; `top_5_accuracy`, which is 1 with five classes or fewer; `cross_entropy` in nats, with
-    probabilities clipped to 1e-7; `mean_per_class_accuracy`; `example_count`. The model's signature `serving_default`
+    probabilities clipped to 1e-7; those of `components.evaluator.confusion`; `example_count`. The model's signature `serving_default`
     must return `probabilities`, [B, K]. An example has one value of `image/class/label`, the index of its class.
 
     Args:
-      metric: the metric of both thresholds, 'accuracy' or 'mean_per_class_accuracy'.
+      metric: the metric of both thresholds, one of `THRESHOLD_METRICS`.
       min_accuracy: smallest `metric` for a blessing, 0 to 1.
       min_improvement: smallest difference of `metric` to the baseline, on the same examples, -1 to 1. 0 blesses a model
         that is as good, 0.01 requires one point more, -0.01 allows one point less. None does not compare. Without a
@@ -57,10 +57,11 @@ def eval_config(
             class_name="SparseTopKCategoricalAccuracy", config='{"name": "top_5_accuracy", "k": 5}'
         ),
         config_pb2.MetricConfig(class_name="SparseCategoricalCrossentropy", config='{"name": "cross_entropy"}'),
-        config_pb2.MetricConfig(
-            class_name=metrics.MeanPerClassAccuracy.__name__,
-            module=metrics.__name__,
-            config='{"name": "mean_per_class_accuracy"}',
+        *(
+            config_pb2.MetricConfig(
+                class_name=metric_class.__name__, module=metrics.__name__, config=f'{{"name": "{name}"}}'
+            )
+            for name, metric_class in metrics.OF_CONFUSION_MATRIX.items()
         ),
         config_pb2.MetricConfig(class_name="ExampleCount"),
     ]

@@ -30,7 +30,8 @@ class Evaluation(StrictModel):
     """When a model is good enough to be pushed. All values are measured on the target's eval split.
 
     Attributes:
-      metric: the metric that decides.
+      metric: the metric that decides. `accuracy`; `mean_per_class_accuracy` and `f1_macro`, in which rare classes
+        count as much as frequent ones; `cohen_kappa` and `matthews`, which are 0 for a guess.
       minimum: the smallest value that may be pushed.
       max_regression: how far the value may fall below that of the model that is served, or if none is, of the last one
         that was good enough.
@@ -40,7 +41,7 @@ class Evaluation(StrictModel):
 
     renamed = {"max_loss": "max_regression"}
 
-    metric: Literal["accuracy", "mean_per_class_accuracy"] = "accuracy"
+    metric: Literal["accuracy", "mean_per_class_accuracy", "f1_macro", "cohen_kappa", "matthews"] = "accuracy"
     minimum: float = pydantic.Field(0.0, ge=0, le=1)
     max_regression: float = pydantic.Field(0.0, ge=0, le=1)
     without_baseline: Literal["stop", "push"] = "stop"
@@ -254,14 +255,14 @@ class Config(StrictModel):
         return self
 
     def _check_prior(self, place: str, prior: Prior) -> None:
-        if self.classifier.loss == "sigmoid" and prior.estimator != "mean_prediction":
+        if self.classifier.activation == "sigmoid" and prior.estimator != "mean_prediction":
             raise ValueError(
-                f"{place}estimator: {prior.estimator!r} assumes one label an image, but classifier.loss 'sigmoid' does "
-                "not; use mean_prediction"
+                f"{place}estimator: {prior.estimator!r} assumes one label an image, but classifier.loss "
+                f"{self.classifier.loss!r} does not; use mean_prediction"
             )
         if not prior.force:
             settings = EstimatorSettings(
-                estimator=prior.estimator, temperature=prior.temperature, activation=self.classifier.loss
+                estimator=prior.estimator, temperature=prior.temperature, activation=self.classifier.activation
             )
             try:
                 settings.check_temperature()

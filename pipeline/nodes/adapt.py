@@ -125,7 +125,7 @@ def estimate_prior(
             index=source["index"],
             vocabulary=source["vocabulary"],
             seed=config.seed,
-            activation=config.classifier.loss,
+            activation=config.classifier.activation,
             **settings.model_dump(exclude={"source_images"}),
             **chosen,
         ),

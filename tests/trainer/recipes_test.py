@@ -15,13 +15,20 @@ def test_what_is_left_out_is_off():
         **REQUIRED,
         "base_batch_size": None,
         "warmup": 0.1,
+        "optimizer": "sgd",
         "momentum": 0.9,
         "nesterov": False,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
         "l2": 0.0,
+        "weight_decay": 0.0,
         "clip_norm": None,
         "ema": None,
         "frozen_epochs": 0.0,
         "loss": "softmax",
+        "focal_gamma": 2.0,
+        "focal_alpha": 0.25,
         "label_smoothing": 0.0,
         "dropout": 0.0,
         "crop": None,
@@ -61,7 +68,14 @@ def test_what_has_to_be_there(key):
         ("ema", 1.0, "less than 1"),
         ("ema", 0.0, "greater than 0"),
         ("frozen_epochs", -0.5, "greater than or equal to 0"),
-        ("loss", "hinge", "'softmax' or 'sigmoid'"),
+        ("optimizer", "adam", "'sgd', 'sgdw', 'adamw' or 'lamb'"),
+        ("beta_1", 1.0, "less than 1"),
+        ("beta_2", -0.1, "greater than or equal to 0"),
+        ("epsilon", 0.0, "greater than 0"),
+        ("weight_decay", -0.1, "greater than or equal to 0"),
+        ("loss", "hinge", "'softmax', 'sigmoid' or 'focal'"),
+        ("focal_gamma", -1.0, "greater than or equal to 0"),
+        ("focal_alpha", 1.0, "less than 1"),
         ("label_smoothing", 1.0, "less than 1"),
         ("dropout", 1.0, "less than 1"),
         ("shift", -1, "greater than or equal to 0"),
@@ -112,6 +126,22 @@ def test_presets_and_their_learning_rate_curves(preset, steps, batch_size, peak,
     # Float32 keeps seven digits of the peak, of which the last steps are a part that small.
     assert float(schedule(steps - 1)) == pytest.approx(cosine(steps - 1), abs=1e-6 * peak)
     assert float(schedule(steps)) == pytest.approx(0, abs=1e-6 * peak)
+
+
+def test_decoupled_decay_takes_the_place_of_the_presets():
+    recipe = Recipe(preset="small_pretrain", optimizer="adamw", weight_decay=0.05)
+    assert (recipe.l2, recipe.weight_decay) == (0.0, 0.05)
+    assert Recipe(preset="small_pretrain", optimizer="adamw", weight_decay=0.05, l2=1e-4).l2 == 1e-4
+    assert Recipe(preset="small_pretrain", optimizer="lamb").l2 == 4e-5
+    with pytest.raises(pydantic.ValidationError, match="weight_decay: 0.05 is for optimizer 'sgdw', 'adamw' or 'lamb'"):
+        Recipe(preset="small_pretrain", weight_decay=0.05)
+
+
+@pytest.mark.parametrize(("loss", "activation"), [("softmax", "softmax"), ("sigmoid", "sigmoid"), ("focal", "sigmoid")])
+def test_the_probabilities_of_a_loss(loss, activation):
+    recipe = Recipe(preset="finetune", loss=loss)
+    assert recipe.activation == activation
+    assert recipe.label_smoothing == (0.1 if loss == "softmax" else 0.0)
 
 
 def test_every_preset_has_its_curve_tested():

@@ -20,7 +20,7 @@ def evaluate(
     predict: Predict,
     batches: Batches,
     *,
-    loss: str = "softmax",
+    activation: str = "softmax",
     on_batch: Callable[[tuple[tf.Tensor, ...], np.ndarray], None] | None = None,
 ) -> metrics.Metrics:
     """Returns the metrics of a model over all examples of `batches`, (images, labels, presence, …), a batch at a time.
@@ -28,13 +28,13 @@ def evaluate(
     Args:
       predict: images → logits.
       batches: of examples.
-      loss: the recipe's.
+      activation: the recipe's.
       on_batch: called with each batch and its logits, float [batch, classes].
 
     Raises:
       ValueError: there is no example, or `trainer.metrics.Sums` refuses a batch.
     """
-    sums = metrics.Sums(loss)
+    sums = metrics.Sums(activation)
     for batch in batches:
         images, labels, presence = batch[:3]
         logits = predict(images).numpy()
@@ -71,7 +71,7 @@ class Evaluations:
         make_batches: Callable[[], Batches] | None,
         workers: Workers,
     ):
-        self._settings, self._loss = recipe.evaluate, recipe.loss
+        self._settings, self._activation = recipe.evaluate, recipe.activation
         self._steps = recipe.steps
         self._make_batches, self._workers = make_batches, workers
         self._last = time.monotonic()
@@ -122,7 +122,7 @@ class Evaluations:
         if self._workers.is_chief:
             assert self._make_batches is not None
             try:
-                of_split = evaluate(self._predict, _until(stopped, self._make_batches()), loss=self._loss)
+                of_split = evaluate(self._predict, _until(stopped, self._make_batches()), activation=self._activation)
                 found = [of_split.cross_entropy, of_split.accuracy, 0.0]
             except _Stopped:
                 found = [0.0, 0.0, 1.0]

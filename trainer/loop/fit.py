@@ -194,8 +194,9 @@ class _State:
     def __init__(self, model: keras.Model, recipe: Recipe, compute: Compute):
         precision.prepare(model, compute)
         self.model = model
-        self.optimizer = optimizer.make_optimizer(recipe, loss_scaling=compute.precision == "float16")
-        self.optimizer.build(model.trainable_variables)
+        self.optimizer = optimizer.make_optimizer(
+            recipe, model.trainable_variables, decayed=kernels(model), loss_scaling=compute.precision == "float16"
+        )
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
         )
@@ -262,13 +263,11 @@ def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas
     def forward_and_backward(images, labels, presence, weights):
         with tf.GradientTape() as tape:
             outputs = model(images, training=True)
-            entropy_of = functools.partial(
-                losses.cross_entropy, labels, presence, kind=recipe.loss, smoothing=recipe.label_smoothing
-            )
-            entropy = entropy_of(outputs["logits"])
+            loss_of = functools.partial(losses.loss, recipe, labels, presence)
+            values = loss_of(outputs["logits"])
             if "auxiliary_logits" in outputs:
-                entropy += _AUXILIARY_WEIGHT * entropy_of(outputs["auxiliary_logits"])
-            loss = tf.reduce_sum(weights * entropy) / recipe.batch_size
+                values += _AUXILIARY_WEIGHT * loss_of(outputs["auxiliary_logits"])
+            loss = tf.reduce_sum(weights * values) / recipe.batch_size
             scaled = optimizer.scale(state.optimizer, [loss])[0]
         gradients = tape.gradient(scaled, [variable.value for variable in trained])
         accuracy = tf.reduce_sum(losses.hits(labels, presence, outputs["logits"])) / recipe.batch_size

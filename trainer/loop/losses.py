@@ -2,6 +2,17 @@
 
 import tensorflow as tf
 
+from trainer.recipes import Recipe
+
+_TINY = 1e-37  # log 0 would make gradients NaN
+
+
+def loss(recipe: Recipe, labels: tf.Tensor, presence: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+    """Returns the loss of `recipe` of each example, float32 [batch]; arguments as in `cross_entropy`."""
+    if recipe.loss == "focal":
+        return focal(labels, presence, logits, gamma=recipe.focal_gamma, alpha=recipe.focal_alpha)
+    return cross_entropy(labels, presence, logits, kind=recipe.loss, smoothing=recipe.label_smoothing)
+
 
 def cross_entropy(
     labels: tf.Tensor, presence: tf.Tensor, logits: tf.Tensor, *, kind: str, smoothing: float = 0.0
@@ -33,6 +44,44 @@ def cross_entropy(
     if smoothing:
         expected = (1 - smoothing) * expected + smoothing * tf.reduce_mean(logits, axis=1)
     return tf.reduce_logsumexp(logits, axis=1) - expected
+
+
+def focal(
+    labels: tf.Tensor, presence: tf.Tensor, logits: tf.Tensor, *, gamma: float = 2.0, alpha: float = 0.25
+) -> tf.Tensor:
+    """Returns the focal loss of each example, float32 [batch], in nats (Lin et al. 2017, arXiv 1708.02002).
+
+    It is the sum over all labels of the vocabulary of w · (1 − p)^γ · the binary cross entropy. p is the probability
+    that the model gives to what is right, and w is α for the labels of the example and 1 − α for the others. For a
+    label that is present by q, both are the means of the two, weighted by q and 1 − q.
+
+    Args:
+      labels, presence, logits: as in `cross_entropy`.
+      gamma: ≥ 0.
+      alpha: 0 to 1.
+    """
+    equal = labels[:, :, None] == labels[:, None, :]
+    is_first = ~tf.reduce_any(tf.linalg.band_part(equal, -1, 0) & ~tf.eye(tf.shape(labels)[1], dtype=tf.bool), axis=2)
+    shares = tf.reduce_sum(tf.where(equal, presence[:, None, :], 0.0), axis=2)
+    label_logits = tf.gather(logits, labels, axis=1, batch_dims=1)
+    corrections = _focal_term(shares, label_logits, gamma, alpha) - _focal_term(0.0, label_logits, gamma, alpha)
+    absent = tf.reduce_sum(_focal_term(0.0, logits, gamma, alpha), axis=1)
+    return absent + tf.reduce_sum(tf.where(is_first, corrections, 0.0), axis=1)
+
+
+def _focal_term(share: tf.Tensor | float, logits: tf.Tensor, gamma: float, alpha: float) -> tf.Tensor:
+    """Returns the loss of single labels that are present by `share`, by their logits."""
+    share = tf.convert_to_tensor(share)
+    # log (1 − p), from logits: of a difference of probabilities nothing would be left.
+    log_wrong = tf.reduce_logsumexp(
+        [
+            tf.math.log(tf.maximum(share, _TINY)) - tf.nn.softplus(logits),
+            tf.math.log(tf.maximum(1 - share, _TINY)) - tf.nn.softplus(-logits),
+        ],
+        axis=0,
+    )
+    weight = share * alpha + (1 - share) * (1 - alpha)
+    return weight * tf.exp(gamma * log_wrong) * (tf.nn.softplus(logits) - share * logits)
 
 
 def hits(labels: tf.Tensor, presence: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:

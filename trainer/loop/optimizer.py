@@ -1,4 +1,6 @@
-"""The optimiser: Keras' SGD with warm-up and cosine decay, for gradients that are already summed over the replicas."""
+"""The optimiser: one of Keras', with warm-up and cosine decay, for gradients that are summed over the replicas."""
+
+from collections.abc import Sequence
 
 import keras
 import tensorflow as tf
@@ -7,21 +9,62 @@ from trainer.loop.schedules import RampThenCosine
 from trainer.recipes import Recipe
 
 
-def make_optimizer(recipe: Recipe, *, loss_scaling: bool = False) -> keras.Optimizer:
-    """Returns the optimiser of `recipe`; with dynamic `loss_scaling`, as float16 needs."""
-    schedule = RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
-    sgd = _SGD(schedule, momentum=recipe.momentum, nesterov=recipe.nesterov)
-    return keras.optimizers.LossScaleOptimizer(sgd) if loss_scaling else sgd
+def make_optimizer(
+    recipe: Recipe,
+    variables: Sequence[keras.Variable],
+    *,
+    decayed: Sequence[keras.Variable] = (),
+    loss_scaling: bool = False,
+) -> keras.Optimizer:
+    """Returns the optimiser of `recipe`, built.
 
-
-class _SGD(keras.optimizers.SGD):
-    """SGD that does not sum over the replicas, in one pass over a variable.
-
-    Keras' own sums, but only after each replica has clipped its own; and it goes over a variable six times.
+    Args:
+      recipe: the hyper-parameters.
+      variables: what it trains.
+      decayed: those of `variables` that `recipe.weight_decay` applies to.
+      loss_scaling: whether it scales the loss dynamically, as float16 needs.
     """
+    schedule = RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
+    if recipe.optimizer in ("sgd", "sgdw"):
+        made = _SGD(
+            schedule,
+            momentum=recipe.momentum,
+            nesterov=recipe.nesterov,
+            weight_decay=recipe.weight_decay or None,  # with 0 it would go over the weights for nothing
+        )
+    else:
+        optimizer_class = {"adamw": _AdamW, "lamb": _Lamb}[recipe.optimizer]
+        made = optimizer_class(
+            schedule,
+            beta_1=recipe.beta_1,
+            beta_2=recipe.beta_2,
+            epsilon=recipe.epsilon,
+            weight_decay=recipe.weight_decay,
+        )
+    with_decay = set(map(id, decayed))
+    made.exclude_from_weight_decay(var_list=[variable for variable in variables if id(variable) not in with_decay])
+    optimizer = keras.optimizers.LossScaleOptimizer(made) if loss_scaling else made
+    optimizer.build(variables)
+    return optimizer
+
+
+class _OfSummedGradients:
+    """An optimiser that does not sum over the replicas. Keras' sum, but only after each has clipped its own."""
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return list(grads_and_vars)
+
+
+class _AdamW(_OfSummedGradients, keras.optimizers.AdamW):
+    pass
+
+
+class _Lamb(_OfSummedGradients, keras.optimizers.Lamb):
+    pass
+
+
+class _SGD(_OfSummedGradients, keras.optimizers.SGD):
+    """SGD in one pass over a variable; Keras' own goes over it six times."""
 
     def update_step(self, gradient, variable, learning_rate):
         if not self.momentum:

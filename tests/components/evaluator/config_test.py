@@ -9,7 +9,7 @@ def thresholds(eval_config: config_pb2.EvalConfig) -> dict[str, config_pb2.Metri
     return {metric.config: metric.threshold for metric in spec.metrics if metric.HasField("threshold")}
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class_accuracy"])
+@pytest.mark.parametrize("metric", ["accuracy", "mean_per_class_accuracy", "f1_macro", "cohen_kappa", "matthews"])
 def test_both_thresholds_are_on_the_chosen_metric_only(metric):
     ((name, threshold),) = thresholds(
         config.eval_config(metric=metric, min_accuracy=0.5, min_improvement=-0.25)

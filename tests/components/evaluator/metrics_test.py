@@ -13,21 +13,13 @@ LABELS_AND_PREDICTIONS = [(0, 0)] * 4 + [(0, 1)] + [(1, 1), (1, 0), (1, 3)] + [(
 RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 MEAN = (4 / 5 + 1 / 3 + 1 / 2) / 3
-
-
-def test_mean_over_the_classes_that_have_examples():
-    matrix = {(0, 0): 4, (0, 1): 1, (1, 1): 1, (1, 0): 1, (1, 3): 1, (2, 2): 1, (2, 0): 1, (3, 3): 0}
-    assert metrics.mean_per_class_accuracy(matrix) == pytest.approx(MEAN, abs=1e-12)
-
-
-def test_actual_and_predicted_are_not_mixed_up():
-    # By predicted class it would be (1/1 + 0 + 1/3) / 3.
-    assert metrics.mean_per_class_accuracy({(0, 0): 1, (0, 2): 2, (2, 2): 1, (0, 1): 4}) == (1 / 7 + 1) / 2
-
-
-def test_no_examples_at_all():
-    assert np.isnan(metrics.mean_per_class_accuracy({}))
-    assert np.isnan(metrics.mean_per_class_accuracy({(0, 0): 0.0}))
+# Of 10, 6 are right; 5, 3, 2 and 0 are of each class, and 7, 2, 1 and 1 are predicted.
+VALUES = {
+    "mean_per_class_accuracy": MEAN,
+    "f1_macro": (8 / 11 + 2 / 5 + 2 / 3 + 0) / 4,
+    "cohen_kappa": (0.6 - 0.38) / (1 - 0.38),
+    "matthews": (60 - 38) / ((100 - 38) * (100 - 42)) ** 0.5,
+}
 
 
 def computations(class_name: str = "MeanPerClassAccuracy", module: str = "components.evaluator.metrics"):
@@ -47,26 +39,22 @@ def to_inputs(label: int, probabilities: list[float]) -> metric_types.StandardMe
 
 
 def test_in_tfma_the_top_class_counts_however_small_its_probability():
-    combiner, derived = computations()
     # The top class has 0.3, below TFMA's default threshold.
     inputs = [
         to_inputs(label, [0.3 if index == predicted else 0.175 for index in range(5)])
         for label, predicted in LABELS_AND_PREDICTIONS
     ]
-
-    def check(results):
-        ((key, value),) = results[0].items()
-        assert key.name == "mean_per_class_accuracy"
-        assert value == pytest.approx(MEAN, abs=1e-12)
-
     with beam.Pipeline(RUNNER) as pipeline:
-        result = (
-            pipeline
-            | beam.Create(inputs)
-            | beam.CombineGlobally(combiner)
-            | beam.Map(lambda metrics: derived.result(metrics))
-        )
-        util.assert_that(result, check)
+        created = pipeline | beam.Create(inputs)
+        for name, metric in metrics.OF_CONFUSION_MATRIX.items():
+            combiner, derived = computations(metric.__name__)
+            found = (
+                created
+                | f"combine {name}" >> beam.CombineGlobally(combiner)
+                | f"derive {name}" >> beam.FlatMap(lambda values, derived=derived: derived.result(values).items())
+                | f"name {name}" >> beam.MapTuple(lambda key, value: (key.name, round(value, 12)))
+            )
+            util.assert_that(found, util.equal_to([(name, round(VALUES[name], 12))]), f"check {name}")
 
 
 def test_all_zero_predictions_are_predictions():

@@ -136,6 +136,24 @@ def test_sigterm_loses_no_step_and_the_weights_end_the_same(patterns, uninterrup
     assert [entry.step for entry in history][: len(heard)] == heard
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"optimizer": "sgdw", "weight_decay": 0.01},
+        {"optimizer": "adamw", "weight_decay": 0.01, "loss": "focal"},
+        {"optimizer": "lamb", "weight_decay": 0.01},
+    ],
+    ids=lambda changes: changes["optimizer"],
+)
+def test_every_optimizer_goes_on_where_it_was(patterns, tmp_path, changes):
+    recipe = RECIPE.model_copy(update={"steps": 12, "l2": 0.0, **changes})
+    listening, _ = preempt_after(5)
+    with pytest.raises(interruption.Interrupted), listening:
+        train(patterns, str(tmp_path), recipe=recipe)
+    resumed, _ = train(patterns, str(tmp_path), recipe=recipe)
+    assert_same(resumed, train(patterns, recipe=recipe)[0])
+
+
 def test_a_preempted_training_without_a_folder_ends_all_the_same(patterns):
     listening, _ = preempt_after(1)
     with pytest.raises(interruption.Interrupted), listening:

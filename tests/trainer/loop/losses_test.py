@@ -5,6 +5,7 @@ import pytest
 import tensorflow as tf
 
 from trainer.loop import losses
+from trainer.recipes import Recipe
 
 LABELS = np.array([[3, 1], [0, 0], [4, 2]])
 PRESENCE = np.array([[1.0, 1.0], [1.0, 0.0], [0.7, 0.3]], np.float32)  # two labels; one and padding; a mixture
@@ -52,6 +53,43 @@ class CrossEntropyTest(tf.test.TestCase):
     def test_an_unknown_kind(self):
         with pytest.raises(ValueError, match="kind: 'hinge'; must be softmax or sigmoid"):
             self.entropy(logits(), kind="hinge")
+
+    def test_focal_weighs_what_is_right_by_what_is_missing(self):
+        p = 1 / (1 + np.exp(-logits()))
+        for gamma, alpha in ((2.0, 0.25), (0.0, 0.5), (0.5, 0.9)):
+            right = TARGETS * p + (1 - TARGETS) * (1 - p)
+            weight = TARGETS * alpha + (1 - TARGETS) * (1 - alpha)
+            entropy = -(TARGETS * np.log(p) + (1 - TARGETS) * np.log(1 - p))
+            ours = losses.focal(
+                tf.constant(LABELS), tf.constant(PRESENCE), tf.constant(logits()), gamma=gamma, alpha=alpha
+            )
+            self.assertAllClose(ours, (weight * (1 - right) ** gamma * entropy).sum(axis=1), rtol=1e-5)
+
+    def test_focal_of_a_label_that_two_mixed_images_share(self):
+        values = tf.constant(logits())
+        twice = losses.focal(tf.constant([[2, 2]] * 3), tf.constant([[0.75, 0.25]] * 3), values)
+        self.assertAllClose(twice, losses.focal(tf.constant([[2]] * 3), tf.constant([[1.0]] * 3), values), rtol=1e-6)
+
+    def test_focal_has_finite_gradients_where_nothing_is_missing(self):
+        values = tf.constant([[90.0, -90.0], [-90.0, 90.0]])
+        with tf.GradientTape() as tape:
+            tape.watch(values)
+            loss = losses.focal(tf.constant([[0], [0]]), tf.constant([[1.0], [1.0]]), values, gamma=0.5)
+        self.assertAllClose(loss, [0.0, 0.25 * 90 + 0.75 * 90])
+        self.assertAllClose(tape.gradient(loss, values), [[0.0, 0.0], [-0.25, 0.75]])
+
+    def test_the_loss_of_a_recipe(self):
+        arguments = tf.constant(LABELS), tf.constant(PRESENCE), tf.constant(logits())
+        settings = {"steps": 1, "batch_size": 1, "learning_rate": 1.0}
+        for recipe, expected in (
+            (Recipe(**settings, label_smoothing=0.2), losses.cross_entropy(*arguments, kind="softmax", smoothing=0.2)),
+            (Recipe(**settings, loss="sigmoid"), losses.cross_entropy(*arguments, kind="sigmoid")),
+            (
+                Recipe(**settings, loss="focal", focal_gamma=1.0, focal_alpha=0.5),
+                losses.focal(*arguments, gamma=1.0, alpha=0.5),
+            ),
+        ):
+            self.assertAllEqual(losses.loss(recipe, *arguments), expected)
 
     def test_hits(self):
         first = np.array([[0, 9, 0, 1, 0], [0, 1, 2, 3, 4], [0, 9, 1, 0, 3]], np.float32)  # 1, 4 and 1 come first

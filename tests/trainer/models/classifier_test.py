@@ -32,8 +32,8 @@ class ClassifierTest(tf.test.TestCase):
         self.assertAllClose(outputs["logits"], outputs["features"] @ kernel + bias)
 
     def test_sigmoids_begin_with_odds_of_one_to_the_number_of_labels(self):
-        for loss, bias in (("softmax", 0.0), ("sigmoid", -np.log(5))):
-            head = classifier.build(backbone(), 5, loss=loss).get_layer("head")
+        for activation, bias in (("softmax", 0.0), ("sigmoid", -np.log(5))):
+            head = classifier.build(backbone(), 5, activation=activation).get_layer("head")
             self.assertAllClose(head.bias, [bias] * 5, rtol=1e-6)
 
     def test_dropout_is_before_the_head_and_in_training_only(self):
