@@ -2,6 +2,7 @@
 # make test    the fast tests      make test-all   with the slow ones
 # make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
+# make test-addons    compares with tensorflow-addons, in an environment of its own
 # make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
 #
@@ -17,7 +18,7 @@ export VENV LANE PYTHON OFFLINE ACCELERATOR
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all coverage lint docs setup constraints clean
+.PHONY: demo test test-all test-addons coverage lint docs setup constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -27,6 +28,9 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest
+
+test-addons: setup
+	@sh constraints/test_addons.sh
 
 coverage: setup
 	$(BIN)/python -m pytest -m "not slow" --cov --cov-report=term

@@ -17,7 +17,9 @@ def run_fn(fn_args: FnArgs) -> None:
     def make_model(settings: run.TrainingSettings, names: tuple[str, ...]) -> keras.Model:
         recipe = settings.recipe
         backbone = _make_backbone(settings, fn_args.base_model_dir)
-        return classifier.build(backbone, len(names), dropout=recipe.dropout, seed=settings.seed, activation=recipe.activation)
+        return classifier.build(
+            backbone, len(names), dropout=recipe.dropout, seed=settings.seed, activation=recipe.activation
+        )
 
     run.train_and_export(fn_args, make_model)
 

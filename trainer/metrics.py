@@ -18,8 +18,8 @@ class Metrics:
       accuracy, top_5_accuracy: share of the examples whose first-ranked label, or one of whose first five, is right.
       mean_per_class_accuracy: mean over the labels that occur of the share of their examples in which they are found. A
         label of an example with m labels is found if it ranks among the first m.
-      cross_entropy: mean over the examples, in nats. With the activation 'softmax', between softmax(logits) and equal shares
-        of an example's labels; with 'sigmoid', the sum of all classes' binary cross entropies.
+      cross_entropy: mean over the examples, in nats. With the activation 'softmax', between softmax(logits) and equal
+        shares of an example's labels; with 'sigmoid', the sum of all classes' binary cross entropies.
     """
 
     examples: int

@@ -19,7 +19,9 @@ def run_fn(fn_args: FnArgs) -> None:
         recipe = settings.recipe
         base = None if fn_args.base_model_dir is None else Pretrained(fn_args.base_model_dir)
         backbone = _make_backbone(settings, base)
-        model = classifier.build(backbone, len(names), dropout=recipe.dropout, seed=settings.seed, activation=recipe.activation)
+        model = classifier.build(
+            backbone, len(names), dropout=recipe.dropout, seed=settings.seed, activation=recipe.activation
+        )
         if base is not None:
             base.copy_heads(model, names)
         return model

@@ -19,8 +19,9 @@ def eval_config(
     """Returns the metrics of a single-label classifier, and the thresholds for a blessing.
 
     The metrics are `accuracy`; `top_5_accuracy`, which is 1 with five classes or fewer; `cross_entropy` in nats, with
-    probabilities clipped to 1e-7; those of `components.evaluator.confusion`; `example_count`. The model's signature `serving_default`
-    must return `probabilities`, [B, K]. An example has one value of `image/class/label`, the index of its class.
+    probabilities clipped to 1e-7; those of `components.evaluator.confusion`; `example_count`. The model's signature
+    `serving_default` must return `probabilities`, [B, K]. An example has one value of `image/class/label`, the index of
+    its class.
 
     Args:
       metric: the metric of both thresholds, one of `THRESHOLD_METRICS`.

@@ -97,7 +97,12 @@ def test_no_compiler_for_the_newest_python(machine):
         (OLD, {"mine": "3.12"}, {"PYTHON": "mine"}, "Python 3.12 needs glibc 2.39 or newer, and this system has 2.36"),
         (NEW, {"mine": "3.12"}, {"PYTHON": "mine", "LANE": "tfx-1.16"}, "which is for tfx-1.21, not for LANE=tfx-1.16"),
         (OLD, {"python3": "3.12"}, {"OFFLINE": "1"}, "no usable Python was found for glibc 2.36: install one of 3.10,"),
-        (NEW, {}, {"OFFLINE": "1"}, "no usable Python was found for glibc 2.39: install one of 3.13, 3.12, 3.11, 3.10,"),
+        (
+            NEW,
+            {},
+            {"OFFLINE": "1"},
+            "no usable Python was found for glibc 2.39: install one of 3.13, 3.12, 3.11, 3.10,",
+        ),
         (OLD, {"python3": "3.12"}, {}, "uv is not there and cannot be installed"),
     ],
     ids=[

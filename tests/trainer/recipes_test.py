@@ -133,7 +133,7 @@ def test_decoupled_decay_takes_the_place_of_the_presets():
     assert (recipe.l2, recipe.weight_decay) == (0.0, 0.05)
     assert Recipe(preset="small_pretrain", optimizer="adamw", weight_decay=0.05, l2=1e-4).l2 == 1e-4
     assert Recipe(preset="small_pretrain", optimizer="lamb").l2 == 4e-5
-    with pytest.raises(pydantic.ValidationError, match="weight_decay: 0.05 is for optimizer 'sgdw', 'adamw' or 'lamb'"):
+    with pytest.raises(pydantic.ValidationError, match=r"weight_decay: 0\.05 is for optimizer 'sgdw', 'adamw'"):
         Recipe(preset="small_pretrain", weight_decay=0.05)
 
 

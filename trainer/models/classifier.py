@@ -13,9 +13,9 @@ def build(
     `logits` is float32 [batch, num_classes] whatever the precision of the other layers; `features` is the backbone's
     output. A backbone with an auxiliary output adds `auxiliary_logits`, used only by the loss.
 
-    For the `activation` 'sigmoid' the bias of the heads starts at odds of 1 : `num_classes` for every label (after Lin et al.
-    2017, arXiv 1708.02002, section 4.1). From even odds, the gradients of the thousands of labels that an image does
-    not have would destroy the backbone in the first steps.
+    For the `activation` 'sigmoid' the bias of the heads starts at odds of 1 : `num_classes` for every label (after Lin
+    et al. 2017, arXiv 1708.02002, section 4.1). From even odds, the gradients of the thousands of labels that an image
+    does not have would destroy the backbone in the first steps.
     """
     bias = keras.initializers.Constant(-math.log(num_classes) if activation == "sigmoid" else 0.0)
 

@@ -1,6 +1,5 @@
 import apache_beam as beam
 import numpy as np
-import pytest
 from apache_beam.testing import util
 from tensorflow_model_analysis.metrics import metric_specs, metric_types
 from tensorflow_model_analysis.proto import config_pb2

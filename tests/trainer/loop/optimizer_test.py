@@ -54,7 +54,8 @@ def adaptive(weights, gradients, decay, beta_1, beta_2, epsilon, *, by_layer):
         mean = beta_1 * mean + (1 - beta_1) * gradient
         square = beta_2 * square + (1 - beta_2) * gradient**2
         root = np.sqrt(1 - beta_2**step)
-        # Adam adds epsilon to the root of the mean as it is (Kingma & Ba 2015, before section 2.1), LAMB to the corrected.
+        # Adam adds epsilon to the root of the mean as it is (Kingma & Ba 2015, before section 2.1), LAMB to that of the
+        # corrected one.
         divisor = np.sqrt(square) / root + (epsilon if by_layer else epsilon / root)
         update = mean / (1 - beta_1**step) / divisor
         ratio = np.linalg.norm(weights) / np.linalg.norm(update) if by_layer else 1.0
@@ -111,7 +112,9 @@ def train_on_two_devices(path: str) -> None:
     weights = {}
     for name in OPTIMIZERS:
         with strategy.scope():
-            kernel, bias = train(of_name(name), run=lambda step: tf.function(lambda *values: strategy.run(step, values)))
+            kernel, bias = train(
+                of_name(name), run=lambda step: tf.function(lambda *values: strategy.run(step, values))
+            )
         weights |= {f"{name}-kernel": kernel, f"{name}-bias": bias}
     np.savez(path, **weights)
 
