@@ -1,4 +1,5 @@
 import io
+import functools
 import itertools
 
 import numpy as np
@@ -142,15 +143,18 @@ class DecodeTest(tf.test.TestCase):
         for channels, crop in itertools.product((1, 3), (1.0, 0.875)):
             with self.subTest(channels=channels, crop=crop):
                 image = ImageConfig(size=16, channels=channels, central_crop=crop)
+                decode = tf.function(
+                    functools.partial(images.decode, image=image), input_signature=[tf.TensorSpec([], tf.string)]
+                )
                 calls = []
 
-                def decode_any(one, image=image, calls=calls):
+                def decode_any(one, decode=decode, calls=calls):
                     calls.append(one)
-                    return images.decode(one, image)
+                    return decode(one)
 
                 batch = tf.constant(encoded)
                 found = images.decode_common(batch, orientation.is_without_exif(batch), image, decode_any)
-                self.assertAllEqual(found, [images.decode(one, image) for one in encoded])
+                self.assertAllEqual(found, [decode(one) for one in encoded])
                 # Of print colours; not smaller than twice the result; a PNG; turned.
                 self.assertLen(calls, len(sizes) + 2 * 3 + 2)
 
