@@ -2,6 +2,7 @@
 # make test    the fast tests      make test-all   with the slow ones
 # make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
+# make test-lane      the fast tests with TFX 1.21, in a Debian 13 root; COMMAND="make demo" runs another command
 # make test-addons    compares with tensorflow-addons, in an environment of its own
 # make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
@@ -18,7 +19,7 @@ export VENV LANE PYTHON OFFLINE ACCELERATOR
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all test-addons coverage lint docs setup constraints clean
+.PHONY: demo test test-all test-lane test-addons coverage lint docs setup constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -28,6 +29,9 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest
+
+test-lane:
+	sh constraints/test_lane.sh "$(or $(COMMAND),make test)"
 
 test-addons: setup
 	@sh constraints/test_addons.sh

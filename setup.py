@@ -49,6 +49,7 @@ setuptools.setup(
             "check-jsonschema",
             "hypothesis",
             "import-linter",
+            "importlib-resources",  # for TFDS's testing module
             "mypy",
             "pandas",
             "pytest",
@@ -56,6 +57,7 @@ setuptools.setup(
             "pytest-xdist",
             "ruff",
             "scikit-image",  # for its photographs
+            "tensorboard",  # reads what a training wrote; TensorFlow brings it up to 2.20
             "types-PyYAML",
         ],
     },

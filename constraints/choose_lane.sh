@@ -107,7 +107,7 @@ if [ "$LANE" != tfx-1.21 ]; then usable="$usable $old_pythons"; fi
 found=$(find_python $usable)
 if [ -z "$found" ]; then
   if [ "${OFFLINE:-}" = 1 ]; then
-    fail "no usable Python was found for glibc $glibc: install one of $(echo $usable | sed 's/ /, /g')," \
+    fail "no usable Python was found for glibc $glibc: install one of $(echo "$usable" | sed 's/ /, /g')," \
       "or name one with PYTHON="
   fi
   case "$usable" in
