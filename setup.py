@@ -31,6 +31,7 @@ setuptools.setup(
         "pillow",
         "psutil",  # ends child processes when a run is interrupted
         "pyarrow",
+        "pyarrow-hotfix",  # nothing in a table is run
         "pydantic>=2",
         "pyyaml",
         "rich",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pyarrow_hotfix  # noqa: F401 - Arrow before 14.0.1 runs what a file says about its types (CVE-2023-47248)
 
 if TYPE_CHECKING:
     import tensorflow as tf

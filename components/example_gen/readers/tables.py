@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
+import pyarrow_hotfix  # noqa: F401 - Arrow before 14.0.1 runs what a file says about its types (CVE-2023-47248)
 
 from components.artifacts import findings
 from components.artifacts.findings import Finding
@@ -84,6 +85,10 @@ def _read_parquet(path: str, content: bytes, keys: Mapping[str, str]) -> pa.Tabl
         return pq.read_table(buffer, columns=list(dict.fromkeys(keys.values())))
     except pa.ArrowInvalid as error:
         raise ValueError(f"manifest: {path!r} cannot be read: {error}") from error
+    except RuntimeError as error:  # by the hotfix; its message has the program
+        raise ValueError(
+            f"manifest: {path!r} has a column whose type is a Python program, which is not run; write plain types"
+        ) from error
 
 
 def _read_lines(path: str, lines: str, delimiter: str, keys: Mapping[str, str]) -> pa.Table:

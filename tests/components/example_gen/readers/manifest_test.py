@@ -1,6 +1,9 @@
 """Manifests: CSV and Parquet, one label and several, splits and ids, and what a bad row says."""
 
+import os
 import pathlib
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -320,3 +323,43 @@ def test_the_fingerprint_sees_the_rows_and_the_files_they_name(manifest, tmp_pat
     (tmp_path / "1").write_bytes(b"xy")
     found.add(manifest(content, "m.parquet").fingerprint())
     assert len(found) == 4
+
+
+# A type whose unpickling makes a folder. Old versions of Arrow unpickle it when they read the file.
+PROGRAM = """
+import os, sys, pyarrow, pyarrow.parquet
+class Program(pyarrow.PyExtensionType):
+    def __init__(self): pyarrow.PyExtensionType.__init__(self, pyarrow.string())
+    def __reduce__(self): return os.mkdir, (sys.argv[2],)
+column = pyarrow.ExtensionArray.from_storage(Program(), pyarrow.array(["a.png"]))
+pyarrow.parquet.write_table(pyarrow.table({"path": column, "label": ["a"]}), sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(pa, "PyExtensionType"), reason="this version of Arrow has no such types")
+@pytest.mark.parametrize(
+    "read",
+    [
+        'tables.read_columns(sys.argv[1], {"path_key": "path"})',
+        'storage.read_table([sys.argv[1]], ["path"])',
+    ],
+    ids=["manifest", "artifact"],
+)
+def test_no_program_in_a_table_is_run(tmp_path, read):
+    table, traces = tmp_path / "m.parquet", tmp_path / "it-ran"
+
+    def run(program: str) -> subprocess.CompletedProcess:  # of its own: Beam would protect this one
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONWARNINGS": "ignore"}
+        command = [sys.executable, "-c", program, str(table), str(traces)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True)
+
+    written = run(PROGRAM)
+    assert written.returncode == 0, written.stderr
+    result = run(
+        f"import sys\nfrom components import storage\nfrom components.example_gen.readers import tables\n{read}"
+    )
+    assert result.returncode == 1 and not traces.exists()
+    if read.startswith("tables"):
+        assert result.stderr.splitlines()[-1].endswith(
+            "m.parquet' has a column whose type is a Python program, which is not run; write plain types"
+        )
