@@ -6,6 +6,7 @@
 # make test-addons    compares with tensorflow-addons, in an environment of its own
 # make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
+# make sbom           build/sbom.json: what is installed, with licences (CycloneDX)
 #
 # The stack lane follows from the machine: TFX 1.21 with Python 3.11 to 3.13 where glibc is 2.39 or newer, else TFX 1.16
 # with Python 3.10. LANE=tfx-1.16|tfx-1.21 and PYTHON=... choose; OFFLINE=1 forbids to download a Python where none is
@@ -19,7 +20,7 @@ export VENV LANE PYTHON OFFLINE ACCELERATOR
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all test-lane test-addons coverage lint docs setup constraints clean
+.PHONY: demo test test-all test-lane test-addons coverage lint docs setup sbom constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -51,6 +52,10 @@ docs: setup
 
 setup:
 	@sh constraints/setup.sh
+
+sbom: setup
+	mkdir -p build
+	$(BIN)/uv tool run --from cyclonedx-bom cyclonedx-py environment --gather-license-texts --output-file build/sbom.json $(BIN)/python
 
 constraints: setup
 	UV=$(BIN)/uv sh constraints/compile.sh
