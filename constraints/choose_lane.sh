@@ -102,7 +102,7 @@ fi
 
 usable=
 if [ "$LANE" != tfx-1.16 ] && is_at_least "$glibc" $new_glibc; then usable=$new_pythons; fi
-if [ "$LANE" != tfx-1.21 ]; then usable="$usable $old_pythons"; fi
+if [ "$LANE" != tfx-1.21 ]; then usable="${usable:+$usable }$old_pythons"; fi
 # shellcheck disable=SC2086 # a list of words
 found=$(find_python $usable)
 if [ -z "$found" ]; then
