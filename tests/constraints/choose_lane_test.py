@@ -1,9 +1,15 @@
 """Which stack lane and Python a machine gets: the real script, with the commands of a machine that is made up."""
 
+import hashlib
+import importlib.util
+import json
 import os
 import pathlib
 import shutil
 import subprocess
+import sys
+import sysconfig
+import tarfile
 
 import pytest
 
@@ -139,6 +145,38 @@ esac"""
     assert result.returncode == 0, result.stderr
     assert result.stdout.split() == [lane, version, str(downloaded)]
     assert len(result.stderr.splitlines()) == 1 and f"uv downloads Python {version}" in result.stderr
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 10), reason="the mirror's Python starts this one, and has to be 3.10")
+def test_the_real_uv_downloads_from_a_mirror(machine, tmp_path):
+    root, name = tmp_path / "python", "cpython-3.10.13+20240107-x86_64-unknown-linux-gnu-install_only_stripped.tar.gz"
+    (root / "bin").mkdir(parents=True)
+    (root / "lib" / "python3.10").mkdir(parents=True)
+    shutil.copy(importlib.util.find_spec(sysconfig._get_sysconfigdata_name()).origin, root / "lib" / "python3.10")
+    (root / "bin" / "python3.10").write_text(f'#!/bin/sh\nexec {os.path.realpath(sys.executable)} "$@"\n')
+    (root / "bin" / "python3.10").chmod(0o755)
+    archive = tmp_path / "mirror" / "20240107" / name
+    archive.parent.mkdir(parents=True)
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(root, "python")
+    download = {
+        **{"name": "cpython", "arch": {"family": "x86_64", "variant": None}, "os": "linux", "libc": "gnu"},
+        **{"major": 3, "minor": 10, "patch": 13, "prerelease": "", "variant": None, "build": "20240107"},
+        "url": f"https://github.com/astral-sh/python-build-standalone/releases/download/20240107/{name}",
+        "sha256": hashlib.sha256(archive.read_bytes()).hexdigest(),
+    }
+    (tmp_path / "list.json").write_text(json.dumps({"cpython-3.10.13-linux-x86_64-gnu": download}))
+    result = machine(
+        OLD,
+        {},
+        uv=f'exec {pathlib.Path(sys.executable).with_name("uv")} "$@"',
+        UV_PYTHON_INSTALL_MIRROR=f"file://{tmp_path}/mirror",
+        UV_PYTHON_DOWNLOADS_JSON_URL=str(tmp_path / "list.json"),
+        UV_PYTHON_INSTALL_DIR=str(tmp_path / "managed"),
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.split()[:2] == ["tfx-1.16", "3.10"]
+    assert list((tmp_path / "managed").glob("cpython-3.10.13-*/bin/python3.10"))
 
 
 def test_a_python_that_uv_has(machine, tmp_path):
