@@ -1,6 +1,7 @@
 """Creates the pipeline: the source's nodes once, then those of every target and of every arm of a target."""
 
 import os
+from collections.abc import Sequence
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
@@ -13,6 +14,9 @@ from pipeline.nodes.arms import Basis, make_arm
 from pipeline.nodes.ingest import Ingested, ingest
 from pipeline.nodes.push import push
 from pipeline.nodes.registry import Registry
+
+# By its full name, which every Beam version knows. The DirectRunner of newer ones tries to download a program.
+_LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def create_pipeline(config: Config, workspace: str, state: str | None = None) -> tfx_pipeline.Pipeline:
@@ -82,19 +86,18 @@ def assemble(nodes: Registry, config: Config, workspace: str, state: str | None 
         components=list(nodes),
         enable_cache=True,
         metadata_connection_config=metadata_file.connect(state or workspace),
-        beam_pipeline_args=[*(config.beam or local_beam_args())],
+        beam_pipeline_args=complete_beam_args(config.beam),
     )
 
 
-def local_beam_args() -> list[str]:
-    """Returns the Beam arguments for one machine. In-memory mode is faster there than the parallel modes."""
-    import apache_beam
-
-    major, minor = (int(part) for part in apache_beam.__version__.split(".")[:2])
-    # The DirectRunner of newer Beam versions tries to download a binary first.
-    runner = ["--runner=FnApiRunner"] if (major, minor) > (2, 65) else []
-    # If a container image is set, TFX does not package itself for remote workers, which would take 3 seconds a node.
-    return [*runner, "--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none"]
+def complete_beam_args(configured: Sequence[str]) -> list[str]:
+    """Returns the arguments of the Beam jobs; where no runner is configured, with that for one machine."""
+    if any(argument.partition("=")[0] == "--runner" for argument in configured):
+        return [*configured]
+    # In-memory mode is faster on one machine than the parallel modes. If a container image is set, TFX does not package
+    # itself for remote workers, which would take 3 seconds a node.
+    local = ("--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none")
+    return [f"--runner={_LOCAL_RUNNER}", *(configured or local)]
 
 
 def _wait_for_samples(classifier: BaseNode, nodes: Registry) -> None:

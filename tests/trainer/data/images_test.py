@@ -1,5 +1,5 @@
-import io
 import functools
+import io
 import itertools
 
 import numpy as np
