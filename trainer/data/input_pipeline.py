@@ -1,5 +1,6 @@
 """From Examples to batches of uint8 images and labels: reads the draws of a training, and deals them to replicas."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 
@@ -68,10 +69,10 @@ def training_batches(
         example_seed = seed_at(position)
         encoded, labels, presence = _parse(record, several_labels)
         if recipe.crop is None:
-            pixels = images.decode(encoded, image)
+            pixels = _decoder(image)(encoded)
         else:
             crop_seed = tf.random.fold_in(example_seed, augmentation.CROP)
-            pixels = images.decode_random_crop(encoded, image, recipe.crop, crop_seed)
+            pixels = _crop_decoder(image, recipe.crop)(encoded, crop_seed)
         return augment(pixels, example_seed), labels, presence, weight
 
     def mix(batch: tuple[tf.Tensor, ...], position: tf.Tensor) -> tuple[tf.Tensor, ...]:
@@ -113,7 +114,7 @@ def evaluation_batches(
 
     def read_example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
         encoded, labels, presence = _parse(record, several_labels)
-        return images.decode(encoded, image), labels, presence, *([_parse_id(record)] if with_ids else [])
+        return _decoder(image)(encoded), labels, presence, *([_parse_id(record)] if with_ids else [])
 
     return (
         tf.data.Dataset.from_tensor_slices(list_files(patterns))
@@ -170,6 +171,20 @@ def _window(number: int, least: int, most: int) -> tuple[int, int]:
     early = min(number, doublings)
     start = least * ((1 << early) - 1) + (number - early) * most
     return start, start + (least << number if number < doublings else most)
+
+
+# The graphs of the decoders have many branches. They are made once, not in each training and evaluation.
+@functools.lru_cache(maxsize=8)
+def _decoder(image: ImageConfig) -> Callable[[tf.Tensor], tf.Tensor]:
+    return tf.function(lambda encoded: images.decode(encoded, image), [tf.TensorSpec([], tf.string)])
+
+
+@functools.lru_cache(maxsize=8)
+def _crop_decoder(image: ImageConfig, least_area: float) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+    return tf.function(
+        lambda encoded, seed: images.decode_random_crop(encoded, image, least_area, seed),
+        [tf.TensorSpec([], tf.string), tf.TensorSpec([2], tf.int32)],
+    )
 
 
 def _parse(record: tf.Tensor, several_labels: bool) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
