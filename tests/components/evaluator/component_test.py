@@ -2,6 +2,7 @@ import math
 import pathlib
 
 import pytest
+from sklearn import metrics as reference
 from tfx import types
 from tfx.components.evaluator import executor
 from tfx.dsl.components.base import base_beam_executor
@@ -70,11 +71,16 @@ def evaluation(tmp_path, write_examples, write_model) -> Evaluation:
 
 def test_metrics_are_exact_and_a_value_on_the_threshold_is_blessed(evaluation):
     metrics, blessed = evaluation(RANKS, min_accuracy=ACCURACY)
+    # The first other class has the highest probability where the right one has not.
+    predicted = [label if rank == 0 else int(label == 0) for label, rank in zip(LABELS, RANKS, strict=True)]
     assert metrics == {
         "accuracy": pytest.approx(ACCURACY, abs=1e-6),
         "top_5_accuracy": pytest.approx(0.8, abs=1e-6),
         "cross_entropy": pytest.approx(-sum(math.log(BY_RANK[rank]) for rank in RANKS) / 10, abs=1e-5),
         "mean_per_class_accuracy": pytest.approx(MEAN_PER_CLASS, abs=1e-9),
+        "f1_macro": pytest.approx(reference.f1_score(LABELS, predicted, average="macro"), abs=1e-9),
+        "cohen_kappa": pytest.approx(reference.cohen_kappa_score(LABELS, predicted), abs=1e-9),
+        "matthews": pytest.approx(reference.matthews_corrcoef(LABELS, predicted), abs=1e-9),
         "example_count": 10,
     }
     assert blessed
