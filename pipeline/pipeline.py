@@ -86,7 +86,7 @@ def assemble(nodes: Registry, config: Config, workspace: str, state: str | None 
         components=list(nodes),
         enable_cache=True,
         metadata_connection_config=metadata_file.connect(state or workspace),
-        beam_pipeline_args=complete_beam_args(config.beam),
+        beam_pipeline_args=[*complete_beam_args(config.beam)],
     )
 
 

@@ -53,11 +53,11 @@ def matthews(matrix: Matrix) -> float:
     return covariance / math.sqrt(spread[0] * spread[1]) if all(spread) else 0.0
 
 
-def _sum_up(matrix: Matrix) -> tuple[collections.Counter, collections.Counter, collections.Counter]:
+def _sum_up(matrix: Matrix) -> tuple[dict[int, float], dict[int, float], dict[int, float]]:
     """Returns class → the weight of its examples, of its predictions, and of those that are both."""
-    actual: collections.Counter = collections.Counter()
-    predicted: collections.Counter = collections.Counter()
-    correct: collections.Counter = collections.Counter()
+    actual: dict[int, float] = collections.defaultdict(float)
+    predicted: dict[int, float] = collections.defaultdict(float)
+    correct: dict[int, float] = collections.defaultdict(float)
     for (label, guess), weight in matrix.items():
         if weight > 0:
             actual[label] += weight

@@ -25,6 +25,7 @@ def make_optimizer(
       loss_scaling: whether it scales the loss dynamically, as float16 needs.
     """
     schedule = RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
+    made: keras.optimizers.Optimizer
     if recipe.optimizer in ("sgd", "sgdw"):
         made = _SGD(
             schedule,
