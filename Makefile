@@ -16,7 +16,7 @@ VENV ?= .venv
 BIN  := $(VENV)/bin
 
 # How the environment is made: constraints/setup.sh and choose_lane.sh. Each may be given to any target.
-export VENV LANE PYTHON OFFLINE ACCELERATOR
+export VENV LANE PYTHON OFFLINE ACCELERATOR COMMAND
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
@@ -32,7 +32,7 @@ test-all: setup
 	$(BIN)/python -m pytest
 
 test-lane:
-	sh constraints/test_lane.sh "$(or $(COMMAND),make test)"
+	@sh constraints/test_lane.sh
 
 test-addons: setup
 	@sh constraints/test_addons.sh

@@ -1,11 +1,11 @@
 #!/bin/sh
-# Run `make test`, or the command $1, in a Debian 13 root: glibc 2.41 and Python 3.13, for which lane tfx-1.21 is.
+# Run `make test`, or $COMMAND, in a Debian 13 root: glibc 2.41 and Python 3.13, for which lane tfx-1.21 is.
 #
 # The root is in $LANE_ROOT; the first call makes it (900 MB), and what is installed in it stays. The tree is copied in,
 # as git sees it, and nothing of it is changed here. Needs Linux, root for chroot, and debootstrap.
 set -eu
 root=${LANE_ROOT:-/var/tmp/specialist-debian-13}
-command=${1:-make test}
+command=${COMMAND:-make test}
 [ "$(id -u)" = 0 ] || { echo "error: it needs root, for chroot: sudo make test-lane" >&2; exit 1; }
 
 if [ ! -e "$root/.complete" ]; then
