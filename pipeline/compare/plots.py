@@ -27,6 +27,7 @@ _STYLES = {
 _MARKERS = ("*", "h", ">", "d", "p", "8", "H")  # of the other arms, which have the colours that are free
 _ERROR = {"ecolor": "#333333", "elinewidth": 0.9, "capsize": 2.0}
 _LONGEST_LABEL = 28  # characters; a longer one would leave no room for the bars
+_MOST_SIZES = 6  # that are all named on an axis
 _APART = 4.0  # points between the marks of arms at the same place
 _RC = {
     "font.size": 9.0,
@@ -100,6 +101,9 @@ def draw_matchers(records: Records, metric: str) -> "matplotlib.figure.Figure":
                 panel.set_title(target if part == 0 else f"published (JFT): {target}", loc="left")
                 if part == 1:
                     panel.set_facecolor("#F6F3EA")
+                elif len(sizes := sorted({record["n"] for record in of_target if "n" in record})) <= _MOST_SIZES:
+                    panel.set_xticks(sizes)
+                    panel.set_xticks([], minor=True)
         _set_title(figure, f"{metric.capitalize()} against the size of the sample", origins[0])
         _add_legend(figure)
     return figure

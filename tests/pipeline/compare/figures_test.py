@@ -146,6 +146,7 @@ def test_published_curves_have_panels_of_their_own(make_result):
     assert titles == ["digits", *(f"published (JFT): {name}" for name in ("birdsnap", "cifar10", "aircraft"))] + [
         f"published (JFT): {name}" for name in ("food101", "pets", "cars")
     ]
+    assert drawn.axes[0].get_xticks().tolist() == [500, 2_000]
     (same,) = (part for part in drawn.axes[0].containers if part.get_label() == "same_distribution")
     assert same.lines[0].get_xydata().tolist() == [[500, pytest.approx(65)], [2_000, pytest.approx(85)]]
     assert "bars: 95% intervals over seeds" in drawn.get_suptitle()
