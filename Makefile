@@ -61,4 +61,4 @@ constraints: setup
 	UV=$(BIN)/uv sh constraints/compile.sh
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) .venv-addons build *.egg-info

@@ -64,14 +64,16 @@ def focal(
     is_first = ~tf.reduce_any(tf.linalg.band_part(equal, -1, 0) & ~tf.eye(tf.shape(labels)[1], dtype=tf.bool), axis=2)
     shares = tf.reduce_sum(tf.where(equal, presence[:, None, :], 0.0), axis=2)
     label_logits = tf.gather(logits, labels, axis=1, batch_dims=1)
-    corrections = _focal_term(shares, label_logits, gamma, alpha) - _focal_term(0.0, label_logits, gamma, alpha)
-    absent = tf.reduce_sum(_focal_term(0.0, logits, gamma, alpha), axis=1)
-    return absent + tf.reduce_sum(tf.where(is_first, corrections, 0.0), axis=1)
+
+    def of_absent(logits: tf.Tensor) -> tf.Tensor:  # what `_focal_term` is at a share of 0, without its logarithms
+        return (1 - alpha) * tf.exp(-gamma * tf.nn.softplus(-logits)) * tf.nn.softplus(logits)
+
+    corrections = _focal_term(shares, label_logits, gamma, alpha) - of_absent(label_logits)
+    return tf.reduce_sum(of_absent(logits), axis=1) + tf.reduce_sum(tf.where(is_first, corrections, 0.0), axis=1)
 
 
-def _focal_term(share: tf.Tensor | float, logits: tf.Tensor, gamma: float, alpha: float) -> tf.Tensor:
+def _focal_term(share: tf.Tensor, logits: tf.Tensor, gamma: float, alpha: float) -> tf.Tensor:
     """Returns the loss of single labels that are present by `share`, by their logits."""
-    share = tf.convert_to_tensor(share)
     # log (1 − p), from logits: of a difference of probabilities nothing would be left.
     log_wrong = tf.reduce_logsumexp(
         [
