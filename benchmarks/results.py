@@ -159,7 +159,7 @@ def _train_cells(
         from pipeline.compare import predictions, train
         from pipeline.compare.rows import Cell, Result
         from pipeline.nodes import ingest
-        from pipeline.nodes import train as trainers
+        from pipeline.place import Place
         from trainer.loop import checkpoints
 
         target = next(iter(config.targets))
@@ -167,8 +167,9 @@ def _train_cells(
         ingest.prepare(config, lambda activity: logs.show_waiting(console, activity))
         plan = train.plan(config, workspace, cells)
         keys = {} if plan.nodes is None else plan.nodes.keys()
-        ingest.write_policies(config, workspace)
-        checkpoints.write_policy(trainers.checkpoint_root(workspace), config.checkpoint)
+        place = Place.local(workspace)
+        ingest.write_policies(config, place)
+        checkpoints.write_policy(place.checkpoints, config.checkpoint)
         entries = result_rows.read(data, folder)
         origin = result_rows.find_origin()
 

@@ -1,12 +1,10 @@
 """Creates the pipeline: the source's nodes once, then those of every target and of every arm of a target."""
 
-import os
 from collections.abc import Sequence
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
 
-from pipeline import metadata_file
 from pipeline.config.run import Config
 from pipeline.nodes import exclude, ids
 from pipeline.nodes.adapt import Adaptation, adapt, estimate_prior
@@ -14,50 +12,53 @@ from pipeline.nodes.arms import Basis, make_arm
 from pipeline.nodes.ingest import Ingested, ingest
 from pipeline.nodes.push import push
 from pipeline.nodes.registry import Registry
+from pipeline.place import Place
 
 # By its full name, which every Beam version knows. The DirectRunner of newer ones tries to download a program.
 _LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
-def create_pipeline(config: Config, workspace: str, state: str | None = None) -> tfx_pipeline.Pipeline:
-    """Returns the pipeline of `config`, whose artifacts, metadata and pushed models live under `workspace`.
-
-    Args:
-      config: the configuration of the run.
-      workspace: an absolute path.
-      state: another folder for artifacts and metadata.
+def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
+    """Returns the pipeline of `config`; its files are where `place` says, and nothing is written yet.
 
     Raises:
       ValueError: a data set is unknown or not prepared.
       ModuleNotFoundError: an arm needs an extra that is not installed.
     """
     nodes = Registry()
-    ingested = ingest(nodes, config, workspace)
-    early_filters = start_filters(nodes, config, ingested)
+    ingested = ingest(nodes, config, place)
+    early_filters = start_filters(nodes, config, place, ingested)
     by_embeddings = config.near_duplicates.embeddings is not None
-    adaptation = adapt(nodes, config, workspace, ingested, early_filters, all_splits=by_embeddings)
-    filters = finish_filters(nodes, config, ingested, early_filters, adaptation)
-    basis = Basis(config, workspace, ingested, early_filters, filters, adaptation)
+    adaptation = adapt(nodes, config, place, ingested, early_filters, all_splits=by_embeddings)
+    filters = finish_filters(nodes, config, place, ingested, early_filters, adaptation)
+    basis = Basis(config, place, ingested, early_filters, filters, adaptation)
     for name, target in config.targets.items():
         estimate_prior(nodes, config, ingested, adaptation, filters, name, config.prior)  # shown whatever the arms are
         for arm in target.arms:
             made = make_arm(nodes, basis, name, arm)
             if arm == target.push:
-                nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, workspace))
+                nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, place))
     _wait_for_samples(adaptation.classifier, nodes)
-    return assemble(nodes, config, workspace, state)
+    return assemble(nodes, config, place)
 
 
-def start_filters(nodes: Registry, config: Config, ingested: Ingested) -> exclude.Filters:
+def start_filters(nodes: Registry, config: Config, place: Place, ingested: Ingested) -> exclude.Filters:
     """Adds and returns the filters that come before the training of a classifier."""
     indices = {name: target["index"] for name, target in ingested.targets.items()}
-    filters = exclude.filter_by_hashes(config.near_duplicates, ingested.source["index"], indices)
+    filters = exclude.filter_by_hashes(
+        config.near_duplicates, ingested.source["index"], indices, resolvers=place.resolvers
+    )
     nodes.add(*filters.nodes)
     return filters
 
 
 def finish_filters(
-    nodes: Registry, config: Config, ingested: Ingested, early_filters: exclude.Filters, adaptation: Adaptation
+    nodes: Registry,
+    config: Config,
+    place: Place,
+    ingested: Ingested,
+    early_filters: exclude.Filters,
+    adaptation: Adaptation,
 ) -> exclude.Filters:
     """Adds those filters that need a classifier, and returns all."""
     source = ingested.source
@@ -68,25 +69,27 @@ def finish_filters(
         source["index"],
         adaptation.classifier,
         adaptation.predictors,
+        resolvers=place.resolvers,
     )
     nodes.add(*filters.nodes)
     return filters
 
 
-def assemble(nodes: Registry, config: Config, workspace: str, state: str | None = None) -> tfx_pipeline.Pipeline:
+def assemble(nodes: Registry, config: Config, place: Place) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `nodes`; the other arguments are those of `create_pipeline`."""
-    _check_runner(config.beam)
+    beam = config.beam if place.beam is None else place.beam
+    _check_runner(beam)
     known = {node.id for node in nodes}
     for node in nodes:  # those that were made and are not needed do not wait for it any more
         for waiting in [each for each in node.downstream_nodes if each.id not in known]:
             node.remove_downstream_node(waiting)
     return tfx_pipeline.Pipeline(
         pipeline_name=config.name,
-        pipeline_root=os.path.join(state or workspace, "artifacts"),
+        pipeline_root=place.artifacts,
         components=list(nodes),
         enable_cache=True,
-        metadata_connection_config=metadata_file.connect(state or workspace),
-        beam_pipeline_args=[*complete_beam_args(config.beam)],
+        metadata_connection_config=place.metadata,
+        beam_pipeline_args=[*complete_beam_args(beam)],
     )
 
 
@@ -107,11 +110,11 @@ def _wait_for_samples(classifier: BaseNode, nodes: Registry) -> None:
             classifier.add_upstream_node(node)
 
 
-def _check_runner(beam_args: list[str]) -> None:
+def _check_runner(beam_args: Sequence[str]) -> None:
     from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
     from apache_beam.runners.runner import create_runner
 
-    name = PipelineOptions(beam_args).view_as(StandardOptions).runner
+    name = PipelineOptions([*beam_args]).view_as(StandardOptions).runner
     try:
         if name is not None:
             create_runner(name)

@@ -6,12 +6,16 @@ import functools
 import os
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import rich.console
 
 from pipeline import workspace as workspaces
 from pipeline.config.run import Config
 from pipeline.terminal import logs
+
+if TYPE_CHECKING:
+    from pipeline.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,16 +52,18 @@ def run_config(config: Config, workspace: str) -> Outcome:
         with logs.show_waiting(console, "starting"):
             from pipeline import pipeline
             from pipeline.nodes import ingest
+            from pipeline.place import Place
             from pipeline.results import record, summary
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
-        nodes = pipeline.create_pipeline(config, workspace)
+        place = Place.local(workspace)
+        nodes = pipeline.create_pipeline(config, place)
         name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
         log = os.path.join(workspace, "logs", f"{name}.log")
         with logs.write_log(log):
-            _write_policies(config, workspace)
+            _write_policies(config, place)
             view = Display(console)
             known = record.Record(config.model_dump(), {}, ended=False)
 
@@ -105,6 +111,7 @@ def compare_config(
         with logs.show_waiting(console, "starting"):
             from pipeline.compare import matrix, show, store, train
             from pipeline.nodes import ingest
+            from pipeline.place import Place
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
         cells = matrix.list_cells(config)
@@ -114,7 +121,7 @@ def compare_config(
         show.show_plan(console, cells, plan)
         log = os.path.join(workspace, "logs", f"compare-{time.strftime('%Y-%m-%d-%H%M%S', time.gmtime())}.log")
         with logs.write_log(log):
-            _write_policies(config, workspace)
+            _write_policies(config, Place.local(workspace))
             view = Display(console)
             try:
                 with progress.listen(view.progress):
@@ -146,13 +153,12 @@ def _advise(console: rich.console.Console, config: Config, nodes: list) -> None:
                 console.print(f"{target}: {' '.join(sentences)}", markup=False, highlight=False)
 
 
-def _write_policies(config: Config, workspace: str) -> None:
+def _write_policies(config: Config, place: "Place") -> None:
     from pipeline.nodes import ingest
-    from pipeline.nodes import train as trainers
     from trainer.loop import checkpoints
 
-    ingest.write_policies(config, workspace)
-    checkpoints.write_policy(trainers.checkpoint_root(workspace), config.checkpoint)
+    ingest.write_policies(config, place)
+    checkpoints.write_policy(place.checkpoints, config.checkpoint)
 
 
 def show_results(config: Config, workspaces: list[str], *, table: str | None, figure: str | None) -> None:

@@ -17,6 +17,7 @@ from pipeline.nodes import arms
 from pipeline.nodes.adapt import Adaptation, adapt
 from pipeline.nodes.ingest import ingest
 from pipeline.nodes.registry import Registry
+from pipeline.place import Place
 
 _SEEDS = 1 << 32  # the number of seeds that there are
 _PLACES = ("checkpoints", "working")  # properties that are folders in the workspace
@@ -118,12 +119,12 @@ def _find_lacking(config: Config, target: str, arm: str) -> str | None:
     return None
 
 
-def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_models: bool = False) -> Nodes:
-    """Returns the pipeline that trains `cells`, in a workspace that runs may share.
+def create_nodes(config: Config, place: Place, cells: Iterable[Cell], *, keep_models: bool = False) -> Nodes:
+    """Returns the pipeline that trains `cells`, in a place that runs may share.
 
     Args:
       config: the configuration.
-      workspace: an absolute path.
+      place: where its files are.
       cells: some of those that `list_cells` returns, in the order of the training.
       keep_models: whether the models stay when the results are known. If not, only what is needed of them is written.
 
@@ -143,27 +144,27 @@ def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_
         }
     )
     nodes = Registry()
-    ingested = ingest(nodes, config, workspace)
-    early_filters = pipeline_module.start_filters(nodes, config, ingested)
+    ingested = ingest(nodes, config, place)
+    early_filters = pipeline_module.start_filters(nodes, config, place, ingested)
     varies = config.compare.vary
     by_embeddings = config.near_duplicates.embeddings is not None
     needed = any(config.arm(cell.arm).needs_classifier() for cell in cells)
     first, filters = None, early_filters
     if by_embeddings or (needed and "classifier" not in varies):
-        first = adapt(nodes, config, workspace, ingested, early_filters, all_splits=by_embeddings)
-        filters = pipeline_module.finish_filters(nodes, config, ingested, early_filters, first)
+        first = adapt(nodes, config, place, ingested, early_filters, all_splits=by_embeddings)
+        filters = pipeline_module.finish_filters(nodes, config, place, ingested, early_filters, first)
 
     def adapt_to(seed: int) -> Adaptation | None:
         if not needed or "classifier" not in varies:
             return first
         own = config.model_copy(update={"seed": seed})
-        return adapt(nodes, own, workspace, ingested, early_filters, part=f"s{seed}")
+        return adapt(nodes, own, place, ingested, early_filters, part=f"s{seed}")
 
     made: dict[Cell, arms.ArmNodes] = {}
     classifiers: dict[Cell, BaseNode] = {}
     for cell in cells:
         adaptation = adapt_to(cell.seed)
-        basis = arms.Basis(config, workspace, ingested, early_filters, filters, adaptation)
+        basis = arms.Basis(config, place, ingested, early_filters, filters, adaptation)
         replicate = arms.Replicate(
             cell.seed, cell.learning_rate, basis_part=f"s{cell.seed}" if varies else "", keep_models=keep_models
         )
@@ -175,7 +176,7 @@ def create_nodes(config: Config, workspace: str, cells: Iterable[Cell], *, keep_
             classifiers[cell] = adaptation.classifier
     selected = nodes.select(arm.finetune for arm in made.values())
     order = tuple(node.id for node in selected)
-    return Nodes(pipeline_module.assemble(selected, config, workspace), made, classifiers, order)
+    return Nodes(pipeline_module.assemble(selected, config, place), made, classifiers, order)
 
 
 def _digest(node: BaseNode, by_id: Mapping[str, BaseNode], digests: dict[str, str]) -> str:

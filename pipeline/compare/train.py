@@ -15,6 +15,7 @@ from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import ArmNodes
+from pipeline.place import Place
 from pipeline.results import record
 from pipeline.runners import local
 from pipeline.runners.local import NodeResult, State
@@ -88,12 +89,13 @@ def plan(config: Config, workspace: str, cells: Sequence[Cell], *, keep_models: 
       ValueError: the disk is too small for it; or as `matrix.create_nodes`.
     """
     store = Store(folder_of(workspace, config.name))
-    keys = matrix.create_nodes(config, workspace, cells).keys()
+    place = Place.local(workspace)
+    keys = matrix.create_nodes(config, place, cells).keys()
     finished = {cell: result for cell in cells if (result := store.read(cell, keys[cell])) is not None}
     remaining = [cell for cell in cells if cell not in finished]
     if not remaining:
         return Plan(workspace, store, tuple(cells), finished, None, keep_models, 0.0)
-    nodes = matrix.create_nodes(config, workspace, remaining, keep_models=keep_models)
+    nodes = matrix.create_nodes(config, place, remaining, keep_models=keep_models)
     needed = _count_bytes(config, nodes, keep_models)
     free = shutil.disk_usage(workspace).free
     if needed > free:

@@ -5,6 +5,8 @@ import hashlib
 from collections.abc import Mapping
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.dsl.components.common import importer
+from tfx.types import standard_artifacts
 
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
@@ -13,6 +15,7 @@ from pipeline.config.run import Config
 from pipeline.nodes import exclude, ids, train
 from pipeline.nodes.ingest import Ingested
 from pipeline.nodes.registry import Registry
+from pipeline.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Adaptation:
 def adapt(
     nodes: Registry,
     config: Config,
-    workspace: str,
+    place: Place,
     ingested: Ingested,
     early_filters: exclude.Filters,
     *,
@@ -44,7 +47,7 @@ def adapt(
     Args:
       nodes: of the pipeline; this function adds to it.
       config: the configuration; its seed is that of the classifier.
-      workspace: folder that holds the checkpoints.
+      place: where the checkpoints are.
       ingested: the nodes of the data.
       early_filters: the filters before the classifier's training.
       all_splits: whether all splits of the targets are predicted, as the search for near-duplicates needs them. The
@@ -53,12 +56,17 @@ def adapt(
     """
     source = ingested.source
     classifier_id = ids.side_node(ids.SOURCE, ids.CLASSIFIER_KIND, part)
-    classifier = nodes.get(
-        classifier_id,
-        lambda: train.pretrain(
-            classifier_id, config, workspace, source, config.classifier, sample={"plan": early_filters.plan}
-        ),
-    )
+
+    def make_classifier() -> BaseNode:
+        if place.classifier is not None:
+            return importer.Importer(
+                source_uri=place.classifier, artifact_type=standard_artifacts.Model, output_key="model"
+            )
+        return train.pretrain(
+            classifier_id, config, place, source, config.classifier, sample={"plan": early_filters.plan}
+        )
+
+    classifier = nodes.get(classifier_id, make_classifier)
     source_predictor = nodes.get(
         ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
         lambda: Predictor(

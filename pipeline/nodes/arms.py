@@ -12,6 +12,7 @@ from pipeline.config.run import Config
 from pipeline.nodes import adapt, exclude, ids, train
 from pipeline.nodes.ingest import Ingested
 from pipeline.nodes.registry import Registry
+from pipeline.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Basis:
 
     Attributes:
       config: the configuration of the run.
-      workspace: folder that holds the checkpoints.
+      place: where the run has its files.
       ingested: the nodes of the data.
       early_filters: the filters of the source that come before the training of a classifier.
       filters: all.
@@ -28,7 +29,7 @@ class Basis:
     """
 
     config: Config
-    workspace: str
+    place: Place
     ingested: Ingested
     early_filters: exclude.Filters
     filters: exclude.Filters
@@ -152,7 +153,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
             lambda: train.pretrain(
                 specialist_id,
                 config,
-                basis.workspace,
+                basis.place,
                 basis.ingested.source,
                 recipe,
                 sample=sample,
@@ -168,7 +169,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
         lambda: train.finetune(
             finetune_id,
             config,
-            basis.workspace,
+            basis.place,
             basis.ingested.targets[target],
             scale_16_bit=config.targets[target].data.scale_16_bit,
             base_model=None if specialist is None else specialist.outputs["model"],

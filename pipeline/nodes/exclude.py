@@ -35,15 +35,22 @@ class Filters:
 
 
 def filter_by_hashes(
-    settings: NearDuplicates, index: BaseChannel, target_indices: Mapping[str, BaseChannel]
+    settings: NearDuplicates, index: BaseChannel, target_indices: Mapping[str, BaseChannel], *, resolvers: bool
 ) -> Filters:
-    """Returns the stage before the classifier's training, which compares perceptual hashes."""
+    """Returns the stage before the classifier's training, which compares perceptual hashes.
+
+    Args:
+      settings: of the filter.
+      index: that of the source.
+      target_indices: target → its index.
+      resolvers: whether earlier exclusions of the same images are looked for.
+    """
     if not settings.enabled:
         return Filters()
     duplicate_filter = NearDuplicateFilter(
         index=index, target_indices=target_indices, distance=settings.distance, flips=settings.flips
     )
-    return Filters(_prefer_known(duplicate_filter.with_id(ids.EXCLUSIONS[0])))
+    return Filters(_prefer_known(duplicate_filter.with_id(ids.EXCLUSIONS[0]), resolvers))
 
 
 def filter_by_embeddings(
@@ -53,10 +60,16 @@ def filter_by_embeddings(
     source_index: BaseChannel,
     classifier: BaseNode,
     predictors: Mapping[str, BaseNode],
+    *,
+    resolvers: bool,
 ) -> Filters:
     """Adds the stage after the classifier's training, which compares its embeddings of the whole source.
 
     Args:
+      settings, resolvers: as `filter_by_hashes` takes them.
+      filters: the first stage.
+      source_examples, source_index: of the source.
+      classifier: the source classifier.
       predictors: target → the Predictor of all its splits.
     """
     if settings.embeddings is None:
@@ -70,11 +83,14 @@ def filter_by_embeddings(
         target_predictions={name: node.outputs["predictions"] for name, node in predictors.items()},
         threshold=settings.embeddings,
     )
-    return Filters((*filters.nodes, predictor, *_prefer_known(duplicate_filter.with_id(ids.EXCLUSIONS[1]))))
+    known = _prefer_known(duplicate_filter.with_id(ids.EXCLUSIONS[1]), resolvers)
+    return Filters((*filters.nodes, predictor, *known))
 
 
-def _prefer_known(duplicate_filter: BaseNode) -> tuple[BaseNode, BaseNode]:
+def _prefer_known(duplicate_filter: BaseNode, resolvers: bool) -> tuple[BaseNode, ...]:
     """Returns a filter, and the node that replaces its outputs by earlier ones, if those exclude the same images."""
+    if not resolvers:
+        return (duplicate_filter,)
     known = resolver.Resolver(
         strategy_class=FirstOfSameContent,
         exclusions=duplicate_filter.outputs["exclusions"],

@@ -5,7 +5,6 @@ A side is 'source' or the name of a target. Imports nothing heavy, so that comma
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -55,11 +54,6 @@ def sample_node(target: str, arm: str, kind: str, shared: Mapping[str, Any] | No
 def known_node(exclusions: str) -> str:
     """Returns the id of the node that replaces the outputs of the node `exclusions` by earlier, equal ones."""
     return f"{exclusions}-known"
-
-
-def serving_folder(workspace: str, target: str) -> str:
-    """Returns the folder that a server of a target's models watches."""
-    return os.path.join(workspace, "serving", target)
 
 
 def kind_of(node: str) -> str:

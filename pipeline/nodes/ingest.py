@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
@@ -19,6 +18,7 @@ from pipeline.config.data import Data
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.registry import Registry
+from pipeline.place import Place
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,15 +47,15 @@ class Ingested:
     targets: Mapping[str, IngestNodes]
 
 
-def ingest(nodes: Registry, config: Config, workspace: str) -> Ingested:
-    """Adds the nodes that ingest and check all data. Working files go below `workspace`.
+def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
+    """Adds the nodes that ingest and check all data.
 
     Raises:
       ValueError: data are missing, or do not fit their role or the arms.
     """
-    source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.source, config, workspace)
+    source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.source, config, place)
     targets = {
-        name: make_ingest_nodes(name, TargetExampleGen, target.data, config, workspace)
+        name: make_ingest_nodes(name, TargetExampleGen, target.data, config, place)
         for name, target in config.targets.items()
     }
     for name, target in targets.items():
@@ -91,15 +91,15 @@ def find_unprepared(config: Config) -> list[Data]:
     return [data for data in config.datasets().values() if not data.reader().is_prepared()]
 
 
-def write_policies(config: Config, workspace: str) -> None:
+def write_policies(config: Config, place: Place) -> None:
     """Writes how each data set of `config` is ingested, where its node looks for it."""
     for name, data in config.datasets().items():
-        folder = _working_folder(workspace, ids.side_node(name, ids.EXAMPLES))
+        folder = place.working_of(ids.side_node(name, ids.EXAMPLES))
         policy.write_policy(folder, policy.Policy(max_rejected=data.max_rejected, threads=data.threads))
 
 
-def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Config, workspace: str) -> IngestNodes:
-    """Returns the nodes of `data`; `name` is 'source' or that of a target. Working files go below `workspace`.
+def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Config, place: Place) -> IngestNodes:
+    """Returns the nodes of `data`; `name` is 'source' or that of a target.
 
     Raises:
       ValueError: the data are missing.
@@ -114,17 +114,18 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
         check=data.check,
         perceptual_hashes=config.near_duplicates.enabled,
         scale_16_bit=data.scale_16_bit,
-        working=_working_folder(workspace, node_id),
+        working=place.working_of(node_id),
     ).with_id(node_id)
     statistics = StatisticsGen(
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
     ).with_id(ids.side_node(name, ids.STATISTICS))
-    folder = schemas.folder("source" if name == ids.SOURCE else "target")
+    side = "source" if name == ids.SOURCE else "target"
+    content = (schemas.folder(side) / "schema.pbtxt").read_bytes()
     schema = importer.Importer(
-        source_uri=str(folder),
+        source_uri=place.schema_of(side),
         artifact_type=standard_artifacts.Schema,
         # An Importer reuses an artifact with the same URI and properties, so a property has to identify the content.
-        custom_properties={"content": hashlib.sha256((folder / "schema.pbtxt").read_bytes()).hexdigest()[:16]},
+        custom_properties={"content": hashlib.sha256(content).hexdigest()[:16]},
     ).with_id(ids.side_node(name, ids.SCHEMA))
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
@@ -147,10 +148,6 @@ def wait_for_checks(source: IngestNodes, targets: Sequence[IngestNodes]) -> None
         source.example_gen.add_upstream_node(target.example_gen)
         target.statistics.add_upstream_node(source.example_gen)
         source.validator.add_upstream_node(target.validator)
-
-
-def _working_folder(workspace: str, node: str) -> str:
-    return os.path.join(workspace, "working", node)
 
 
 def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:

@@ -1,6 +1,5 @@
 """The Trainer nodes."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,19 +7,15 @@ from tfx.types import BaseChannel
 
 from pipeline.config.run import Config
 from pipeline.nodes.ingest import IngestNodes
+from pipeline.place import Place
 from trainer.component import Trainer
 from trainer.recipes import Recipe
-
-
-def checkpoint_root(workspace: str) -> str:
-    """Returns the folder, in `workspace`, of the trainings' checkpoints and their policy."""
-    return os.path.join(workspace, "checkpoints")
 
 
 def pretrain(
     node_id: str,
     config: Config,
-    workspace: str,
+    place: Place,
     source: IngestNodes,
     recipe: Recipe,
     *,
@@ -34,7 +29,7 @@ def pretrain(
     Args:
       node_id: id of the node, and name of the folder of its checkpoints.
       config: the configuration; its seed is that of the training.
-      workspace: folder that holds the checkpoints.
+      place: where the checkpoints are.
       source: the nodes of the source's data.
       recipe: of the training.
       sample: the Trainer's `plan` or `train_examples`.
@@ -55,7 +50,7 @@ def pretrain(
             **({} if evaluate else {"evaluation_splits": []}),
             **_name_formats(formats),
         ),
-        checkpoints=os.path.join(checkpoint_root(workspace), node_id),
+        checkpoints=place.checkpoints_of(node_id),
         base_model=base_model,
         **sample,
     ).with_id(node_id)
@@ -66,7 +61,7 @@ def pretrain(
 def finetune(
     node_id: str,
     config: Config,
-    workspace: str,
+    place: Place,
     target: IngestNodes,
     *,
     scale_16_bit: str,
@@ -78,7 +73,7 @@ def finetune(
     """Returns a training on a target.
 
     Args:
-      node_id, config, workspace: as `pretrain` takes them.
+      node_id, config, place: as `pretrain` takes them.
       target: the nodes of the target's data.
       scale_16_bit: that of the target's data.
       base_model: the specialist; None: it starts at random.
@@ -106,7 +101,7 @@ def finetune(
             **({"keep_predictions": list(keep_predictions)} if keep_predictions else {}),
             **_name_formats(formats),
         ),
-        checkpoints=os.path.join(checkpoint_root(workspace), node_id),
+        checkpoints=place.checkpoints_of(node_id),
     ).with_id(node_id)
 
 

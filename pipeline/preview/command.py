@@ -7,6 +7,7 @@ import rich.console
 from pipeline.config.run import Config
 from pipeline.nodes.ingest import prepare
 from pipeline.pipeline import create_pipeline
+from pipeline.place import Place
 from pipeline.preview import estimate, sample, thumbnails
 from pipeline.preview import show as display
 from pipeline.terminal import logs
@@ -34,7 +35,7 @@ def preview_config(
     thumbnails.check(thumbnails_folder)
     prepare(config, functools.partial(logs.show_waiting, console))
     with logs.show_waiting(console, "checking the configuration"):
-        nodes = [node.id for node in create_pipeline(config, "workspace").components]
+        nodes = [node.id for node in create_pipeline(config, Place.local("workspace")).components]
     previews = {}
     for name, data in config.datasets().items():
         with logs.show_waiting(console, f"reading {data.location}"):

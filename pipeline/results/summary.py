@@ -16,6 +16,7 @@ from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler.labels_table import distances_to
 from pipeline.config.run import Config
 from pipeline.nodes import ids
+from pipeline.place import Place
 from pipeline.results import verdict
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
@@ -120,7 +121,7 @@ def collect(config: Config, results: list[NodeResult], workspace: str) -> Summar
 def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> verdict.Verdict:
     nodes = [ids.side_node(target, kind) for kind in (ids.BASELINE, ids.EVALUATOR, ids.PUSHER)]
     outputs = {key: found for result in results if result.node in nodes for key, found in result.outputs.items()}
-    return verdict.judge(outputs, ids.serving_folder(workspace, target), config.targets[target].evaluation)
+    return verdict.judge(outputs, Place.local(workspace).serving_of(target), config.targets[target].evaluation)
 
 
 def show(console: rich.console.Console, summary: Summary, results: list[NodeResult]) -> None:

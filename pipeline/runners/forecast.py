@@ -8,6 +8,7 @@ from tfx.orchestration.portable import launcher
 from pipeline import metadata_file
 from pipeline import pipeline as pipeline_module
 from pipeline.config.run import Config
+from pipeline.place import Place
 from pipeline.runners import local
 
 
@@ -29,7 +30,7 @@ def forecast(config: Config, workspace: str) -> dict[str, local.State | None]:
     states: dict[str, local.State | None] = {}
     with tempfile.TemporaryDirectory() as folder:
         metadata_file.copy_file(workspace, folder)
-        compiled = local.CompiledPipeline(pipeline_module.create_pipeline(config, workspace, state=folder))
+        compiled = local.CompiledPipeline(pipeline_module.create_pipeline(config, Place.local(workspace, state=folder)))
         metadata_file.update(compiled.connection, workspace)
         with metadata_file.use_keys_without_place(workspace):
             for node in compiled.nodes:

@@ -12,6 +12,7 @@ import pipeline
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
 from pipeline.config.run import Prior
+from pipeline.place import Place
 
 FOLDER = pathlib.Path(pipeline.__file__).parent / "configs"
 ALL = sorted(FOLDER.glob("*.yaml"))
@@ -89,7 +90,10 @@ def test_the_pipeline_is_made(mocked_tfds, tmp_path, monkeypatch, path, form):
     if "open_images" in path.stem:
         overrides.append(hierarchy(tmp_path))
     settings = load(str(path), overrides)
-    nodes = {node.id for node in pipeline_module.create_pipeline(settings, str(tmp_path / "workspace")).components}
+    nodes = {
+        node.id
+        for node in pipeline_module.create_pipeline(settings, Place.local(str(tmp_path / "workspace"))).components
+    }
     arms = {f"{name}-{arm.replace('_', '-')}" for name, target in settings.targets.items() for arm in target.arms}
     assert {f"{arm}-finetune" for arm in arms} | {f"{name}-pusher" for name in settings.targets} <= nodes
     pretrainings = {node for node in nodes if node == "source-classifier" or node.endswith("-specialist")}

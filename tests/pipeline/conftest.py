@@ -33,6 +33,7 @@ def encoded() -> Callable[..., io.BytesIO]:
 def run() -> Callable:
     from pipeline import pipeline as pipeline_module
     from pipeline.config.load import load
+    from pipeline.place import Place
     from pipeline.results import summary
     from pipeline.runners import local
     from pipeline.runners.local import State
@@ -42,7 +43,7 @@ def run() -> Callable:
     ) -> tuple[dict[str, local.NodeResult], summary.Summary]:
         """Runs a configuration; returns how its nodes ended, by id, and what is said at the end."""
         settings = load(path, overrides)
-        results = local.run(pipeline_module.create_pipeline(settings, str(workspace)))
+        results = local.run(pipeline_module.create_pipeline(settings, Place.local(str(workspace))))
         assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
         return {result.node: result for result in results}, summary.collect(settings, results, str(workspace))
 

@@ -18,6 +18,7 @@ from components.prior_estimator import component as prior_estimator
 from pipeline import pipeline as pipeline_module
 from pipeline.config.arms import MATCHERS
 from pipeline.config.load import load
+from pipeline.place import Place
 from pipeline.results import predict, summary
 from pipeline.runners import forecast, local
 from pipeline.runners.local import State
@@ -39,7 +40,7 @@ def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local.NodeResult]
     settings = load(DEMO, [*SMALL, *overrides])
     for dataset in (settings.source, *(target.data for target in settings.targets.values())):
         dataset.reader().prepare()
-    nodes = pipeline_module.create_pipeline(settings, str(workspace))
+    nodes = pipeline_module.create_pipeline(settings, Place.local(str(workspace)))
     results = local.run(nodes)
     assert [result.node for result in results if result.state in (State.FAILED, State.BLOCKED)] == []
     summary.collect(settings, results, str(workspace))
@@ -185,7 +186,10 @@ def test_a_control_that_leaves_nothing_out_is_refused_before_anything_is_trained
     settings = load(DEMO, [*SMALL, splits, *overrides, f"near_duplicates={stages}"])
     for dataset in settings.datasets().values():
         dataset.reader().prepare()
-    results = {result.node: result for result in local.run(pipeline_module.create_pipeline(settings, str(workspace)))}
+    results = {
+        result.node: result
+        for result in local.run(pipeline_module.create_pipeline(settings, Place.local(str(workspace))))
+    }
     (failed,) = (node for node, result in results.items() if result.state is State.FAILED)
     assert failed == expected
     assert f"n: 5,000, but the source has {count} examples" in str(results[failed].error)
@@ -196,7 +200,7 @@ def test_nothing_is_computed_before_all_data_are_read_and_trained_before_they_ar
     settings = load(DEMO, [*SMALL, "on_anomalies=warn", "near_duplicates.enabled=false"])
     for dataset in (settings.source, settings.targets["digits"].data):
         dataset.reader().prepare()
-    nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, str(tmp_path)).components}
+    nodes = {node.id: node for node in pipeline_module.create_pipeline(settings, Place.local(str(tmp_path))).components}
     above: dict[str, set[str]] = {}
     for id, node in nodes.items():  # in the order of execution
         ups = {up.id for up in node.upstream_nodes}

@@ -13,6 +13,7 @@ import pipeline
 from components.example_gen import executor
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
+from pipeline.place import Place
 from pipeline.preview.sample import preview_data
 from pipeline.runners import local
 from pipeline.runners.local import State
@@ -179,10 +180,10 @@ def test_a_mistake_stops_before_anything_is_computed(case, side, draw, tmp_path,
     workspace = tmp_path / "workspace"
     if is_known:
         with pytest.raises(ValueError, match=message):
-            pipeline_module.create_pipeline(config, str(workspace))
+            pipeline_module.create_pipeline(config, Place.local(str(workspace)))
         assert not read and not workspace.exists()
         return
-    results = local.run(pipeline_module.create_pipeline(config, str(workspace)))
+    results = local.run(pipeline_module.create_pipeline(config, Place.local(str(workspace))))
     failed = {result.node: one_line(result.error) for result in results if result.state is State.FAILED}
     assert set(failed) == {"source-examples" if side == "source" else "animals-examples"}
     assert re.search(message, *failed.values())
@@ -198,7 +199,7 @@ def test_a_source_of_the_targets_images_is_refused_before_anything_is_trained(dr
     settings = {"data": target, "arms": ["entire_source"]}
     overrides = [f"source={json.dumps(source)}", f"targets={json.dumps({'animals': settings})}"]
     config = load(DEMO, [*overrides, "image={size: 16, channels: 3}", "near_duplicates.enabled=true"])
-    results = local.run(pipeline_module.create_pipeline(config, str(tmp_path / "workspace")))
+    results = local.run(pipeline_module.create_pipeline(config, Place.local(str(tmp_path / "workspace"))))
     failed = {result.node: one_line(result.error) for result in results if result.state is State.FAILED}
     assert set(failed) == {"source-exclusions"}
     (message,) = failed.values()

@@ -16,6 +16,7 @@ from components.pusher import executor
 from pipeline import metadata_file
 from pipeline.config.run import Evaluation
 from pipeline.nodes import push as push_nodes
+from pipeline.place import Place
 from pipeline.results import verdict
 from pipeline.runners import local
 from pipeline.runners.local import State
@@ -85,7 +86,7 @@ class Runs:
         trainer = Train(labels=labels, accuracy=accuracy).with_id("train")
         evaluation = Evaluation(**settings)
         examples = Channel(type=standard_artifacts.Examples)
-        nodes = push_nodes.push("pets", Target(evaluation), examples, trainer, str(self.workspace))
+        nodes = push_nodes.push("pets", Target(evaluation), examples, trainer, Place.local(str(self.workspace)))
         self.results = local.run(
             pipeline.Pipeline(
                 pipeline_name="test",

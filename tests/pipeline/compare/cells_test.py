@@ -24,6 +24,7 @@ from pipeline.compare.rows import Cell
 from pipeline.config.load import load
 from pipeline.nodes import ids
 from pipeline.pipeline import create_pipeline
+from pipeline.place import Place
 from pipeline.runners import local
 from pipeline.runners.local import State
 from trainer import run as trainer_run
@@ -121,7 +122,7 @@ def ingested(tmp_path_factory):
     for data in config.datasets().values():
         if not data.reader().is_prepared():
             data.reader().prepare()
-    nodes = matrix.create_nodes(config, str(workspace), matrix.list_cells(config).cells[:1])
+    nodes = matrix.create_nodes(config, Place.local(str(workspace)), matrix.list_cells(config).cells[:1])
 
     def stop(node: str) -> None:
         if ids.kind_of(node) == ids.SPECIALIST:
@@ -298,9 +299,8 @@ def test_an_arm_that_cannot_be_drawn_costs_the_others_nothing(compare, trainings
 def test_the_sample_is_that_of_a_plain_run(compare, trainings, workspace):
     trained = compare("targets.digits.push=null")
     compared = {seed: read_copies(by_id(trained)[f"digits-same-distribution-s{seed}-resample"]) for seed in (0, 1)}
-    results = local.run(
-        create_pipeline(load(str(DEMO), [*SMALL, "targets.digits.push=null", "resample.seed=1"]), str(workspace))
-    )
+    settings = load(str(DEMO), [*SMALL, "targets.digits.push=null", "resample.seed=1"])
+    results = local.run(create_pipeline(settings, Place.local(str(workspace))))
     plain = read_copies({result.node: result for result in results}["digits-same-distribution-resample"])
     assert compared[1].sum() == 300
     np.testing.assert_array_equal(plain, compared[1])

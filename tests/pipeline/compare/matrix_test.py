@@ -8,6 +8,7 @@ import pipeline
 from components import extras
 from pipeline.compare import matrix
 from pipeline.config.load import load
+from pipeline.place import Place
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 MORE = (
@@ -17,7 +18,7 @@ MORE = (
 
 
 def create(config, tmp_path) -> matrix.Nodes:
-    return matrix.create_nodes(config, str(tmp_path), matrix.list_cells(config).cells)
+    return matrix.create_nodes(config, Place.local(str(tmp_path)), matrix.list_cells(config).cells)
 
 
 def test_arms_that_lack_something_are_named(monkeypatch):

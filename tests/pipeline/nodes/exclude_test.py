@@ -10,6 +10,7 @@ import pipeline
 from components.artifacts import exclusions, index, label_prior, plan
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
+from pipeline.place import Place
 from pipeline.runners.local import State
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
@@ -138,7 +139,7 @@ def test_planted_images_go_and_nothing_counts_them(run, read, overrides, tmp_pat
 
 
 def nodes_of(tmp_path, overrides: list[str]) -> dict:
-    nodes = pipeline_module.create_pipeline(load(DEMO, overrides), str(tmp_path)).components
+    nodes = pipeline_module.create_pipeline(load(DEMO, overrides), Place.local(str(tmp_path))).components
     return {node.id: node for node in nodes}
 
 

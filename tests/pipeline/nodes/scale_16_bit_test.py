@@ -6,12 +6,14 @@ import pathlib
 import pipeline
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
+from pipeline.place import Place
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 
 
 def test_who_gets_it(tmp_path):
-    nodes = pipeline_module.create_pipeline(load(DEMO, ["targets.digits.data.scale_16_bit=range"]), str(tmp_path))
+    config = load(DEMO, ["targets.digits.data.scale_16_bit=range"])
+    nodes = pipeline_module.create_pipeline(config, Place.local(str(tmp_path)))
     properties = {node.id: node.exec_properties for node in nodes.components}
     read = {side: properties[f"{side}-examples"]["scale_16_bit"] for side in ("source", "digits")}
     assert read == {"source": "max", "digits": "range"}

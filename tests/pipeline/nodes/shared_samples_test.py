@@ -10,6 +10,7 @@ import pipeline
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
 from pipeline.nodes import ids
+from pipeline.place import Place
 
 DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
 ARMS = ["entire_source", "uniform_subsample", "label_subset", "same_distribution"]
@@ -31,7 +32,8 @@ def make_nodes(tmp_path):
         config = load(str(path))
         for dataset in config.datasets().values():
             dataset.reader().prepare()
-        return {node.id: node for node in pipeline_module.create_pipeline(config, str(tmp_path)).components}
+        pipeline = pipeline_module.create_pipeline(config, Place.local(str(tmp_path)))
+        return {node.id: node for node in pipeline.components}
 
     return make
 
