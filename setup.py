@@ -44,6 +44,7 @@ setuptools.setup(
             "matplotlib",  # carries the fonts of the embedded source set
             "scikit-learn",  # carries the scans of the embedded target set
         ],
+        "deploy": ["kfp", "kfp-kubernetes"],  # compiles for Kubeflow Pipelines and Vertex AI, and sends it there
         "figures": ["matplotlib"],
         "emd": ["pot"],  # the earth mover's distance
         "test": [

@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = exports.lazy(
         "Predictor": "components.predictor.component",
         "PriorEstimator": "components.prior_estimator.component",
         "Pusher": "components.pusher.component",
+        "SchemaImporter": "components.example_validator.schema",
         "SourceExampleGen": "components.example_gen.component",
         "StatisticsGen": "components.statistics_gen.component",
         "TargetExampleGen": "components.example_gen.component",

@@ -50,6 +50,18 @@ def modules_behind(*modules: str) -> list[str]:
     return sorted(_find_modules(modules))
 
 
+def hash_packages() -> str:
+    """Returns 16 hex digits that are the same where all files of this project's packages are the same."""
+    digest = hashlib.sha256()
+    for package in _PACKAGES:
+        root = _path(package)
+        assert root is not None, f"{package} is a package of this project"
+        for path in sorted(root.parent.rglob("*.py")):
+            digest.update(f"{package}/{path.relative_to(root.parent).as_posix()}\n".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def _find_modules(modules: tuple[str, ...]) -> dict[str, str]:
     for module in modules:
         if _path(module) is None:

@@ -9,7 +9,7 @@ import os
 import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -80,14 +80,21 @@ def write_table(path: str, table: pa.Table) -> None:
 
 def read_table(paths: str | Iterable[str], columns: Sequence[str] | None = None) -> pa.Table:
     """Reads the Parquet file or files at `paths`, one after the other, into one table."""
-    import tensorflow as tf
-
     tables = []
     for path in [paths] if isinstance(paths, str) else paths:
-        with tf.io.gfile.GFile(path, "rb") as file:
+        with _open(path) as file:
             content = pa.BufferReader(file.read())
         tables.append(pq.read_table(content, columns=list(columns) if columns else None))
     return pa.concat_tables(tables)
+
+
+def _open(path: str) -> IO[bytes]:
+    """Opens a file to read it; TensorFlow, whose import takes seconds, is needed only for what is not on a disk."""
+    if not is_remote(path):
+        return open(path, "rb")
+    import tensorflow as tf
+
+    return tf.io.gfile.GFile(path, "rb")
 
 
 def write_records(path: str, records: Iterable[bytes]) -> None:

@@ -33,7 +33,7 @@ def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
     filters = finish_filters(nodes, config, place, ingested, early_filters, adaptation)
     basis = Basis(config, place, ingested, early_filters, filters, adaptation)
     for name, target in config.targets.items():
-        estimate_prior(nodes, config, ingested, adaptation, filters, name, config.prior)  # shown whatever the arms are
+        estimate_prior(nodes, config, place, ingested, adaptation, filters, name, config.prior)  # always shown
         for arm in target.arms:
             made = make_arm(nodes, basis, name, arm)
             if arm == target.push:

@@ -3,12 +3,15 @@
 import dataclasses
 import os
 from collections.abc import Mapping
+from typing import TypeVar
 
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import data_types
 
-import schemas
 from pipeline import metadata_file
+from pipeline.config.run import Config
+
+Value = TypeVar("Value", int, str)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,27 +22,28 @@ class Place:
 
     Attributes:
       artifacts: root of all artifacts.
+      files: root of all else that a run has: what follows, and on a cluster the records.
       checkpoints: root of the trainings' checkpoints, and of the policy by which they are written.
       working: root of the folders in which an ingestion keeps what it needs to go on after an interruption.
       serving: root of the folders that model servers watch; each has the name of a target.
-      schemas: root of the folders `source` and `target`, each with a `schema.pbtxt`.
       metadata: how this process reaches the metadata; None: the cluster has its own.
       resolvers: whether nodes may choose among results of earlier runs; no cluster runs a Resolver of ours.
       beam: arguments of all Beam jobs; None: those of the configuration, which are for this machine.
-      parameters: whether settings that may change from run to run are parameters of the pipeline.
+      parameters: names of settings that are parameters of the pipeline, to be changed from run to run: `seed`, `n`,
+        `classifier_steps`, `pretrain_steps`, `finetune_steps`, and `push_destination_<target>`.
       baselines: target → URI of the Model that a new one is compared with, where there are no Resolvers.
       classifier: URI of a source classifier that is there already; None: it is trained.
     """
 
     artifacts: str
+    files: str
     checkpoints: str
     working: str
     serving: str
-    schemas: str
     metadata: mlmd.ConnectionConfig | None = None
     resolvers: bool = True
     beam: tuple[str, ...] | None = None
-    parameters: bool = False
+    parameters: frozenset[str] = frozenset()
     baselines: Mapping[str, str] = dataclasses.field(default_factory=dict)
     classifier: str | None = None
 
@@ -53,11 +57,39 @@ class Place:
         """
         return cls(
             artifacts=os.path.join(state or workspace, "artifacts"),
+            files=workspace,
             checkpoints=os.path.join(workspace, "checkpoints"),
             working=os.path.join(workspace, "working"),
             serving=os.path.join(workspace, "serving"),
-            schemas=str(schemas.folder("source").parent),
             metadata=metadata_file.connect(state or workspace),
+        )
+
+    @classmethod
+    def remote(cls, config: Config, baselines: Mapping[str, str], *, comparison: bool = False) -> "Place":
+        """Returns the place of a run on a cluster.
+
+        Args:
+          config: the configuration, which has a section `remote`.
+          baselines: target → URI of the Model that a new one is compared with.
+          comparison: whether it is a comparison, whose cells have seeds of their own.
+        """
+        remote = config.remote
+        assert remote is not None, "the caller has checked it"
+        files = remote.files_root
+        parameters = {"n", "classifier_steps", "pretrain_steps", "finetune_steps"}
+        if not comparison:
+            parameters |= {"seed", *(f"push_destination_{name}" for name in config.targets)}
+        return cls(
+            artifacts=remote.root,
+            files=files,
+            checkpoints=os.path.join(files, "checkpoints", config.name),
+            working=os.path.join(files, "working", config.name),
+            serving=os.path.join(files, "serving"),
+            resolvers=False,
+            beam=tuple(remote.beam),
+            parameters=frozenset(parameters),
+            baselines=baselines,
+            classifier=remote.classifier,
         )
 
     def checkpoints_of(self, node: str) -> str:
@@ -72,10 +104,8 @@ class Place:
         """Returns the folder that a server of a target's models watches."""
         return os.path.join(self.serving, target)
 
-    def schema_of(self, side: str) -> str:
-        """Returns the folder of the schema of `source` or `target`."""
-        return os.path.join(self.schemas, side)
-
-    def parameter(self, name: str, value: int) -> int | data_types.RuntimeParameter:
-        """Returns `value`, or the pipeline's parameter of that name whose default it is."""
-        return data_types.RuntimeParameter(name, ptype=int, default=value) if self.parameters else value
+    def parameter(self, name: str, value: Value) -> Value | data_types.RuntimeParameter:
+        """Returns `value`, or the parameter of the pipeline that has this name, with `value` as its default."""
+        if name not in self.parameters:
+            return value
+        return data_types.RuntimeParameter(name, ptype=type(value), default=value)

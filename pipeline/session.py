@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import rich.console
@@ -16,6 +16,7 @@ from pipeline.terminal import logs
 
 if TYPE_CHECKING:
     from pipeline.place import Place
+    from pipeline.runners.compile import Compiled
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,10 +51,10 @@ def run_config(config: Config, workspace: str) -> Outcome:
         end_on_signals(console, "run the same command to resume"),
     ):
         with logs.show_waiting(console, "starting"):
-            from pipeline import pipeline
+            from pipeline import pipeline, record
             from pipeline.nodes import ingest
             from pipeline.place import Place
-            from pipeline.results import record, summary
+            from pipeline.results import summary
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
@@ -170,6 +171,71 @@ def show_results(config: Config, workspaces: list[str], *, table: str | None, fi
             show.show_table(console, table, config, workspaces)
         if figure is not None:
             show.show_figure(console, figure, config, workspaces)
+
+
+def compile_config(config: Config, backend: str, *, comparison: bool = False, sending: bool = False) -> "Compiled":
+    """Compiles the run of `config`, or its comparison, for a cluster. Nothing is sent, or written for it.
+
+    Args:
+      config: the configuration.
+      backend: 'kubeflow' or 'vertex'.
+      comparison: whether it is what `compare_config` trains.
+      sending: whether it is to be sent.
+
+    Raises:
+      ValueError: the backend cannot run it as configured, or data are missing; one line for each reason.
+    """
+    with logs.redirect_output(os.devnull) as console, end_on_signals(console, "nothing was sent"):
+        with logs.show_waiting(console, "starting"):
+            from pipeline import pipeline
+            from pipeline.compare import matrix
+            from pipeline.nodes import ingest
+            from pipeline.place import Place
+            from pipeline.runners import checks, submit
+            from pipeline.runners.compile import compile_pipeline
+        checks.check(config, backend, sending=sending)
+        ingest.prepare(config, functools.partial(logs.show_waiting, console))
+        with logs.show_waiting(console, "compiling"):
+            place = Place.remote(config, submit.find_baselines(config), comparison=comparison)
+            if comparison:
+                nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
+            else:
+                nodes = pipeline.create_pipeline(config, place)
+            return compile_pipeline(nodes, config, place, backend)
+
+
+def submit_config(
+    config: Config, backend: str, parameters: Mapping[str, str], *, comparison: bool, wait: bool, dry_run: bool
+) -> None:
+    """Sends the run of `config`, or its comparison, to a cluster, and says where it can be looked at.
+
+    Args:
+      config: the configuration.
+      backend: 'kubeflow' or 'vertex'.
+      parameters: of the run, as texts; the others have their defaults.
+      comparison: whether it is what `compare_config` trains.
+      wait: whether to wait for its end.
+      dry_run: whether only to say what would be sent.
+
+    Raises:
+      ValueError: the backend cannot run it as configured.
+      RuntimeError: the run has failed; only if it is waited for.
+    """
+    compiled = compile_config(config, backend, comparison=comparison, sending=not dry_run)
+    with logs.redirect_output(os.devnull) as console, end_on_signals(console, "what was sent goes on"):
+        from pipeline.runners import submit
+
+        values = submit.set_parameters(compiled, parameters)
+        texts = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
+        console.print(f"{submit.name_of(compiled, values)}: {len(compiled.tasks)} steps", highlight=False)
+        console.print(f"parameters: {texts}", markup=False, highlight=False)
+        if dry_run:
+            console.print("nothing was sent", highlight=False)
+            return
+        with logs.show_waiting(console, f"sending it to {backend}"):
+            submit.copy_baselines(config, submit.find_baselines(config))
+            place = submit.submit(config, compiled, values, wait=wait)
+        console.print(f"look at it: {place}", markup=False, highlight=False)
 
 
 def show_forecast(config: Config, workspace: str) -> None:

@@ -59,7 +59,7 @@ def test_the_contracts_are_kept(contracts):
         ("trainer.models.registry", "trainer.loop.history", {TRAINER}),
         ("trainer.data.images", "trainer.loop.history", {TRAINER}),
         ("pipeline.config.data", "pipeline.nodes.ids", {PIPELINE}),
-        ("pipeline.terminal.text", "pipeline.results.record", {PIPELINE}),
+        ("pipeline.terminal.text", "pipeline.results.inspect", {PIPELINE, PURE}),
         ("pipeline.nodes.push", "pipeline.terminal.logs", {PIPELINE, CONSOLE}),
         ("pipeline.nodes.push", "rich.console", {CONSOLE}),
         ("trainer.loop.progress", "typer", {CONSOLE}),

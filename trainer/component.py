@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfx import types
 from tfx.components.trainer import executor as tfx_executor
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.proto import trainer_pb2
 from tfx.types import artifact_utils, standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
@@ -22,6 +23,9 @@ from trainer.loop import checkpoints as checkpoints_module
 from trainer.models.backbone import Backbone
 from trainer.models.registry import SPECS
 
+# The parameters that decide which training it is, and so which checkpoints are its own.
+_OF_TRAINING = ("run_fn", "custom_config", "code_version", "steps", "seed")
+
 
 class TrainerSpec(standard_component_specs.TrainerSpec):
     """TFX's spec, with a vocabulary, other training examples or a plan for them, checkpoints, and the code version."""
@@ -30,6 +34,8 @@ class TrainerSpec(standard_component_specs.TrainerSpec):
         **standard_component_specs.TrainerSpec.PARAMETERS,
         "code_version": ExecutionParameter(type=str),
         "checkpoints": ExecutionParameter(type=str, optional=True),
+        "steps": ExecutionParameter(type=int, optional=True),
+        "seed": ExecutionParameter(type=int, optional=True),
     }
     INPUTS = {
         **standard_component_specs.TrainerSpec.INPUTS,
@@ -68,7 +74,7 @@ class Executor(tfx_executor.GenericExecutor):
             plan_pattern = os.path.join(plan_uri, "Split-train", plan.COPIES_PATTERN)
         base_model = input_dict.get("base_model")
         return FnArgs(
-            custom_config=tfx_args.custom_config,
+            custom_config=_replace(tfx_args.custom_config, exec_properties),
             split_patterns=patterns,
             index_pattern=index_folder and os.path.join(index_folder, "*.parquet"),
             plan_pattern=plan_pattern,
@@ -122,6 +128,8 @@ class Trainer(base_component.BaseComponent):
         training has its own, by its configuration, inputs and code. It is part of the cache key: name the same one in
         every run of a workspace. Beside it may lie what `trainer.loop.checkpoints.write_policy` writes. None: none
         are kept.
+      steps, seed: take the place of the recipe's steps and of the seed in `custom_config`, for RuntimeParameters of a
+        pipeline. None: those in `custom_config` hold.
 
     Outputs: `model`, with `Format-Serving/` (the SavedModel) and `Format-Keras/model.keras`; `model_run`, with
     `metrics.json` and `history.csv`, and the predictions that are to be kept.
@@ -142,6 +150,8 @@ class Trainer(base_component.BaseComponent):
         plan: types.BaseChannel | None = None,
         base_model: types.BaseChannel | None = None,
         checkpoints: str | None = None,
+        steps: int | data_types.RuntimeParameter | None = None,
+        seed: int | data_types.RuntimeParameter | None = None,
     ):
         if plan and train_examples:
             raise ValueError("plan: belongs to `examples`; give either it or `train_examples`, not both")
@@ -159,6 +169,8 @@ class Trainer(base_component.BaseComponent):
                 eval_args=trainer_pb2.EvalArgs(),
                 code_version=code_version(*modules_of(run_fn, custom_config)),
                 checkpoints=checkpoints,
+                steps=steps,
+                seed=seed,
                 model=types.Channel(type=standard_artifacts.Model),
                 model_run=types.Channel(type=standard_artifacts.ModelRun),
             )
@@ -177,11 +189,21 @@ def _checkpoints(
         return checkpoints_module.Checkpoints()
     folder = checkpoints_module.folder(
         parent,
-        parameters={key: exec_properties[key] for key in ("run_fn", "custom_config", "code_version")},
+        parameters={key: exec_properties.get(key) for key in _OF_TRAINING},
         # A workspace that is moved takes its checkpoints along.
         inputs={key: [_relative(artifact.uri, parent) for artifact in artifacts] for key, artifacts in inputs.items()},
     )
     return checkpoints_module.Checkpoints(folder, checkpoints_module.read_policy(os.path.dirname(parent)))
+
+
+def _replace(custom_config: dict[str, Any], exec_properties: dict[str, Any]) -> dict[str, Any]:
+    """Returns `custom_config` with the steps and the seed that the run has set, if it has."""
+    changed = dict(custom_config)
+    if (steps := exec_properties.get("steps")) is not None:
+        changed["recipe"] = {**changed["recipe"], "steps": int(steps)}
+    if (seed := exec_properties.get("seed")) is not None:
+        changed["seed"] = int(seed)
+    return changed
 
 
 def _relative(uri: str, folder: str) -> str:

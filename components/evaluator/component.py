@@ -4,14 +4,13 @@ from collections.abc import Sequence
 
 from tensorflow_model_analysis.proto import config_pb2
 from tfx import types
-from tfx.components.evaluator import executor
 from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 from tfx.utils import json_utils
 
 from components.code_version import code_version
-from components.evaluator import metrics
+from components.evaluator import executor, metrics
 
 
 class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
@@ -31,7 +30,7 @@ class EvaluatorSpec(standard_component_specs.EvaluatorSpec):
 class Evaluator(base_beam_component.BaseBeamComponent):
     """TFX's Evaluator, executed again when the code of our metrics changes.
 
-    It runs TFX's own executor, but is not derived from TFX's component, which leaves no way to pass a wider spec.
+    It is not derived from TFX's component, which leaves no way to pass a wider spec; its executor is.
 
     Example:
       from components.evaluator.config import eval_config
@@ -46,7 +45,8 @@ class Evaluator(base_beam_component.BaseBeamComponent):
       examples: Examples with the splits named in `splits`.
       model: the candidate.
       eval_config: what to measure, and the thresholds of a blessing; see `components.evaluator.config.eval_config`.
-      baseline_model: the model to compare with. It may be empty at run time; the comparison is then left out.
+      baseline_model: the model to compare with. The comparison is left out if it is empty at run time, incomplete, or
+        has other labels.
       splits: the splits to measure on, as one set.
 
     Outputs: `evaluation`, TFMA's result; `blessing`, whether the candidate met all thresholds.
@@ -76,7 +76,7 @@ class Evaluator(base_beam_component.BaseBeamComponent):
                 baseline_model=baseline_model,
                 eval_config=eval_config,
                 example_splits=json_utils.dumps(list(splits)),
-                code_version=code_version(metrics.__name__),
+                code_version=code_version(metrics.__name__, executor.__name__),
                 evaluation=types.Channel(type=standard_artifacts.ModelEvaluation),
                 blessing=types.Channel(type=standard_artifacts.ModelBlessing),
             )

@@ -4,9 +4,9 @@ import ml_metadata as mlmd
 from tfx import types
 from tfx.components.evaluator import constants
 from tfx.dsl.components.common import resolver
-from tfx.utils import path_utils
 
-from components.artifacts import model_labels, versions
+from components.artifacts import versions
+from components.evaluator.executor import is_comparable, saved_model_of
 
 _KEYS = {"model", "model_blessing", "candidate"}
 
@@ -56,7 +56,7 @@ class ServedOrLastBlessed(resolver.ResolverStrategy):
         chosen = self._choose(candidate, blessings, models)
         found = [models[_model_id(chosen)]] if chosen and _model_id(chosen) in models else []
         return {
-            "model": [model for model in found if _is_comparable(model, candidate)],
+            "model": [model for model in found if is_comparable(model, candidate)],
             "model_blessing": [chosen] if chosen else [],
             "candidate": [candidate],
         }
@@ -73,19 +73,13 @@ class ServedOrLastBlessed(resolver.ResolverStrategy):
             return next((blessing for blessing in blessings if _model_id(blessing) != candidate.id), None)
 
         def is_served(model: types.Artifact | None) -> bool:
-            return model is not None and versions.is_version_of(self._serving, newest, _saved_model(model))
+            return model is not None and versions.is_version_of(self._serving, newest, saved_model_of(model))
 
         if not is_served(candidate):
             return next((blessing for blessing in blessings if is_served(models.get(_model_id(blessing)))), None)
         before = next((blessing for blessing in blessings if _model_id(blessing) == candidate.id), None)
         wanted = _baseline_id(before) if before else None
         return next((blessing for blessing in blessings if _model_id(blessing) == wanted), None)
-
-
-def _is_comparable(model: types.Artifact, candidate: types.Artifact) -> bool:
-    saved_model = _saved_model(model)
-    same_labels = model_labels.read(saved_model) == model_labels.read(_saved_model(candidate))
-    return same_labels and versions.is_complete(saved_model)
 
 
 def _is_blessed(blessing: types.Artifact) -> bool:
@@ -99,7 +93,3 @@ def _model_id(blessing: types.Artifact) -> int:
 def _baseline_id(blessing: types.Artifact) -> int | None:
     name = constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY
     return blessing.get_int_custom_property(name) if blessing.has_custom_property(name) else None
-
-
-def _saved_model(model: types.Artifact) -> str:
-    return path_utils.serving_model_path(model.uri)

@@ -27,15 +27,16 @@ class Policy(StrictModel):
 
 def write_policy(working: str, policy: Policy) -> None:
     """Writes the policy of the node whose working folder is `working`."""
-    storage.write_text(_path(working), policy.model_dump_json(indent=1))
+    storage.write_text(path_of(working), policy.model_dump_json(indent=1))
 
 
 def read_policy(working: str | None) -> Policy:
     """Returns what `write_policy` wrote, or the defaults."""
-    if not working or not tf.io.gfile.exists(_path(working)):
+    if not working or not tf.io.gfile.exists(path_of(working)):
         return Policy()
-    return Policy.model_validate_json(storage.read_text(_path(working)))
+    return Policy.model_validate_json(storage.read_text(path_of(working)))
 
 
-def _path(working: str) -> str:
+def path_of(working: str) -> str:
+    """Returns the path of the policy of the node whose working folder is `working`."""
     return f"{working.rstrip('/')}.json"

@@ -1,1 +1,4 @@
-"""ExampleValidator: compares statistics with a schema, and stops the run if there are anomalies."""
+"""ExampleValidator: compares statistics with a schema, and stops the run if there are anomalies.
+
+SchemaImporter gives it the schema.
+"""

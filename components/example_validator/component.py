@@ -33,13 +33,10 @@ class ExampleValidator(base_component.BaseComponent):
     """Compares statistics with a schema.
 
     Example:
-      schema = tfx.dsl.Importer(
-          source_uri=str(schemas.folder("source")),
-          artifact_type=tfx.types.standard_artifacts.Schema,
-      )
+      schema = SchemaImporter(text=(schemas.folder("source") / "schema.pbtxt").read_text())
       validator = ExampleValidator(
           statistics=statistics.outputs["statistics"],
-          schema=schema.outputs["result"],
+          schema=schema.outputs["schema"],
           vocabulary=source.outputs["vocabulary"],
       )
 

@@ -2,6 +2,7 @@
 
 from tfx import types
 from tfx.dsl.components.base import base_beam_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -9,6 +10,7 @@ from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, Lab
 from components.code_version import code_version
 from components.importance_resampler import executor, matchers
 from components.importance_resampler.matchers.matcher import Matcher
+from components.parameters import default_of
 
 
 class ImportanceResamplerSpec(ComponentSpec):
@@ -92,8 +94,8 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
         index: types.BaseChannel,
         label_prior: types.BaseChannel | None = None,
         matcher: Matcher | None = None,
-        n: int = 0,
-        seed: int = 0,
+        n: int | data_types.RuntimeParameter = 0,
+        seed: int | data_types.RuntimeParameter = 0,
         vocabulary: types.BaseChannel | None = None,
         source_predictions: types.BaseChannel | None = None,
         target_predictions: types.BaseChannel | None = None,
@@ -111,7 +113,7 @@ class ImportanceResampler(base_beam_component.BaseBeamComponent):
                 "components.importance_resampler.matchers.make_matcher('same_distribution')"
             )
         name = matchers.name_of(matcher)
-        matcher.check(n)
+        matcher.check(default_of(n))
         optional = {
             "label_prior": label_prior,
             "vocabulary": vocabulary,

@@ -4,10 +4,12 @@ from typing import Literal
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
 from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
 from components.code_version import code_version
+from components.parameters import default_of
 from components.prior_estimator import executor
 from components.prior_estimator.settings import EstimatorSettings
 
@@ -103,7 +105,7 @@ class PriorEstimator(base_component.BaseComponent):
         smoothing: float = 0.0,
         floor: float = 0.0,
         assumption_threshold: float = 1.5,
-        seed: int = 0,
+        seed: int | data_types.RuntimeParameter = 0,
     ):
         settings = EstimatorSettings(
             estimator=estimator,
@@ -114,7 +116,7 @@ class PriorEstimator(base_component.BaseComponent):
             smoothing=float(smoothing),
             floor=float(floor),
             assumption_threshold=float(assumption_threshold),
-            seed=seed,
+            seed=default_of(seed),
         )
         if not force:
             settings.check_temperature()
@@ -128,7 +130,7 @@ class PriorEstimator(base_component.BaseComponent):
             exclusions=exclusions,
             target_plan=target_plan,
             target_index=target_index,
-            **executor.to_properties(settings),
+            **{**executor.to_properties(settings), "seed": seed},
             code_version=code_version(executor.__name__),
             label_prior=types.Channel(type=LabelPrior),
         )

@@ -2,6 +2,7 @@
 
 from tfx import types
 from tfx.dsl.components.base import base_component, executor_spec
+from tfx.orchestration import data_types
 from tfx.proto import pusher_pb2
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ExecutionParameter
@@ -16,6 +17,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
     PARAMETERS = {
         **standard_component_specs.PusherSpec.PARAMETERS,
         executor.WITHOUT_BASELINE: ExecutionParameter(type=str, optional=True),
+        executor.FOLDER: ExecutionParameter(type=str, optional=True),
         "code_version": ExecutionParameter(type=str, optional=True),
     }
     # TFX lets it be left out.
@@ -42,6 +44,7 @@ class Pusher(base_component.BaseComponent):
       infra_blessing: the same of an InfraValidator.
       without_baseline: what happens to a blessed model that the Evaluator did not compare with the version that is
         served: 'stop', it is not pushed; 'push', it is.
+      folder: takes the place of the folder in `push_destination`, for a RuntimeParameter of a pipeline.
 
     Outputs: `pushed_model`, with the custom properties `pushed` (1 or 0), `pushed_version` and `pushed_destination`;
       `not_compared`, why there was no comparison with the served version, if there was none; `rolled_back`, the folder
@@ -63,6 +66,7 @@ class Pusher(base_component.BaseComponent):
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
         without_baseline: str = "stop",
+        folder: str | data_types.RuntimeParameter | None = None,
     ):
         if not push_destination.filesystem.base_directory:
             raise ValueError(
@@ -77,6 +81,7 @@ class Pusher(base_component.BaseComponent):
                 infra_blessing=infra_blessing,
                 push_destination=push_destination,
                 without_baseline=without_baseline,
+                folder=folder,
                 code_version=code_version(executor.__name__),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )

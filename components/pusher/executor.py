@@ -17,7 +17,7 @@ from components.artifacts import model_labels, versions
 # TensorFlow Serving takes only folders with a numeric name for versions, so it ignores this one.
 _STAGING = ".incoming"
 
-WITHOUT_BASELINE = "without_baseline"  # the name of the execution property
+WITHOUT_BASELINE, FOLDER = "without_baseline", "folder"  # the names of execution properties
 # Custom properties of a PushedModel: why its model was not compared with what is served; the folder of that version,
 # if the model was not pushed because of it; the folder of its own version, if somebody removed it and serves another.
 NOT_COMPARED, SERVED_INSTEAD, ROLLED_BACK = "not_compared", "served_instead", "rolled_back"
@@ -45,7 +45,7 @@ class Executor(executor.Executor):
         """
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
-        folder = destination.filesystem.base_directory
+        folder = exec_properties.get(FOLDER) or destination.filesystem.base_directory
         staging = os.path.join(folder, _STAGING)
         _remove(staging)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])

@@ -7,7 +7,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from pipeline import metadata_file
+from pipeline import metadata_file, record
 from pipeline.compare import matrix
 from pipeline.compare.results import make_result
 from pipeline.compare.rows import Cell, Result
@@ -16,7 +16,6 @@ from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import ArmNodes
 from pipeline.place import Place
-from pipeline.results import record
 from pipeline.runners import local
 from pipeline.runners.local import NodeResult, State
 

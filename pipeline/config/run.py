@@ -22,6 +22,7 @@ from pipeline.config.arms import (
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
+from pipeline.config.remote import Remote, Resources
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
@@ -147,7 +148,10 @@ class Config(StrictModel):
       compare: what `specialist compare` does. `run` does not read it.
       on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
         the run goes on, and lists the anomalies at its end.
-      beam: arguments of the Beam jobs. Empty: Beam runs in memory, with one worker.
+      beam: arguments of the Beam jobs on this machine. Empty: Beam runs in memory, with one worker.
+      remote: where `specialist compile` and `submit` let it run. `run` does not read it.
+      resources: what the steps of a remote run are given: `all` of them, those of a component, such as `Trainer`, or
+        one by its id. The keys of what is more special replace those of what is more general.
     """
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
@@ -170,6 +174,8 @@ class Config(StrictModel):
     compare: Compare = Compare()
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: list[str] = []
+    remote: Remote | None = None
+    resources: dict[str, Resources] = {}
 
     def datasets(self) -> dict[str, Data]:
         """Returns the data by name: 'source', or that of a target."""

@@ -63,7 +63,13 @@ def adapt(
                 source_uri=place.classifier, artifact_type=standard_artifacts.Model, output_key="model"
             )
         return train.pretrain(
-            classifier_id, config, place, source, config.classifier, sample={"plan": early_filters.plan}
+            classifier_id,
+            config,
+            place,
+            source,
+            config.classifier,
+            sample={"plan": early_filters.plan},
+            steps_name="classifier_steps",
         )
 
     classifier = nodes.get(classifier_id, make_classifier)
@@ -95,6 +101,7 @@ def adapt(
 def estimate_prior(
     nodes: Registry,
     config: Config,
+    place: Place,
     ingested: Ingested,
     adaptation: Adaptation,
     filters: exclude.Filters,
@@ -106,7 +113,7 @@ def estimate_prior(
     """Adds the label prior of a target, if it is not there, and returns its node.
 
     Args:
-      nodes, config, ingested: as `adapt` takes them; the seed is that of the bootstrap.
+      nodes, config, place, ingested: as `adapt` takes them; the seed is that of the bootstrap.
       adaptation: the classifier and its predictions.
       filters: of the source's images.
       target: name of the target.
@@ -132,7 +139,7 @@ def estimate_prior(
             exclusions=filters.exclusions,
             index=source["index"],
             vocabulary=source["vocabulary"],
-            seed=config.seed,
+            seed=place.parameter("seed", config.seed),
             activation=config.classifier.activation,
             **settings.model_dump(exclude={"source_images"}),
             **chosen,

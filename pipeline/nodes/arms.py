@@ -158,6 +158,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 recipe,
                 sample=sample,
                 base_model=start,
+                steps_name="pretrain_steps" if config.arm(name).steps is None else None,
                 evaluate=replicate is None or config.compare.evaluate_specialists,
                 formats=None if keep_models else ["keras"],
             ),
@@ -200,6 +201,7 @@ def _make_sample(
         prior = adapt.estimate_prior(
             nodes,
             basis.config,
+            basis.place,
             basis.ingested,
             adaptation,
             basis.filters,
@@ -216,6 +218,11 @@ def _make_sample(
             "target_plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
         }
 
+    n: Any = config.arm(name).n or basis.place.parameter("n", config.resample.n)
+    seed: Any = config.resample.seed
+    if seed is None:
+        seed = basis.place.parameter("seed", config.seed)
+
     def make_resampler(filters: exclude.Filters) -> ImportanceResampler:
         return ImportanceResampler(
             examples=source["examples"],
@@ -223,8 +230,8 @@ def _make_sample(
             vocabulary=source["vocabulary"],
             exclusions=filters.exclusions,
             matcher=matcher,
-            n=0 if matcher.takes_all else config.sample_size(name),
-            seed=config.seed if config.resample.seed is None else config.resample.seed,
+            n=0 if matcher.takes_all else n,
+            seed=seed,
             # Examples cannot hold loss weights, and nothing reads those of a draft.
             materialise=config.resample.materialise and not matcher.takes_all and filters is basis.filters,
             **inputs,

@@ -1,17 +1,15 @@
 """The nodes that ingest the data of a side: the source or a target."""
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common import importer
-from tfx.types import standard_artifacts
 
 import schemas
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
+from components.example_validator import schema as schema_importer
 from components.example_validator.component import ExampleValidator
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
@@ -120,16 +118,11 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
         index=example_gen.outputs["index"], vocabulary=example_gen.outputs["vocabulary"]
     ).with_id(ids.side_node(name, ids.STATISTICS))
     side = "source" if name == ids.SOURCE else "target"
-    content = (schemas.folder(side) / "schema.pbtxt").read_bytes()
-    schema = importer.Importer(
-        source_uri=place.schema_of(side),
-        artifact_type=standard_artifacts.Schema,
-        # An Importer reuses an artifact with the same URI and properties, so a property has to identify the content.
-        custom_properties={"content": hashlib.sha256(content).hexdigest()[:16]},
-    ).with_id(ids.side_node(name, ids.SCHEMA))
+    text = (schemas.folder(side) / schema_importer.FILE_NAME).read_text(encoding="utf-8")
+    schema = schema_importer.SchemaImporter(text=text).with_id(ids.side_node(name, ids.SCHEMA))
     validator = ExampleValidator(
         statistics=statistics.outputs["statistics"],
-        schema=schema.outputs["result"],
+        schema=schema.outputs["schema"],
         vocabulary=example_gen.outputs["vocabulary"],
         index=example_gen.outputs["index"],
         max_rejected=data.max_rejected,

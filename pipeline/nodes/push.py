@@ -25,6 +25,8 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, p
       place: where the server's folder is, and what the model is compared with.
     """
     evaluator_id = ids.side_node(name, ids.EVALUATOR)
+    serving = place.serving_of(name)
+    parameter = f"push_destination_{name}"
     baseline = _find_baseline(name, evaluator_id, finetune, place)
     evaluator = Evaluator(
         examples=examples,
@@ -41,9 +43,10 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, p
         model=finetune.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
         push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=place.serving_of(name))
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
         ),
         without_baseline=target.evaluation.without_baseline,
+        folder=place.parameter(parameter, serving) if parameter in place.parameters else None,
     ).with_id(ids.side_node(name, ids.PUSHER))
     return [*filter(None, [baseline]), evaluator, pusher]
 

@@ -1,6 +1,6 @@
 """The Trainer nodes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx.types import BaseChannel
@@ -19,8 +19,9 @@ def pretrain(
     source: IngestNodes,
     recipe: Recipe,
     *,
-    sample: dict[str, BaseChannel | None],
+    sample: Mapping[str, Any],
     base_model: BaseChannel | None = None,
+    steps_name: str | None,
     evaluate: bool = True,
     formats: Sequence[str] | None = None,
 ) -> Trainer:
@@ -34,6 +35,7 @@ def pretrain(
       recipe: of the training.
       sample: the Trainer's `plan` or `train_examples`.
       base_model: the model it starts from; None: it starts at random.
+      steps_name: name of the parameter of the pipeline for the steps; None: they are those of the recipe.
       evaluate: whether it is evaluated on the source's eval split.
       formats: those in which the model is exported; None: all.
     """
@@ -52,6 +54,7 @@ def pretrain(
         ),
         checkpoints=place.checkpoints_of(node_id),
         base_model=base_model,
+        **_name_parameters(place, config, recipe, steps_name),
         **sample,
     ).with_id(node_id)
     trainer.add_upstream_node(source.validator)  # which all targets' wait for: nothing is trained on data unseen
@@ -102,6 +105,7 @@ def finetune(
             **_name_formats(formats),
         ),
         checkpoints=place.checkpoints_of(node_id),
+        **_name_parameters(place, config, recipe, "finetune_steps"),
     ).with_id(node_id)
 
 
@@ -117,3 +121,9 @@ def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
 
 def _name_formats(formats: Sequence[str] | None) -> dict[str, list[str]]:
     return {} if formats is None else {"formats": list(formats)}
+
+
+def _name_parameters(place: Place, config: Config, recipe: Recipe, steps_name: str | None) -> dict[str, Any]:
+    """Returns the parameters of the pipeline that take the place of settings; on this machine there are none."""
+    wanted = {"seed": ("seed", config.seed), "steps": (steps_name, recipe.steps)}
+    return {key: place.parameter(name, value) for key, (name, value) in wanted.items() if name in place.parameters}

@@ -12,8 +12,8 @@ import rich.filesize
 import rich.table
 
 from components.artifacts import versions
+from pipeline import record
 from pipeline.nodes import ids
-from pipeline.results import record
 from pipeline.terminal.text import make_cell
 
 _ENDED = ("done", "reused", "resolved")

@@ -12,18 +12,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.parquet as pq
 import rich.box
 import rich.console
 import rich.table
 
+from components import storage
 from components.artifacts import exclusions, index, label_prior, plan
 from components.importance_resampler.explain import explain_example
 from components.importance_resampler.matchers.explanation import Explanation
 from components.importance_resampler.pairs import Pairs
 from pipeline.config.arms import Arm, find_arm, shared_settings
 from pipeline.nodes import ids
-from pipeline.results.record import MissingError, Record
+from pipeline.record import MissingError, Record
 from pipeline.terminal.text import make_cell
 
 
@@ -52,14 +52,13 @@ def arm_of(record: Record, target: str, arm: str | None) -> str:
 
 def prior(record: Record, target: str) -> pa.Table:
     """Returns the label prior of a target as a table."""
-    return pq.read_table(
-        os.path.join(record.uri(ids.side_node(target, ids.PRIOR), "label_prior"), label_prior.FILE_NAME)
-    )
+    folder = record.uri(ids.side_node(target, ids.PRIOR), "label_prior")
+    return storage.read_table(os.path.join(folder, label_prior.FILE_NAME))
 
 
 def plan_labels(record: Record, target: str, arm: str) -> pa.Table:
     """Returns the labels of an arm's plan as a table."""
-    return pq.read_table(os.path.join(record.uri(_plan_node(record, target, arm), "plan"), plan.LABELS_FILE))
+    return storage.read_table(os.path.join(record.uri(_plan_node(record, target, arm), "plan"), plan.LABELS_FILE))
 
 
 def explain(record: Record, target: str, arm: str, source_id: str) -> Explanation:
@@ -68,11 +67,10 @@ def explain(record: Record, target: str, arm: str, source_id: str) -> Explanatio
     Raises:
       ValueError: the source's train split has no such example.
     """
-    folder = pathlib.Path(record.uri(ids.side_node(ids.SOURCE, ids.EXAMPLES), "index"), "Split-train")
-    paths = sorted(folder.glob(index.FILE_PATTERN))
-    rows = pa.concat_tables(pq.read_table(path, columns=["key", "labels"]) for path in paths)
+    paths = _list_files(record.uri(ids.side_node(ids.SOURCE, ids.EXAMPLES), "index"), index.FILE_PATTERN)
+    rows = storage.read_table(paths, columns=["key", "labels"])
     if index.id_key(source_id) not in rows["key"].to_numpy():
-        first_rows = (pq.read_table(path, columns=["source_id"]).slice(0, 1).to_pylist() for path in paths)
+        first_rows = (storage.read_table(path, columns=["source_id"]).slice(0, 1).to_pylist() for path in paths)
         example_id = next(row["source_id"] for [row] in filter(None, first_rows))
         raise ValueError(
             f"--example: {source_id!r} is not in the source's train split; one of its {len(rows):,} ids is "
@@ -170,8 +168,15 @@ def _exclusions(record: Record) -> pa.Table:
     node = next((node for node in reversed(ids.EXCLUSIONS) if node in record.nodes), None)
     if node is None:
         return exclusions.SCHEMA.empty_table()
-    paths = pathlib.Path(record.uri(node, "exclusions"), "Split-train").glob(exclusions.FILE_PATTERN)
-    return pa.concat_tables(pq.read_table(path) for path in sorted(paths))
+    return storage.read_table(_list_files(record.uri(node, "exclusions"), exclusions.FILE_PATTERN))
+
+
+def _list_files(uri: str, pattern: str) -> list[str]:
+    """Returns the files of an artifact's split `train`."""
+    folder = os.path.join(uri, "Split-train")
+    if storage.is_remote(uri):
+        return storage.list_files(folder, pattern)
+    return [str(path) for path in sorted(pathlib.Path(folder).glob(pattern))]  # without TensorFlow, which takes seconds
 
 
 def _one_of(option: str, chosen: str | None, choices: list[str]) -> str:

@@ -11,8 +11,7 @@ import pytest
 
 import pipeline
 from components.example_gen.readers.tfds import TfdsReader
-from pipeline import cli, workspace
-from pipeline.results import record
+from pipeline import cli, record, workspace
 
 DEMO = str(pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml")
 

@@ -156,7 +156,7 @@ def test_a_forecast_says_what_would_run_and_changes_nothing(workspace):
         *PUSH,
     }
     assert {states["source-classifier"], states["digits-entire-source-finetune"]} == {State.REUSED}
-    assert states["source-schema"] is State.RESOLVED
+    assert states["source-schema"] is State.REUSED
     assert everything() == before
     assert executed(run(workspace, "prior.smoothing=0.5")) == {"digits-prior", *DRAWN, *PUSH}
 

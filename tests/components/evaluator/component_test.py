@@ -4,14 +4,13 @@ import pathlib
 import pytest
 from sklearn import metrics as reference
 from tfx import types
-from tfx.components.evaluator import executor
 from tfx.dsl.components.base import base_beam_executor
 from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import json_utils, proto_utils
 
 import components
 from components import code_version
-from components.evaluator import config
+from components.evaluator import config, executor
 
 # Ten examples: five, three and two of the classes 0, 1 and 2; none of the classes 3 to 6.
 # By its full name, which every Beam version knows.
@@ -145,7 +144,9 @@ def component(**changes) -> components.Evaluator:
 
 def test_the_component_is_keyed_on_the_metrics_code():
     evaluator = component()
-    assert evaluator.exec_properties["code_version"] == code_version.code_version("components.evaluator.metrics")
+    assert evaluator.exec_properties["code_version"] == code_version.code_version(
+        "components.evaluator.metrics", "components.evaluator.executor"
+    )
     assert evaluator.executor_spec.executor_class is executor.Executor
     assert set(evaluator.inputs) == {"examples", "model"}
     assert set(evaluator.outputs) == {"evaluation", "blessing"}

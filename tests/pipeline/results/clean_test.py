@@ -7,9 +7,9 @@ import pytest
 from tfx.orchestration import metadata
 from tfx.types import standard_artifacts
 
-from pipeline import metadata_file
-from pipeline.results import clean, record
-from pipeline.results.record import Node, Record
+from pipeline import metadata_file, record
+from pipeline.record import Node, Record
+from pipeline.results import clean
 
 
 def write(path: pathlib.Path, size: int) -> None:

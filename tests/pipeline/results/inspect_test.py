@@ -19,8 +19,8 @@ from components.importance_resampler import matchers
 from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.matchers.matcher import Inputs
 from components.importance_resampler.pairs import Pairs
-from pipeline import cli
-from pipeline.results import inspect, record
+from pipeline import cli, record
+from pipeline.results import inspect
 
 NAMES = ("eta", "zeta", "[b]eta", "none")
 LABELS = [[0], [1], [1], [2, 0], [1], [2]]

@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.results import record
-from pipeline.results.record import Node, Record
+from pipeline import record
+from pipeline.record import Node, Record
 
 RUN = Record(
     {"name": "demo", "targets": {"digits": {}, "dishes": {}}},

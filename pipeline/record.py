@@ -1,11 +1,17 @@
-"""The record of a run: the artifacts of each node, readable without the metadata store."""
+"""The record of a run: the artifacts of each node, readable without the metadata store.
+
+A run on this machine writes one file, `runs/<run>.json`. On a cluster each step writes what it knows, its own artifacts
+and those that it has read, to `runs/<run>/<step>.json`.
+"""
 
 import dataclasses
 import json
 import os
 import pathlib
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from components import storage
 
 FOLDER = "runs"
 
@@ -73,11 +79,26 @@ def write(workspace: str, name: str, record: Record) -> str:
     return str(path)
 
 
+def write_part(root: str, run: str, node: str, started: float, record: Record) -> str:
+    """Writes what the step `node` of a run on a cluster knows; returns the path.
+
+    Args:
+      root: folder of the records' folder.
+      run: name of the run.
+      node: id of the step.
+      started: Unix time at which it began, in seconds.
+      record: with the nodes that it knows.
+    """
+    path = os.path.join(root, FOLDER, run, f"{node}.json")
+    storage.write_text(path, json.dumps({**dataclasses.asdict(record), "started": started}, indent=1))
+    return path
+
+
 def read_newest(run: str, read: Callable[[Record], T]) -> tuple[T, str | None]:
     """Returns the result of `read` for the newest record that has it, and a note if newer records lack it.
 
     Args:
-      run: a workspace, or a file in its folder of records.
+      run: a workspace, a file in its folder of records, or the folder of the files of runs on a cluster.
       read: raises `MissingError` if a record lacks what it reads.
 
     Raises:
@@ -85,18 +106,56 @@ def read_newest(run: str, read: Callable[[Record], T]) -> tuple[T, str | None]:
       MissingError: all records lack it; the message is that of the newest one.
     """
     errors: list[MissingError] = []
-    paths = _paths(run)
-    for path in paths:
+    newest = ""
+    for name, found in _read_one_by_one(run):
+        newest = newest or name
         try:
-            result = read(_read(path))
+            result = read(found)
         except MissingError as error:
             errors.append(error)
             continue
         if not errors:
             return result, None
         reason = str(errors[0]).removeprefix("RUN: ")
-        return result, f"this is from the run {path.stem}; the newest run, {paths[0].stem}, lacks it: {reason}"
+        return result, f"this is from the run {name}; the newest run, {newest}, lacks it: {reason}"
     raise errors[0]
+
+
+def _read_one_by_one(run: str) -> Iterator[tuple[str, Record]]:
+    """Yields the records of `run` with their names, the newest first."""
+    remote = _read_parts(run)
+    if remote:
+        yield from remote
+        return
+    for path in _paths(run):
+        yield path.stem, _read(path)
+
+
+def _read_parts(root: str) -> list[tuple[str, Record]]:
+    """Returns the records of the runs on a cluster whose files are in the folder `root`, the newest first."""
+    pattern = os.path.join(root, FOLDER, "*", "*.json")
+    if storage.is_remote(root):
+        import tensorflow as tf
+
+        paths = tf.io.gfile.glob(pattern)
+    else:
+        paths = map(str, pathlib.Path(root).glob(f"{FOLDER}/*/*.json"))
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(paths):
+        parts.setdefault(os.path.basename(os.path.dirname(path)), []).append(json.loads(storage.read_text(path)))
+    # What a step says of itself counts more than what those say that have read its artifacts.
+    found = []
+    for name, said in parts.items():
+        nodes: dict[str, Node] = {}
+        for part in sorted(said, key=lambda part: part["started"]):
+            for node, values in part["nodes"].items():
+                if values["state"] == "done" or node not in nodes:
+                    nodes[node] = Node(**values)
+                elif nodes[node].state != "done":
+                    nodes[node].outputs.update(values["outputs"])
+        started = min(part["started"] for part in said)
+        found.append((started, name, Record(said[0]["config"], nodes)))
+    return [(name, record) for _, name, record in sorted(found, key=lambda run: run[:2], reverse=True)]
 
 
 def read_all(workspace: str) -> dict[str, Record]:

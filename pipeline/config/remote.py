@@ -1,0 +1,127 @@
+"""Where and with what `specialist compile` and `submit` let a run go on a cluster."""
+
+import re
+from typing import Annotated, Literal
+
+import pydantic
+
+from components.settings import StrictModel
+
+# The object stores that Kubeflow Pipelines copies artifacts from and to, and TensorFlow cannot open.
+COPIED = ("minio://", "s3://")
+_OPENED = ("gs://", "hdfs://", "ram://", "/")  # a path is a volume that is mounted in all containers
+_UNITS = r"\d+(\.\d+)?(K|M|G|T|Ki|Mi|Gi|Ti)?"
+
+
+def _check_folder(value: str, allowed: tuple[str, ...]) -> str:
+    if not value.startswith(allowed):
+        raise ValueError(f"this is a place on this machine; begin it with one of {', '.join(allowed)}")
+    return value.rstrip("/")
+
+
+ArtifactsUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, (*COPIED, *_OPENED)))]
+FilesUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, _OPENED))]
+Memory = Annotated[str, pydantic.Field(pattern=f"^{_UNITS}$")]
+
+
+class Toleration(StrictModel):
+    """Which taints of Kubernetes' nodes with some key a step accepts.
+
+    Attributes:
+      value: of the taint. null: any.
+      effect: of the taint. null: any.
+    """
+
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+
+
+class Resources(StrictModel):
+    """What a step runs on. None of it is in a cache key or decides which checkpoints are its own.
+
+    Attributes:
+      cpu: number of processors. null: the cluster's default.
+      memory: bytes, such as 32G or 64Gi. null: the cluster's default.
+      accelerator: such as nvidia-a100-80gb, or tpu-v5e; docs/deploy.md lists them. On Kubeflow also the name of a
+        resource of Kubernetes, such as amd.com/gpu. null: none.
+      count: number of accelerators in a machine; of a TPU, its cores or chips.
+      machines: that train one model together. Only of Trainers, and only on Vertex AI.
+      machine_type: of Vertex AI's machines; only where a training is a job of its own. null: one that has the
+        accelerators.
+      retries: how often a step that failed begins again; a training goes on from its checkpoint.
+      timeout: hours until the training is stopped. Only of Trainers, and only on Vertex AI. null: there is none.
+      node_selector: labels of Kubernetes' nodes. Only on Kubeflow.
+      tolerations: taints of Kubernetes' nodes that the step accepts, by their keys. Only on Kubeflow.
+      volumes: persistent volume claim → path at which it is mounted. Only on Kubeflow.
+      secrets: secret of Kubernetes → folder in which its keys are files. Only on Kubeflow.
+    """
+
+    cpu: pydantic.PositiveFloat | None = None
+    memory: Memory | None = None
+    accelerator: str | None = None
+    count: int = pydantic.Field(1, ge=1)
+    machines: int = pydantic.Field(1, ge=1)
+    machine_type: str | None = None
+    retries: int = pydantic.Field(0, ge=0)
+    timeout: pydantic.PositiveFloat | None = None
+    node_selector: dict[str, str] = {}
+    tolerations: dict[str, Toleration] = {}
+    volumes: dict[str, str] = {}
+    secrets: dict[str, str] = {}
+
+
+class Remote(StrictModel):
+    """Where a run goes on a cluster. No secret belongs here, since it is written to records and compiled pipelines.
+
+    Attributes:
+      root: folder of all artifacts, such as gs://bucket/runs; on Kubeflow also minio:// or s3://.
+      files: folder of checkpoints, of what an interrupted ingestion needs, of records, and of the pushed models: a URI
+        that TensorFlow opens, or the path of a volume that is mounted in all containers. null: `root`.
+      image: the container image, which has this code; all steps run in it.
+      baselines: target → URI of the Model that a new one is compared with. A target without one: the newest version in
+        the folder of its server, if `submit` can open it and finds one; else there is no comparison.
+      classifier: URI of a source classifier, the `model` of an earlier run. It is not trained then, whatever targets
+        come or go. null: it is trained.
+      beam: arguments of the Beam jobs. Empty: Beam runs in each step's container, in memory.
+      host: URL of Kubeflow Pipelines.
+      namespace: of Kubeflow's user. null: the service has one for all.
+      experiment: of Kubeflow, which runs belong to.
+      token_file: path, on this machine, of a file with a token for Kubeflow's service. null: none is sent.
+      project: of Google Cloud.
+      region: of Vertex AI, such as europe-west4.
+      service_account: that Vertex AI runs the steps as. null: its default.
+      network: full name of the network that Vertex AI's machines are in. null: none.
+      encryption_key: full name of the key that encrypts what Vertex AI stores. null: Google's.
+    """
+
+    root: ArtifactsUri
+    files: FilesUri | None = None
+    image: str | None = None
+    baselines: dict[str, str] = {}
+    classifier: str | None = None
+    beam: list[str] = []
+    host: str | None = None
+    namespace: str | None = None
+    experiment: str | None = None
+    token_file: str | None = None
+    project: str | None = None
+    region: str | None = None
+    service_account: str | None = None
+    network: str | None = None
+    encryption_key: str | None = None
+
+    @property
+    def files_root(self) -> str:
+        """The folder of what TensorFlow reads and writes by itself."""
+        return self.files or self.root
+
+    @pydantic.model_validator(mode="after")
+    def _check_consistency(self) -> "Remote":
+        if self.root.startswith(COPIED) and self.files is None:
+            raise ValueError(
+                f"root: TensorFlow cannot open {self.root!r}, where checkpoints and pushed models would be; set files "
+                "to a folder such as gs://bucket/runs, or to the path of a volume that is mounted in all containers"
+            )
+        if self.image is not None and not re.fullmatch(r"[\w.\-/:@]+", self.image):
+            raise ValueError(f"image: {self.image!r} is not the name of a container image")
+        return self

@@ -1,0 +1,195 @@
+"""What a step of a remote run is given, in the words of Kubernetes and of Vertex AI."""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from components.settings import did_you_mean
+from pipeline.config.remote import Resources
+
+_TRAINER, _ALL = "Trainer", "all"
+
+
+@dataclasses.dataclass(frozen=True)
+class Accelerator:
+    """An accelerator that both backends know.
+
+    Attributes:
+      vertex: its name in Vertex AI's AcceleratorType; None: its machine type says it.
+      machine_types: number of accelerators → Vertex AI's machine that has so many
+        (cloud.google.com/vertex-ai/docs/training/configure-compute).
+      topology: number of accelerators → the arrangement of a TPU's chips, where Vertex AI asks for it.
+    """
+
+    vertex: str | None
+    machine_types: Mapping[int, str]
+    topology: Mapping[int, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def is_tpu(self) -> bool:
+        return self.vertex is None or self.vertex.startswith("TPU")
+
+
+ACCELERATORS = {
+    "nvidia-tesla-t4": Accelerator("NVIDIA_TESLA_T4", {1: "n1-standard-8", 2: "n1-standard-16", 4: "n1-standard-32"}),
+    "nvidia-tesla-v100": Accelerator(
+        "NVIDIA_TESLA_V100", {1: "n1-standard-8", 2: "n1-standard-16", 4: "n1-standard-32", 8: "n1-standard-64"}
+    ),
+    "nvidia-l4": Accelerator(
+        "NVIDIA_L4", {1: "g2-standard-12", 2: "g2-standard-24", 4: "g2-standard-48", 8: "g2-standard-96"}
+    ),
+    "nvidia-tesla-a100": Accelerator(
+        "NVIDIA_TESLA_A100", {count: f"a2-highgpu-{count}g" for count in (1, 2, 4, 8)} | {16: "a2-megagpu-16g"}
+    ),
+    "nvidia-a100-80gb": Accelerator("NVIDIA_A100_80GB", {count: f"a2-ultragpu-{count}g" for count in (1, 2, 4, 8)}),
+    "nvidia-h100-80gb": Accelerator("NVIDIA_H100_80GB", {count: f"a3-highgpu-{count}g" for count in (1, 2, 4, 8)}),
+    "tpu-v2": Accelerator("TPU_V2", {8: "cloud-tpu"}),
+    "tpu-v3": Accelerator("TPU_V3", {8: "cloud-tpu"}),
+    "tpu-v5e": Accelerator(
+        None, {1: "ct5lp-hightpu-1t", 4: "ct5lp-hightpu-4t", 8: "ct5lp-hightpu-8t"}, {1: "1x1", 4: "2x2", 8: "2x4"}
+    ),
+}
+# The resource of Kubernetes, and the label of Google's nodes, by which a step gets one.
+_KUBERNETES_GPU, _GKE_LABEL = "nvidia.com/gpu", "cloud.google.com/gke-accelerator"
+_PLAIN_MACHINE = "n1-standard-8"
+
+
+def check_keys(configured: Iterable[str], nodes: Mapping[str, str]) -> None:
+    """Checks that the keys of `resources` name something.
+
+    Args:
+      configured: the keys.
+      nodes: node id → class of its component.
+
+    Raises:
+      ValueError: there is no such component or node.
+    """
+    known = [_ALL, *dict.fromkeys(nodes.values()), *nodes]
+    for key in configured:
+        if key not in known:
+            hint = did_you_mean(key, known, repr)
+            raise ValueError(
+                f"resources: {key!r} is neither a component nor a node of the run{hint}; the components are "
+                f"{', '.join(dict.fromkeys(nodes.values()))}"
+            )
+
+
+def find_resources(configured: Mapping[str, Resources], node: str, component: str) -> Resources:
+    """Returns what a node is given: what is said of all, of its component, and of the node itself."""
+    found = Resources()
+    for key in (_ALL, component, node):
+        if (more := configured.get(key)) is not None:
+            found = found.model_copy(update={name: getattr(more, name) for name in more.model_fields_set})
+    return found
+
+
+def check_resources(wanted: Resources, node: str, component: str, backend: str) -> None:
+    """Checks that a backend can give a node what is wanted.
+
+    Args:
+      wanted: of the node.
+      node: its id.
+      component: its class.
+      backend: 'kubeflow' or 'vertex'.
+
+    Raises:
+      ValueError: it cannot.
+    """
+    name = f"resources.{node}"
+    is_kubernetes = backend == "kubeflow"
+    for key in ("node_selector", "tolerations", "volumes", "secrets"):
+        if getattr(wanted, key) and not is_kubernetes:
+            raise ValueError(f"{name}.{key}: only Kubeflow has it; leave it out for Vertex AI")
+    for key, is_set in (("machines", wanted.machines > 1), ("timeout", wanted.timeout is not None)):
+        if is_set and is_kubernetes:
+            raise ValueError(f"{name}.{key}: {getattr(wanted, key)}; only Vertex AI has it; leave it out for Kubeflow")
+        if is_set and component != _TRAINER:
+            raise ValueError(f"{name}.{key}: {getattr(wanted, key)}; only a Trainer has it, not a {component}")
+    if wanted.machine_type and not is_custom_job(wanted):
+        raise ValueError(
+            f"{name}.machine_type: {wanted.machine_type!r} is only of a training with several machines, a TPU or a "
+            "timeout; set cpu and memory instead"
+        )
+    if wanted.accelerator is None:
+        return
+    if is_kubernetes and "/" in wanted.accelerator:
+        return
+    known = ACCELERATORS.get(wanted.accelerator)
+    if known is None:
+        hint = did_you_mean(wanted.accelerator, ACCELERATORS, repr)
+        more = ", or the name of a resource of Kubernetes such as amd.com/gpu" if is_kubernetes else ""
+        raise ValueError(
+            f"{name}.accelerator: {wanted.accelerator!r} is unknown{hint}; choose from {', '.join(ACCELERATORS)}{more}"
+        )
+    if known.is_tpu and is_kubernetes:
+        raise ValueError(
+            f"{name}.accelerator: {wanted.accelerator!r}; on Kubeflow name the resource, google.com/tpu, and give "
+            "node_selector the labels of the TPU's nodes"
+        )
+    if known.is_tpu and component != _TRAINER:
+        raise ValueError(f"{name}.accelerator: {wanted.accelerator!r} is only for a Trainer, not a {component}")
+    if not is_kubernetes and wanted.count not in known.machine_types:
+        counts = ", ".join(map(str, known.machine_types))
+        raise ValueError(f"{name}.count: {wanted.count}; machines with {wanted.accelerator} have {counts}")
+
+
+def is_custom_job(wanted: Resources) -> bool:
+    """Returns whether a training on Vertex AI is a job of its own."""
+    known = ACCELERATORS.get(wanted.accelerator or "")
+    return wanted.machines > 1 or wanted.timeout is not None or (known is not None and known.is_tpu)
+
+
+def container_resources(wanted: Resources, backend: str) -> dict[str, Any]:
+    """Returns the fields of a container's ResourceSpec in a pipeline."""
+    found: dict[str, Any] = {}
+    if wanted.cpu:
+        found["cpu_limit"] = wanted.cpu
+    if wanted.memory:
+        found["memory_limit"] = _count_gigabytes(wanted.memory)
+    if wanted.accelerator:
+        kind = wanted.accelerator
+        if backend == "kubeflow":
+            kind = kind if "/" in kind else _KUBERNETES_GPU
+        else:
+            kind = ACCELERATORS[kind].vertex or kind
+        found["accelerator"] = {"type": kind, "count": wanted.count}
+    return found
+
+
+def node_selector(wanted: Resources) -> dict[str, str]:
+    """Returns the labels of the Kubernetes nodes that a step runs on."""
+    labels = {}
+    if wanted.accelerator and "/" not in wanted.accelerator:
+        labels[_GKE_LABEL] = wanted.accelerator
+    return labels | wanted.node_selector
+
+
+def worker_pools(wanted: Resources, image: str, env: Sequence[Mapping[str, str]] = ()) -> list[dict[str, Any]]:
+    """Returns the worker pools of a CustomJob of Vertex AI: that of the chief, and that of all others if there are any.
+
+    Args:
+      wanted: checked by `check_resources`.
+      image: the container image.
+      env: environment variables, each with `name` and `value`.
+    """
+    machine: dict[str, Any] = {"machine_type": wanted.machine_type or _PLAIN_MACHINE}
+    if wanted.accelerator:
+        known = ACCELERATORS[wanted.accelerator]
+        machine["machine_type"] = wanted.machine_type or known.machine_types[wanted.count]
+        if known.vertex:
+            machine |= {"accelerator_type": known.vertex, "accelerator_count": wanted.count}
+        if wanted.count in known.topology:
+            machine["tpu_topology"] = known.topology[wanted.count]
+    container = {"image_uri": image, "env": [dict(each) for each in env]}
+    counts = [1, wanted.machines - 1] if wanted.machines > 1 else [1]
+    return [
+        {"machine_spec": dict(machine), "replica_count": count, "container_spec": dict(container)} for count in counts
+    ]
+
+
+def _count_gigabytes(memory: str) -> float:
+    """Returns the 10^9 bytes that a quantity such as 64Gi is."""
+    number = memory.rstrip("KMGTi")
+    unit = memory[len(number) :]
+    power = " KMGT".index(unit[0]) if unit else 0
+    return float(number) * (1024 if unit.endswith("i") else 1000) ** power / 1e9

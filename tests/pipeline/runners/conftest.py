@@ -1,0 +1,43 @@
+"""Runs of the demo that are compiled for a cluster."""
+
+import pathlib
+import sys
+from collections.abc import Callable
+
+import pytest
+
+sys.path.append(str(pathlib.Path(__file__).parent))  # for the harness
+
+DEMO = str(pathlib.Path(__file__).parents[3] / "pipeline" / "configs" / "demo.yaml")
+REMOTE = (
+    "remote={root: gs://bucket/runs, image: registry/specialist, project: pets, region: europe-west4, host: http://k}"
+)
+# 4% of the source, and short trainings.
+SMALL = [
+    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
+    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=20", "resample.n=500"),
+    "targets.digits.evaluation.minimum=0",
+]
+
+
+@pytest.fixture(scope="session")
+def compiled() -> Callable:
+    from pipeline import pipeline as pipeline_module
+    from pipeline.compare import matrix
+    from pipeline.config.load import load
+    from pipeline.nodes import ingest
+    from pipeline.place import Place
+    from pipeline.runners import compile as compiling
+
+    def make(backend: str, *overrides: str, comparison: bool = False, baselines: dict[str, str] | None = None):
+        """Returns the compiled demo; `overrides` come after `REMOTE`."""
+        config = load(DEMO, [REMOTE, *overrides])
+        ingest.prepare(config, lambda text: None)
+        place = Place.remote(config, baselines or {}, comparison=comparison)
+        if comparison:
+            nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
+        else:
+            nodes = pipeline_module.create_pipeline(config, place)
+        return compiling.compile_pipeline(nodes, config, place, backend)
+
+    return make

@@ -1,0 +1,133 @@
+"""The demo on backends that are folders: each task's command gets what the backend would give it."""
+
+import io
+import pathlib
+import time
+
+import harness
+import numpy as np
+import PIL.Image
+import pytest
+import tensorflow as tf
+import yaml
+
+from components.artifacts import versions
+from pipeline import record
+from pipeline.results import inspect
+from pipeline.runners import task as tasks
+
+DEMO = str(pathlib.Path(__file__).parents[3] / "pipeline" / "configs" / "demo.yaml")
+# 4% of the source, and short trainings.
+SMALL = [
+    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
+    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=20", "resample.n=500"),
+    "targets.digits.evaluation.minimum=0",
+]
+
+
+@pytest.fixture
+def make(compiled, tmp_path):
+    def make(backend: str, *overrides: str, **options) -> harness.Harness:
+        """Compiles the small demo for a backend in a folder; `options` are those of the two."""
+        root = f"{tmp_path}/root" if backend == "vertex" else "minio://mlpipeline/runs"
+        place = [f"remote.files={tmp_path}/files", f"remote.root={root}"]
+        compiling = {key: options.pop(key) for key in ("comparison", "baselines") if key in options}
+        run = compiled(backend, *place, *SMALL, *overrides, **compiling)
+        if run.tasks_file is not None:
+            tasks.write(run.tasks_file, run.tasks)
+        return harness.Harness(run.to_text(), tmp_path, backend, **options)
+
+    return make
+
+
+def read_tables(root: str) -> tuple:
+    """Returns the tables that `specialist prior` and `specialist plan` show."""
+
+    def read(found: record.Record):
+        return inspect.prior(found, "digits"), inspect.plan_labels(found, "digits", "same_distribution")
+
+    tables, note = record.read_newest(root, read)
+    assert note is None
+    return tables
+
+
+def predict(serving: pathlib.Path) -> np.ndarray:
+    """Returns the probabilities, [20, 10], that the newest model gives for 20 images."""
+    images = []
+    for pixels in np.random.default_rng(0).integers(0, 256, (20, 32, 32), np.uint8):
+        file = io.BytesIO()
+        PIL.Image.fromarray(pixels).save(file, "PNG")
+        images.append(file.getvalue())
+    newest = versions.list_versions(str(serving)).newest
+    assert newest is not None
+    loaded = tf.saved_model.load(str(serving / newest))
+    return loaded.signatures["image_bytes"](tf.constant(images))["probabilities"].numpy()
+
+
+def test_on_kubeflow_from_the_source_to_a_pushed_model(make, tmp_path):
+    found = make("kubeflow", "near_duplicates.enabled=true")
+    found.run()
+    assert found.outputs.keys() == found.spec["root"]["dag"]["tasks"].keys()
+    assert predict(tmp_path / "files" / "serving" / "digits").shape == (20, 10)
+    prior, plan = read_tables(str(tmp_path / "files"))
+    assert len(prior) == 770
+    assert sum(plan["quota"].to_pylist()) == 500
+    assert {file.stem for file in (tmp_path / "files" / "runs" / "run-1").iterdir()} == found.outputs.keys()
+    assert not list((tmp_path / "files" / "checkpoints" / "demo").glob("*/*"))
+
+    def refuse(step: harness.Step) -> None:
+        raise AssertionError(f"{step.name} runs again")
+
+    harness.Harness(yaml.safe_dump(found.spec), tmp_path, "kubeflow", start=refuse).run()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["kubeflow", "vertex"])
+def test_in_this_process_it_takes_no_longer_and_gives_the_same_as_a_local_run(make, run, tmp_path, backend):
+    overrides = [*SMALL, "near_duplicates.enabled=true"]
+    began = time.perf_counter()
+    run(DEMO, overrides, tmp_path / "local")
+    locally = time.perf_counter() - began
+    began = time.perf_counter()
+    found = make(backend, "near_duplicates.enabled=true", titles=backend == "kubeflow")
+    found.run()
+    print(f"{backend}: {(time.perf_counter() - began) / locally:.2f} of the time of a local run, {locally:.0f} s")
+    here, there = read_tables(str(tmp_path / "local")), read_tables(str(tmp_path / "files"))
+    for one, other in zip(here, there, strict=True):
+        assert one.column_names == other.column_names
+    np.testing.assert_allclose(here[0]["p_target"], there[0]["p_target"], atol=1e-5)
+    probabilities = [predict(tmp_path / place / "serving" / "digits") for place in ("local", "files")]
+    np.testing.assert_allclose(*probabilities, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_the_served_model_is_the_baseline_of_the_next_one(make, tmp_path):
+    first = make("vertex")
+    first.run()
+    baseline = first.path("digits-same-distribution-finetune", "model")
+    second = make("vertex", "seed=1", baselines={"digits": baseline})
+    for name in [name for name in second.outputs if "classifier" not in name and "examples" not in name]:
+        del second.outputs[name]
+    second.run()
+    (blessing,) = second.outputs["digits-evaluator"]["blessing"]
+    assert "baseline_model_id" in blessing["metadata"]
+    assert len(versions.list_versions(str(tmp_path / "files" / "serving" / "digits")).complete) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["kubeflow", "vertex"])
+def test_as_processes(make, tmp_path, backend):
+    found = make(backend, start=harness.run_as_process)
+    found.run()
+    assert predict(tmp_path / "files" / "serving" / "digits").shape == (20, 10)
+
+
+@pytest.mark.slow
+def test_a_comparison(make, tmp_path):
+    settings = "compare={seeds: 2, arms: [entire_source, same_distribution]}"
+    found = make("kubeflow", settings, comparison=True)
+    found.run()
+    finetunings = [name for name in found.outputs if name.endswith("-finetune")]
+    assert len(finetunings) == 4
+    for name in finetunings:
+        assert (pathlib.Path(found.path(name, "model_run")) / "metrics.json").is_file()
