@@ -1,23 +1,14 @@
 """Runs of the demo that are compiled for a cluster."""
 
 import pathlib
-import sys
 from collections.abc import Callable
 
 import pytest
-
-sys.path.append(str(pathlib.Path(__file__).parent))  # for the harness
 
 DEMO = str(pathlib.Path(__file__).parents[3] / "pipeline" / "configs" / "demo.yaml")
 REMOTE = (
     "remote={root: gs://bucket/runs, image: registry/specialist, project: pets, region: europe-west4, host: http://k}"
 )
-# 4% of the source, and short trainings.
-SMALL = [
-    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
-    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=20", "resample.n=500"),
-    "targets.digits.evaluation.minimum=0",
-]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import harness
 import numpy as np
 import PIL.Image
 import pytest
+import ram  # noqa: F401 - Beam and TFX know ram:// then
 import tensorflow as tf
 import yaml
 
@@ -27,10 +28,11 @@ SMALL = [
 
 @pytest.fixture
 def make(compiled, tmp_path):
-    def make(backend: str, *overrides: str, **options) -> harness.Harness:
+    def make(backend: str, *overrides: str, files: str | None = None, **options) -> harness.Harness:
         """Compiles the small demo for a backend in a folder; `options` are those of the two."""
-        root = f"{tmp_path}/root" if backend == "vertex" else "minio://mlpipeline/runs"
-        place = [f"remote.files={tmp_path}/files", f"remote.root={root}"]
+        files = files or f"{tmp_path}/files"
+        root = f"{files}/root" if backend == "vertex" else "minio://mlpipeline/runs"
+        place = [f"remote.files={files}", f"remote.root={root}"]
         compiling = {key: options.pop(key) for key in ("comparison", "baselines") if key in options}
         run = compiled(backend, *place, *SMALL, *overrides, **compiling)
         if run.tasks_file is not None:
@@ -131,3 +133,17 @@ def test_a_comparison(make, tmp_path):
     assert len(finetunings) == 4
     for name in finetunings:
         assert (pathlib.Path(found.path(name, "model_run")) / "metrics.json").is_file()
+
+
+@pytest.mark.slow
+def test_everything_on_an_object_store(make):
+    found = make("vertex", "near_duplicates.enabled=true", files="ram://bucket/runs")
+    found.run()
+    assert found.outputs.keys() == found.spec["root"]["dag"]["tasks"].keys()
+    newest = versions.list_versions("ram://bucket/runs/serving/digits").newest
+    loaded = tf.saved_model.load(f"ram://bucket/runs/serving/digits/{newest}")
+    assert "image_bytes" in loaded.signatures
+    prior, plan = read_tables("ram://bucket/runs")
+    assert (len(prior), sum(plan["quota"].to_pylist())) == (770, 500)
+    for _, folders, files in tf.io.gfile.walk("ram://bucket/runs/checkpoints/demo"):
+        assert not [name for name in files if name.startswith("ckpt")], folders

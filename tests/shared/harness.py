@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from components import storage
 from pipeline.runners import entrypoint
 
 _BUCKET = "minio://mlpipeline"
@@ -124,7 +125,7 @@ class Harness:
         arguments = [json.dumps(given) if each == "{{$}}" else each for each in container["args"]]
         env = {each["name"]: each["value"] for each in container.get("env", [])}
         self._start(Step(name, container["command"], arguments, env, mounts))
-        told = json.loads(pathlib.Path(given["outputs"]["outputFile"]).read_text())
+        told = json.loads(storage.read_text(given["outputs"]["outputFile"]))
         self.outputs[name] = {}
         for key, listed in given["outputs"]["artifacts"].items():
             (artifact,) = listed["artifacts"]
@@ -138,9 +139,9 @@ class Harness:
         """Returns the ExecutorInput of a task whose inputs are there."""
         task = self.spec["root"]["dag"]["tasks"][name].get("inputs", {})
         base = f"{self._root}/{self.spec['pipelineInfo']['name']}/run-1/{name}"
-        file = self._folder / "pods" / name / "kfp_outputs" / "output_metadata.json"
+        file = f"{self._folder}/pods/{name}/kfp_outputs/output_metadata.json"
         if self._backend == "vertex":
-            file = pathlib.Path(f"{base}/executor_output.json")
+            file = f"{base}/executor_output.json"
         inputs = {}
         for key, source in task.get("artifacts", {}).items():
             source = source["taskOutputArtifact"]
@@ -161,7 +162,7 @@ class Harness:
                     key: {"artifacts": [self._artifact(found, f"{base}/{key}", f"{name}-{key}")]}
                     for key, found in self._defined(name, "output")
                 },
-                "outputFile": str(file),
+                "outputFile": file,
             },
         }
 

@@ -1,0 +1,111 @@
+"""A training that Vertex AI runs as a CustomJob, whose machines are processes here."""
+
+import json
+import os
+import pathlib
+import socket
+import subprocess
+import sys
+import time
+
+import harness
+import pytest
+from google.cloud import aiplatform_v1
+from google.cloud.aiplatform_v1.types import JobState
+from tfx.extensions.google_cloud_ai_platform import training_clients
+
+from pipeline.runners import task as tasks
+
+NODE = "digits-same-distribution-finetune"
+SMALL = [
+    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
+    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=60", "resample.n=500"),
+    *("targets.digits.arms=[same_distribution]", "targets.digits.evaluation.minimum=0", "checkpoint.steps=5"),
+    f"resources={{{NODE}: {{machines: 2, timeout: 1.5}}}}",
+]
+
+
+class Service(training_clients.VertexJobClient):
+    """Vertex AI, as far as TFX's client asks it: a job's pools are processes that have its TF_CONFIG."""
+
+    jobs: list[dict] = []
+    kill_at: pathlib.Path | None = None  # when this folder has a checkpoint, the worker is killed
+    folder: pathlib.Path
+
+    def create_client(self):
+        pass
+
+    def launch_job(self, project, training_job):
+        aiplatform_v1.CustomJob(training_job)  # refuses what the message has not
+        self.jobs.append({"project": project, **training_job})
+        pools = training_job["job_spec"]["worker_pool_specs"]
+        names = ["chief", *["worker"] * sum(pool["replica_count"] for pool in pools[1:])]
+        addresses = [f"127.0.0.1:{_free_port()}" for _ in names]
+        processes = []
+        for number, name in enumerate(names):
+            config = {
+                "cluster": {"chief": addresses[:1], "worker": addresses[1:]},
+                "task": {"type": name, "index": max(0, number - 1), "trial": ""},
+                "job": "{}",
+                "environment": "cloud",
+            }
+            command = pools[min(number, 1)]["container_spec"]["command"]
+            with open(self.folder / f"{len(self.jobs)}-{number}.log", "w") as log:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, *command[1:]],
+                        env={**os.environ, "TF_CONFIG": json.dumps(config)},
+                        stdout=log,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
+        if self.kill_at is not None:
+            while not list(self.kill_at.glob("*/*.index")) and processes[1].poll() is None:
+                time.sleep(0.02)
+            for process in reversed(processes):  # the worker dies, and the service ends the job
+                process.kill()
+        self._codes = [process.wait() for process in processes]
+
+    def get_job(self):
+        return None
+
+    def get_job_name(self):
+        return "job"
+
+    def get_job_state(self, response):
+        return JobState.JOB_STATE_SUCCEEDED if not any(self._codes) else JobState.JOB_STATE_FAILED
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_two_machines_train_one_model_and_go_on_after_one_is_killed(compiled, tmp_path, monkeypatch):
+    monkeypatch.setattr(training_clients, "VertexJobClient", Service)
+    monkeypatch.setattr(Service, "jobs", [])
+    monkeypatch.setattr(Service, "folder", tmp_path, raising=False)
+    run = compiled("vertex", f"remote.files={tmp_path}/files", f"remote.root={tmp_path}/root", *SMALL)
+    tasks.write(run.tasks_file, run.tasks)
+    monkeypatch.setattr(Service, "kill_at", tmp_path / "files" / "checkpoints" / "demo" / NODE)
+    found = harness.Harness(run.to_text(), tmp_path, "vertex")
+    with pytest.raises(RuntimeError, match="did not succeed"):
+        found.run()
+    assert NODE not in found.outputs and "source-classifier" in found.outputs
+    assert list(Service.kill_at.glob("*/*.index"))
+    monkeypatch.setattr(Service, "kill_at", None)
+    again = harness.Harness(run.to_text(), tmp_path, "vertex")
+    again.run()
+    assert "resuming from" in (tmp_path / "2-0.log").read_text()
+    first, second = Service.jobs
+    assert first == {**second, "display_name": first["display_name"]}
+    assert (second["project"], second["display_name"]) == ("pets", f"demo-{NODE}")
+    assert second["job_spec"]["scheduling"] == {"timeout": "5400s"}
+    assert [pool["replica_count"] for pool in second["job_spec"]["worker_pool_specs"]] == [1, 1]
+    model = pathlib.Path(again.path(NODE, "model"))
+    assert (model / "Format-Serving" / "saved_model.pb").is_file()
+    history = (pathlib.Path(again.path(NODE, "model_run")) / "history.csv").read_text().splitlines()
+    assert history[-1].startswith("60,")
+    assert "digits-pusher" in again.outputs
