@@ -2,7 +2,7 @@
 # Make the virtual environment $VENV (.venv) with the pinned versions of this machine's stack lane. No root needed.
 #
 # LANE, PYTHON, OFFLINE    as choose_lane.sh takes them; without them, an environment that is there keeps its lane
-# ACCELERATOR=cuda         with TensorFlow's CUDA libraries
+# ACCELERATOR=cuda         with TensorFlow's CUDA libraries; they stay until the environment is removed
 set -eu
 venv=${VENV:-.venv}
 here=$(dirname "$0")
@@ -33,6 +33,7 @@ checksum() {
 
 if [ -z "${LANE:-}${PYTHON:-}" ] && [ -x "$venv/bin/uv" ] && [ -f "$stamp" ]; then
   read -r lane version <"$stamp"
+  [ -n "$ACCELERATOR" ] || ACCELERATOR=$(sed -n 2p "$stamp")
 else
   chosen=$(sh "$here/choose_lane.sh")
   lane=${chosen%% *}

@@ -86,6 +86,8 @@ def test_cuda_is_added_to_what_is_pinned(setup):
     assert result.stdout == "tfx-1.16 with Python 3.10 and cuda in .venv: installing\n"
     pins = "constraints/tfx-1.16.txt"
     assert calls[0].endswith(f"--requirement {pins} --constraint {pins} tensorflow[and-cuda]")
+    result, calls = setup()
+    assert result.stdout == "tfx-1.16 with Python 3.10 and cuda in .venv\n" and not calls
 
 
 @pytest.mark.parametrize(

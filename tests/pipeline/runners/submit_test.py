@@ -123,7 +123,7 @@ def test_mistakes_are_one_line(arguments, message):
     [
         (
             {"steps": "3"},
-            r"^--parameter: 'steps' is unknown; the run has classifier_steps, finetune_steps, n, pretrain",
+            r"^--parameter: 'steps' is unknown; the run has classifier_steps, finetune_steps, n,",
         ),
         ({"n": "many"}, r"^--parameter: n = 'many'; it must be a whole number"),
     ],
