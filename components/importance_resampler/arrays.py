@@ -260,7 +260,7 @@ def _to_integers(argument: str, values: Sequence[int] | np.ndarray) -> np.ndarra
     array = np.asarray(values)
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(
-            f"{argument}: {array.dtype} such as {array.flat[0]!r}; give integers, for example from "
+            f"{argument}: {array.dtype} such as {array.flat[0].item()!r}; give integers, for example from "
             "np.unique(names, return_inverse=True)"
         )
     return array.astype(np.int32)

@@ -70,7 +70,9 @@ def rollback(
     """Go back one version: take the newest model out of FOLDER, so that the one before it is served."""
     with errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        from components.pusher.rollback import withdraw_newest
+        from pipeline.terminal import logs
 
+        with logs.silence():
+            from components.pusher.rollback import withdraw_newest
         withdrawn, served = withdraw_newest(expand("FOLDER", folder))
         typer.echo(f"version {withdrawn} is withdrawn; version {served} is served")

@@ -31,8 +31,11 @@ def predict(
     with errors(verbose):
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         warnings.simplefilter("ignore")  # libraries warn while they are imported; none of it is about the images
-        from pipeline.results import predict as prediction
-        from pipeline.terminal import progress
+        from pipeline.terminal import logs
+
+        with logs.silence():
+            from pipeline.results import predict as prediction
+            from pipeline.terminal import progress
 
         if output_format not in prediction.FORMATS:
             raise ValueError(f"--format: {output_format!r} is none of {', '.join(prediction.FORMATS)}")
@@ -47,7 +50,8 @@ def predict(
         folder, broken = prediction.find_saved_model(expand("MODEL", model))
         for path in broken:
             typer.echo(f"note: {path} is incomplete; {folder} is used", err=True)
-        predictions = prediction.predict(folder, files)
+        with logs.silence():
+            predictions = prediction.predict(folder, files)
         for line in prediction.lines_of(map(note, predictions), output_format):
             typer.echo(line)
         if failed:

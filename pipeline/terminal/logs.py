@@ -59,6 +59,21 @@ def write_log(path: str) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def silence() -> Iterator[None]:
+    """Drops what is written to stderr in the block, also by C++ libraries: TensorFlow's, whatever its log level is."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "ab") as nothing:
+        os.dup2(nothing.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 def show_waiting(console: rich.console.Console, activity: str) -> rich.live.Live:
     """Shows a spinner with `activity` on a terminal until the block ends."""
     return rich.live.Live(rich.spinner.Spinner("dots", rich.text.Text(activity)), console=console, **LIVE)

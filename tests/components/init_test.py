@@ -17,6 +17,7 @@ COMPONENTS = {
     "Evaluator",
     "ExampleIndexer",
     "ExampleValidator",
+    "SchemaImporter",
     "ImportanceResampler",
     "NearDuplicateFilter",
     "Predictor",

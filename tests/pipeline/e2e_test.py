@@ -101,7 +101,11 @@ def workspace(first_run, monkeypatch) -> pathlib.Path:
 def test_the_whole_pipeline_pushes_a_model_and_does_nothing_twice(first_run, tmp_path):
     workspace, results = first_run
     assert executed(results) == {
-        *(f"{side}-{kind}" for side in ("source", "digits") for kind in ("examples", "statistics", "validation")),
+        *(
+            f"{side}-{kind}"
+            for side in ("source", "digits")
+            for kind in ("examples", "statistics", "schema", "validation")
+        ),
         *("source-classifier", "source-predictions", "digits-predictions", "digits-prior"),
         *DRAWN,
         *PUSH,

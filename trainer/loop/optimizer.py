@@ -29,6 +29,7 @@ def make_optimizer(
     if recipe.optimizer in ("sgd", "sgdw"):
         made = _SGD(
             schedule,
+            name="sgd",  # Keras would call it _sgd, with which no scope may begin
             momentum=recipe.momentum,
             nesterov=recipe.nesterov,
             weight_decay=recipe.weight_decay or None,  # with 0 it would go over the weights for nothing
@@ -37,6 +38,7 @@ def make_optimizer(
         optimizer_class = {"adamw": _AdamW, "lamb": _Lamb}[recipe.optimizer]
         made = optimizer_class(
             schedule,
+            name=recipe.optimizer,
             beta_1=recipe.beta_1,
             beta_2=recipe.beta_2,
             epsilon=recipe.epsilon,

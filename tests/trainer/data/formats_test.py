@@ -165,7 +165,7 @@ def test_what_is_turned_by_exif_is_seen_as_if_it_had_been_turned_before(value, c
     ("encoded", "message"),
     [
         (b"", "Input is empty"),
-        (b"RIFF\0\0\0\0WEBPVP8 ", "Unknown image file format|Expected image"),
+        (b"RIFF\0\0\0\0WEBPVP8 ", "Unknown image file format|Expected image|Failed to decode WebP"),
         (encode(picture("L"), "BMP"), "a BMP with a palette cannot be decoded"),
         (KINDS["PNG"][:400], "Invalid PNG"),
         (KINDS["JPEG"][:400], "Invalid JPEG"),
