@@ -127,12 +127,13 @@ def _find_scarce(
 ) -> Iterator[Finding]:
     """Yields the labels without an image in train, by the splits that have some, and those with a single one."""
     by_splits: dict[str, list[str]] = collections.defaultdict(list)
-    for label in np.flatnonzero(train_counts == 0):
+    for label in np.flatnonzero(train_counts == 0).tolist():
         having = (split for split, found in splits.items() if split != "train" and found.label_counts[label])
         by_splits[", ".join(having)].append(names[label])
     for where, labels in by_splits.items():
         yield from findings.list_names("without_train", labels, where)
-    yield from findings.list_names("single_image", [names[label] for label in np.flatnonzero(train_counts == 1)])
+    single = np.flatnonzero(train_counts == 1).tolist()
+    yield from findings.list_names("single_image", [names[label] for label in single])
 
 
 def count_rejected(found: Mapping) -> dict[str, int]:

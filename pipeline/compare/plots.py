@@ -29,7 +29,7 @@ _ERROR = {"ecolor": "#333333", "elinewidth": 0.9, "capsize": 2.0}
 _LONGEST_LABEL = 28  # characters; a longer one would leave no room for the bars
 _MOST_SIZES = 6  # that are all named on an axis
 _APART = 4.0  # points between the marks of arms at the same place
-_RC = {
+_RC: Any = {  # whose keys newer matplotlibs have as a type of their own
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.spines.top": False,
