@@ -196,6 +196,16 @@ def _atomic_path(path: str) -> Iterator[str]:
     import tensorflow as tf
 
     folder = os.path.dirname(path)
+    if is_remote(path) and not path.startswith("hdfs://"):
+        # An object store has no rename: what is written there appears when it is closed. Written once, it costs half.
+        tf.io.gfile.makedirs(folder)
+        try:
+            yield path
+        except BaseException:
+            with contextlib.suppress(tf.errors.NotFoundError):
+                tf.io.gfile.remove(path)  # closing it has made what was there so far appear
+            raise
+        return
     # On the same file system, but not in the same folder: no name is hidden from the `*` by which TFX and Beam read a
     # split, and a killed process leaves its file. Two workers may write the same shard at the same time.
     temporary = os.path.join(os.path.dirname(folder), f".tmp-{uuid.uuid4().hex}")

@@ -77,6 +77,10 @@ class Place:
         assert remote is not None, "the caller has checked it"
         files = remote.files_root
         parameters = {"n", "classifier_steps", "pretrain_steps", "finetune_steps"}
+        used = {name for target in config.targets.values() for name in target.arms}
+        if comparison or any(isinstance(config.arm(name).steps, str) for name in used):
+            # The steps of some arms are multiples of these, which are fixed when the pipeline is compiled.
+            parameters -= {"classifier_steps", "pretrain_steps"}
         if not comparison:
             parameters |= {"seed", *(f"push_destination_{name}" for name in config.targets)}
         return cls(

@@ -193,10 +193,11 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
             from pipeline.place import Place
             from pipeline.runners import checks, submit
             from pipeline.runners.compile import compile_pipeline
-        checks.check(config, backend, sending=sending)
+        checks.check(config, backend, comparison=comparison, sending=sending)
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         with logs.show_waiting(console, "compiling"):
-            place = Place.remote(config, submit.find_baselines(config), comparison=comparison)
+            baselines = {} if comparison else submit.find_baselines(config, backend)
+            place = Place.remote(config, baselines, comparison=comparison)
             if comparison:
                 nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
             else:
@@ -233,7 +234,7 @@ def submit_config(
             console.print("nothing was sent", highlight=False)
             return
         with logs.show_waiting(console, f"sending it to {backend}"):
-            submit.copy_baselines(config, submit.find_baselines(config))
+            submit.copy_baselines(config, compiled.baselines)
             place = submit.submit(config, compiled, values, wait=wait)
         console.print(f"look at it: {place}", markup=False, highlight=False)
 

@@ -145,7 +145,7 @@ def test_what_each_component_takes():
         "PriorEstimator": 7,
         "ImportanceResampler": 9,
         "Evaluator": 3,
-        "Pusher": 3,
+        "Pusher": 4,
     }
 
 

@@ -30,8 +30,8 @@ def check_labels(label_counts: Mapping[str, np.ndarray], names: Sequence[str]) -
         return
     if len(train) < LEAST_LABELS:
         raise ValueError(
-            f"splits.train: of the {len(names)} labels only {_list([names[label] for label in train.tolist()])} has images "
-            "in it; a classifier needs two at least: choose the splits so that train has images of all labels"
+            f"splits.train: of the {len(names)} labels only {_list([names[label] for label in train.tolist()])} has "
+            "images in it; a classifier needs two at least: choose the splits so that train has images of all labels"
         )
     for split, labels in present.items():
         if not len(labels) or len(np.intersect1d(labels, train)):

@@ -21,7 +21,11 @@ class PusherSpec(standard_component_specs.PusherSpec):
         "code_version": ExecutionParameter(type=str, optional=True),
     }
     # TFX lets it be left out.
-    INPUTS = {**standard_component_specs.PusherSpec.INPUTS, "model": ChannelParameter(type=standard_artifacts.Model)}
+    INPUTS = {
+        **standard_component_specs.PusherSpec.INPUTS,
+        "model": ChannelParameter(type=standard_artifacts.Model),
+        executor.BASELINE: ChannelParameter(type=standard_artifacts.Model, optional=True),
+    }
 
 
 class Pusher(base_component.BaseComponent):
@@ -42,6 +46,8 @@ class Pusher(base_component.BaseComponent):
       push_destination: the folder that the model server watches. At most one Pusher may run on a folder at a time.
       model_blessing: the Evaluator's verdict; without a blessing nothing is pushed. None pushes unchecked.
       infra_blessing: the same of an InfraValidator.
+      baseline_model: what the Evaluator compared it with, where that may be another model than the one that is served:
+        it then counts as not compared. None: whatever it was is taken for the one that is served.
       without_baseline: what happens to a blessed model that the Evaluator did not compare with the version that is
         served: 'stop', it is not pushed; 'push', it is.
       folder: takes the place of the folder in `push_destination`, for a RuntimeParameter of a pipeline.
@@ -65,6 +71,7 @@ class Pusher(base_component.BaseComponent):
         push_destination: pusher_pb2.PushDestination,
         model_blessing: types.BaseChannel | None = None,
         infra_blessing: types.BaseChannel | None = None,
+        baseline_model: types.BaseChannel | None = None,
         without_baseline: str = "stop",
         folder: str | data_types.RuntimeParameter | None = None,
     ):
@@ -79,6 +86,7 @@ class Pusher(base_component.BaseComponent):
                 model=model,
                 model_blessing=model_blessing,
                 infra_blessing=infra_blessing,
+                baseline_model=baseline_model,
                 push_destination=push_destination,
                 without_baseline=without_baseline,
                 folder=folder,

@@ -10,7 +10,7 @@ from tfx.components.pusher import executor
 from tfx.dsl.io import fileio
 from tfx.proto import pusher_pb2
 from tfx.types import artifact_utils, standard_component_specs
-from tfx.utils import io_utils, proto_utils
+from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.artifacts import model_labels, versions
 
@@ -18,6 +18,7 @@ from components.artifacts import model_labels, versions
 _STAGING = ".incoming"
 
 WITHOUT_BASELINE, FOLDER = "without_baseline", "folder"  # the names of execution properties
+BASELINE = "baseline_model"  # the name of an input
 # Custom properties of a PushedModel: why its model was not compared with what is served; the folder of that version,
 # if the model was not pushed because of it; the folder of its own version, if somebody removed it and serves another.
 NOT_COMPARED, SERVED_INSTEAD, ROLLED_BACK = "not_compared", "served_instead", "rolled_back"
@@ -109,10 +110,15 @@ def _find_rolled_back(folder: str, model: str, served: str) -> str | None:
 def _explain_missing_comparison(input_dict: dict[str, list[types.Artifact]], model: str, served: str) -> str:
     """Returns why the Evaluator has not compared `model` with the version `served`; "" if it has, or there is none."""
     blessings = input_dict.get(standard_component_specs.MODEL_BLESSING_KEY)
-    if not blessings or blessings[0].has_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY):
+    if not blessings:
         return ""
+    folder, version = os.path.split(served)
+    if blessings[0].has_custom_property(constants.ARTIFACT_PROPERTY_BASELINE_MODEL_ID_KEY):
+        baselines = [path_utils.serving_model_path(each.uri) for each in input_dict.get(BASELINE) or []]
+        if not baselines or versions.is_version_of(folder, version, baselines[0]):
+            return ""
+        return f"version {version} is served, but the comparison was with another model"
     names, served_names = model_labels.read(model) or (), model_labels.read(served)
-    version = os.path.basename(served)
     if served_names in (None, names):
         return f"version {version} is served, which is no model of this pipeline, or one whose files are gone"
     changes = [

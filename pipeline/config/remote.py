@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from components.settings import StrictModel
+from components.settings import PathText, StrictModel
 
 # The object stores that Kubeflow Pipelines copies artifacts from and to, and TensorFlow cannot open.
 COPIED = ("minio://", "s3://")
@@ -16,7 +16,7 @@ _UNITS = r"\d+(\.\d+)?(K|M|G|T|Ki|Mi|Gi|Ti)?"
 def _check_folder(value: str, allowed: tuple[str, ...]) -> str:
     if not value.startswith(allowed):
         raise ValueError(f"this is a place on this machine; begin it with one of {', '.join(allowed)}")
-    return value.rstrip("/")
+    return value if value.endswith(("//", ":/")) or value == "/" else value.rstrip("/")
 
 
 ArtifactsUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, (*COPIED, *_OPENED)))]
@@ -103,7 +103,7 @@ class Remote(StrictModel):
     host: str | None = None
     namespace: str | None = None
     experiment: str | None = None
-    token_file: str | None = None
+    token_file: PathText | None = None
     project: str | None = None
     region: str | None = None
     service_account: str | None = None

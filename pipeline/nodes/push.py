@@ -42,6 +42,8 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, p
     pusher = Pusher(
         model=finetune.outputs["model"],
         model_blessing=evaluator.outputs["blessing"],
+        # A Resolver chooses what is served when it runs; what was chosen before may not be served any more.
+        baseline_model=baseline.outputs["model"] if baseline and not place.resolvers else None,
         push_destination=pusher_pb2.PushDestination(
             filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving)
         ),

@@ -9,6 +9,7 @@ import pydantic
 from components.example_gen.readers import tfds_builders
 from components.settings import StrictModel, expand_path
 from components.storage import is_remote
+from pipeline.config.remote import COPIED
 from pipeline.config.run import Config
 
 _NEEDED = {
@@ -19,21 +20,26 @@ _NEEDED = {
         "region": "the region of Vertex AI, such as europe-west4",
     },
 }
+_OPENED = ("gs://", "hdfs://", "ram://")  # by TensorFlow, in any container
+_LONGEST_NAME = 60
 _NEEDED_TO_SEND = {"kubeflow": {"host": "the URL of Kubeflow Pipelines"}, "vertex": {}}
 
 
-def check(config: Config, backend: str, *, sending: bool = False) -> None:
+def check(config: Config, backend: str, *, comparison: bool = False, sending: bool = False) -> None:
     """Checks that a backend can run a configuration.
 
     Args:
       config: the configuration.
       backend: 'kubeflow' or 'vertex'.
+      comparison: whether it is a comparison.
       sending: whether the run is to be sent.
 
     Raises:
       ValueError: it cannot; the message has one line for each reason.
     """
     reasons = [*_check_place(config, backend, sending), *_find_local_paths(config)]
+    if comparison and config.remote and config.remote.classifier and "classifier" in config.compare.vary:
+        reasons.append("remote.classifier: there is one, but compare.vary trains one for each seed; leave one out")
     if reasons:
         raise ValueError("\n".join(reasons))
 
@@ -50,8 +56,20 @@ def _check_place(config: Config, backend: str, sending: bool) -> Iterator[str]:
         yield f"remote.root: {remote.root!r}; Vertex AI has artifacts in a bucket: name a folder such as gs://bucket/runs"
     if backend == "vertex" and remote.files and not remote.files.startswith("gs://"):
         yield f"remote.files: {remote.files!r}; Vertex AI mounts no volumes: name a folder such as gs://bucket/runs"
-    if remote.root.startswith("gs://") and len(remote.root.removeprefix("gs://").split("/")[0]) < 3:
-        yield f"remote.root: {remote.root!r} names no bucket; name a folder such as gs://bucket/runs"
+    if backend == "kubeflow" and not remote.root.startswith(("gs://", *COPIED)):
+        yield f"remote.root: {remote.root!r}; Kubeflow has artifacts in gs://, minio:// or s3://: name a folder there"
+    for key in ("root", "files"):
+        uri = getattr(remote, key) or ""
+        if uri.startswith(("gs://", *COPIED)) and len(uri.partition("://")[2].split("/")[0]) < 3:
+            yield f"remote.{key}: {uri!r} names no bucket; name a folder such as gs://bucket/runs"
+    if backend == "kubeflow" and remote.files_root.startswith("/"):
+        everywhere = config.resources.get("all")
+        mounts = everywhere.volumes.values() if everywhere else ()
+        if not any(f"{remote.files_root}/".startswith(f"{path.rstrip('/')}/") for path in mounts):
+            yield (
+                f"remote.files: {remote.files_root!r} is on no volume that all steps mount; set resources.all.volumes, "
+                "from the name of a claim to the path"
+            )
     if sending and remote.token_file and not os.path.isfile(remote.token_file):
         yield f"remote.token_file: no file {remote.token_file!r}; name one with a token, or leave it out"
     for target in remote.baselines.keys() - config.targets.keys():
@@ -60,16 +78,19 @@ def _check_place(config: Config, backend: str, sending: bool) -> Iterator[str]:
     for key, uri in given.items():
         if uri is not None and not is_remote(uri):
             yield f"remote.{key}: {uri!r} is a place on this machine; name a URI that the containers can open"
-    if config.name.startswith("-"):
-        yield f"name: {config.name!r} begins with a '-', which no cluster takes; begin it with a letter or a digit"
+    if not config.name[0].isalpha() or len(config.name) > _LONGEST_NAME:
+        yield f"name: {config.name!r}; on a cluster it begins with a letter and has at most {_LONGEST_NAME} characters"
 
 
 def _find_local_paths(config: Config) -> Iterator[str]:
     for name, data in config.datasets().items():
         key = "source" if name == "source" else f"targets.{name}.data"
         for field, path in _paths_of(data):
-            if not is_remote(path):
-                yield f"{key}.{field}: {path!r} is a path on this machine; name a URI that the containers can open"
+            if not path.startswith(_OPENED):
+                yield (
+                    f"{key}.{field}: {path!r} is nothing that the containers can open; name a URI that begins with one "
+                    f"of {', '.join(_OPENED)}"
+                )
         dataset = getattr(data, "dataset", None)
         if dataset is not None and dataset not in tfds_builders.EMBEDDED and getattr(data, "data_dir", None) is None:
             yield f"{key}.data_dir: missing; name the URI of the folder in which {dataset!r} is prepared"

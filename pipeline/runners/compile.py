@@ -38,7 +38,8 @@ class Compiled:
       job: the PipelineJob, as JSON.
       platforms: what only Kubernetes understands, by executor.
       tasks: node → what its container is told.
-      tasks_file: URI at which it is told; None: in the containers' environment.
+      tasks_folder: URI of the folder in which it is told; None: it is in the containers' environment.
+      baselines: target → URI of the Model that a new one is compared with.
     """
 
     backend: str
@@ -46,7 +47,8 @@ class Compiled:
     job: dict[str, Any]
     platforms: dict[str, Any]
     tasks: Mapping[str, Task]
-    tasks_file: str | None
+    tasks_folder: str | None
+    baselines: Mapping[str, str]
 
     def to_text(self) -> str:
         """Returns what the backend reads: for Kubeflow YAML, for Vertex AI JSON."""
@@ -94,14 +96,15 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
     spec = job["pipelineSpec"]
     for name, value in defaults.items():  # TFX leaves them out
         spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] = value
-    file = os.path.join(place.files, "tasks", f"{config.name}.json") if backend == "vertex" else None
+    folder = os.path.join(place.files, "tasks") if backend == "vertex" else None
     tasks = _make_tasks(spec, nodes, config, place, wanted, backend)
     platforms = {}
     for node, task in tasks.items():
         executor = spec["components"][node]["executorLabel"]
         container = spec["deploymentSpec"]["executors"][executor]["container"]
-        container["env"] = environment(task, file)
-        if given := resources.container_resources(wanted[node], backend):
+        container["env"] = environment(task, place.artifacts, folder)
+        # The container of a CustomJob only waits for it.
+        if given := {} if task.job else resources.container_resources(wanted[node], backend):
             message = json_format.ParseDict(
                 given, pipeline_spec_pb2.PipelineDeploymentConfig.PipelineContainerSpec.ResourceSpec()
             )
@@ -111,7 +114,7 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
         if backend == "kubeflow" and (platform := kubernetes.executor_config(wanted[node], node)):
             platforms[executor] = platform
     name = f"{config.name}-{digest([job, platforms, {node: task.model_dump() for node, task in tasks.items()}])}"
-    return Compiled(backend, name, job, platforms, tasks, file)
+    return Compiled(backend, name, job, platforms, tasks, folder, place.baselines)
 
 
 def _find_resources(config: Config, nodes: Mapping[str, BaseNode], backend: str) -> dict[str, Resources]:
@@ -144,7 +147,11 @@ def _make_tasks(
 ) -> dict[str, Task]:
     remote = config.remote
     assert remote is not None and remote.image is not None
-    code, settings = hash_packages(), config.model_dump(mode="json")
+    code = hash_packages()
+    # The rest would only make the pipeline larger, and say where things are on this machine.
+    settings = config.model_dump(mode="json", include={"name", "arms", "targets"})
+    for target in settings["targets"].values():
+        del target["data"]
     tasks = {}
     for name in wanted:
         component = spec["components"][name]
@@ -199,8 +206,13 @@ def _make_job(config: Config, wanted: Resources, node: str) -> dict[str, Any]:
         "display_name": f"{config.name}-{node}",
         "job_spec": {"worker_pool_specs": resources.worker_pools(wanted, remote.image)},
     }
+    scheduling: dict[str, Any] = {}
     if wanted.timeout is not None:
-        job["job_spec"]["scheduling"] = {"timeout": f"{round(3600 * wanted.timeout)}s"}
+        scheduling["timeout"] = f"{round(3600 * wanted.timeout)}s"
+    if wanted.machines > 1:  # of which none can go on alone
+        scheduling["restart_job_on_worker_restart"] = True
+    if scheduling:
+        job["job_spec"]["scheduling"] = scheduling
     for key in ("service_account", "network"):
         if value := getattr(remote, key):
             job["job_spec"][key] = value

@@ -1,5 +1,6 @@
 """Lets a training run as a CustomJob of Vertex AI: on several machines, on a TPU, or for a limited time."""
 
+import os
 from typing import Any
 
 from tfx import types
@@ -20,7 +21,7 @@ class Executor(base_executor.BaseExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> None:
-        task = tasks.read()
+        task = tasks.read(os.environ[tasks.RUN])
         runner.start_cloud_training(
             input_dict,
             output_dict,

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -46,10 +47,11 @@ def main(arguments: Sequence[str] | None = None, mounts: Mapping[str, str] = MOU
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args")
     args, beam_args = parser.parse_known_args(arguments)
-    task = tasks.read()
-    check_code(task)
     executor_input = json.loads(args.json_serialized_invocation_args)
-    run = _name_run(executor_input)
+    run = tasks.find_run(next(iter(executor_input["outputs"]["artifacts"].values()))["artifacts"][0]["uri"])
+    task = tasks.read(run)
+    check_code(task)
+    os.environ[tasks.RUN] = run
     prepare(executor_input, task, mounts)
     for path, content in task.policies.items():
         storage.write_text(path, content)
@@ -106,13 +108,6 @@ def _replace_all(value: Any, pairs: Mapping[str, str]) -> Any:
     return _replace(value, pairs) if isinstance(value, str) else value
 
 
-def _name_run(executor_input: Mapping[str, Any]) -> str:
-    """Returns the backend's id of the run: of `<root>/<pipeline or project>/<run>/<task>…/<key>`, the third last."""
-    outputs = executor_input["outputs"]["artifacts"]
-    uri = next(iter(outputs.values()))["artifacts"][0]["uri"]
-    return uri.rstrip("/").split("/")[-3]
-
-
 def _note(task: Task, run: str, executor_input: Mapping[str, Any], mounts: Mapping[str, str], seconds: float) -> None:
     """Writes what this step tells of the run: its own outputs, and those of others that it has read."""
     folders = {folder: scheme for scheme, folder in mounts.items()}
@@ -140,5 +135,6 @@ if __name__ == "__main__":
     try:
         main()
     except ValueError as error:
+        traceback.print_exc()  # libraries raise it, too
         print(f"error: {error}", file=sys.stderr)
         raise SystemExit(1) from error

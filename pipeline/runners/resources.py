@@ -1,13 +1,30 @@
 """What a step of a remote run is given, in the words of Kubernetes and of Vertex AI."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.settings import did_you_mean
 from pipeline.config.remote import Resources
 
 _TRAINER, _ALL = "Trainer", "all"
+# Also those that a run may lack, so that a comparison takes the same section.
+COMPONENTS = (
+    "SourceExampleGen",
+    "TargetExampleGen",
+    "StatisticsGen",
+    "SchemaImporter",
+    "ExampleValidator",
+    "NearDuplicateFilter",
+    "EmbeddingDuplicateFilter",
+    "Trainer",
+    "Predictor",
+    "PriorEstimator",
+    "ImportanceResampler",
+    "TargetSampler",
+    "Evaluator",
+    "Pusher",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,23 +71,23 @@ _KUBERNETES_GPU, _GKE_LABEL = "nvidia.com/gpu", "cloud.google.com/gke-accelerato
 _PLAIN_MACHINE = "n1-standard-8"
 
 
-def check_keys(configured: Iterable[str], nodes: Mapping[str, str]) -> None:
+def check_keys(configured: Iterable[str], nodes: Iterable[str]) -> None:
     """Checks that the keys of `resources` name something.
 
     Args:
       configured: the keys.
-      nodes: node id → class of its component.
+      nodes: ids of the nodes of the run.
 
     Raises:
       ValueError: there is no such component or node.
     """
-    known = [_ALL, *dict.fromkeys(nodes.values()), *nodes]
+    known = [_ALL, *COMPONENTS, *nodes]
     for key in configured:
         if key not in known:
             hint = did_you_mean(key, known, repr)
             raise ValueError(
                 f"resources: {key!r} is neither a component nor a node of the run{hint}; the components are "
-                f"{', '.join(dict.fromkeys(nodes.values()))}"
+                f"{', '.join(COMPONENTS)}"
             )
 
 
@@ -109,6 +126,11 @@ def check_resources(wanted: Resources, node: str, component: str, backend: str) 
         raise ValueError(
             f"{name}.machine_type: {wanted.machine_type!r} is only of a training with several machines, a TPU or a "
             "timeout; set cpu and memory instead"
+        )
+    if not is_kubernetes and is_custom_job(wanted) and (wanted.cpu or wanted.memory):
+        raise ValueError(
+            f"{name}: a training with several machines, a TPU or a timeout has no cpu or memory of its own; "
+            "leave them out, and set machine_type"
         )
     if wanted.accelerator is None:
         return
@@ -164,23 +186,24 @@ def node_selector(wanted: Resources) -> dict[str, str]:
     return labels | wanted.node_selector
 
 
-def worker_pools(wanted: Resources, image: str, env: Sequence[Mapping[str, str]] = ()) -> list[dict[str, Any]]:
+def worker_pools(wanted: Resources, image: str) -> list[dict[str, Any]]:
     """Returns the worker pools of a CustomJob of Vertex AI: that of the chief, and that of all others if there are any.
 
     Args:
       wanted: checked by `check_resources`.
       image: the container image.
-      env: environment variables, each with `name` and `value`.
     """
     machine: dict[str, Any] = {"machine_type": wanted.machine_type or _PLAIN_MACHINE}
-    if wanted.accelerator:
-        known = ACCELERATORS[wanted.accelerator]
+    known = ACCELERATORS.get(wanted.accelerator or "")
+    if known is not None:
         machine["machine_type"] = wanted.machine_type or known.machine_types[wanted.count]
         if known.vertex:
             machine |= {"accelerator_type": known.vertex, "accelerator_count": wanted.count}
         if wanted.count in known.topology:
             machine["tpu_topology"] = known.topology[wanted.count]
-    container = {"image_uri": image, "env": [dict(each) for each in env]}
+    # By it the distribution `auto` knows that there is a TPU.
+    env = [{"name": "TPU_NAME", "value": "local"}] if known is not None and known.is_tpu else []
+    container = {"image_uri": image, "env": env}
     counts = [1, wanted.machines - 1] if wanted.machines > 1 else [1]
     return [
         {"machine_spec": dict(machine), "replica_count": count, "container_spec": dict(container)} for count in counts

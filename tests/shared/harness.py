@@ -131,7 +131,8 @@ class Harness:
             (artifact,) = listed["artifacts"]
             (found,) = told["artifacts"][key]["artifacts"]
             assert found["uri"] == artifact["uri"]
-            self.outputs[name][key] = [{**artifact, "metadata": found.get("metadata", {})}]
+            # The store names an artifact when it is there.
+            self.outputs[name][key] = [{**artifact, "name": f"{name}-{key}", "metadata": found.get("metadata", {})}]
             if self._backend == "kubeflow":
                 self._copy(mounts["minio://"] + artifact["uri"].split("://")[1], self._stored(artifact["uri"]))
 
@@ -139,6 +140,8 @@ class Harness:
         """Returns the ExecutorInput of a task whose inputs are there."""
         task = self.spec["root"]["dag"]["tasks"][name].get("inputs", {})
         base = f"{self._root}/{self.spec['pipelineInfo']['name']}/run-1/{name}"
+        if self._backend == "kubeflow":  # 2.5 and newer
+            base += "/0c7e"
         file = f"{self._folder}/pods/{name}/kfp_outputs/output_metadata.json"
         if self._backend == "vertex":
             file = f"{base}/executor_output.json"
@@ -177,6 +180,7 @@ class Harness:
         kind = {"instanceSchema": schema}
         if self._backend == "kubeflow":
             kind = {"schemaTitle": yaml.safe_load(schema)["title"]} if self._titles else {"instanceSchema": ""}
+        name = "" if self._backend == "kubeflow" and name not in self.outputs else name
         return {"name": name, "type": kind, "uri": uri, "metadata": dict(defined.get("metadata", {}))}
 
     def _stored(self, uri: str) -> str:

@@ -1,5 +1,6 @@
 import os
 import pathlib
+import shutil
 import time
 
 import pytest
@@ -48,16 +49,21 @@ class Pushing:
     def versions(self) -> list[str]:
         return sorted(name for name in os.listdir(self.folder) if name.isdecimal())
 
-    def __call__(self, *, blessed: bool = True) -> types.Artifact:
+    def __call__(self, *, blessed: bool = True, baseline: pathlib.Path | None = None, **properties) -> types.Artifact:
         blessing = standard_artifacts.ModelBlessing()
         blessing.set_int_custom_property("blessed", int(blessed))
+        compared = []
+        if baseline is not None:
+            blessing.set_int_custom_property("baseline_model_id", 7)
+            compared = [standard_artifacts.Model()]
+            compared[0].uri = str(baseline)
         pushed_model = standard_artifacts.PushedModel()
         pushed_model.uri = str(self.root / "pushed_model")
         destination = pusher_pb2.PushDestination(filesystem={"base_directory": str(self.folder)})
         executor.Executor().Do(
-            {"model": [self.model], "model_blessing": [blessing]},
+            {"model": [self.model], "model_blessing": [blessing], "baseline_model": compared},
             {"pushed_model": [pushed_model]},
-            {"push_destination": proto_utils.proto_to_json(destination), "custom_config": "null"},
+            {"push_destination": proto_utils.proto_to_json(destination), "custom_config": "null", **properties},
         )
         return pushed_model
 
@@ -128,6 +134,28 @@ def test_a_kill_between_the_push_and_its_record_pushes_once(pushing, monkeypatch
     pushed_model = pushing()
     (version,) = pushing.versions()
     assert pushed_model.get_string_custom_property("pushed_version") == version
+
+
+def test_what_was_compared_with_another_model_than_the_served_one_is_not_pushed(pushing):
+    served = pushing().get_string_custom_property("pushed_version")
+    copies = {name: pushing.root / name for name in ("served", "other")}
+    for copy in copies.values():
+        shutil.copytree(pushing.root / "model", copy)
+    (copies["other"] / "Format-Serving" / "saved_model.pb").write_text("other")
+    pushing.write_model("saved_model.pb", "new")
+    refused = pushing(baseline=copies["other"], without_baseline="stop")
+    assert refused.get_string_custom_property("not_compared") == (
+        f"version {served} is served, but the comparison was with another model"
+    )
+    assert pushing.versions() == [served]
+    pushing(baseline=copies["served"], without_baseline="stop")
+    assert len(pushing.versions()) == 2
+
+
+def test_a_folder_of_the_run_takes_the_place_of_the_pipelines(pushing, tmp_path):
+    pushed = pushing(folder=str(tmp_path / "elsewhere"))
+    assert pushed.get_string_custom_property("pushed_destination").startswith(f"{tmp_path}/elsewhere/")
+    assert not pushing.folder.exists()
 
 
 def test_a_version_is_above_all_that_are_there(pushing):

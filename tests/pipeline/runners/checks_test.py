@@ -70,11 +70,37 @@ def test_the_demo_lacks_nothing(backend):
         ),
         (
             "kubeflow",
+            {"root": "/mnt/runs", "files": "gs://bucket/runs"},
+            ["remote.root: '/mnt/runs'; Kubeflow has artifacts in gs://, minio:// or s3://: name a folder there"],
+        ),
+        (
+            "kubeflow",
+            {"files": "/mnt/runs"},
+            [
+                "remote.files: '/mnt/runs' is on no volume that all steps mount; set resources.all.volumes, from the "
+                "name of a claim to the path"
+            ],
+        ),
+        ("vertex", {"root": "gs://"}, ["remote.root: 'gs://' names no bucket; name a folder such as gs://bucket/runs"]),
+        (
+            "kubeflow",
             {"baselines": "{pets: 'gs://bucket/model'}"},
             ["remote.baselines: 'pets' is not one of the targets digits"],
         ),
     ],
-    ids=["image", "host", "project and region", "root", "files", "token_file", "classifier", "baselines"],
+    ids=[
+        "image",
+        "host",
+        "project and region",
+        "root",
+        "files",
+        "token_file",
+        "classifier",
+        "root on a volume",
+        "no volume",
+        "no bucket",
+        "baselines",
+    ],
 )
 def test_what_a_place_lacks(backend, remote, expected):
     assert errors(backend, **remote) == expected
@@ -96,7 +122,7 @@ def test_data_on_this_machine(tmp_path):
         f"source={{folder: '{tmp_path}', splits: {{train: 0.9, eval: 0.1}}, hierarchy: '{tmp_path}/tree.csv'}}",
         "targets.digits.data={dataset: cifar10, splits: {train: train, eval: test}}",
     )
-    here = "is a path on this machine; name a URI that the containers can open"
+    here = "is nothing that the containers can open; name a URI that begins with one of gs://, hdfs://, ram://"
     assert found == [
         f"source.hierarchy.file: '{tmp_path}/tree.csv' {here}",
         f"source.folder: '{tmp_path}' {here}",
@@ -124,3 +150,22 @@ def test_data_on_this_machine(tmp_path):
 def test_what_no_cluster_takes(overrides, message):
     with pytest.raises(ValueError, match=message):
         load(DEMO, overrides)
+
+
+def test_a_volume_that_all_steps_mount():
+    everywhere = "resources={all: {volumes: {claim: /mnt}}}"
+    assert errors("kubeflow", everywhere, files="/mnt/runs") == []
+    assert len(errors("kubeflow", everywhere, files="/mnts/runs")) == 1
+
+
+@pytest.mark.parametrize("name", ["7pets", "-pets", "p" * 61], ids=["digit", "minus", "long"])
+def test_names(name):
+    (line,) = errors("vertex", f"name={name}")
+    assert line.startswith(f"name: '{name}'; on a cluster it begins with a letter and has at most 60 characters")
+
+
+def test_a_classifier_that_is_there_and_one_for_each_seed():
+    config = load(DEMO, ["remote={root: gs://b77/r, image: i, project: p, region: r, classifier: gs://b77/model}"])
+    checks.check(config, "vertex")  # the demo's compare.vary says nothing of a run
+    with pytest.raises(ValueError, match=r"^remote\.classifier: there is one, but compare\.vary trains one"):
+        checks.check(config, "vertex", comparison=True)

@@ -35,7 +35,8 @@ def test_vertex_takes_it_and_its_name_says_which_run_it_is(compiled, tmp_path):
     path.write_text(run.to_text())
     config = load(DEMO, ["remote={root: gs://bucket/runs, image: i, project: pets, region: europe-west4}"])
     values = submit.set_parameters(run, {"n": "700", "push_destination_digits": "gs://other/digits"})
-    job = submit.make_vertex_job(config, run, str(path), values, credentials.AnonymousCredentials())
+    name = submit.name_of(run, values)
+    job = submit.make_vertex_job(config, name, str(path), values, credentials.AnonymousCredentials())
     runtime = job._gca_resource.runtime_config
     assert runtime.gcs_output_directory == "gs://bucket/runs"
     assert dict(runtime.parameter_values) == values
@@ -81,9 +82,14 @@ def test_what_is_a_parameter_and_what_stays_as_it_is(compiled):
     assert of("digits-pusher", "folder") == "push_destination_digits"
 
 
+def test_steps_of_which_an_arm_has_a_multiple_are_fixed(compiled):
+    run = compiled("vertex", "targets.digits.arms=[entire_source, entire_source_2x]", "targets.digits.push=null")
+    assert sorted(run.parameters()) == ["finetune_steps", "seed"]
+
+
 def test_in_a_comparison_each_cell_has_its_own_seed(compiled):
     run = compiled("kubeflow", "compare={seeds: 2, arms: [entire_source, same_distribution]}", comparison=True)
-    assert run.parameters() == {"classifier_steps": 1500, "finetune_steps": 100, "n": 10000, "pretrain_steps": 300}
+    assert run.parameters() == {"finetune_steps": 100, "n": 10000}
     finetunings = [name for name in run.tasks if name.endswith("-finetune")]
     assert len(finetunings) == 4
     assert not [name for name in run.tasks if name.endswith("-pusher")]
@@ -109,6 +115,9 @@ def test_hardware_changes_nothing_that_a_cache_key_has(compiled, backend):
     assert keyed(plain) == keyed(larger)
     checkpoint = compiled(backend, "checkpoint.steps=7", "source.threads=3")
     assert keyed(plain) == keyed(checkpoint)
+    if backend == "vertex":  # the container of a CustomJob only waits
+        waiting = larger.job["pipelineSpec"]["deploymentSpec"]["executors"]["digits-entire-source-finetune_executor"]
+        assert "resources" not in waiting["container"]
     assert {**plain.tasks["source-classifier"].policies, **plain.tasks["source-examples"].policies}.keys() == {
         "gs://bucket/runs/checkpoints/demo/policy.json",
         "gs://bucket/runs/working/demo/source-examples.json",
@@ -183,8 +192,10 @@ def test_a_toleration_where_the_message_has_none(compiled):
 
 def test_nothing_of_this_machine_is_in_it(compiled):
     for backend in BACKENDS:
-        text = compiled(backend, "beam=['--runner=DirectRunner', '--direct_num_workers=7']").to_text()
-        assert str(pathlib.Path(__file__).parents[3]) not in text
-        assert "direct_num_workers=7" not in json.dumps(
-            json.loads(text)["pipelineSpec"]["deploymentSpec"] if backend == "vertex" else ""
-        )
+        text = compiled(
+            backend,
+            "beam=['--runner=DirectRunner', '--direct_num_workers=7']",
+            f"remote.token_file={__file__}",
+        ).to_text()
+        for local in (str(pathlib.Path(__file__).parents[3]), "direct_num_workers=7", "http://k"):
+            assert local not in text

@@ -88,7 +88,7 @@ def test_two_machines_train_one_model_and_go_on_after_one_is_killed(compiled, tm
     monkeypatch.setattr(Service, "jobs", [])
     monkeypatch.setattr(Service, "folder", tmp_path, raising=False)
     run = compiled("vertex", f"remote.files={tmp_path}/files", f"remote.root={tmp_path}/root", *SMALL)
-    tasks.write(run.tasks_file, run.tasks)
+    tasks.write(run.tasks_folder, "run-1", run.tasks)
     monkeypatch.setattr(Service, "kill_at", tmp_path / "files" / "checkpoints" / "demo" / NODE)
     found = harness.Harness(run.to_text(), tmp_path, "vertex")
     with pytest.raises(RuntimeError, match="did not succeed"):
@@ -102,7 +102,7 @@ def test_two_machines_train_one_model_and_go_on_after_one_is_killed(compiled, tm
     first, second = Service.jobs
     assert first == {**second, "display_name": first["display_name"]}
     assert (second["project"], second["display_name"]) == ("pets", f"demo-{NODE}")
-    assert second["job_spec"]["scheduling"] == {"timeout": "5400s"}
+    assert second["job_spec"]["scheduling"] == {"timeout": "5400s", "restart_job_on_worker_restart": True}
     assert [pool["replica_count"] for pool in second["job_spec"]["worker_pool_specs"]] == [1, 1]
     model = pathlib.Path(again.path(NODE, "model"))
     assert (model / "Format-Serving" / "saved_model.pb").is_file()

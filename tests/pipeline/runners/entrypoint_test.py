@@ -33,22 +33,38 @@ def test_missing_types_are_filled_in_and_uris_are_where_the_launcher_has_copied_
 
 
 def test_an_image_with_other_code_is_refused(monkeypatch):
-    monkeypatch.setenv(tasks.VARIABLE, tasks.environment(TASK, None)[0]["value"])
-    arguments = ["--executor_class_path", "x.Executor", "--json_serialized_invocation_args", "{}"]
+    for each in tasks.environment(TASK, "gs://b/runs", None):
+        monkeypatch.setenv(each["name"], each["value"])
+    given = json.dumps({"outputs": artifacts("model", "gs://b/runs/demo/7/pets-prior/model")})
+    arguments = ["--executor_class_path", "x.Executor", "--json_serialized_invocation_args", given]
     with pytest.raises(ValueError, match=r"^image: its code is .*, but the pipeline was compiled by 0123456789abcdef"):
         entrypoint.main(arguments)
 
 
 def test_a_task_is_read_from_where_it_stands(tmp_path):
-    file = str(tmp_path / "tasks.json")
-    tasks.write(file, {"pets-prior": TASK, "other": TASK.model_copy(update={"node": "other"})})
-    for place in (None, file):
-        environ = {each["name"]: each["value"] for each in tasks.environment(TASK, place)}
-        assert tasks.read(environ) == TASK
+    folder = str(tmp_path / "tasks")
+    tasks.write(folder, "run", {"pets-prior": TASK, "other": TASK.model_copy(update={"node": "other"})})
+    for place in (None, folder):
+        environ = {each["name"]: each["value"] for each in tasks.environment(TASK, "gs://b", place)}
+        assert tasks.read("run", environ) == TASK
     with pytest.raises(ValueError, match="SPECIALIST_TASK: not set"):
-        tasks.read({})
+        tasks.read("run", {})
     with pytest.raises(ValueError, match="SPECIALIST_NODE: 'gone' is no step of the run"):
-        tasks.read({**environ, "SPECIALIST_NODE": "gone"})
+        tasks.read("run", {**environ, "SPECIALIST_NODE": "gone"})
+    with pytest.raises(ValueError, match=r"SPECIALIST_TASK: there is no .*another\.json, which `specialist submit`"):
+        tasks.read("another", environ)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["gs://b/runs/demo/7/pets-prior/model", "gs://b/runs/demo/7/pets-prior/0c7e/model", "gs://b/runs/123/7/p_9/model"],
+    ids=["kubeflow", "newer kubeflow", "vertex"],
+)
+def test_the_run_is_told_by_its_outputs(uri):
+    environ = {each["name"]: each["value"] for each in tasks.environment(TASK, "gs://b/runs", None)}
+    assert tasks.find_run(uri, environ) == "7"
+    with pytest.raises(ValueError, match="SPECIALIST_ROOT: 'gs://b/runs' is not where 'gs://c/"):
+        tasks.find_run(uri.replace("//b", "//c"), environ)
 
 
 def test_tfx_itself_fails_on_what_kubeflow_passes():

@@ -35,8 +35,8 @@ def make(compiled, tmp_path):
         place = [f"remote.files={files}", f"remote.root={root}"]
         compiling = {key: options.pop(key) for key in ("comparison", "baselines") if key in options}
         run = compiled(backend, *place, *SMALL, *overrides, **compiling)
-        if run.tasks_file is not None:
-            tasks.write(run.tasks_file, run.tasks)
+        if run.tasks_folder is not None:
+            tasks.write(run.tasks_folder, "run-1", run.tasks)
         return harness.Harness(run.to_text(), tmp_path, backend, **options)
 
     return make

@@ -10,6 +10,11 @@ def pool(machine: dict, count: int) -> dict:
     return {"machine_spec": machine, "replica_count": count, **POOL}
 
 
+def tpu_pool(machine: dict) -> dict:
+    env = [{"name": "TPU_NAME", "value": "local"}]
+    return {"machine_spec": machine, "replica_count": 1, "container_spec": {"image_uri": "i", "env": env}}
+
+
 @pytest.mark.parametrize(
     ("wanted", "pools"),
     [
@@ -39,11 +44,11 @@ def pool(machine: dict, count: int) -> dict:
         ({"machines": 2, "machine_type": "c3-highcpu-88"}, [pool({"machine_type": "c3-highcpu-88"}, 1)] * 2),
         (
             {"accelerator": "tpu-v5e", "count": 8},
-            [pool({"machine_type": "ct5lp-hightpu-8t", "tpu_topology": "2x4"}, 1)],
+            [tpu_pool({"machine_type": "ct5lp-hightpu-8t", "tpu_topology": "2x4"})],
         ),
         (
             {"accelerator": "tpu-v3", "count": 8},
-            [pool({"machine_type": "cloud-tpu", "accelerator_type": "TPU_V3", "accelerator_count": 8}, 1)],
+            [tpu_pool({"machine_type": "cloud-tpu", "accelerator_type": "TPU_V3", "accelerator_count": 8})],
         ),
     ],
     ids=["one GPU", "8 GPUs", "4 machines with 8 GPUs", "2 machines", "TPU v5e", "TPU v3"],
@@ -81,6 +86,12 @@ def test_worker_pools(wanted, pools):
             "vertex",
             r"\.count: 3; machines with nvidia-l4 have 1, ",
         ),
+        (
+            {"machines": 2, "memory": "9G"},
+            "Trainer",
+            "vertex",
+            r": a training with several machines, a TPU or a timeout",
+        ),
         ({"machine_type": "n2"}, "Trainer", "vertex", r"\.machine_type: 'n2' is only of a training with several"),
         ({"node_selector": {"a": "b"}}, "Trainer", "vertex", r"\.node_selector: only Kubeflow has it"),
         ({"volumes": {"a": "/b"}}, "Trainer", "vertex", r"\.volumes: only Kubeflow has it"),
@@ -105,7 +116,8 @@ def test_what_is_more_special_replaces_what_is_more_general():
     assert (found.count, found.memory, found.retries) == (8, "32G", 1)
     assert resources.find_resources(everywhere, "pets-prior", "PriorEstimator") == everywhere["all"]
     with pytest.raises(ValueError, match=r"^resources: 'Trainr' is neither .* \(did you mean 'Trainer'\?\)"):
-        resources.check_keys(["Trainr"], {"source-classifier": "Trainer"})
+        resources.check_keys(["Trainr"], ["source-classifier"])
+    resources.check_keys(["Evaluator", "TargetSampler", "source-classifier", "all"], ["source-classifier"])
 
 
 @pytest.mark.parametrize(
