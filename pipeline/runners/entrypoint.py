@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import tensorflow as tf
 from tfx.orchestration.kubeflow.v2.container import kubeflow_v2_run_executor
 from tfx.utils import io_utils
 
@@ -54,16 +55,18 @@ def main(arguments: Sequence[str] | None = None, mounts: Mapping[str, str] = MOU
     os.environ[tasks.RUN] = run
     prepare(executor_input, task, mounts)
     for path, content in task.policies.items():
-        storage.write_text(path, content)
+        if not tf.io.gfile.exists(path) or storage.read_text(path) != content:
+            storage.write_text(path, content)
     args.json_serialized_invocation_args = json.dumps(executor_input)
     if task.job:
         args.executor_class_path = _CUSTOM_JOB
     start = time.time()
     kubeflow_v2_run_executor.main((args, beam_args))
     output_file = executor_input["outputs"]["outputFile"]
-    executor_output = json.loads(storage.read_text(output_file))
-    executor_output = _replace_all(executor_output, {folder: scheme for scheme, folder in mounts.items()})
-    storage.write_text(output_file, json.dumps(executor_output))
+    told = json.loads(storage.read_text(output_file))
+    executor_output = _replace_all(told, {folder: scheme for scheme, folder in mounts.items()})
+    if executor_output != told:
+        storage.write_text(output_file, json.dumps(executor_output))
     _note(task, run, executor_input, mounts, time.time() - start)
 
 
