@@ -8,10 +8,12 @@ from apache_beam.io import filesystem
 from tfx.dsl.io import filesystem_registry
 from tfx.dsl.io.plugins import tensorflow_gfile
 
+_walk = tf.io.gfile.walk
+
 
 def walk(top: str):
     """As TensorFlow's, which lists what is in a folder `assets.extra` as files `.extra` of a folder `assets`, too."""
-    for folder, folders, files in tf.io.gfile.walk(top):
+    for folder, folders, files in _walk(top):
         known = [name for name in files if not name.startswith(".") or tf.io.gfile.exists(os.path.join(folder, name))]
         yield folder, folders, known
 

@@ -9,7 +9,7 @@ import numpy as np
 import PIL.Image
 import pyarrow as pa
 import pytest
-import ram  # noqa: F401 - Beam and TFX know ram:// then
+import ram
 import tensorflow as tf
 import yaml
 
@@ -141,7 +141,8 @@ def test_a_comparison(make, tmp_path):
 
 
 @pytest.mark.slow
-def test_everything_on_an_object_store(make):
+def test_everything_on_an_object_store(make, monkeypatch):
+    monkeypatch.setattr(tf.io.gfile, "walk", ram.walk)
     found = make("vertex", "near_duplicates.enabled=true", files="ram://bucket/runs")
     found.run()
     assert found.outputs.keys() == found.spec["root"]["dag"]["tasks"].keys()
