@@ -73,8 +73,7 @@ class Place:
           baselines: target → URI of the Model that a new one is compared with.
           comparison: whether it is a comparison, whose cells have seeds of their own.
         """
-        remote = config.remote
-        assert remote is not None, "the caller has checked it"
+        remote = config.require_remote()
         files = remote.files_root
         parameters = {"n", "classifier_steps", "pretrain_steps", "finetune_steps"}
         used = {name for target in config.targets.values() for name in target.arms}

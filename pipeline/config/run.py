@@ -181,6 +181,16 @@ class Config(StrictModel):
         """Returns the data by name: 'source', or that of a target."""
         return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
 
+    def require_remote(self) -> Remote:
+        """Returns the section `remote`.
+
+        Raises:
+          ValueError: there is none.
+        """
+        if self.remote is None:
+            raise ValueError("remote: missing; it says where a run on a cluster has its files, and its image")
+        return self.remote
+
     def arm(self, name: str) -> Arm:
         """Returns the arm of that name.
 

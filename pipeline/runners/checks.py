@@ -45,9 +45,10 @@ def check(config: Config, backend: str, *, comparison: bool = False, sending: bo
 
 
 def _check_place(config: Config, backend: str, sending: bool) -> Iterator[str]:
-    remote = config.remote
-    if remote is None:
-        yield "remote: missing; it says where a run on a cluster has its files, and its image"
+    try:
+        remote = config.require_remote()
+    except ValueError as error:
+        yield str(error)
         return
     for key, what in {**_NEEDED[backend], **(_NEEDED_TO_SEND[backend] if sending else {})}.items():
         if getattr(remote, key) is None:

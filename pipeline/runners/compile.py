@@ -78,8 +78,8 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
     Raises:
       ValueError: the backend cannot run it as configured.
     """
-    remote = config.remote
-    if remote is None or remote.image is None:
+    remote = config.require_remote()
+    if remote.image is None:
         raise ValueError("remote.image: missing; name the container image that has this code")
     nodes = {node.id: node for node in pipeline.components}
     wanted = _find_resources(config, nodes, backend)
@@ -145,8 +145,7 @@ def _make_tasks(
     wanted: Mapping[str, Resources],
     backend: str,
 ) -> dict[str, Task]:
-    remote = config.remote
-    assert remote is not None and remote.image is not None
+    remote = config.require_remote()
     code = hash_packages()
     # The rest would only make the pipeline larger, and say where things are on this machine.
     settings = config.model_dump(mode="json", include={"name", "arms", "targets"})
@@ -200,8 +199,8 @@ def _policies(node: BaseNode, config: Config, place: Place) -> dict[str, str]:
 
 def _make_job(config: Config, wanted: Resources, node: str) -> dict[str, Any]:
     """Returns the CustomJob of Vertex AI for a training, without the command."""
-    remote = config.remote
-    assert remote is not None and remote.image is not None
+    remote = config.require_remote()
+    assert remote.image is not None, "the caller has checked it"
     job: dict[str, Any] = {
         "display_name": f"{config.name}-{node}",
         "job_spec": {"worker_pool_specs": resources.worker_pools(wanted, remote.image)},

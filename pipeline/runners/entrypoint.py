@@ -7,6 +7,7 @@ what it computes would be reused as if it were the pipeline's.
 """
 
 import argparse
+import copy
 import json
 import os
 import sys
@@ -48,11 +49,12 @@ def main(arguments: Sequence[str] | None = None, mounts: Mapping[str, str] = MOU
     parser.add_argument("--json_serialized_invocation_args", required=True)
     parser.add_argument("--json_serialized_inputs_spec_args")
     args, beam_args = parser.parse_known_args(arguments)
-    executor_input = json.loads(args.json_serialized_invocation_args)
-    run = tasks.find_run(next(iter(executor_input["outputs"]["artifacts"].values()))["artifacts"][0]["uri"])
+    given = json.loads(args.json_serialized_invocation_args)
+    run = tasks.find_run(next(iter(given["outputs"]["artifacts"].values()))["artifacts"][0]["uri"])
     task = tasks.read(run)
     check_code(task)
     os.environ[tasks.RUN] = run
+    executor_input = copy.deepcopy(given)
     prepare(executor_input, task, mounts)
     for path, content in task.policies.items():
         if not tf.io.gfile.exists(path) or storage.read_text(path) != content:
@@ -67,7 +69,7 @@ def main(arguments: Sequence[str] | None = None, mounts: Mapping[str, str] = MOU
     executor_output = _replace_all(told, {folder: scheme for scheme, folder in mounts.items()})
     if executor_output != told:
         storage.write_text(output_file, json.dumps(executor_output))
-    _note(task, run, executor_input, mounts, time.time() - start)
+    _note(task, run, given, mounts, time.time() - start)
 
 
 def check_code(task: Task) -> None:
@@ -111,13 +113,12 @@ def _replace_all(value: Any, pairs: Mapping[str, str]) -> Any:
     return _replace(value, pairs) if isinstance(value, str) else value
 
 
-def _note(task: Task, run: str, executor_input: Mapping[str, Any], mounts: Mapping[str, str], seconds: float) -> None:
+def _note(task: Task, run: str, given: Mapping[str, Any], mounts: Mapping[str, str], seconds: float) -> None:
     """Writes what this step tells of the run: its own outputs, and those of others that it has read."""
-    folders = {folder: scheme for scheme, folder in mounts.items()}
 
     def uris(side: str, key: str) -> list[str]:
-        artifacts = executor_input.get(side, {}).get("artifacts", {}).get(key, {}).get("artifacts", [])
-        return [_replace(artifact["uri"], folders) for artifact in artifacts]
+        artifacts = given.get(side, {}).get("artifacts", {}).get(key, {}).get("artifacts", [])
+        return [artifact["uri"] for artifact in artifacts]
 
     nodes: dict[str, record.Node] = {}
     for key, (producer, output) in task.producers.items():
@@ -127,9 +128,9 @@ def _note(task: Task, run: str, executor_input: Mapping[str, Any], mounts: Mappi
     for key, kind in task.outputs.items():
         outputs[key] = uris("outputs", key)
         if kind in _SHOWN and outputs[key][0].startswith(COPIED):  # `specialist prior` cannot open it there
-            copy = os.path.join(task.files, record.FOLDER, run, task.node, key)
-            io_utils.copy_dir(_replace(outputs[key][0], mounts), copy)
-            outputs[key] = [copy]
+            readable = os.path.join(task.files, record.FOLDER, run, task.node, key)
+            io_utils.copy_dir(_replace(outputs[key][0], mounts), readable)
+            outputs[key] = [readable]
     nodes[task.node] = record.Node("done", seconds, outputs)
     record.write_part(task.files, run, task.node, time.time() - seconds, record.Record(task.config, nodes))
 

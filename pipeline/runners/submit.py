@@ -14,6 +14,7 @@ from tfx.utils import io_utils, path_utils
 from components.artifacts import versions
 from components.storage import is_remote
 from pipeline.config.run import Config
+from pipeline.place import Place
 from pipeline.runners import task as tasks
 from pipeline.runners.compile import Compiled
 
@@ -24,13 +25,12 @@ def find_baselines(config: Config, backend: str) -> dict[str, str]:
     A configured one counts; else it is the newest version in the folder of the target's server, if that is a URI: an
     input of Kubeflow's steps cannot be on a volume.
     """
-    remote = config.remote
-    assert remote is not None, "the caller has checked it"
+    remote, place = config.require_remote(), Place.remote(config, {})
     found = dict(remote.baselines)
     for name, target in config.targets.items():
         if target.push is None or name in found or (backend == "kubeflow" and not is_remote(remote.files_root)):
             continue
-        newest = _newest_version(os.path.join(remote.files_root, "serving", name))
+        newest = _newest_version(place.serving_of(name))
         if newest is not None:
             found[name] = os.path.join(remote.files_root, "baselines", name, newest)
     return found
@@ -38,13 +38,11 @@ def find_baselines(config: Config, backend: str) -> dict[str, str]:
 
 def copy_baselines(config: Config, baselines: Mapping[str, str]) -> None:
     """Copies the newest versions of the models that are served to `baselines`, as Models of a pipeline."""
-    remote = config.remote
-    assert remote is not None, "the caller has checked it"
+    remote, place = config.require_remote(), Place.remote(config, {})
     for name, uri in baselines.items():
         target = path_utils.serving_model_dir(uri)
         if name not in remote.baselines and not versions.is_complete(target):
-            served = os.path.join(remote.files_root, "serving", name, os.path.basename(uri))
-            io_utils.copy_dir(served, target)
+            io_utils.copy_dir(os.path.join(place.serving_of(name), os.path.basename(uri)), target)
 
 
 def _newest_version(folder: str) -> str | None:
@@ -99,8 +97,7 @@ def submit(config: Config, compiled: Compiled, parameters: Mapping[str, Any], *,
 def _send_to_kubeflow(config: Config, compiled: Compiled, path: str, parameters: Mapping[str, Any], wait: bool) -> str:
     import kfp
 
-    remote = config.remote
-    assert remote is not None, "the caller has checked it"
+    remote = config.require_remote()
     token = pathlib.Path(remote.token_file).read_text(encoding="utf-8").strip() if remote.token_file else None
     client = kfp.Client(host=remote.host, namespace=remote.namespace or "kubeflow", existing_token=token)
     name = name_of(compiled, parameters)
@@ -129,8 +126,10 @@ def _find_kubeflow_run(client: Any, config: Config, name: str) -> str | None:
     Raises:
       ValueError: another run of the configuration is going on.
     """
-    assert config.remote is not None, "the caller has checked it"
-    listed = client.list_runs(namespace=config.remote.namespace, page_size=100, sort_by="created_at desc").runs or []
+    listed = (
+        client.list_runs(namespace=config.require_remote().namespace, page_size=100, sort_by="created_at desc").runs
+        or []
+    )
     for run in listed:
         if run.display_name == name and run.state not in _FAILED:
             return str(run.run_id)
@@ -157,8 +156,7 @@ _POLLING_SECONDS = 30
 def _send_to_vertex(config: Config, compiled: Compiled, path: str, parameters: Mapping[str, Any], wait: bool) -> str:
     from google.cloud import aiplatform
 
-    remote = config.remote
-    assert remote is not None, "the caller has checked it"
+    remote = config.require_remote()
     place: dict[str, Any] = {"project": remote.project, "location": remote.region}
     names = [name_of(compiled, parameters)]
     while job := _find_vertex_run(names[-1], place):
@@ -193,8 +191,7 @@ def make_vertex_job(config: Config, name: str, path: str, parameters: Mapping[st
     """Returns the PipelineJob of Vertex AI's client for the compiled file `path`; nothing is sent."""
     from google.cloud import aiplatform
 
-    remote = config.remote
-    assert remote is not None, "the caller has checked it"
+    remote = config.require_remote()
     return aiplatform.PipelineJob(
         display_name=name,
         job_id=name,
