@@ -8,14 +8,25 @@ from apache_beam.io import filesystem
 from tfx.dsl.io import filesystem_registry
 from tfx.dsl.io.plugins import tensorflow_gfile
 
-_walk = tf.io.gfile.walk
-
 
 def walk(top: str):
     """As TensorFlow's, which lists what is in a folder `assets.extra` as files `.extra` of a folder `assets`, too."""
-    for folder, folders, files in _walk(top):
-        known = [name for name in files if not name.startswith(".") or tf.io.gfile.exists(os.path.join(folder, name))]
-        yield folder, folders, known
+    for folder, folders, files in tf.io.gfile.walk(top):
+        yield folder, folders, [name for name in files if _is_there(os.path.join(folder, name))]
+
+
+def _is_there(path: str) -> bool:
+    try:
+        tf.io.gfile.stat(path)
+    except tf.errors.NotFoundError:
+        return False
+    return True
+
+
+def sizes_of(folder: str) -> dict[str, int]:
+    """Returns the files below a folder, by their paths in it, with their sizes in bytes."""
+    paths = [os.path.join(parent, name) for parent, _, names in walk(folder) for name in names]
+    return {os.path.relpath(path, folder): tf.io.gfile.stat(path).length for path in paths}
 
 
 class RamOfTfx(tensorflow_gfile.TensorflowFilesystem):
@@ -26,6 +37,13 @@ class RamOfTfx(tensorflow_gfile.TensorflowFilesystem):
     @staticmethod
     def walk(top, topdown=True, onerror=None):
         yield from walk(top)
+
+    @staticmethod
+    def rmtree(path):  # TensorFlow's would remove what it lists by mistake, too
+        for folder, _, files in [*walk(path)][::-1]:
+            for name in files:
+                tf.io.gfile.remove(os.path.join(folder, name))
+            tf.io.gfile.rmtree(folder)
 
 
 filesystem_registry.DEFAULT_FILESYSTEM_REGISTRY.register(RamOfTfx, priority=0)
