@@ -61,6 +61,7 @@ class Harness:
       spec: the compiled pipeline, as `specialist compile` writes it.
       folder: for all that the backend has.
       backend: 'kubeflow' or 'vertex'.
+      run: the name of the run, under which the backend keeps what its steps write.
       titles: whether Kubeflow passes the types' titles, as newer versions do.
       parameters: parameters of the pipeline that are not the defaults.
       start: runs a step.
@@ -72,11 +73,12 @@ class Harness:
         folder: pathlib.Path,
         backend: str,
         *,
+        run: str = "run-1",
         titles: bool = False,
         parameters: Mapping[str, Any] | None = None,
         start: Callable[[Step], None] = run_here,
     ):
-        self._folder, self._backend, self._titles, self._start = folder, backend, titles, start
+        self._folder, self._backend, self._run, self._titles, self._start = folder, backend, run, titles, start
         if backend == "vertex":
             job = json.loads(spec)
             self.spec, self._root = job["pipelineSpec"], job["runtimeConfig"]["gcsOutputDirectory"]
@@ -88,7 +90,6 @@ class Harness:
         self.outputs: dict[str, dict[str, list[dict]]] = {}  # task → key → artifacts, as the backend's store has them
         if self._state.exists():
             self.outputs = json.loads(self._state.read_text())
-        self.failed: dict[str, Exception] = {}
 
     def run(self) -> None:
         """Runs all tasks that have not run, in the order of their dependencies; one that fails stops those after it."""
@@ -139,7 +140,7 @@ class Harness:
     def executor_input(self, name: str) -> dict[str, Any]:
         """Returns the ExecutorInput of a task whose inputs are there."""
         task = self.spec["root"]["dag"]["tasks"][name].get("inputs", {})
-        base = f"{self._root}/{self.spec['pipelineInfo']['name']}/run-1/{name}"
+        base = f"{self._root}/{self.spec['pipelineInfo']['name']}/{self._run}/{name}"
         if self._backend == "kubeflow":  # 2.5 and newer
             base += "/0c7e"
         file = f"{self._folder}/pods/{name}/kfp_outputs/output_metadata.json"

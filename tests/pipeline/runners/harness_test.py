@@ -12,9 +12,10 @@ import pytest
 import ram
 import tensorflow as tf
 import yaml
+from typer.testing import CliRunner
 
 from components.artifacts import versions
-from pipeline import record
+from pipeline import cli, record
 from pipeline.config.load import load
 from pipeline.results import inspect
 from pipeline.runners import task as tasks
@@ -30,16 +31,16 @@ SMALL = [
 
 @pytest.fixture
 def make(compiled, tmp_path):
-    def make(backend: str, *overrides: str, files: str | None = None, **options) -> harness.Harness:
+    def make(backend: str, *overrides: str, files: str | None = None, run: str = "run-1", **options) -> harness.Harness:
         """Compiles the small demo for a backend in a folder; `options` are those of the two."""
         files = files or f"{tmp_path}/files"
         root = f"{files}/root" if backend == "vertex" else "minio://mlpipeline/runs"
         place = [f"remote.files={files}", f"remote.root={root}"]
         compiling = {key: options.pop(key) for key in ("comparison", "baselines") if key in options}
-        run = compiled(backend, *place, *SMALL, *overrides, **compiling)
-        if run.tasks_folder is not None:
-            tasks.write(run.tasks_folder, "run-1", run.tasks)
-        return harness.Harness(run.to_text(), tmp_path, backend, **options)
+        found = compiled(backend, *place, *SMALL, *overrides, **compiling)
+        if found.tasks_folder is not None:
+            tasks.write(found.tasks_folder, run, found.tasks)
+        return harness.Harness(found.to_text(), tmp_path, backend, run=run, **options)
 
     return make
 
@@ -87,14 +88,14 @@ def test_on_kubeflow_from_the_source_to_a_pushed_model(make, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["kubeflow", "vertex"])
-def test_in_this_process_it_takes_no_longer_and_gives_the_same_as_a_local_run(make, run, tmp_path, backend):
+@pytest.mark.parametrize("start", [harness.run_here, harness.run_as_process], ids=["in this process", "as processes"])
+def test_it_gives_what_a_local_run_gives(make, run, tmp_path, backend, start):
     overrides = [*SMALL, "near_duplicates.enabled=true"]
     began = time.perf_counter()
     results, _ = run(DEMO, overrides, tmp_path / "local")
     locally = time.perf_counter() - began
     began = time.perf_counter()
-    found = make(backend, "near_duplicates.enabled=true", titles=backend == "kubeflow")
-    found.run()
+    make(backend, "near_duplicates.enabled=true", titles=backend == "kubeflow", start=start).run()
     print(f"{backend}: {(time.perf_counter() - began) / locally:.2f} of the time of a local run, {locally:.0f} s")
     nodes = {name: record.Node("done", 0.0, result.uris()) for name, result in results.items()}
     record.write(str(tmp_path / "local"), "run", record.Record(load(DEMO, overrides).model_dump(), nodes))
@@ -108,25 +109,38 @@ def test_in_this_process_it_takes_no_longer_and_gives_the_same_as_a_local_run(ma
 
 
 @pytest.mark.slow
-def test_the_served_model_is_the_baseline_of_the_next_one(make, tmp_path):
-    first = make("vertex")
+@pytest.mark.parametrize("backend", ["kubeflow", "vertex"])
+def test_a_new_model_is_compared_with_the_served_one_and_withdrawn(make, tmp_path, backend):
+    serving = tmp_path / "files" / "serving" / "digits"
+    first = make(backend)
     first.run()
-    baseline = first.path("digits-same-distribution-finetune", "model")
-    second = make("vertex", "seed=1", baselines={"digits": baseline})
-    for name in [name for name in second.outputs if "classifier" not in name and "examples" not in name]:
-        del second.outputs[name]
-    second.run()
+    answers = predict(serving)
+    uri = first.outputs["digits-same-distribution-finetune"]["model"][0]["uri"]
+    worse_is_fine = "targets.digits.evaluation.max_regression=1"  # after so few steps chance decides
+
+    def make_next(name: str, parameters: dict, again: list[str]) -> harness.Harness:
+        found = make(backend, worse_is_fine, baselines={"digits": uri}, run=name, parameters=parameters)
+        for step in again:
+            found.outputs.pop(step, None)
+        found.run()
+        return found
+
+    steps = ["digits-same-distribution-finetune", "digits-evaluator", "digits-pusher"]
+    second = make_next("run-2", {"finetune_steps": 25}, steps)
     (blessing,) = second.outputs["digits-evaluator"]["blessing"]
     assert "baseline_model_id" in blessing["metadata"]
-    assert len(versions.list_versions(str(tmp_path / "files" / "serving" / "digits")).complete) == 2
+    history = pathlib.Path(second.path(steps[0], "model_run"), "history.csv").read_text().splitlines()
+    assert history[-1].startswith("25,")
+    assert len(versions.list_versions(str(serving)).complete) == 2
+    assert np.abs(predict(serving) - answers).max() > 1e-3
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["kubeflow", "vertex"])
-def test_as_processes(make, tmp_path, backend):
-    found = make(backend, start=harness.run_as_process)
-    found.run()
-    assert predict(tmp_path / "files" / "serving" / "digits").shape == (20, 10)
+    rolled_back = CliRunner().invoke(cli.app, ["rollback", str(serving)])
+    assert rolled_back.exit_code == 0, rolled_back.output
+    np.testing.assert_array_equal(predict(serving), answers)
+    make_next("run-3", {"finetune_steps": 25}, ["digits-pusher"])  # nobody wants this model
+    assert len(versions.list_versions(str(serving)).complete) == 1
+    make_next("run-4", {"push_destination_digits": str(tmp_path / "elsewhere")}, ["digits-pusher"])
+    assert len(versions.list_versions(str(tmp_path / "elsewhere")).complete) == 1
 
 
 @pytest.mark.slow
