@@ -1,5 +1,6 @@
 """Runs of the demo that are compiled for a cluster."""
 
+import contextlib
 import pathlib
 from collections.abc import Callable
 
@@ -23,7 +24,7 @@ def compiled() -> Callable:
     def make(backend: str, *overrides: str, comparison: bool = False, baselines: dict[str, str] | None = None):
         """Returns the compiled demo; `overrides` come after `REMOTE`."""
         config = load(DEMO, [REMOTE, *overrides])
-        ingest.prepare(config, lambda text: None)
+        ingest.prepare(config, lambda text: contextlib.nullcontext())
         place = Place.remote(config, baselines or {}, comparison=comparison)
         if comparison:
             nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
