@@ -87,10 +87,12 @@ def check_code(task: Task) -> None:
 
 
 def prepare(executor_input: dict[str, Any], task: Task, mounts: Mapping[str, str]) -> None:
-    """Changes what the backend passes such that TFX can work with it: types and URIs."""
+    """Changes what the backend passes such that TFX can work with it: types, URIs, and names of inputs."""
     for side, types in (("inputs", task.inputs), ("outputs", task.outputs)):
         for key, listed in executor_input.get(side, {}).get("artifacts", {}).items():
             for artifact in listed.get("artifacts", []):
+                if side == "inputs" and not artifact.get("name"):  # an imported one, which TFX has to tell from others
+                    artifact["name"] = artifact["uri"]
                 artifact["uri"] = _replace(artifact["uri"], mounts)
                 given = artifact.get("type", {})
                 if not (given.get("schemaTitle") or given.get("instanceSchema")):

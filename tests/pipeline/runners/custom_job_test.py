@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import time
 
 import harness
 import pytest
-from google.cloud import aiplatform_v1
+from google.cloud import aiplatform, aiplatform_v1
 from google.cloud.aiplatform_v1.types import JobState
-from tfx.extensions.google_cloud_ai_platform import training_clients
+from tfx.extensions.google_cloud_ai_platform import runner, training_clients
 
+from pipeline.runners import custom_job
 from pipeline.runners import task as tasks
 
 NODE = "digits-same-distribution-finetune"
@@ -82,9 +84,59 @@ def _free_port() -> int:
         return free.getsockname()[1]
 
 
+class Job:
+    """A CustomJob that goes on until it is cancelled, and is asked for its state once more."""
+
+    def __init__(self, state: str):
+        self._states = [state]
+
+    @property
+    def state(self):
+        return JobState[self._states.pop() if len(self._states) > 1 else self._states[0]]
+
+    def cancel(self):
+        self._states = ["JOB_STATE_CANCELLED", "JOB_STATE_CANCELLING"]
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["it ends", "it is stopped"])
+def test_a_job_that_nobody_waits_for_is_cancelled(monkeypatch, stopped):
+    lost, running, done = Job("JOB_STATE_RUNNING"), Job("JOB_STATE_RUNNING"), Job("JOB_STATE_SUCCEEDED")
+    listed = [lost, done]
+    asked, started = [], []
+
+    def find(**arguments):
+        asked.append(arguments)
+        return listed
+
+    def start(*arguments, job_args, **options):
+        assert lost.state == JobState.JOB_STATE_CANCELLED
+        started.append(job_args)
+        listed.append(running)
+        if stopped:
+            signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr(aiplatform.CustomJob, "list", find)
+    monkeypatch.setattr(runner, "start_cloud_training", start)
+    monkeypatch.setattr(custom_job.time, "sleep", lambda seconds: None)
+    values = {"node": "n", "code": "c", "inputs": {}, "outputs": {}, "producers": {}, "files": "gs://b"}
+    task = tasks.Task(**values, job={"display_name": "demo-n"}, region="europe-west4", project="pets")
+    monkeypatch.setenv(tasks.VARIABLE, task.model_dump_json())
+    monkeypatch.setenv(tasks.RUN, "run-1")
+    if stopped:
+        with pytest.raises(SystemExit, match="SIGTERM"):
+            custom_job.Executor().Do({}, {}, {})
+    else:
+        custom_job.Executor().Do({}, {}, {})
+    assert started == [{"display_name": "demo-n", "project": "pets"}]
+    assert asked[0] == {"filter": 'display_name="demo-n"', "project": "pets", "location": "europe-west4"}
+    assert done.state == JobState.JOB_STATE_SUCCEEDED
+    assert running.state == (JobState.JOB_STATE_CANCELLING if stopped else JobState.JOB_STATE_RUNNING)
+
+
 @pytest.mark.slow
 def test_two_machines_train_one_model_and_go_on_after_one_is_killed(compiled, tmp_path, monkeypatch):
     monkeypatch.setattr(training_clients, "VertexJobClient", Service)
+    monkeypatch.setattr(aiplatform.CustomJob, "list", lambda **arguments: [])
     monkeypatch.setattr(Service, "jobs", [])
     monkeypatch.setattr(Service, "folder", tmp_path, raising=False)
     run = compiled("vertex", f"remote.files={tmp_path}/files", f"remote.root={tmp_path}/root", *SMALL)

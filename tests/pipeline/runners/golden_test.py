@@ -3,6 +3,7 @@
 `python tests/pipeline/runners/golden_test.py` writes the files anew.
 """
 
+import contextlib
 import json
 import pathlib
 import re
@@ -34,7 +35,7 @@ def compile_demo(backend: str) -> str:
     from pipeline.runners.compile import compile_pipeline
 
     config = load(str(ROOT / "pipeline" / "configs" / "demo.yaml"), REMOTE)
-    ingest.prepare(config, lambda text: None)
+    ingest.prepare(config, lambda text: contextlib.nullcontext())
     place = Place.remote(config, {"digits": "gs://bucket/models/7"})
     run = compile_pipeline(pipeline_module.create_pipeline(config, place), config, place, backend)
     spec = {key: value for key, value in run.job["pipelineSpec"].items() if key != "sdkVersion"}  # TFX's
