@@ -160,16 +160,13 @@ def _train_cells(
         from pipeline.compare.rows import Cell, Result
         from pipeline.nodes import ingest
         from pipeline.place import Place
-        from trainer.loop import checkpoints
 
         target = next(iter(config.targets))
         cells = [Cell(target, arm, config.seed + seed, None, config.finetune.learning_rate) for _, arm, seed in wanted]
         ingest.prepare(config, lambda activity: logs.show_waiting(console, activity))
         plan = train.plan(config, workspace, cells)
         keys = {} if plan.nodes is None else plan.nodes.keys()
-        place = Place.local(workspace)
-        ingest.write_policies(config, place)
-        checkpoints.write_policy(place.checkpoints, config.checkpoint)
+        session.write_policies(config, Place.local(workspace))
         entries = result_rows.read(data, folder)
         origin = result_rows.find_origin()
 

@@ -64,7 +64,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
         name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
         log = os.path.join(workspace, "logs", f"{name}.log")
         with logs.write_log(log):
-            _write_policies(config, place)
+            write_policies(config, place)
             view = Display(console)
             known = record.Record(config.model_dump(), {}, ended=False)
 
@@ -122,7 +122,7 @@ def compare_config(
         show.show_plan(console, cells, plan)
         log = os.path.join(workspace, "logs", f"compare-{time.strftime('%Y-%m-%d-%H%M%S', time.gmtime())}.log")
         with logs.write_log(log):
-            _write_policies(config, Place.local(workspace))
+            write_policies(config, Place.local(workspace))
             view = Display(console)
             try:
                 with progress.listen(view.progress):
@@ -154,7 +154,8 @@ def _advise(console: rich.console.Console, config: Config, nodes: list) -> None:
                 console.print(f"{target}: {' '.join(sentences)}", markup=False, highlight=False)
 
 
-def _write_policies(config: Config, place: "Place") -> None:
+def write_policies(config: Config, place: "Place") -> None:
+    """Writes what decides nothing of the results, such as how often checkpoints are written, to where runs read it."""
     from pipeline.nodes import ingest
     from trainer.loop import checkpoints
 
@@ -187,6 +188,9 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
     """
     with logs.redirect_output(os.devnull) as console, end_on_signals(console, "nothing was sent"):
         with logs.show_waiting(console, "starting"):
+            from components import extras
+
+            extras.require("deploy", "kfp")
             from pipeline import pipeline
             from pipeline.compare import matrix
             from pipeline.nodes import ingest
@@ -202,7 +206,12 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
                 nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
             else:
                 nodes = pipeline.create_pipeline(config, place)
-            return compile_pipeline(nodes, config, place, backend)
+            compiled = compile_pipeline(nodes, config, place, backend)
+        for name, target in config.targets.items():
+            if target.push and not comparison and name not in baselines:
+                text = f"{name}: no served model was found to compare with; remote.baselines.{name} names one"
+                console.print(text, style="yellow", highlight=False)
+        return compiled
 
 
 def submit_config(

@@ -1,5 +1,7 @@
 import pytest
+from tfx.dsl.components.base import base_component
 
+import components
 from pipeline.config.remote import Resources
 from pipeline.runners import resources
 
@@ -127,3 +129,9 @@ def test_memory(memory, gigabytes):
     assert resources.container_resources(Resources(memory=memory), "vertex") == {
         "memory_limit": pytest.approx(gigabytes, abs=1e-9)
     }
+
+
+def test_all_components_that_a_run_has_can_be_named():
+    exported = [getattr(components, name) for name in components.__all__]
+    classes = {each.__name__ for each in exported if issubclass(each, base_component.BaseComponent)}
+    assert {*resources.COMPONENTS} == classes - {"ExampleIndexer"} | {"Trainer"}
