@@ -1,10 +1,15 @@
 """Creates the pipeline: the source's nodes once, then those of every target and of every arm of a target."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable
+from typing import cast
 
+from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
 
+from pipeline.config import steps
+from pipeline.config.beam import Custom, Dataflow, Flink, Runner, Spark, find_runner
 from pipeline.config.run import Config
 from pipeline.nodes import exclude, ids
 from pipeline.nodes.adapt import Adaptation, adapt, estimate_prior
@@ -13,9 +18,6 @@ from pipeline.nodes.ingest import Ingested, ingest
 from pipeline.nodes.push import push
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
-
-# By its full name, which every Beam version knows. The DirectRunner of newer ones tries to download a program.
-_LOCAL_RUNNER = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 
 
 def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
@@ -77,8 +79,8 @@ def finish_filters(
 
 def assemble(nodes: Registry, config: Config, place: Place) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `nodes`; the other arguments are those of `create_pipeline`."""
-    beam = config.beam if place.beam is None else place.beam
-    _check_runner(beam)
+    if place.beam:
+        set_beam_arguments(nodes, config)
     known = {node.id for node in nodes}
     for node in nodes:  # those that were made and are not needed do not wait for it any more
         for waiting in [each for each in node.downstream_nodes if each.id not in known]:
@@ -89,18 +91,22 @@ def assemble(nodes: Registry, config: Config, place: Place) -> tfx_pipeline.Pipe
         components=list(nodes),
         enable_cache=True,
         metadata_connection_config=place.metadata,
-        beam_pipeline_args=[*complete_beam_args(beam)],
     )
 
 
-def complete_beam_args(configured: Sequence[str]) -> list[str]:
-    """Returns the arguments of the Beam jobs; where no runner is configured, with that for one machine."""
-    if any(argument.partition("=")[0] == "--runner" for argument in configured):
-        return [*configured]
-    # In-memory mode is faster on one machine than the parallel modes. If a container image is set, TFX does not package
-    # itself for remote workers, which would take 3 seconds a node.
-    local = ("--direct_running_mode=in_memory", "--direct_num_workers=1", "--sdk_container_image=none")
-    return [f"--runner={_LOCAL_RUNNER}", *(configured or local)]
+def set_beam_arguments(nodes: Iterable[BaseNode], config: Config) -> None:
+    """Tells the nodes that are Beam jobs what does their work on this machine.
+
+    Raises:
+      ValueError: `beam` names what there is not, or what cannot work on a workspace.
+    """
+    jobs = {node.id: node for node in nodes if isinstance(node, base_beam_component.BaseBeamComponent)}
+    steps.check_keys("beam", config.beam, jobs, steps.BEAM_COMPONENTS)
+    for key, runner in config.beam.items():
+        _check_runner(key, runner)
+    for name, node in jobs.items():
+        spec = cast(executor_spec.BeamExecutorSpec, node.executor_spec)
+        spec.beam_pipeline_args = find_runner(config.beam, name, type(node).__name__).arguments()
 
 
 def _wait_for_samples(classifier: BaseNode, nodes: Registry) -> None:
@@ -110,13 +116,21 @@ def _wait_for_samples(classifier: BaseNode, nodes: Registry) -> None:
             classifier.add_upstream_node(node)
 
 
-def _check_runner(beam_args: Sequence[str]) -> None:
-    from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-    from apache_beam.runners.runner import create_runner
+def _check_runner(key: str, runner: Runner) -> None:
+    """Checks that a runner can be started from this machine."""
+    if isinstance(runner, Dataflow):
+        raise ValueError(
+            f"beam.{key}.runner: 'dataflow' opens no workspace, which is a folder on this machine; set remote.beam, "
+            "and use `specialist submit`"
+        )
+    if isinstance(runner, Flink | Spark) and not os.path.isfile(runner.job_server_jar):
+        raise ValueError(f"beam.{key}.job_server_jar: there is no file {runner.job_server_jar!r}; name Beam's jar")
+    if isinstance(runner, Custom):
+        from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+        from apache_beam.runners.runner import create_runner
 
-    name = PipelineOptions([*beam_args]).view_as(StandardOptions).runner
-    try:
-        if name is not None:
+        name = PipelineOptions([*runner.options]).view_as(StandardOptions).runner
+        try:
             create_runner(name)
-    except (ValueError, ImportError) as error:
-        raise ValueError(f"beam: the runner {name!r} cannot be used: {error}") from error
+        except (ValueError, ImportError) as error:
+            raise ValueError(f"beam.{key}.options: the runner {name!r} cannot be used: {error}") from error

@@ -28,7 +28,7 @@ class Place:
       serving: root of the folders that model servers watch; each has the name of a target.
       metadata: how this process reaches the metadata; None: the cluster has its own.
       resolvers: whether nodes may choose among results of earlier runs; no cluster runs a Resolver of ours.
-      beam: arguments of all Beam jobs; None: those of the configuration, which are for this machine.
+      beam: whether the nodes say what does the work of their Beam jobs; on a cluster their tasks do.
       parameters: names of settings that are parameters of the pipeline, to be changed from run to run: `seed`, `n`,
         `classifier_steps`, `pretrain_steps`, `finetune_steps`, and `push_destination_<target>`.
       baselines: target → URI of the Model that a new one is compared with, where there are no Resolvers.
@@ -42,7 +42,7 @@ class Place:
     serving: str
     metadata: mlmd.ConnectionConfig | None = None
     resolvers: bool = True
-    beam: tuple[str, ...] | None = None
+    beam: bool = True
     parameters: frozenset[str] = frozenset()
     baselines: Mapping[str, str] = dataclasses.field(default_factory=dict)
     classifier: str | None = None
@@ -89,7 +89,7 @@ class Place:
             working=os.path.join(files, "working", config.name),
             serving=os.path.join(files, "serving"),
             resolvers=False,
-            beam=tuple(remote.beam),
+            beam=False,
             parameters=frozenset(parameters),
             baselines=baselines,
             classifier=remote.classifier,

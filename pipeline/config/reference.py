@@ -90,7 +90,7 @@ def _sections(schema: dict[str, Any]) -> list[_Section]:
         for name in _references(value):
             if name not in found:
                 content = _object(name, schema)
-                found[name] = _Section([], _kind(content) if "oneOf" in value else "", content)
+                found[name] = _Section([], _kind(content), content)
             if path not in found[name].paths:
                 found[name].paths.append(path)
                 reached.append(found[name])
@@ -105,18 +105,21 @@ def _sections(schema: dict[str, Any]) -> list[_Section]:
         for key, value in content["properties"].items():
             below = f"{path}.{key}".lstrip(".")
             visit(value, below)
-            if isinstance(value.get("additionalProperties"), dict):
-                visit(value["additionalProperties"], f"{below}.{_NAME}")
+            for alternative in (value, *value.get("anyOf", ())):
+                if isinstance(alternative.get("additionalProperties"), dict):
+                    visit(alternative["additionalProperties"], f"{below}.{_NAME}")
 
     found[""] = _Section([""], "", schema)
     inside(schema, "")
     return list(found.values())
 
 
-def _kind(data: dict[str, Any]) -> str:
-    """Returns how the title of a section of data says its kind."""
-    (kind,) = readers.KINDS.keys() & set(data["required"])
-    return f" with `{kind}`"
+def _kind(section: dict[str, Any]) -> str:
+    """Returns how the title of a section of data, or of a Beam runner, says its kind."""
+    if "runner" in section["properties"]:
+        return f" with `runner: {section['properties']['runner']['const']}`"
+    kinds = readers.KINDS.keys() & set(section.get("required", ()))
+    return "".join(f" with `{kind}`" for kind in kinds)
 
 
 def _references(value: dict[str, Any]) -> Iterator[str]:

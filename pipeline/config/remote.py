@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from components.settings import PathText, StrictModel
+from pipeline.config.beam import Beam, Dataflow, Runner, find_runner
 
 # The object stores that Kubeflow Pipelines copies artifacts from and to, and TensorFlow cannot open.
 COPIED = ("minio://", "s3://")
@@ -82,7 +83,8 @@ class Remote(StrictModel):
         the folder of its server, if `submit` can open it and finds one; else there is no comparison.
       classifier: URI of a source classifier, the `model` of an earlier run. It is not trained then, whatever targets
         come or go. null: it is trained.
-      beam: arguments of the Beam jobs. Empty: Beam runs in each step's container, in memory.
+      beam: which runner does the work of Beam jobs: that of `all` of them, of those of a component, such as
+        `Predictor`, or of one step by its id. A runner alone is for all. Empty: Beam runs in each step's container.
       host: URL of Kubeflow Pipelines.
       namespace: of Kubeflow's user. null: the service has one for all.
       experiment: of Kubeflow, which runs belong to.
@@ -99,7 +101,7 @@ class Remote(StrictModel):
     image: str | None = None
     baselines: dict[str, str] = {}
     classifier: str | None = None
-    beam: list[str] = []
+    beam: Beam = {}
     host: str | None = None
     namespace: str | None = None
     experiment: str | None = None
@@ -114,6 +116,20 @@ class Remote(StrictModel):
     def files_root(self) -> str:
         """The folder of what TensorFlow reads and writes by itself."""
         return self.files or self.root
+
+    def runner_of(self, node: str, component: str) -> Runner:
+        """Returns which runner does the work of a node's Beam job; a Dataflow has what it takes from this section."""
+        found = find_runner(self.beam, node, component)
+        if not isinstance(found, Dataflow):
+            return found
+        here = {
+            "project": self.project,
+            "region": self.region,
+            "image": self.image,
+            "service_account": self.service_account,
+            "temp_location": f"{self.files_root}/beam" if self.files_root.startswith("gs://") else None,
+        }
+        return found.model_copy(update={key: value for key, value in here.items() if getattr(found, key) is None})
 
     @pydantic.model_validator(mode="after")
     def _check_consistency(self) -> "Remote":

@@ -19,6 +19,7 @@ from pipeline.config.arms import (
     optional_settings,
     shared_settings,
 )
+from pipeline.config.beam import Beam
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
@@ -148,7 +149,9 @@ class Config(StrictModel):
       compare: what `specialist compare` does. `run` does not read it.
       on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
         the run goes on, and lists the anomalies at its end.
-      beam: arguments of the Beam jobs on this machine. Empty: Beam runs in memory, with one worker.
+      beam: which runner does the work of Beam jobs when `run` and `compare` start them: that of `all` of them, of those
+        of a component, such as `Predictor`, or of one step by its id. A runner alone is for all. Empty: Beam runs in
+        memory, with one worker.
       remote: where `specialist compile` and `submit` let it run. `run` does not read it.
       resources: what the steps of a remote run are given: `all` of them, those of a component, such as `Trainer`, or
         one by its id. The keys of what is more special replace those of what is more general.
@@ -173,7 +176,7 @@ class Config(StrictModel):
     )
     compare: Compare = Compare()
     on_anomalies: Literal["stop", "warn"] = "stop"
-    beam: list[str] = []
+    beam: Beam = {}
     remote: Remote | None = None
     resources: dict[str, Resources] = {}
 

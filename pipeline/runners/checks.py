@@ -9,6 +9,7 @@ import pydantic
 from components.example_gen.readers import tfds_builders
 from components.settings import StrictModel, expand_path
 from components.storage import is_remote
+from pipeline.config.beam import Dataflow, Flink, Portable, Spark
 from pipeline.config.remote import COPIED
 from pipeline.config.run import Config
 
@@ -37,7 +38,7 @@ def check(config: Config, backend: str, *, comparison: bool = False, sending: bo
     Raises:
       ValueError: it cannot; the message has one line for each reason.
     """
-    reasons = [*_check_place(config, backend, sending), *_find_local_paths(config)]
+    reasons = [*_check_place(config, backend, sending), *_check_beam(config), *_find_local_paths(config)]
     if comparison and config.remote and config.remote.classifier and "classifier" in config.compare.vary:
         reasons.append("remote.classifier: there is one, but compare.vary trains one for each seed; leave one out")
     if reasons:
@@ -81,6 +82,25 @@ def _check_place(config: Config, backend: str, sending: bool) -> Iterator[str]:
             yield f"remote.{key}: {uri!r} is a place on this machine; name a URI that the containers can open"
     if not config.name[0].isalpha() or len(config.name) > _LONGEST_NAME:
         yield f"name: {config.name!r}; on a cluster it begins with a letter and has at most {_LONGEST_NAME} characters"
+
+
+def _check_beam(config: Config) -> Iterator[str]:
+    if (remote := config.remote) is None:
+        return
+    for key in remote.beam:
+        runner = remote.runner_of(key, key)
+        place = f"remote.beam.{key}"
+        if isinstance(runner, Portable | Flink | Spark | Dataflow) and remote.root.startswith(COPIED):
+            yield (
+                f"{place}.runner: {runner.runner!r}, but its workers cannot open {remote.root!r}, which Kubeflow "
+                "copies into the steps' pods: set remote.root to a folder such as gs://bucket/runs"
+            )
+        if isinstance(runner, Dataflow):
+            if remote.files_root.startswith("/"):
+                yield f"{place}.runner: 'dataflow' mounts no volumes: set remote.files to a folder such as gs://bucket/runs"
+            for field in Dataflow.NEEDED:
+                if getattr(runner, field) is None:
+                    yield f"{place}.{field}: missing; set it, or what stands for it in remote"
 
 
 def _find_local_paths(config: Config) -> Iterator[str]:

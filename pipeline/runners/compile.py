@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
+from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
 from tfx.orchestration import data_types
@@ -17,6 +18,7 @@ from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 from components.code_version import hash_packages
 from components.example_gen import policy as ingest_policy
+from pipeline.config import steps
 from pipeline.config.remote import Resources
 from pipeline.config.run import Config
 from pipeline.place import Place
@@ -120,7 +122,7 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
 def _find_resources(config: Config, nodes: Mapping[str, BaseNode], backend: str) -> dict[str, Resources]:
     """Returns what each node is given that has a container."""
     classes = {name: type(node).__name__ for name, node in nodes.items() if not isinstance(node, importer.Importer)}
-    resources.check_keys(config.resources, classes)
+    steps.check_keys("resources", config.resources, classes, steps.COMPONENTS)
     found = {name: resources.find_resources(config.resources, name, kind) for name, kind in classes.items()}
     for name, each in found.items():
         resources.check_resources(each, name, classes[name], backend)
@@ -170,11 +172,18 @@ def _make_tasks(
             files=place.files,
             policies=_policies(nodes[name], config, place),
             config=settings,
+            beam=_beam_arguments(config, nodes[name]),
             job=given,
             region=remote.region if given else None,
             project=remote.project if given else None,
         )
     return tasks
+
+
+def _beam_arguments(config: Config, node: BaseNode) -> list[str]:
+    if not isinstance(node, base_beam_component.BaseBeamComponent):
+        return []
+    return config.require_remote().runner_of(node.id, type(node).__name__).arguments()
 
 
 def _titles(definitions: Mapping[str, Any]) -> dict[str, str]:

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None, mounts: Mapping[str, str] = MOU
     if task.job:
         args.executor_class_path = _CUSTOM_JOB
     start = time.time()
-    kubeflow_v2_run_executor.main((args, beam_args))
+    kubeflow_v2_run_executor.main((args, [*beam_args, *task.beam]))
     output_file = executor_input["outputs"]["outputFile"]
     told = json.loads(storage.read_text(output_file))
     executor_output = _replace_all(told, {folder: scheme for scheme, folder in mounts.items()})

@@ -1,32 +1,17 @@
 """What a step of a remote run is given, in the words of Kubernetes and of Vertex AI."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from components.settings import did_you_mean
 from pipeline.config.remote import Resources
+from pipeline.config.steps import ALL
 
-_TRAINER, _ALL = "Trainer", "all"
+_TRAINER = "Trainer"
+
+
 # Also those that a run may lack, so that a comparison takes the same section.
-COMPONENTS = (
-    "SourceExampleGen",
-    "TargetExampleGen",
-    "StatisticsGen",
-    "SchemaImporter",
-    "ExampleValidator",
-    "NearDuplicateFilter",
-    "EmbeddingDuplicateFilter",
-    "Trainer",
-    "Predictor",
-    "PriorEstimator",
-    "ImportanceResampler",
-    "TargetSampler",
-    "Evaluator",
-    "Pusher",
-)
-
-
 @dataclasses.dataclass(frozen=True)
 class Accelerator:
     """An accelerator that both backends know.
@@ -71,30 +56,10 @@ _KUBERNETES_GPU, _GKE_LABEL = "nvidia.com/gpu", "cloud.google.com/gke-accelerato
 _PLAIN_MACHINE = "n1-standard-8"
 
 
-def check_keys(configured: Iterable[str], nodes: Iterable[str]) -> None:
-    """Checks that the keys of `resources` name something.
-
-    Args:
-      configured: the keys.
-      nodes: ids of the nodes of the run.
-
-    Raises:
-      ValueError: there is no such component or node.
-    """
-    known = [_ALL, *COMPONENTS, *nodes]
-    for key in configured:
-        if key not in known:
-            hint = did_you_mean(key, known, repr)
-            raise ValueError(
-                f"resources: {key!r} is neither a component nor a node of the run{hint}; the components are "
-                f"{', '.join(COMPONENTS)}"
-            )
-
-
 def find_resources(configured: Mapping[str, Resources], node: str, component: str) -> Resources:
     """Returns what a node is given: what is said of all, of its component, and of the node itself."""
     found = Resources()
-    for key in (_ALL, component, node):
+    for key in (ALL, component, node):
         if (more := configured.get(key)) is not None:
             found = found.model_copy(update={name: getattr(more, name) for name in more.model_fields_set})
     return found

@@ -31,6 +31,7 @@ class Task(StrictModel):
       files: the folder of what TensorFlow reads and writes by itself.
       policies: path → content of the files that decide nothing of what the step gives.
       config: what `specialist prior` and `plan` have to know of the configuration.
+      beam: arguments of its Beam job.
       job: the CustomJob of Vertex AI that does the work; empty: this container does it.
       region: of that job.
       project: of that job.
@@ -44,6 +45,7 @@ class Task(StrictModel):
     files: str
     policies: dict[str, str] = {}
     config: dict[str, Any] = {}
+    beam: list[str] = []
     job: dict[str, Any] = {}
     region: str | None = None
     project: str | None = None

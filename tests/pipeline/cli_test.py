@@ -155,7 +155,13 @@ def test_a_wrong_configuration_creates_nothing(in_process, tmp_path):
     data = f"targets.digits.data.data_dir={tmp_path}/data"
     for override, message in (
         (source, "folder: 'nowhere' cannot be read"),
-        ('beam=["--runner=Nope"]', "beam: the runner 'Nope' cannot be used"),
+        ("beam={runner: custom, options: [--runner=Nope]}", "beam.all.options: the runner 'Nope' cannot be used"),
+        ("beam={runner: dataflow}", "beam.all.runner: 'dataflow' opens no workspace"),
+        ("beam={Trainer: {runner: multi_processing}}", "beam: 'Trainer' is neither a component nor a node"),
+        (
+            "beam={runner: flink, master: '[local]', image: i, staging: /s, job_server_jar: /no.jar}",
+            "beam.all.job_server_jar: there is no file '/no.jar'",
+        ),
     ):
         chosen = [data] if override == source else []
         sets = [part for each in (override, *chosen) for part in ("--set", each)]

@@ -47,6 +47,8 @@ def paths_of(model: type[pydantic.BaseModel], path: str = "") -> set[str]:
         below = f"{path}{key}.NAME." if typing.get_origin(field.annotation) is dict else f"{path}{key}."
         for inner in models_in(field.annotation):
             found |= paths_of(inner, below)
+            if key == "beam":  # one for all needs no name
+                found |= paths_of(inner, f"{path}{key}.")
     if model is run.Backbone:
         found |= {f"{path}options.{key}" for spec in SPECS.values() for key in spec.options.model_fields}
     return found

@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 import pipeline
+from pipeline.config.beam import MultiProcessing
 from pipeline.config.load import load
 
 DEMO = pathlib.Path(pipeline.__file__).parent / "configs" / "demo.yaml"
@@ -48,13 +49,13 @@ def test_overrides_come_last_and_may_add_keys():
             "backbone.name=inception_v3",
             "backbone.options.width=0.25",
             "image={size: 75, channels: 3}",
-            "beam=[--direct_num_workers=2]",
+            "beam={runner: multi_processing, workers: 2}",
         ],
     )
     assert loaded.finetune.learning_rate == 0.001
     assert loaded.targets["digits"].push is None
     assert loaded.backbone.options == {"width": 0.25}
-    assert loaded.beam == ["--direct_num_workers=2"]
+    assert loaded.beam == {"all": MultiProcessing(runner="multi_processing", workers=2)}
 
 
 def test_a_target_is_left_out_by_null(write):

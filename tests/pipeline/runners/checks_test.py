@@ -13,6 +13,7 @@ WHOLE = {
     "region": "europe-west4",
     "host": "http://k",
 }
+FLINK = "{runner: flink, master: 'flink:8081', job_server_jar: /opt/flink.jar, staging: /mnt, image: i}"
 
 
 def errors(backend: str, *overrides: str, sending: bool = True, **remote: object) -> list[str]:
@@ -87,6 +88,19 @@ def test_the_demo_lacks_nothing(backend):
             {"baselines": "{pets: 'gs://bucket/model'}"},
             ["remote.baselines: 'pets' is not one of the targets digits"],
         ),
+        (
+            "kubeflow",
+            {"project": None, "beam": "{runner: dataflow}"},
+            ["remote.beam.all.project: missing; set it, or what stands for it in remote"],
+        ),
+        (
+            "kubeflow",
+            {"root": "minio://mlpipeline/runs", "files": "gs://bucket/runs", "beam": FLINK},
+            [
+                "remote.beam.all.runner: 'flink', but its workers cannot open 'minio://mlpipeline/runs', which Kubeflow "
+                "copies into the steps' pods: set remote.root to a folder such as gs://bucket/runs"
+            ],
+        ),
     ],
     ids=[
         "image",
@@ -100,6 +114,8 @@ def test_the_demo_lacks_nothing(backend):
         "no volume",
         "no bucket",
         "baselines",
+        "dataflow's project",
+        "flink's workers",
     ],
 )
 def test_what_a_place_lacks(backend, remote, expected):

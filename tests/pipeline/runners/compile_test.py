@@ -113,6 +113,12 @@ def test_hardware_changes_nothing_that_a_cache_key_has(compiled, backend):
     plain, larger = compiled(backend), compiled(backend, f"resources={{{hardware}{vertex_only}}}")
     assert plain.to_text() != larger.to_text()
     assert keyed(plain) == keyed(larger)
+    elsewhere = compiled(backend, "remote.beam={Predictor: {runner: multi_processing, workers: 7}}")
+    assert keyed(plain) == keyed(elsewhere)
+    told = {name: task.beam for name, task in elsewhere.tasks.items() if "--direct_num_workers=7" in task.beam}
+    assert told.keys() == {"digits-predictions"}
+    assert plain.tasks["source-classifier"].beam == []
+    assert "--direct_running_mode=in_memory" in plain.tasks["source-examples"].beam
     checkpoint = compiled(backend, "checkpoint.steps=7", "source.threads=3")
     assert keyed(plain) == keyed(checkpoint)
     if backend == "vertex":  # the container of a CustomJob only waits
@@ -194,7 +200,7 @@ def test_nothing_of_this_machine_is_in_it(compiled):
     for backend in BACKENDS:
         text = compiled(
             backend,
-            "beam=['--runner=DirectRunner', '--direct_num_workers=7']",
+            "beam={runner: multi_processing, workers: 7}",
             f"remote.token_file={__file__}",
         ).to_text()
         for local in (str(pathlib.Path(__file__).parents[3]), "direct_num_workers=7", "http://k"):

@@ -1,0 +1,308 @@
+"""Which Beam runner does the work of the steps that are Beam jobs, and with what."""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
+
+import pydantic
+
+from components.settings import PathText, StrictModel, did_you_mean
+from pipeline.config.steps import ALL
+
+# By its full name, which every Beam version knows. The DirectRunner of newer ones tries to download a program.
+_LOCAL = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
+_WATCHED = "components.watched_runner.WatchedRunner"
+# If a container image is set, TFX does not package itself for the workers, which would take 3 seconds a step.
+_NO_PACKAGE = "--sdk_container_image=none"
+
+Address = Annotated[str, pydantic.Field(pattern=r"^[\w.\-]+:\d{1,5}$")]
+Folder = Annotated[str, pydantic.Field(pattern=r"^(/|[a-z][a-z0-9]*://)")]
+Bucket = Annotated[str, pydantic.Field(pattern=r"^gs://[^/]{3,}/.")]
+Image = Annotated[str, pydantic.Field(pattern=r"^[\w.\-/:@]+$")]
+
+
+class InMemory(StrictModel):
+    """One worker, in the process of the step: the fastest way on one machine.
+
+    Attributes:
+      runner: which one it is.
+    """
+
+    runner: Literal["in_memory"] = "in_memory"
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        return [f"--runner={_LOCAL}", "--direct_running_mode=in_memory", "--direct_num_workers=1", _NO_PACKAGE]
+
+
+class MultiProcessing(StrictModel):
+    """Several worker processes on the machine of the step.
+
+    Attributes:
+      runner: which one it is.
+      workers: number of processes. 0: the number of cores.
+    """
+
+    runner: Literal["multi_processing"]
+    workers: int = pydantic.Field(0, ge=0)
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        mode = f"--direct_num_workers={self.workers}"
+        return [f"--runner={_LOCAL}", "--direct_running_mode=multi_processing", mode, _NO_PACKAGE]
+
+
+class _WorkersElsewhere(StrictModel):
+    """What runners share whose workers are started by somebody else, or are containers.
+
+    Attributes:
+      worker_pool: address of a pool of workers, `python -m apache_beam.runners.worker.worker_pool_main`, as the runner
+        sees it. null: there is none.
+      image: the container image that workers are started in. null: there is none; one of the two is needed.
+      parallelism: number of workers. null: the runner decides.
+      options: further pipeline options, as Beam spells them.
+    """
+
+    worker_pool: Address | None = None
+    image: Image | None = None
+    parallelism: int | None = pydantic.Field(None, ge=1)
+    options: list[str] = []
+
+    @pydantic.model_validator(mode="after")
+    def _check_workers(self) -> "_WorkersElsewhere":
+        if (self.worker_pool is None) == (self.image is None):
+            given = "both are" if self.image else "neither is"
+            raise ValueError(f"worker_pool, image: {given} given; name where the workers are, or the image they run in")
+        return self
+
+    def _environment(self) -> list[str]:
+        if self.image:
+            return ["--environment_type=DOCKER", f"--environment_config={self.image}", _NO_PACKAGE]
+        return ["--environment_type=EXTERNAL", f"--environment_config={self.worker_pool}", _NO_PACKAGE]
+
+
+class Portable(_WorkersElsewhere):
+    """A job service that is there: Beam's own, or that of any portable runner.
+
+    Attributes:
+      runner: which one it is.
+      job_endpoint: address of the job service.
+      pool_timeout: seconds after which a step ends whose worker pool does not answer. null: nobody looks, because only
+        the runner can reach the pool.
+      time_limit: hours after which a step ends whose job has not ended. null: there is no limit.
+    """
+
+    runner: Literal["portable"]
+    job_endpoint: Address
+    pool_timeout: pydantic.PositiveFloat | None = 60.0
+    time_limit: pydantic.PositiveFloat | None = None
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        found = [f"--runner={_WATCHED}", f"--job_endpoint={self.job_endpoint}", *self._environment()]
+        # Workers import for up to a minute before they answer.
+        found.append("--job_server_timeout=600")
+        if self.parallelism is not None:
+            found.append(f"--sdk_worker_parallelism={self.parallelism}")
+        if self.worker_pool and self.pool_timeout is not None:
+            found.append(f"--worker_pool_timeout={self.pool_timeout:g}")
+        if self.time_limit is not None:
+            found.append(f"--job_time_limit={3600 * self.time_limit:g}")
+        return [*found, *self.options]
+
+
+class _JobServer(_WorkersElsewhere):
+    """What Flink and Spark share, for which Beam starts a job server.
+
+    Attributes:
+      job_server_jar: path of Beam's job server for the runner, of the same version as Beam. Nothing is downloaded.
+      staging: folder from which the workers get what a job needs; all machines of the cluster share it.
+    """
+
+    job_server_jar: PathText
+    staging: Folder
+    name: ClassVar[str]
+    jar_option: ClassVar[str]
+
+    def _job_server(self) -> list[str]:
+        jar = f"--{self.jar_option}={self.job_server_jar}"
+        return [f"--runner={self.name}", jar, f"--artifacts_dir={self.staging}", *self._environment()]
+
+
+class Flink(_JobServer):
+    """Apache Flink.
+
+    Attributes:
+      runner: which one it is.
+      master: address of Flink's JobManager; '[local]': a cluster in the process of the job server.
+    """
+
+    name, jar_option = "FlinkRunner", "flink_job_server_jar"
+    runner: Literal["flink"]
+    master: Address | Literal["[local]"]
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        parallelism = [] if self.parallelism is None else [f"--parallelism={self.parallelism}"]
+        return [*self._job_server(), f"--flink_master={self.master}", *parallelism, *self.options]
+
+
+class Spark(_JobServer):
+    """Apache Spark.
+
+    Attributes:
+      runner: which one it is.
+      master: Spark's master, such as spark://host:7077, or local[4].
+    """
+
+    name, jar_option = "SparkRunner", "spark_job_server_jar"
+    runner: Literal["spark"]
+    master: Annotated[str, pydantic.Field(pattern=r"^(spark://[\w.\-]+:\d{1,5}|local(\[(\d+|\*)\])?|yarn)$")]
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        parallelism = [] if self.parallelism is None else [f"--sdk_worker_parallelism={self.parallelism}"]
+        return [*self._job_server(), f"--spark_master_url={self.master}", *parallelism, *self.options]
+
+
+class Dataflow(StrictModel):
+    """Google Cloud Dataflow. All data have to be in buckets.
+
+    Attributes:
+      runner: which one it is.
+      project: of Google Cloud. null: `remote.project`.
+      region: such as europe-west4. null: `remote.region`.
+      image: the container image of the workers, which has this code. null: `remote.image`.
+      temp_location: folder for what jobs write and read again, such as gs://bucket/beam. null: `beam` in the folder of
+        `remote.files`, or of `remote.root`.
+      service_account: that the workers run as. null: `remote.service_account`.
+      machine_type: of the workers. null: Dataflow's default.
+      max_workers: the largest number of workers. null: Dataflow's default.
+      disk_gb: gigabytes of a worker's disk. null: Dataflow's default.
+      subnetwork: full name of the subnetwork of the workers. null: the default one.
+      public_ips: whether workers have addresses on the internet.
+      accelerator: of each worker, such as nvidia-tesla-t4. null: none.
+      count: number of accelerators of a worker.
+      options: further pipeline options, as Beam spells them.
+    """
+
+    runner: Literal["dataflow"]
+    project: str | None = None
+    region: str | None = None
+    image: Image | None = None
+    temp_location: Bucket | None = None
+    service_account: str | None = None
+    machine_type: str | None = None
+    max_workers: int | None = pydantic.Field(None, ge=1)
+    disk_gb: int | None = pydantic.Field(None, ge=10)
+    subnetwork: str | None = None
+    public_ips: bool = True
+    accelerator: str | None = None
+    count: int = pydantic.Field(1, ge=1)
+    options: list[str] = []
+
+    NEEDED: ClassVar[tuple[str, ...]] = ("project", "region", "image", "temp_location")
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        found = ["--runner=DataflowRunner", "--experiments=use_runner_v2"]
+        given = {
+            "project": self.project,
+            "region": self.region,
+            "sdk_container_image": self.image,
+            "temp_location": self.temp_location,
+            "service_account_email": self.service_account,
+            "worker_machine_type": self.machine_type,
+            "max_num_workers": self.max_workers,
+            "disk_size_gb": self.disk_gb,
+            "subnetwork": self.subnetwork,
+        }
+        found += [f"--{name}={value}" for name, value in given.items() if value is not None]
+        if not self.public_ips:
+            found.append("--no_use_public_ips")
+        if self.accelerator:
+            wanted = f"worker_accelerator=type:{self.accelerator};count:{self.count};install-nvidia-driver"
+            # One process a machine: several would share the accelerator's memory.
+            found += [f"--dataflow_service_options={wanted}", "--experiments=no_use_multiple_sdk_containers"]
+        return [*found, *self.options]
+
+
+class Custom(StrictModel):
+    """Any other runner, by Beam's own options. Nobody checks them.
+
+    Attributes:
+      runner: which one it is.
+      options: pipeline options, as Beam spells them; one is --runner.
+    """
+
+    runner: Literal["custom"]
+    options: list[str]
+
+    @pydantic.model_validator(mode="after")
+    def _check_runner(self) -> "Custom":
+        if not any(re.match(r"--runner(=|$)", argument) for argument in self.options):
+            raise ValueError("options: no --runner is in it; add --runner=NAME, or leave beam out")
+        return self
+
+    def arguments(self) -> list[str]:
+        """Returns the arguments of Beam's jobs."""
+        return self.options
+
+
+_CLASSES = {
+    "in_memory": InMemory,
+    "multi_processing": MultiProcessing,
+    "portable": Portable,
+    "flink": Flink,
+    "spark": Spark,
+    "dataflow": Dataflow,
+    "custom": Custom,
+}
+
+
+def _check_kind(value: Any) -> Any:
+    if isinstance(value, StrictModel):
+        return value
+    if not isinstance(value, dict) or "runner" not in value:
+        raise ValueError(f"runner: missing; it is one of {', '.join(_CLASSES)}")
+    name = value["runner"]
+    if name == "dask":
+        raise ValueError(
+            "runner: 'dask' computes only the last branch of a job that has several, whatever Beam's version; use "
+            "multi_processing, portable, flink, spark or dataflow"
+        )
+    if name not in _CLASSES:
+        hint = did_you_mean(str(name), _CLASSES, repr)
+        raise ValueError(f"runner: {name!r} is unknown{hint}; there are {', '.join(_CLASSES)}")
+    return value
+
+
+def _name_of(value: Any) -> str:
+    return f"[{value['runner'] if isinstance(value, dict) else value.runner}]"
+
+
+if TYPE_CHECKING:
+    Runner = InMemory | MultiProcessing | Portable | Flink | Spark | Dataflow | Custom
+else:
+    Runner = Annotated[
+        Union[tuple(Annotated[kind, pydantic.Tag(f"[{name}]")] for name, kind in _CLASSES.items())],  # noqa: UP007
+        pydantic.Discriminator(_name_of),
+        pydantic.BeforeValidator(_check_kind),
+    ]
+
+
+def _for_all(value: Any) -> Any:
+    return {ALL: value} if isinstance(value, dict) and "runner" in value else value
+
+
+Beam = Annotated[
+    dict[str, Runner], pydantic.BeforeValidator(_for_all, json_schema_input_type=Runner | dict[str, Runner])
+]
+
+
+def find_runner(configured: Mapping[str, Runner], node: str, component: str) -> Runner:
+    """Returns what is said of a node, else of its component, else of all; else Beam runs in memory."""
+    for key in (node, component, ALL):
+        if key in configured:
+            return configured[key]
+    return InMemory()
