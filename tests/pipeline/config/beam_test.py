@@ -68,7 +68,8 @@ def find(text: str, node: str = "digits-examples", component: str = "TargetExamp
         ),
         (
             "{runner: dataflow, project: birds, image: other, accelerator: nvidia-l4, count: 2, max_workers: 9,"
-            " disk_gb: 200, machine_type: g2, public_ips: false, temp_location: gs://tmp/beam, options: [--num_workers=3]}",
+            " disk_gb: 200, machine_type: g2, public_ips: false, temp_location: gs://tmp/beam,"
+            " options: [--num_workers=3]}",
             {
                 "project": "birds",
                 "sdk_container_image": "other",

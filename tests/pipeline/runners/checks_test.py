@@ -97,8 +97,8 @@ def test_the_demo_lacks_nothing(backend):
             "kubeflow",
             {"root": "minio://mlpipeline/runs", "files": "gs://bucket/runs", "beam": FLINK},
             [
-                "remote.beam.all.runner: 'flink', but its workers cannot open 'minio://mlpipeline/runs', which Kubeflow "
-                "copies into the steps' pods: set remote.root to a folder such as gs://bucket/runs"
+                "remote.beam.all.runner: 'flink', but its workers cannot open 'minio://mlpipeline/runs', which "
+                "Kubeflow copies into the steps' pods: set remote.root to a folder such as gs://bucket/runs"
             ],
         ),
     ],

@@ -116,7 +116,7 @@ def test_hardware_changes_nothing_that_a_cache_key_has(compiled, backend):
     elsewhere = compiled(backend, "remote.beam={Predictor: {runner: multi_processing, workers: 7}}")
     assert keyed(plain) == keyed(elsewhere)
     told = {name: task.beam for name, task in elsewhere.tasks.items() if "--direct_num_workers=7" in task.beam}
-    assert told.keys() == {"digits-predictions"}
+    assert told.keys() == {"digits-predictions", "source-predictions"}
     assert plain.tasks["source-classifier"].beam == []
     assert "--direct_running_mode=in_memory" in plain.tasks["source-examples"].beam
     checkpoint = compiled(backend, "checkpoint.steps=7", "source.threads=3")
