@@ -2,6 +2,7 @@
 # make test    the fast tests      make test-all   with the slow ones
 # make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
+# make test-beam      Beam's jobs on workers outside their process; make test-all runs it, too
 # make test-lane      the fast tests with TFX 1.21, in a Debian 13 root; COMMAND="make demo" runs another command
 # make test-addons    compares with tensorflow-addons, in an environment of its own
 # make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
@@ -20,7 +21,7 @@ export VENV LANE PYTHON OFFLINE ACCELERATOR COMMAND
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all test-lane test-addons coverage lint docs setup sbom constraints clean
+.PHONY: demo test test-all test-beam test-lane test-addons coverage lint docs setup sbom constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -30,6 +31,9 @@ test: setup
 
 test-all: setup
 	$(BIN)/python -m pytest
+
+test-beam: setup
+	$(BIN)/python -m pytest tests/beam
 
 test-lane:
 	@sh constraints/test_lane.sh

@@ -21,6 +21,12 @@ from components import storage
 from pipeline.runners import entrypoint
 
 _BUCKET = "minio://mlpipeline"
+# Of the demo: 4% of the source, and short trainings.
+SMALL = [
+    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
+    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=20", "resample.n=500"),
+    "targets.digits.evaluation.minimum=0",
+]
 
 
 @dataclasses.dataclass(frozen=True)

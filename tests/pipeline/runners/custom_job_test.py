@@ -20,9 +20,8 @@ from pipeline.runners import task as tasks
 
 NODE = "digits-same-distribution-finetune"
 SMALL = [
-    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
-    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=60", "resample.n=500"),
-    *("targets.digits.arms=[same_distribution]", "targets.digits.evaluation.minimum=0", "checkpoint.steps=5"),
+    *harness.SMALL,
+    *("finetune.steps=60", "targets.digits.arms=[same_distribution]", "checkpoint.steps=5"),
     f"resources={{{NODE}: {{machines: 2, timeout: 1.5}}}}",
 ]
 

@@ -21,12 +21,6 @@ from pipeline.results import inspect
 from pipeline.runners import task as tasks
 
 DEMO = str(pathlib.Path(__file__).parents[3] / "pipeline" / "configs" / "demo.yaml")
-# 4% of the source, and short trainings.
-SMALL = [
-    "source.splits={train: 'train[:4%]', eval: 'eval[:4%]'}",
-    *("classifier.steps=30", "pretrain.steps=20", "finetune.steps=20", "resample.n=500"),
-    "targets.digits.evaluation.minimum=0",
-]
 
 
 @pytest.fixture
@@ -37,7 +31,7 @@ def make(compiled, tmp_path):
         root = f"{files}/root" if backend == "vertex" else "minio://mlpipeline/runs"
         place = [f"remote.files={files}", f"remote.root={root}"]
         compiling = {key: options.pop(key) for key in ("comparison", "baselines") if key in options}
-        found = compiled(backend, *place, *SMALL, *overrides, **compiling)
+        found = compiled(backend, *place, *harness.SMALL, *overrides, **compiling)
         if found.tasks_folder is not None:
             tasks.write(found.tasks_folder, run, found.tasks)
         return harness.Harness(found.to_text(), tmp_path, backend, run=run, **options)
@@ -90,7 +84,7 @@ def test_on_kubeflow_from_the_source_to_a_pushed_model(make, tmp_path):
 @pytest.mark.parametrize("backend", ["kubeflow", "vertex"])
 @pytest.mark.parametrize("start", [harness.run_here, harness.run_as_process], ids=["in this process", "as processes"])
 def test_it_gives_what_a_local_run_gives(make, run, tmp_path, backend, start):
-    overrides = [*SMALL, "near_duplicates.enabled=true"]
+    overrides = [*harness.SMALL, "near_duplicates.enabled=true"]
     began = time.perf_counter()
     results, _ = run(DEMO, overrides, tmp_path / "local")
     locally = time.perf_counter() - began
