@@ -1,18 +1,22 @@
 """Helpers to call a component's executor without a pipeline."""
 
-BEAM = [
-    "--runner=apache_beam.runners.portability.fn_api_runner.FnApiRunner",
-    "--direct_running_mode=in_memory",
-    "--direct_num_workers=1",
-    "--sdk_container_image=unused",  # otherwise TFX packages itself for remote workers
-]
+from collections.abc import Sequence
+
+from pipeline.config.beam import InMemory
 
 
-def context(folder: str):
-    """Returns the context of a Beam executor that runs in memory with one worker; temporary files go to `folder`."""
+def context(folder: str, arguments: Sequence[str] = ()):
+    """Returns the context of a Beam executor; temporary files go to `folder`.
+
+    Args:
+      folder: where they go.
+      arguments: of Beam; by default it runs in memory with one worker.
+    """
     from tfx.dsl.components.base import base_beam_executor
 
-    return base_beam_executor.BaseBeamExecutor.Context(beam_pipeline_args=BEAM, tmp_dir=f"{folder}/tmp", unique_id="1")
+    return base_beam_executor.BaseBeamExecutor.Context(
+        beam_pipeline_args=[*(arguments or InMemory().arguments())], tmp_dir=f"{folder}/tmp", unique_id="1"
+    )
 
 
 def artifact(artifact_type: type, uri: str, *splits: str) -> list:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks import data
 
@@ -85,8 +85,8 @@ def measure(properties: dict, folder: str) -> Peak:
     return Peak(memory, max(working), seconds)
 
 
-def ingest(properties: dict, to: str) -> None:
-    """Runs the ExampleGen with these parameters; its artifacts go to `to`."""
+def ingest(properties: dict, to: str, beam: Sequence[str] = ()) -> None:
+    """Runs the ExampleGen with these parameters; its artifacts go to `to`. `beam` is as `executors.context` has it."""
     from tfx.types import standard_artifacts
 
     from benchmarks import executors
@@ -100,7 +100,7 @@ def ingest(properties: dict, to: str) -> None:
         "rejected": Rejected,
     }
     outputs = {name: executors.artifact(kind, os.path.join(to, name)) for name, kind in kinds.items()}
-    executor.Executor(executors.context(to)).Do({}, outputs, properties)
+    executor.Executor(executors.context(to, beam)).Do({}, outputs, properties)
 
 
 def _different_jpegs(total_bytes: int, width: int, height: int, quality: int) -> Iterator[bytes]:

@@ -53,11 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     model = classifier.build(Backbone(name=args.backbone).build(image), args.classes)
     decoded = np.stack([decode(tf.constant(jpeg), image).numpy() for jpeg in jpegs])
     with tempfile.TemporaryDirectory() as folder:
-        inputs = _write(folder, jpegs, args.shards, model, image)
+        inputs = write_inputs(folder, jpegs, args.shards, model, image)
         tasks = {
             "keras.Model.predict": lambda: model.predict(decoded, batch_size=args.batch_size, verbose=0),
-            "Predictor": lambda: _predict(folder, inputs, args.batch_size),
-            "start-up": lambda: _predict(folder, inputs, args.batch_size, args.batch_size),
+            "Predictor": lambda: predict(folder, inputs, args.batch_size),
+            "start-up": lambda: predict(folder, inputs, args.batch_size, args.batch_size),
             "BulkInferrer": lambda: _bulk_infer(folder, inputs),
         }
         times = in_turns({name: functools.partial(timed, task) for name, task in tasks.items()}, args.repeats)
@@ -73,7 +73,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'Predictor, steady':<22}{steady:7.2f} images/s   steady / keras.Model.predict: {steady / reference:.3f}")
 
 
-def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model, image: ImageConfig) -> dict[str, list]:
+def write_inputs(
+    folder: str, jpegs: list[bytes], shards: int, model: keras.Model, image: ImageConfig
+) -> dict[str, list]:
+    """Writes the Examples and the model that `predict` reads, and returns its inputs."""
     items = [testing.make_record(jpeg, (0,), str(i), split="train", names=("x",)) for i, jpeg in enumerate(jpegs)]
     data.write_examples(folder, items, shards)
     names = tuple(f"class {i}" for i in range(model.output["logits"].shape[-1]))
@@ -90,8 +93,9 @@ def _write(folder: str, jpegs: list[bytes], shards: int, model: keras.Model, ima
     return inputs
 
 
-def _predict(folder: str, inputs: dict[str, list], batch_size: int, most: int = 0) -> None:
-    predictor.Executor(executors.context(folder)).Do(
+def predict(folder: str, inputs: dict[str, list], batch_size: int, most: int = 0, beam: Sequence[str] = ()) -> None:
+    """Runs the Predictor; `most` limits the images, 0 does not, and `beam` is as `executors.context` has it."""
+    predictor.Executor(executors.context(folder, beam)).Do(
         inputs,
         {"predictions": executors.artifact(Predictions, os.path.join(folder, "predictions"))},
         {"splits": json_utils.dumps(["train"]), "batch_size": batch_size, "max_examples": most},

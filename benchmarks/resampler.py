@@ -32,6 +32,7 @@ from components.importance_resampler.labels_table import labels_table
 from components.importance_resampler.matchers.matcher import Inputs
 from components.importance_resampler.matchers.same_distribution import same_distribution
 from components.importance_resampler.pairs import Pairs
+from pipeline.config.beam import InMemory
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -149,7 +150,7 @@ def _plain_copy(source: str, target: str, n: int) -> None:
     import apache_beam as beam
 
     del n  # it writes what it reads
-    with beam.Pipeline(argv=executors.BEAM) as pipeline:
+    with beam.Pipeline(argv=InMemory().arguments()) as pipeline:
         _ = (
             pipeline
             | beam.io.ReadFromTFRecord(f"{source}/examples/Split-train/*")

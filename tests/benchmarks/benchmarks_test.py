@@ -18,6 +18,11 @@ NUMBER = r"(-?\d+(?:\.\d+)?)"
 
 # Benchmark → its arguments; what stands before each of its ratios, as a regular expression; how many there are.
 TINY = {
+    "beam": (
+        "--images 40 --predictions 6 --backbone compact_cnn --size 32 --runners in_memory processes-1 --repeats 1",
+        r"/ in_memory: ",
+        2 * 2,
+    ),
     "draws": (
         "--examples 50 --batch-size 20 --batches 3 --photographs 8 --small 12 --trained 4 6 --shares 0.3 --repeats 1 "
         "--rows 900",
@@ -63,7 +68,7 @@ TINY = {
 }
 
 
-SLOW = {"results", "run"}  # whole runs
+SLOW = {"beam", "results", "run"}  # whole runs
 
 
 @pytest.mark.parametrize(
