@@ -1,6 +1,11 @@
-"""The Beam jobs of the demo on workers outside its process: `make test-beam`."""
+"""The Beam jobs of the demo on workers outside its process: `make test-beam`.
+
+SPECIALIST_BEAM   a runner that is there, as the key `beam` has it, to run them on, too
+SPECIALIST_KILL   a command that takes a worker of it away, in the middle of the ingestion
+"""
 
 import hashlib
+import os
 import pathlib
 import subprocess
 import sys
@@ -19,6 +24,7 @@ from pipeline.place import Place
 pytestmark = pytest.mark.slow
 
 DEMO = str(pathlib.Path(__file__).parents[2] / "pipeline" / "configs" / "demo.yaml")
+RUNNER, KILL = "SPECIALIST_BEAM", "SPECIALIST_KILL"
 ONE_ARM = ["near_duplicates.enabled=true", "targets.digits.arms=[same_distribution]"]
 
 
@@ -123,3 +129,18 @@ def test_what_is_not_there_is_named(worker_python, settings, tmp_path, gone):
     assert process.returncode == 1
     line = {"job service": "beam: no job service answers at", "worker pool": "beam: no worker pool has answered at"}
     assert f"{line[gone]} {places[gone]}" in output
+
+
+@pytest.mark.skipif(RUNNER not in os.environ, reason=f"{RUNNER} is not set")
+def test_by_the_runner_of_the_environment(in_memory, settings, tmp_path):
+    """Runs the demo on a runner that is not to be had everywhere; a worker of it may be taken away meanwhile."""
+    workspace = tmp_path / "workspace"
+    settings = [*settings, f"beam={os.environ[RUNNER]}"]
+    process = start(workspace, settings)
+    if KILL in os.environ:
+        while process.poll() is None and not list(workspace.glob("working/source-examples/**/*")):
+            time.sleep(0.1)
+        subprocess.run(os.environ[KILL], shell=True, check=True)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    assert files_of_beam(workspace, settings) == in_memory
