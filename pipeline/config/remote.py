@@ -19,6 +19,11 @@ def _check_folder(value: str, allowed: tuple[str, ...]) -> str:
     return value if value.endswith(("//", ":/")) or value == "/" else value.rstrip("/")
 
 
+def _check_image(value: str) -> None:
+    if not re.fullmatch(r"[\w.\-/:@]+", value):
+        raise ValueError(f"image: {value!r} is not the name of a container image")
+
+
 ArtifactsUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, (*COPIED, *_OPENED)))]
 FilesUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, _OPENED))]
 Memory = Annotated[str, pydantic.Field(pattern=f"^{_UNITS}$")]
@@ -70,6 +75,38 @@ class Resources(StrictModel):
     secrets: dict[str, str] = {}
 
 
+class Endpoint(StrictModel):
+    """An endpoint of Vertex AI that serves the newest version in the folder of a target's server.
+
+    Attributes:
+      image: the container that serves. It reads the SavedModel as Google's prebuilt containers do; docs/serving.md.
+      name: id of the endpoint, and of the model in the Model Registry. null: the name of the pipeline and the target.
+      machine_type: of Vertex AI. null: one that has the accelerators; without one n1-standard-4.
+      accelerator: such as nvidia-l4; docs/deploy.md lists them. null: none.
+      count: number of accelerators in a machine.
+      min_replicas: number of machines that always serve.
+      max_replicas: number of machines that serve when there are many requests.
+      credentials: of the Pusher on Kubeflow. The path of a service account's key in a folder of its `secrets`, or
+        `metadata`: Google's nodes give the pod an identity. null on Vertex AI, where it is the steps' account.
+    """
+
+    image: str
+    name: str | None = pydantic.Field(None, pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
+    machine_type: str | None = None
+    accelerator: str | None = None
+    count: int = pydantic.Field(1, ge=1)
+    min_replicas: int = pydantic.Field(1, ge=1)
+    max_replicas: int = pydantic.Field(1, ge=1)
+    credentials: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_consistency(self) -> "Endpoint":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas: {self.max_replicas} is below min_replicas, {self.min_replicas}; raise it")
+        _check_image(self.image)
+        return self
+
+
 class Remote(StrictModel):
     """Where a run goes on a cluster. No secret belongs here, since it is written to records and compiled pipelines.
 
@@ -82,6 +119,8 @@ class Remote(StrictModel):
         the folder of its server, if `submit` can open it and finds one; else there is no comparison.
       classifier: URI of a source classifier, the `model` of an earlier run. It is not trained then, whatever targets
         come or go. null: it is trained.
+      endpoints: target → the endpoint of Vertex AI that serves what is pushed. A target without one: only the folder of
+        its server.
       beam: arguments of the Beam jobs. Empty: Beam runs in each step's container, in memory.
       host: URL of Kubeflow Pipelines.
       namespace: of Kubeflow's user. null: the service has one for all.
@@ -99,6 +138,7 @@ class Remote(StrictModel):
     image: str | None = None
     baselines: dict[str, str] = {}
     classifier: str | None = None
+    endpoints: dict[str, Endpoint] = {}
     beam: list[str] = []
     host: str | None = None
     namespace: str | None = None
@@ -122,6 +162,6 @@ class Remote(StrictModel):
                 f"root: TensorFlow cannot open {self.root!r}, where checkpoints and pushed models would be; set files "
                 "to a folder such as gs://bucket/runs, or to the path of a volume that is mounted in all containers"
             )
-        if self.image is not None and not re.fullmatch(r"[\w.\-/:@]+", self.image):
-            raise ValueError(f"image: {self.image!r} is not the name of a container image")
+        if self.image is not None:
+            _check_image(self.image)
         return self
