@@ -91,7 +91,7 @@ class Endpoint(StrictModel):
     """
 
     image: str
-    name: str | None = pydantic.Field(None, pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")
+    name: str | None = pydantic.Field(None, pattern=r"^[a-z][a-z0-9-]*$")
     machine_type: str | None = None
     accelerator: str | None = None
     count: int = pydantic.Field(1, ge=1)

@@ -200,6 +200,7 @@ def test_an_endpoint_needs_a_pushed_model_and_an_id():
         "and ends with one of a-z, 0-9; set another one"
     ]
     assert errors("vertex", f"name={'a' * 57}", endpoints="{digits: {image: i, name: digits}}") == []
+    assert len(errors("vertex", endpoints="{digits: {image: i, name: digits-}}")) == 1
 
 
 def test_a_key_that_a_secret_mounts():
