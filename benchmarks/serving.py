@@ -1,24 +1,27 @@
-"""The decoding of a served model beside plain `tf.io.decode_jpeg`, for batches of photographs.
+"""The latency of a served model, from encoded images to labels, beside the bare Keras model on decoded ones.
 
   python -m benchmarks.serving
-  python -m benchmarks.serving --batch-size 8 --width 400 --height 300 --size 224
+  python -m benchmarks.serving --backbone compact_cnn --size 32
+  python -m benchmarks.serving --model workspace/serving/digits
 
-Both make squares for the network out of the same JPEGs, in one call of a graph for a batch. Plain is what one would
-write: `decode_jpeg`, the central square, `tf.image.resize`, mapped over the batch. The served model also looks for what
-turns a picture, for print colours, other formats, and images that cannot be decoded. The median of the turns is given;
-a ratio below 1 means that the served model is faster.
+Both answer the same batch of JPEGs in turns, call by call, in one process: the signature `image_bytes` of a SavedModel
+that was written and read back, as a server calls it, and `keras.Model.predict_on_batch` on what it decodes them to. The
+network has random weights. A SavedModel of a folder has no Keras model; there the reference is its own signature
+`features`, the network alone. The median and the 95th percentile of the calls are given. The ratio is of the medians;
+what it is above 1, decoding and the most probable labels take. No server and no network of computers is measured.
 """
 
 import argparse
 import functools
-import statistics
 import tempfile
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import tensorflow as tf
 
 from benchmarks import data
 from benchmarks.turns import in_turns, timed
+from pipeline.results.predict import find_saved_model
 from trainer import serving
 from trainer.models import classifier
 from trainer.models.backbone import Backbone, ImageConfig
@@ -27,47 +30,57 @@ from trainer.models.backbone import Backbone, ImageConfig
 def main(arguments: Sequence[str] | None = None) -> None:
     """Runs the benchmark with the arguments of a command line, by default this process's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--model", metavar="FOLDER", help="a SavedModel, or a folder with versions; by default none")
+    parser.add_argument("--backbone", default="inception_v3", help="of the model that is made")
+    parser.add_argument("--size", type=int, default=299, help="of what its network sees, in pixels")
+    parser.add_argument("--classes", type=int, default=1000, help="that it knows")
     parser.add_argument("--width", type=int, default=500, help="of the JPEGs, in pixels")
     parser.add_argument("--height", type=int, default=375)
-    parser.add_argument("--size", type=int, default=299, help="of what the network sees, in pixels")
-    parser.add_argument("--calls", type=int, default=20, help="in a turn")
-    parser.add_argument("--repeats", type=int, default=5, help="turns, of which the median is given")
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--calls", type=int, default=30, help="of each, for each batch size")
     args = parser.parse_args(arguments)
-    jpegs = tf.constant(list(data.cut_jpegs(args.batch_size, (args.width,) * 2, (args.height,) * 2)))
     with tempfile.TemporaryDirectory() as folder:
-        served = _export(ImageConfig(size=args.size, channels=3), folder)
-        tasks: dict[str, Callable] = {"plain": functools.partial(_decode_plainly, size=args.size), "served": served}
-
-        def measure(decode: Callable) -> float:
-            return timed(lambda: [decode(jpegs) for _ in range(args.calls)])[0] / args.calls / args.batch_size
-
-        found = in_turns({name: functools.partial(measure, task) for name, task in tasks.items()}, args.repeats)
-    seconds = {name: statistics.median(values) for name, values in found.items()}
-    for name, value in seconds.items():
-        print(f"{name:8} {1000 * value:6.2f} ms an image   {name} / plain: {value / seconds['plain']:.2f}")
-
-
-def _export(image: ImageConfig, folder: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """Returns the decoding of a batch in an exported model, read back."""
-    model = classifier.build(Backbone(name="compact_cnn").build(image), 2)
-    module = serving.ServingModule(model, image, ("a", "b"))
-    module.batch = tf.function(module.decode_batch, input_signature=[tf.TensorSpec([None], tf.string)])
-    tf.saved_model.save(module, folder)
-    return tf.saved_model.load(folder).batch
+        if args.model:
+            saved_model, _ = find_saved_model(args.model)
+            network = None
+        else:
+            saved_model, network = folder, _export(args.backbone, args.size, args.classes, folder)
+        print(saved_model if args.model else f"{args.backbone}, {args.size} pixels, {args.classes} classes")
+        signatures = tf.saved_model.load(saved_model).signatures
+        for batch_size in args.batch_sizes:
+            jpegs = tf.constant(list(data.cut_jpegs(batch_size, (args.width,) * 2, (args.height,) * 2)))
+            pixels = np.stack([signatures["decode"](encoded=jpeg)["pixels"].numpy() for jpeg in jpegs])
+            tasks = {"image_bytes": functools.partial(_answer, signatures["image_bytes"], image_bytes=jpegs)}
+            if network is not None:
+                tasks["keras"] = functools.partial(network, pixels)
+            else:
+                tasks["features"] = functools.partial(_answer, signatures["features"], pixels=tf.constant(pixels))
+            _compare(batch_size, tasks, args.calls)
 
 
-@functools.partial(tf.function, reduce_retracing=True)
-def _decode_plainly(encoded: tf.Tensor, size: int) -> tf.Tensor:
-    def decode(one: tf.Tensor) -> tf.Tensor:
-        pixels = tf.io.decode_jpeg(one, channels=3)
-        shape = tf.shape(pixels)[:2]
-        side = tf.reduce_min(shape)
-        begin = (shape - side) // 2
-        square = pixels[begin[0] : begin[0] + side, begin[1] : begin[1] + side]
-        return tf.cast(tf.round(tf.image.resize(square, [size, size])), tf.uint8)
+def _export(backbone: str, size: int, classes: int, folder: str) -> Callable:
+    """Writes a SavedModel to `folder`; returns its network as Keras calls it."""
+    image = ImageConfig(size=size, channels=3)
+    model = classifier.build(Backbone(name=backbone).build(image), classes)
+    names = tuple(map(str, range(classes)))
+    serving.ServingModule(model, image, names).export(saved_model=folder)
+    return model.predict_on_batch
 
-    return tf.map_fn(decode, encoded, fn_output_signature=tf.TensorSpec([size, size, 3], tf.uint8))
+
+def _answer(signature: Callable, **inputs: tf.Tensor) -> dict[str, np.ndarray]:
+    return {name: value.numpy() for name, value in signature(**inputs).items()}
+
+
+def _compare(batch_size: int, tasks: dict[str, Callable], calls: int) -> None:
+    """Prints the row of a batch size; the second task is the reference."""
+    found = in_turns({name: lambda task=task: timed(task)[0] for name, task in tasks.items()}, calls)
+    cells = []
+    for name, seconds in found.items():
+        median, high = 1000 * np.percentile(seconds, [50, 95])
+        cells.append(f"{name} {median:8.2f} ms, 95% in {high:8.2f} ms")
+    served, reference = found
+    ratio = np.median(found[served]) / np.median(found[reference])
+    print(f"batch {batch_size:3}   {'   '.join(cells)}   {served} / {reference}: {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,12 @@ from typing import TypeVar
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 from tfx.orchestration import data_types
 
+from components.pusher.endpoint import VertexEndpoint
 from pipeline import metadata_file
+from pipeline.config.accelerators import make_machine_spec
 from pipeline.config.run import Config
 
+_PLAIN_MACHINE = "n1-standard-4"  # of an endpoint
 Value = TypeVar("Value", int, str)
 
 
@@ -33,6 +36,7 @@ class Place:
         `classifier_steps`, `pretrain_steps`, `finetune_steps`, and `push_destination_<target>`.
       baselines: target → URI of the Model that a new one is compared with, where there are no Resolvers.
       classifier: URI of a source classifier that is there already; None: it is trained.
+      endpoints: target → the endpoint of Vertex AI that serves what is pushed.
     """
 
     artifacts: str
@@ -46,6 +50,7 @@ class Place:
     parameters: frozenset[str] = frozenset()
     baselines: Mapping[str, str] = dataclasses.field(default_factory=dict)
     classifier: str | None = None
+    endpoints: Mapping[str, VertexEndpoint] = dataclasses.field(default_factory=dict)
 
     @classmethod
     def local(cls, workspace: str, state: str | None = None) -> "Place":
@@ -93,6 +98,7 @@ class Place:
             parameters=frozenset(parameters),
             baselines=baselines,
             classifier=remote.classifier,
+            endpoints={name: _make_endpoint(config, name) for name in remote.endpoints},
         )
 
     def checkpoints_of(self, node: str) -> str:
@@ -112,3 +118,20 @@ class Place:
         if name not in self.parameters:
             return value
         return data_types.RuntimeParameter(name, ptype=type(value), default=value)
+
+
+def _make_endpoint(config: Config, target: str) -> VertexEndpoint:
+    remote = config.require_remote()
+    wanted = remote.endpoints[target]
+    assert remote.project and remote.region, "checks.py has seen to it"
+    return VertexEndpoint(
+        project=remote.project,
+        region=remote.region,
+        name=config.endpoint_name(target),
+        image=wanted.image,
+        min_replicas=wanted.min_replicas,
+        max_replicas=wanted.max_replicas,
+        encryption_key=remote.encryption_key,
+        credentials_file=None if wanted.credentials == "metadata" else wanted.credentials,
+        **make_machine_spec(wanted.machine_type, wanted.accelerator, wanted.count, plain=_PLAIN_MACHINE),
+    )

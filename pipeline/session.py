@@ -233,9 +233,10 @@ def submit_config(
     """
     compiled = compile_config(config, backend, comparison=comparison, sending=not dry_run)
     with logs.redirect_output(os.devnull) as console, end_on_signals(console, "what was sent goes on"):
-        from pipeline.runners import submit
+        from pipeline.runners import checks, submit
 
         values = submit.set_parameters(compiled, parameters)
+        checks.check_parameters(config, values)
         texts = ", ".join(f"{name}={value}" for name, value in sorted(values.items()))
         console.print(f"{submit.name_of(compiled, values)}: {len(compiled.tasks)} steps", highlight=False)
         console.print(f"parameters: {texts}", markup=False, highlight=False)

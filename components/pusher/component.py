@@ -9,6 +9,7 @@ from tfx.types.component_spec import ChannelParameter, ExecutionParameter
 
 from components.code_version import code_version
 from components.pusher import executor
+from components.pusher.endpoint import VertexEndpoint
 
 
 class PusherSpec(standard_component_specs.PusherSpec):
@@ -18,6 +19,7 @@ class PusherSpec(standard_component_specs.PusherSpec):
         **standard_component_specs.PusherSpec.PARAMETERS,
         executor.WITHOUT_BASELINE: ExecutionParameter(type=str, optional=True),
         executor.FOLDER: ExecutionParameter(type=str, optional=True),
+        executor.ENDPOINT: ExecutionParameter(type=str, optional=True),
         "code_version": ExecutionParameter(type=str, optional=True),
     }
     # TFX lets it be left out.
@@ -51,14 +53,17 @@ class Pusher(base_component.BaseComponent):
       without_baseline: what happens to a blessed model that the Evaluator did not compare with the version that is
         served: 'stop', it is not pushed; 'push', it is.
       folder: takes the place of the folder in `push_destination`, for a RuntimeParameter of a pipeline.
+      endpoint: of Vertex AI, which serves the newest version in the folder, a bucket's. None: there is none.
 
     Outputs: `pushed_model`, with the custom properties `pushed` (1 or 0), `pushed_version` and `pushed_destination`;
       `not_compared`, why there was no comparison with the served version, if there was none; `rolled_back`, the folder
-      of the version as which this model was pushed, if it was removed and an older one is served; and
-      `served_instead`, the folder of the version that is served, if the model was not pushed for one of these reasons.
+      of the version as which this model was pushed, if it was removed and an older one is served;
+      `served_instead`, the folder of the version that is served, if the model was not pushed for one of these reasons;
+      and `served_by`, the full name of the endpoint.
 
     Raises:
-      ValueError: `push_destination` names no folder, or `without_baseline` is neither.
+      ValueError: `push_destination` names no folder, or with an endpoint none of a bucket, or `without_baseline` is
+        neither.
     """
 
     SPEC_CLASS = PusherSpec
@@ -74,6 +79,7 @@ class Pusher(base_component.BaseComponent):
         baseline_model: types.BaseChannel | None = None,
         without_baseline: str = "stop",
         folder: str | data_types.RuntimeParameter | None = None,
+        endpoint: VertexEndpoint | None = None,
     ):
         if not push_destination.filesystem.base_directory:
             raise ValueError(
@@ -81,6 +87,11 @@ class Pusher(base_component.BaseComponent):
             )
         if without_baseline not in ("stop", "push"):
             raise ValueError(f"without_baseline: {without_baseline!r}; allowed are 'stop' and 'push'")
+        if endpoint is not None and not push_destination.filesystem.base_directory.startswith("gs://"):
+            raise ValueError(
+                f"push_destination: {push_destination.filesystem.base_directory!r}; an endpoint of Vertex AI needs a "
+                "folder of a bucket, gs://…"
+            )
         super().__init__(
             spec=PusherSpec(
                 model=model,
@@ -90,6 +101,7 @@ class Pusher(base_component.BaseComponent):
                 push_destination=push_destination,
                 without_baseline=without_baseline,
                 folder=folder,
+                endpoint=endpoint.model_dump_json() if endpoint else None,
                 code_version=code_version(executor.__name__),
                 pushed_model=types.Channel(type=standard_artifacts.PushedModel),
             )

@@ -13,15 +13,17 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.artifacts import model_labels, versions
+from components.pusher.endpoint import VertexEndpoint
 
 # TensorFlow Serving takes only folders with a numeric name for versions, so it ignores this one.
 _STAGING = ".incoming"
 
-WITHOUT_BASELINE, FOLDER = "without_baseline", "folder"  # the names of execution properties
+WITHOUT_BASELINE, FOLDER, ENDPOINT = "without_baseline", "folder", "endpoint"  # the names of execution properties
 BASELINE = "baseline_model"  # the name of an input
 # Custom properties of a PushedModel: why its model was not compared with what is served; the folder of that version,
 # if the model was not pushed because of it; the folder of its own version, if somebody removed it and serves another.
 NOT_COMPARED, SERVED_INSTEAD, ROLLED_BACK = "not_compared", "served_instead", "rolled_back"
+SERVED_BY = "served_by"  # a custom property, too: the full name of the endpoint that serves the newest version
 
 
 class Executor(executor.Executor):
@@ -32,6 +34,9 @@ class Executor(executor.Executor):
 
     Object stores cannot rename a folder atomically. There the files are copied to the version's folder, with
     `saved_model.pb` last, because no server loads a folder without it.
+
+    An endpoint of Vertex AI, if there is one, follows the folder: it serves the newest version, whether or not this run
+    has pushed it.
     """
 
     def Do(
@@ -47,6 +52,23 @@ class Executor(executor.Executor):
         destination = pusher_pb2.PushDestination()
         proto_utils.json_to_proto(exec_properties[standard_component_specs.PUSH_DESTINATION_KEY], destination)
         folder = exec_properties.get(FOLDER) or destination.filesystem.base_directory
+        self._push(input_dict, output_dict, exec_properties, destination, folder)
+        newest = versions.list_versions(folder).newest
+        if exec_properties.get(ENDPOINT) and newest is not None:
+            from components.pusher import registry
+
+            endpoint = VertexEndpoint.model_validate_json(exec_properties[ENDPOINT])
+            pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])
+            pushed_model.set_string_custom_property(SERVED_BY, registry.serve(endpoint, os.path.join(folder, newest)))
+
+    def _push(
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+        destination: pusher_pb2.PushDestination,
+        folder: str,
+    ) -> None:
         staging = os.path.join(folder, _STAGING)
         _remove(staging)
         pushed_model = artifact_utils.get_single_instance(output_dict[standard_component_specs.PUSHED_MODEL_KEY])

@@ -18,7 +18,15 @@ _NO_PACKAGE = "--sdk_container_image=none"
 Address = Annotated[str, pydantic.Field(pattern=r"^[\w.\-]+:\d{1,5}$")]
 Folder = Annotated[str, pydantic.Field(pattern=r"^(/|[a-z][a-z0-9]*://)")]
 Bucket = Annotated[str, pydantic.Field(pattern=r"^gs://[^/]{3,}/.")]
-Image = Annotated[str, pydantic.Field(pattern=r"^[\w.\-/:@]+$")]
+
+
+def _check_image(value: str) -> str:
+    if not re.fullmatch(r"[\w.\-/:@]+", value):
+        raise ValueError("this is not the name of a container image")
+    return value
+
+
+Image = Annotated[str, pydantic.AfterValidator(_check_image)]
 
 
 class InMemory(StrictModel):

@@ -1,12 +1,11 @@
 """Where and with what `specialist compile` and `submit` let a run go on a cluster."""
 
-import re
 from typing import Annotated, Literal
 
 import pydantic
 
 from components.settings import PathText, StrictModel
-from pipeline.config.beam import Beam, Dataflow, Runner, find_runner
+from pipeline.config.beam import Beam, Dataflow, Image, Runner, find_runner
 
 # The object stores that Kubeflow Pipelines copies artifacts from and to, and TensorFlow cannot open.
 COPIED = ("minio://", "s3://")
@@ -71,6 +70,37 @@ class Resources(StrictModel):
     secrets: dict[str, str] = {}
 
 
+class Endpoint(StrictModel):
+    """An endpoint of Vertex AI that serves the newest version in the folder of a target's server.
+
+    Attributes:
+      image: the container that serves. It reads the SavedModel as Google's prebuilt containers do; docs/serving.md.
+      name: id of the endpoint, and of the model in the Model Registry. null: the name of the pipeline and the target.
+      machine_type: of Vertex AI. null: one that has the accelerators; without one n1-standard-4.
+      accelerator: such as nvidia-l4; docs/deploy.md lists them. null: none.
+      count: number of accelerators in a machine.
+      min_replicas: number of machines that always serve.
+      max_replicas: number of machines that serve when there are many requests.
+      credentials: of the Pusher on Kubeflow. The path of a service account's key in a folder of its `secrets`, or
+        `metadata`: Google's nodes give the pod an identity. null on Vertex AI, where it is the steps' account.
+    """
+
+    image: Image
+    name: str | None = pydantic.Field(None, pattern=r"^[a-z][a-z0-9-]*$")
+    machine_type: str | None = None
+    accelerator: str | None = None
+    count: int = pydantic.Field(1, ge=1)
+    min_replicas: int = pydantic.Field(1, ge=1)
+    max_replicas: int = pydantic.Field(1, ge=1)
+    credentials: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _check_consistency(self) -> "Endpoint":
+        if self.max_replicas < self.min_replicas:
+            raise ValueError(f"max_replicas: {self.max_replicas} is below min_replicas, {self.min_replicas}; raise it")
+        return self
+
+
 class Remote(StrictModel):
     """Where a run goes on a cluster. No secret belongs here, since it is written to records and compiled pipelines.
 
@@ -83,6 +113,8 @@ class Remote(StrictModel):
         the folder of its server, if `submit` can open it and finds one; else there is no comparison.
       classifier: URI of a source classifier, the `model` of an earlier run. It is not trained then, whatever targets
         come or go. null: it is trained.
+      endpoints: target → the endpoint of Vertex AI that serves what is pushed. A target without one: only the folder of
+        its server.
       beam: which runner does the work of Beam jobs: that of `all` of them, of those of a component, such as
         `Predictor`, or of one step by its id. A runner alone is for all. Empty: Beam runs in each step's container.
       host: URL of Kubeflow Pipelines.
@@ -98,9 +130,10 @@ class Remote(StrictModel):
 
     root: ArtifactsUri
     files: FilesUri | None = None
-    image: str | None = None
+    image: Image | None = None
     baselines: dict[str, str] = {}
     classifier: str | None = None
+    endpoints: dict[str, Endpoint] = {}
     beam: Beam = {}
     host: str | None = None
     namespace: str | None = None
@@ -138,6 +171,4 @@ class Remote(StrictModel):
                 f"root: TensorFlow cannot open {self.root!r}, where checkpoints and pushed models would be; set files "
                 "to a folder such as gs://bucket/runs, or to the path of a volume that is mounted in all containers"
             )
-        if self.image is not None and not re.fullmatch(r"[\w.\-/:@]+", self.image):
-            raise ValueError(f"image: {self.image!r} is not the name of a container image")
         return self

@@ -194,6 +194,10 @@ class Config(StrictModel):
             raise ValueError("remote: missing; it says where a run on a cluster has its files, and its image")
         return self.remote
 
+    def endpoint_name(self, target: str) -> str:
+        """Returns the id of a target's endpoint, and of its model in the Model Registry."""
+        return self.require_remote().endpoints[target].name or f"{self.name}-{target}"
+
     def arm(self, name: str) -> Arm:
         """Returns the arm of that name.
 

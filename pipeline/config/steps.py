@@ -15,6 +15,7 @@ BEAM_COMPONENTS = (
     "ImportanceResampler",
     "Evaluator",
 )
+# Also those that a run may lack, so that a comparison takes the same section.
 COMPONENTS = (
     *BEAM_COMPONENTS,
     "SchemaImporter",

@@ -49,6 +49,7 @@ def push(name: str, target: Target, examples: BaseChannel, finetune: BaseNode, p
         ),
         without_baseline=target.evaluation.without_baseline,
         folder=place.parameter(parameter, serving) if parameter in place.parameters else None,
+        endpoint=place.endpoints.get(name),
     ).with_id(ids.side_node(name, ids.PUSHER))
     return [*filter(None, [baseline]), evaluator, pusher]
 

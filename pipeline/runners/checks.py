@@ -2,27 +2,32 @@
 
 import os
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import pydantic
 
 from components.example_gen.readers import tfds_builders
 from components.settings import StrictModel, expand_path
 from components.storage import is_remote
+from pipeline.config import accelerators
 from pipeline.config.beam import Dataflow, Flink, Portable, Spark
 from pipeline.config.remote import COPIED
 from pipeline.config.run import Config
+from pipeline.nodes import ids
+from pipeline.runners import resources
 
+_NEEDED_FOR_ENDPOINTS = {
+    "project": "the project of Google Cloud",
+    "region": "the region of Vertex AI, such as europe-west4",
+}
 _NEEDED = {
     "kubeflow": {"image": "the container image that has this code"},
-    "vertex": {
-        "image": "the container image that has this code",
-        "project": "the project of Google Cloud",
-        "region": "the region of Vertex AI, such as europe-west4",
-    },
+    "vertex": {"image": "the container image that has this code", **_NEEDED_FOR_ENDPOINTS},
 }
 _OPENED = ("gs://", "hdfs://", "ram://")  # by TensorFlow, in any container
 _LONGEST_NAME = 60
+_LONGEST_ENDPOINT = 63
 _NEEDED_TO_SEND = {"kubeflow": {"host": "the URL of Kubeflow Pipelines"}, "vertex": {}}
 
 
@@ -38,11 +43,28 @@ def check(config: Config, backend: str, *, comparison: bool = False, sending: bo
     Raises:
       ValueError: it cannot; the message has one line for each reason.
     """
-    reasons = [*_check_place(config, backend, sending), *_check_beam(config), *_find_local_paths(config)]
+    reasons = [
+        *_check_place(config, backend, sending),
+        *_check_endpoints(config, backend),
+        *_check_beam(config),
+        *_find_local_paths(config),
+    ]
     if comparison and config.remote and config.remote.classifier and "classifier" in config.compare.vary:
         reasons.append("remote.classifier: there is one, but compare.vary trains one for each seed; leave one out")
     if reasons:
         raise ValueError("\n".join(reasons))
+
+
+def check_parameters(config: Config, parameters: Mapping[str, Any]) -> None:
+    """Checks the parameters of a run that is to be sent.
+
+    Raises:
+      ValueError: a target that has an endpoint would be pushed elsewhere than to a bucket.
+    """
+    for target in config.require_remote().endpoints:
+        folder = parameters.get(key := f"push_destination_{target}", "gs://")
+        if not folder.startswith("gs://"):
+            raise ValueError(f"--parameter: {key} = {folder!r}; {target} has an endpoint, so name a folder gs://…")
 
 
 def _check_place(config: Config, backend: str, sending: bool) -> Iterator[str]:
@@ -101,6 +123,60 @@ def _check_beam(config: Config) -> Iterator[str]:
             for field in Dataflow.NEEDED:
                 if getattr(runner, field) is None:
                     yield f"{place}.{field}: missing; set it, or what stands for it in remote"
+
+
+def _check_endpoints(config: Config, backend: str) -> Iterator[str]:
+    remote = config.remote
+    if remote is None or not remote.endpoints:
+        return
+    for key, what in _NEEDED_FOR_ENDPOINTS.items():
+        if getattr(remote, key) is None and key not in _NEEDED[backend]:
+            yield f"remote.{key}: missing; name {what}, since there are endpoints"
+    if not remote.files_root.startswith("gs://"):
+        yield (
+            f"remote.files: {remote.files_root!r}; an endpoint takes its model from a bucket: name a folder such as "
+            "gs://bucket/runs"
+        )
+    for name, endpoint in remote.endpoints.items():
+        key = f"remote.endpoints.{name}"
+        target = config.targets.get(name)
+        if target is None:
+            yield f"remote.endpoints: {name!r} is not one of the targets {', '.join(config.targets)}"
+            continue
+        if target.push is None:
+            yield f"{key}: no model of {name!r} is pushed; set targets.{name}.push, or leave the endpoint out"
+        if len(config.endpoint_name(name)) > _LONGEST_ENDPOINT or config.endpoint_name(name).endswith("-"):
+            yield (
+                f"{key}.name: {config.endpoint_name(name)!r} is no id of an endpoint, which has at most "
+                f"{_LONGEST_ENDPOINT} characters and ends with one of a-z, 0-9; set another one"
+            )
+        if endpoint.accelerator is not None:
+            try:
+                if accelerators.find_accelerator(endpoint.accelerator, f"{key}.accelerator").is_tpu:
+                    raise ValueError(f"{key}.accelerator: {endpoint.accelerator!r}; an endpoint has GPUs: choose one")
+                accelerators.check_count(endpoint.accelerator, endpoint.count, f"{key}.count")
+            except ValueError as error:
+                yield str(error)
+        yield from _check_credentials(config, backend, name)
+
+
+def _check_credentials(config: Config, backend: str, target: str) -> Iterator[str]:
+    given = config.require_remote().endpoints[target].credentials
+    key = f"remote.endpoints.{target}.credentials"
+    if backend == "vertex":
+        if given is not None:
+            yield f"{key}: {given!r}; on Vertex AI the steps have an account, remote.service_account: leave it out"
+        return
+    pusher = ids.side_node(target, ids.PUSHER)
+    if given is None:
+        yield (
+            f"{key}: missing; name the file of a service account's key, which resources.{pusher}.secrets mounts, or "
+            "write metadata if Google's nodes give the pod an identity"
+        )
+    elif given != "metadata":
+        folders = resources.find_resources(config.resources, pusher, "Pusher").secrets.values()
+        if not any(given.startswith(f"{folder.rstrip('/')}/") for folder in folders):
+            yield f"{key}: {given!r} is in no folder of resources.{pusher}.secrets; mount the secret that has it there"
 
 
 def _find_local_paths(config: Config) -> Iterator[str]:

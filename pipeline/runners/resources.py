@@ -1,56 +1,13 @@
 """What a step of a remote run is given, in the words of Kubernetes and of Vertex AI."""
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from components.settings import did_you_mean
+from pipeline.config.accelerators import ACCELERATORS, check_count, find_accelerator, make_machine_spec
 from pipeline.config.remote import Resources
 from pipeline.config.steps import ALL
 
 _TRAINER = "Trainer"
-
-
-# Also those that a run may lack, so that a comparison takes the same section.
-@dataclasses.dataclass(frozen=True)
-class Accelerator:
-    """An accelerator that both backends know.
-
-    Attributes:
-      vertex: its name in Vertex AI's AcceleratorType; None: its machine type says it.
-      machine_types: number of accelerators → Vertex AI's machine that has so many
-        (cloud.google.com/vertex-ai/docs/training/configure-compute).
-      topology: number of accelerators → the arrangement of a TPU's chips, where Vertex AI asks for it.
-    """
-
-    vertex: str | None
-    machine_types: Mapping[int, str]
-    topology: Mapping[int, str] = dataclasses.field(default_factory=dict)
-
-    @property
-    def is_tpu(self) -> bool:
-        return self.vertex is None or self.vertex.startswith("TPU")
-
-
-ACCELERATORS = {
-    "nvidia-tesla-t4": Accelerator("NVIDIA_TESLA_T4", {1: "n1-standard-8", 2: "n1-standard-16", 4: "n1-standard-32"}),
-    "nvidia-tesla-v100": Accelerator(
-        "NVIDIA_TESLA_V100", {1: "n1-standard-8", 2: "n1-standard-16", 4: "n1-standard-32", 8: "n1-standard-64"}
-    ),
-    "nvidia-l4": Accelerator(
-        "NVIDIA_L4", {1: "g2-standard-12", 2: "g2-standard-24", 4: "g2-standard-48", 8: "g2-standard-96"}
-    ),
-    "nvidia-tesla-a100": Accelerator(
-        "NVIDIA_TESLA_A100", {count: f"a2-highgpu-{count}g" for count in (1, 2, 4, 8)} | {16: "a2-megagpu-16g"}
-    ),
-    "nvidia-a100-80gb": Accelerator("NVIDIA_A100_80GB", {count: f"a2-ultragpu-{count}g" for count in (1, 2, 4, 8)}),
-    "nvidia-h100-80gb": Accelerator("NVIDIA_H100_80GB", {count: f"a3-highgpu-{count}g" for count in (1, 2, 4, 8)}),
-    "tpu-v2": Accelerator("TPU_V2", {8: "cloud-tpu"}),
-    "tpu-v3": Accelerator("TPU_V3", {8: "cloud-tpu"}),
-    "tpu-v5e": Accelerator(
-        None, {1: "ct5lp-hightpu-1t", 4: "ct5lp-hightpu-4t", 8: "ct5lp-hightpu-8t"}, {1: "1x1", 4: "2x2", 8: "2x4"}
-    ),
-}
 # The resource of Kubernetes, and the label of Google's nodes, by which a step gets one.
 _KUBERNETES_GPU, _GKE_LABEL = "nvidia.com/gpu", "cloud.google.com/gke-accelerator"
 _PLAIN_MACHINE = "n1-standard-8"
@@ -101,13 +58,8 @@ def check_resources(wanted: Resources, node: str, component: str, backend: str) 
         return
     if is_kubernetes and "/" in wanted.accelerator:
         return
-    known = ACCELERATORS.get(wanted.accelerator)
-    if known is None:
-        hint = did_you_mean(wanted.accelerator, ACCELERATORS, repr)
-        more = ", or the name of a resource of Kubernetes such as amd.com/gpu" if is_kubernetes else ""
-        raise ValueError(
-            f"{name}.accelerator: {wanted.accelerator!r} is unknown{hint}; choose from {', '.join(ACCELERATORS)}{more}"
-        )
+    more = ", or the name of a resource of Kubernetes such as amd.com/gpu" if is_kubernetes else ""
+    known = find_accelerator(wanted.accelerator, f"{name}.accelerator", more=more)
     if known.is_tpu and is_kubernetes:
         raise ValueError(
             f"{name}.accelerator: {wanted.accelerator!r}; on Kubeflow name the resource, google.com/tpu, and give "
@@ -115,9 +67,8 @@ def check_resources(wanted: Resources, node: str, component: str, backend: str) 
         )
     if known.is_tpu and component != _TRAINER:
         raise ValueError(f"{name}.accelerator: {wanted.accelerator!r} is only for a Trainer, not a {component}")
-    if not is_kubernetes and wanted.count not in known.machine_types:
-        counts = ", ".join(map(str, known.machine_types))
-        raise ValueError(f"{name}.count: {wanted.count}; machines with {wanted.accelerator} have {counts}")
+    if not is_kubernetes:
+        check_count(wanted.accelerator, wanted.count, f"{name}.count")
 
 
 def is_custom_job(wanted: Resources) -> bool:
@@ -158,14 +109,8 @@ def worker_pools(wanted: Resources, image: str) -> list[dict[str, Any]]:
       wanted: checked by `check_resources`.
       image: the container image.
     """
-    machine: dict[str, Any] = {"machine_type": wanted.machine_type or _PLAIN_MACHINE}
+    machine = make_machine_spec(wanted.machine_type, wanted.accelerator, wanted.count, plain=_PLAIN_MACHINE)
     known = ACCELERATORS.get(wanted.accelerator or "")
-    if known is not None:
-        machine["machine_type"] = wanted.machine_type or known.machine_types[wanted.count]
-        if known.vertex:
-            machine |= {"accelerator_type": known.vertex, "accelerator_count": wanted.count}
-        if wanted.count in known.topology:
-            machine["tpu_topology"] = known.topology[wanted.count]
     # By it the distribution `auto` knows that there is a TPU.
     env = [{"name": "TPU_NAME", "value": "local"}] if known is not None and known.is_tpu else []
     container = {"image_uri": image, "env": env}

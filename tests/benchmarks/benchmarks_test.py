@@ -23,6 +23,7 @@ TINY = {
         r"/ in_memory: ",
         2 * 2,
     ),
+    "decoding": ("--batch-size 2 --width 60 --height 40 --size 20 --calls 1 --repeats 1", r"served / plain: ", 1),
     "draws": (
         "--examples 50 --batch-size 20 --batches 3 --photographs 8 --small 12 --trained 4 6 --shares 0.3 --repeats 1 "
         "--rows 900",
@@ -63,7 +64,11 @@ TINY = {
         r"(?:entire_source|same_distribution) \| ",
         2,
     ),
-    "serving": ("--batch-size 2 --width 60 --height 40 --size 20 --calls 1 --repeats 1", r"served / plain: ", 1),
+    "serving": (
+        "--backbone compact_cnn --size 20 --classes 3 --width 60 --height 40 --batch-sizes 1 2 --calls 3",
+        r"image_bytes / keras: ",
+        2,
+    ),
     "trainer": ("--networks compact_cnn --batch-size 4 --steps 2 --repeats 1", r"compact_cnn, .{,20} [\d .]+ ", 3),
 }
 
@@ -79,6 +84,19 @@ def test_it_runs_and_prints_its_ratios(name, tmp_path, capsys):
     importlib.import_module(f"benchmarks.{name}").main(arguments.replace("TMP", str(tmp_path)).split())
     printed = capsys.readouterr().out
     assert len(re.findall(f"(?:{before}){NUMBER}", printed)) == count, printed
+
+
+def test_serving_of_a_folder_with_versions(tmp_path, capsys):
+    image = ImageConfig(size=20, channels=1)
+    model = classifier.build(Backbone(name="compact_cnn").build(image), 3)
+    for version in ("9", "10"):
+        folder = str(tmp_path / version)
+        serving.ServingModule(model, image, ("a", "b", "c")).export(saved_model=folder)
+    main = importlib.import_module("benchmarks.serving").main
+    main(f"--model {tmp_path} --width 60 --height 40 --batch-sizes 2 --calls 3".split())
+    printed = capsys.readouterr().out
+    assert len(re.findall(f"image_bytes / features: {NUMBER}", printed)) == 1, printed
+    assert str(tmp_path / "10") in printed
 
 
 def test_near_duplicates_by_the_embeddings_of_a_model(tmp_path, capsys):

@@ -12,7 +12,8 @@ from tfx.utils import proto_utils
 
 import components
 from components import code_version
-from components.pusher import executor
+from components.pusher import executor, registry, rollback
+from components.pusher.endpoint import VertexEndpoint
 
 FILES = {
     "saved_model.pb": "graph",
@@ -20,6 +21,7 @@ FILES = {
     "variables/variables.index": "index",
     "variables/variables.data-00000-of-00001": "weights",
 }
+ENDPOINT = VertexEndpoint(project="pets", region="europe-west4", name="digits", image="i", machine_type="n1-standard-4")
 FAR_FUTURE = 4_000_000_000  # seconds: the year 2096
 
 
@@ -158,6 +160,28 @@ def test_a_folder_of_the_run_takes_the_place_of_the_pipelines(pushing, tmp_path)
     assert not pushing.folder.exists()
 
 
+def test_an_endpoint_serves_what_the_folder_serves(pushing, monkeypatch):
+    served = []
+
+    def serve(endpoint: VertexEndpoint, saved_model: str) -> str:
+        served.append((endpoint, saved_model))
+        return "projects/pets/locations/europe-west4/endpoints/digits"
+
+    monkeypatch.setattr(registry, "serve", serve)
+    pushing(blessed=False, endpoint=ENDPOINT.model_dump_json())
+    assert served == []
+    first = pushing(endpoint=ENDPOINT.model_dump_json()).get_string_custom_property("pushed_destination")
+    again = pushing(endpoint=ENDPOINT.model_dump_json())
+    assert again.get_string_custom_property("served_by") == "projects/pets/locations/europe-west4/endpoints/digits"
+    pushing.write_model("saved_model.pb", "another graph")
+    pushing(blessed=False, endpoint=ENDPOINT.model_dump_json())
+    second = pushing(endpoint=ENDPOINT.model_dump_json()).get_string_custom_property("pushed_destination")
+    rollback.withdraw_newest(str(pushing.folder))
+    refused = pushing(endpoint=ENDPOINT.model_dump_json())
+    assert refused.get_int_custom_property("pushed") == 0
+    assert served == [(ENDPOINT, version) for version in (first, first, first, second, first)]
+
+
 def test_a_version_is_above_all_that_are_there(pushing):
     # 99 is below, and the others are no versions.
     for name in (str(FAR_FUTURE), "99", f"{FAR_FUTURE + 5}-old", "latest"):
@@ -238,6 +262,16 @@ def test_the_component_is_keyed_on_the_executors_code():
     assert pusher.exec_properties["code_version"] == code_version.code_version("components.pusher.executor")
     assert pusher.executor_spec.executor_class is executor.Executor
     assert set(pusher.inputs) == {"model", "model_blessing"}
+
+
+def test_an_endpoint_is_a_parameter_of_the_component():
+    arguments = {"model": types.Channel(type=standard_artifacts.Model), "endpoint": ENDPOINT}
+    bucket = pusher_pb2.PushDestination(filesystem={"base_directory": "gs://bucket/serving/digits"})
+    pusher = components.Pusher(**arguments, push_destination=bucket)
+    assert VertexEndpoint.model_validate_json(pusher.exec_properties["endpoint"]) == ENDPOINT
+    volume = pusher_pb2.PushDestination(filesystem={"base_directory": "/serving"})
+    with pytest.raises(ValueError, match=r"^push_destination: '/serving'; an endpoint of Vertex AI needs"):
+        components.Pusher(**arguments, push_destination=volume)
 
 
 def test_a_destination_without_a_folder_is_refused():

@@ -2,6 +2,7 @@ import pathlib
 
 import pytest
 
+from pipeline.config.accelerators import ACCELERATORS
 from pipeline.config.load import load
 from pipeline.runners import checks
 
@@ -122,6 +123,116 @@ def test_what_a_place_lacks(backend, remote, expected):
     assert errors(backend, **remote) == expected
 
 
+@pytest.mark.parametrize(
+    ("backend", "endpoint", "others", "expected"),
+    [
+        ("vertex", "digits: {image: i, accelerator: nvidia-l4, count: 2}", {}, []),
+        ("kubeflow", "digits: {image: i, credentials: metadata}", {}, []),
+        ("vertex", "pets: {image: i}", {}, ["remote.endpoints: 'pets' is not one of the targets digits"]),
+        (
+            "kubeflow",
+            "digits: {image: i}",
+            {"project": None, "region": None},
+            [
+                "remote.project: missing; name the project of Google Cloud, since there are endpoints",
+                "remote.region: missing; name the region of Vertex AI, such as europe-west4, since there are endpoints",
+                "remote.endpoints.digits.credentials: missing; name the file of a service account's key, which "
+                "resources.digits-pusher.secrets mounts, or write metadata if Google's nodes give the pod an identity",
+            ],
+        ),
+        (
+            "kubeflow",
+            "digits: {image: i, credentials: metadata}",
+            {"files": "hdfs://host/runs"},
+            [
+                "remote.files: 'hdfs://host/runs'; an endpoint takes its model from a bucket: name a folder such as "
+                "gs://bucket/runs"
+            ],
+        ),
+        (
+            "kubeflow",
+            "digits: {image: i, credentials: /etc/keys/key.json}",
+            {},
+            [
+                "remote.endpoints.digits.credentials: '/etc/keys/key.json' is in no folder of "
+                "resources.digits-pusher.secrets; mount the secret that has it there"
+            ],
+        ),
+        (
+            "vertex",
+            "digits: {image: i, credentials: metadata}",
+            {},
+            [
+                "remote.endpoints.digits.credentials: 'metadata'; on Vertex AI the steps have an account, "
+                "remote.service_account: leave it out"
+            ],
+        ),
+        (
+            "vertex",
+            "digits: {image: i, accelerator: nvidia-l5}",
+            {},
+            [
+                "remote.endpoints.digits.accelerator: 'nvidia-l5' is unknown (did you mean 'nvidia-l4'?); choose from "
+                f"{', '.join(ACCELERATORS)}"
+            ],
+        ),
+        (
+            "vertex",
+            "digits: {image: i, accelerator: tpu-v5e}",
+            {},
+            ["remote.endpoints.digits.accelerator: 'tpu-v5e'; an endpoint has GPUs: choose one"],
+        ),
+        (
+            "vertex",
+            "digits: {image: i, accelerator: nvidia-tesla-t4, count: 3}",
+            {},
+            ["remote.endpoints.digits.count: 3; machines with nvidia-tesla-t4 have 1, 2, 4"],
+        ),
+    ],
+    ids=[
+        "nothing on Vertex AI",
+        "nothing on Kubeflow",
+        "target",
+        "project, region and credentials",
+        "files",
+        "no such secret",
+        "credentials on Vertex AI",
+        "accelerator",
+        "TPU",
+        "count",
+    ],
+)
+def test_what_an_endpoint_lacks(backend, endpoint, others, expected):
+    assert errors(backend, endpoints=f"{{{endpoint}}}", **others) == expected
+
+
+def test_an_endpoint_needs_a_pushed_model_and_an_id():
+    endpoints = "{digits: {image: i}}"
+    assert errors("vertex", "targets.digits.push=null", endpoints=endpoints) == [
+        "remote.endpoints.digits: no model of 'digits' is pushed; set targets.digits.push, or leave the endpoint out"
+    ]
+    assert errors("vertex", f"name={'a' * 57}", endpoints=endpoints) == [
+        f"remote.endpoints.digits.name: '{'a' * 57}-digits' is no id of an endpoint, which has at most 63 characters "
+        "and ends with one of a-z, 0-9; set another one"
+    ]
+    assert errors("vertex", f"name={'a' * 57}", endpoints="{digits: {image: i, name: digits}}") == []
+    assert len(errors("vertex", endpoints="{digits: {image: i, name: digits-}}")) == 1
+
+
+def test_a_key_that_a_secret_mounts():
+    endpoints = "{digits: {image: i, credentials: /etc/keys/key.json}}"
+    assert errors("kubeflow", "resources={Pusher: {secrets: {key: /etc/keys}}}", endpoints=endpoints) == []
+    assert len(errors("kubeflow", "resources={Trainer: {secrets: {key: /etc/keys}}}", endpoints=endpoints)) == 1
+
+
+def test_what_has_an_endpoint_is_pushed_to_a_bucket():
+    whole = ", ".join(f"{key}: {value}" for key, value in WHOLE.items())
+    config = load(DEMO, [f"remote={{{whole}, endpoints: {{digits: {{image: i}}}}}}"])
+    checks.check_parameters(config, {"push_destination_digits": "gs://other/digits", "n": 7})
+    with pytest.raises(ValueError, match=r"^--parameter: push_destination_digits = '/mnt/digits'; digits has an endp"):
+        checks.check_parameters(config, {"push_destination_digits": "/mnt/digits"})
+
+
 def test_what_is_needed_only_to_send():
     assert errors("kubeflow", host=None, token_file="/no/such/file", sending=False) == []
 
@@ -158,10 +269,30 @@ def test_data_on_this_machine(tmp_path):
             ["remote={root: 'gs://b/r', files: 's3://b/r'}"],
             r"remote\.files: 's3://b/r': this is a place on this machine",
         ),
-        (["remote={root: 'gs://b/r', image: 'a b'}"], r"image: 'a b' is not the name of a container image"),
+        (["remote={root: 'gs://b/r', image: 'a b'}"], r"image: 'a b': this is not the name of a container image"),
         (["resources={Trainer: {memory: lots}}"], r"resources\.Trainer\.memory"),
+        (
+            ["remote={root: 'gs://b/r', endpoints: {digits: {image: i, min_replicas: 3, max_replicas: 2}}}"],
+            r"remote\.endpoints\.digits: .*max_replicas: 2 is below min_replicas, 3; raise it",
+        ),
+        (
+            ["remote={root: 'gs://b/r', endpoints: {digits: {image: i, name: Digits}}}"],
+            r"remote\.endpoints\.digits\.name: 'Digits'",
+        ),
+        (["remote={root: 'gs://b/r', endpoints: {digits: {image: a b}}}"], r"image: 'a b': this is not the name of"),
+        (["remote={root: 'gs://b/r', endpoints: {digits: {}}}"], r"remote\.endpoints\.digits\.image"),
     ],
-    ids=["a path", "minio alone", "s3 for files", "image", "memory"],
+    ids=[
+        "a path",
+        "minio alone",
+        "s3 for files",
+        "image",
+        "memory",
+        "replicas",
+        "name of an endpoint",
+        "image of an endpoint",
+        "an endpoint without an image",
+    ],
 )
 def test_what_no_cluster_takes(overrides, message):
     with pytest.raises(ValueError, match=message):

@@ -131,6 +131,42 @@ def test_hardware_changes_nothing_that_a_cache_key_has(compiled, backend):
     assert plain.tasks["source-classifier"].policies != checkpoint.tasks["source-classifier"].policies
 
 
+def test_an_endpoint_is_a_parameter_of_the_pusher_alone(compiled):
+    place = "root: gs://bucket/runs, image: registry/specialist, project: pets, region: europe-west4"
+
+    def parameters(endpoints: str) -> dict[str, dict]:
+        run = compiled("vertex", f"remote={{{place}, endpoints: {endpoints}}}")
+        return {
+            name: task["inputs"].get("parameters", {})
+            for name, task in run.job["pipelineSpec"]["root"]["dag"]["tasks"].items()
+        }
+
+    gpus = "{digits: {image: registry/serving, accelerator: nvidia-l4, count: 2, max_replicas: 3}}"
+    plain, without, found = parameters("{digits: {image: registry/serving}}"), parameters("{}"), parameters(gpus)
+    endpoint = json.loads(found["digits-pusher"].pop("endpoint")["runtimeValue"]["constant"])
+    assert endpoint == {
+        "project": "pets",
+        "region": "europe-west4",
+        "name": "demo-digits",
+        "image": "registry/serving",
+        "machine_type": "g2-standard-24",
+        "accelerator_type": "NVIDIA_L4",
+        "accelerator_count": 2,
+        "min_replicas": 1,
+        "max_replicas": 3,
+        "encryption_key": None,
+        "credentials_file": None,
+    }
+    assert json.loads(plain["digits-pusher"].pop("endpoint")["runtimeValue"]["constant"]) == {
+        **endpoint,
+        "machine_type": "n1-standard-4",
+        "accelerator_type": None,
+        "accelerator_count": 0,
+        "max_replicas": 1,
+    }
+    assert found == plain == without
+
+
 def test_each_container_is_given_what_it_asks_for(compiled):
     wanted = (
         "Trainer: {accelerator: nvidia-a100-80gb, count: 8, cpu: 96, memory: 1.3T, retries: 2},"
