@@ -198,7 +198,7 @@ def test_all_beam_jobs_are_sent(captured):
     assert jobs.keys() == {
         *("source-examples", "words-examples", "source-statistics", "words-statistics"),
         *("source-exclusions", "source-embedding-exclusions", "source-predictions", "words-predictions"),
-        *("words-same-distribution-resample", "words-evaluator"),
+        *("source-train-predictions", "words-same-distribution-resample", "words-evaluator"),
     }
 
 

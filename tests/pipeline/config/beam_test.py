@@ -61,7 +61,7 @@ def find(text: str, node: str = "digits-examples", component: str = "TargetExamp
                 "region": "europe-west4",
                 "sdk_container_image": "registry/specialist",
                 "temp_location": "gs://bucket/runs/beam",
-                "experiments": ["use_runner_v2"],
+                "experiments": ["use_runner_v2", "disable_logging_submission_environment"],
                 "use_public_ips": None,
                 "service_account_email": None,
             },
@@ -80,7 +80,9 @@ def find(text: str, node: str = "digits-examples", component: str = "TargetExamp
                 "use_public_ips": False,
                 "temp_location": "gs://tmp/beam",
                 "dataflow_service_options": ["worker_accelerator=type:nvidia-l4;count:2;install-nvidia-driver"],
-                "experiments": ["use_runner_v2", "no_use_multiple_sdk_containers"],
+                "experiments": [
+                    *("use_runner_v2", "disable_logging_submission_environment", "no_use_multiple_sdk_containers")
+                ],
             },
         ),
         ("{runner: custom, options: [--runner, apache_beam.Some]}", {"runner": "apache_beam.Some"}),
