@@ -42,7 +42,7 @@ class WatchedRunner(portable_runner.PortableRunner):
         if pool:
             _wait_for(pool, watch.worker_pool_timeout)
         result = super().run_pipeline(pipeline, options)
-        return WatchedResult(result, pool, watch.worker_pool_timeout, watch.job_time_limit)
+        return WatchedResult(result, pool, watch.worker_pool_timeout or 0.0, watch.job_time_limit)
 
 
 class WatchedResult(runner.PipelineResult):
@@ -51,7 +51,7 @@ class WatchedResult(runner.PipelineResult):
     Args:
       result: of the job.
       pool: address of its worker pool; None: it is not watched.
-      pool_timeout: seconds in which the pool has to answer.
+      pool_timeout: seconds in which the pool has to answer, if there is one.
       time_limit: seconds from now in which the job has to end; None: there is no limit.
     """
 
@@ -99,6 +99,8 @@ class WatchedResult(runner.PipelineResult):
                 raise
         (end,) = ended
         if isinstance(end, BaseException):
+            if self._pool is not None and not _answers(self._pool):
+                raise RuntimeError(f"beam: no worker pool answers at {self._pool}; start it, and run again") from end
             raise end
         return end
 

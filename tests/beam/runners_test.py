@@ -7,6 +7,7 @@ SPECIALIST_KILL   a command that takes a worker of it away, in the middle of the
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import time
@@ -112,7 +113,8 @@ def test_a_pool_that_dies_ends_the_node_and_the_next_run_goes_on(worker_python, 
             output, _ = process.communicate(timeout=120)
         print(f"the node ended {time.monotonic() - began:.1f} s after its workers")
         assert process.returncode == 1
-        assert f"beam: no worker pool has answered at {pool} for 5 s; start it, and run again" in output
+        # The job service may see it first, and fail the job.
+        assert re.search(rf"beam: no worker pool (has answered|answers) at {pool}.*; start it, and run again", output)
         with beam_workers.run_worker_pool(worker_python, tmp_path, pool):
             finish(workspace, settings)
     assert files_of_beam(workspace, settings) == in_memory
