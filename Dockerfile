@@ -38,21 +38,22 @@ COPY trainer trainer
 RUN /opt/specialist/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist .
 
 FROM python AS specialist
-# Group 0, as OpenShift gives it to the users that it makes up. Kubeflow's launcher copies artifacts to folders of `/`,
-# which only newer releases mount (kubeflow/pipelines#10857).
+# Group 0 and HOME serve OpenShift, which makes up a user of that group. Kubeflow's launcher copies artifacts to folders
+# of `/`, which only newer releases mount (kubeflow/pipelines#10857).
 RUN useradd --uid 1000 --gid 0 --create-home specialist \
     && chmod g+rwX /home/specialist \
     && install --directory --owner 1000 --group 0 --mode 775 /gcs /minio /s3
 COPY --from=dependencies /opt/specialist /opt/specialist
-# Where Google's clusters mount the driver of a GPU, and what NVIDIA's runtime is to mount elsewhere.
+# Google's clusters mount a GPU's driver in /usr/local/nvidia; elsewhere NVIDIA's runtime mounts what is asked for.
 ENV PATH=/opt/specialist/bin:$PATH \
+    HOME=/home/specialist \
     LD_LIBRARY_PATH=/usr/local/nvidia/lib64 \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 ARG CODE_VERSION
 RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
     pip install --no-cache-dir --no-deps /dist/*.whl \
     && code=$(python -c "from components import code_version; print(code_version.hash_packages())") \
-    && if [ "${CODE_VERSION:=$code}" != "$code" ]; then \
+    && if [ "${CODE_VERSION:-$code}" != "$code" ]; then \
            echo "error: CODE_VERSION: $CODE_VERSION is not that of the installed code, $code" >&2; exit 1; \
        fi
 ARG VERSION
@@ -76,7 +77,7 @@ FROM specialist AS beam-worker
 COPY --from=beam /opt/apache/beam /opt/apache/beam
 # Else it makes an environment of its own, without what is installed in this one.
 ENV RUN_PYTHON_SDK_IN_DEFAULT_ENVIRONMENT=1
-# Dataflow mounts folders that only root may write to.
+# Dataflow mounts folders that only root may write to (pangeo-data/pangeo-docker-images#360).
 # hadolint ignore=DL3002
 USER 0
 ENTRYPOINT ["/opt/apache/beam/boot"]
