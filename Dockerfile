@@ -2,7 +2,7 @@
 #
 # LANE=tfx-1.21|tfx-1.16   the stack lane
 # ACCELERATOR=cuda         with TensorFlow's CUDA libraries
-# VERSION, REVISION, CODE_VERSION   for the labels
+# CODE_VERSION             the hash that the installed code has to have
 ARG LANE=tfx-1.21
 
 FROM debian:13-slim AS tfx-1.21
@@ -49,21 +49,17 @@ ENV PATH=/opt/specialist/bin:$PATH \
     HOME=/home/specialist \
     LD_LIBRARY_PATH=/usr/local/nvidia/lib64 \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
+# No mount: older builders do not notice that its files have changed.
+COPY --from=wheel /dist /dist
 ARG CODE_VERSION
-RUN --mount=type=bind,from=wheel,source=/dist,target=/dist \
-    pip install --no-cache-dir --no-deps /dist/*.whl \
+RUN pip install --no-cache-dir --no-deps /dist/*.whl \
     && code=$(python -c "from components import code_version; print(code_version.hash_packages())") \
     && if [ "${CODE_VERSION:-$code}" != "$code" ]; then \
            echo "error: CODE_VERSION: $CODE_VERSION is not that of the installed code, $code" >&2; exit 1; \
        fi
-ARG VERSION
-ARG REVISION
 LABEL org.opencontainers.image.title=specialist \
-      org.opencontainers.image.description="Domain-adaptive transfer learning with specialist models, as a TFX application" \
-      org.opencontainers.image.licenses=Apache-2.0 \
-      org.opencontainers.image.version=$VERSION \
-      org.opencontainers.image.revision=$REVISION \
-      specialist.code-version=$CODE_VERSION
+      org.opencontainers.image.description="Domain-adaptive transfer learning with specialist models" \
+      org.opencontainers.image.licenses=Apache-2.0
 USER 1000
 WORKDIR /home/specialist
 

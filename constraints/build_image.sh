@@ -35,9 +35,10 @@ version=$(sed -n 's/^ *version="\(.*\)",$/\1/p' setup.py)
 revision=$(git describe --always --abbrev=40 --exclude='*' --dirty 2>/dev/null || echo unknown)
 code=$(python3 -c "from components import code_version; print(code_version.hash_packages())")
 tag=${TAG:-specialist:$version}
+# Labels as options: as arguments of LABEL, older builders would take those of an earlier build.
 # shellcheck disable=SC2086 # a list of options
 "$builder" build --file Dockerfile --target "$TARGET" --tag "$tag" \
-  --build-arg "LANE=$LANE" --build-arg "ACCELERATOR=${ACCELERATOR:-}" \
-  --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --build-arg "CODE_VERSION=$code" \
-  ${BUILD_OPTIONS:-} .
+  --build-arg "LANE=$LANE" --build-arg "ACCELERATOR=${ACCELERATOR:-}" --build-arg "CODE_VERSION=$code" \
+  --label "org.opencontainers.image.version=$version" --label "org.opencontainers.image.revision=$revision" \
+  --label "specialist.code-version=$code" ${BUILD_OPTIONS:-} .
 echo "$tag: $version, $LANE${ACCELERATOR:+ and $ACCELERATOR}, code $code"

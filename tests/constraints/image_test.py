@@ -203,13 +203,14 @@ def test_the_command_of_the_builder(build_image):
     result, (call,) = build_image(ACCELERATOR="cuda", BUILD_OPTIONS="--isolation chroot")
     assert result.returncode == 0, result.stderr
     version = importlib.metadata.version("specialist")
-    given = dict(value.split("=", 1) for value in options(call, "--build-arg"))
-    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", given.pop("REVISION"))
-    assert given == {"LANE": "tfx-1.21", "ACCELERATOR": "cuda", "VERSION": version, "CODE_VERSION": hash_packages()}
+    given, labels = (dict(each.split("=", 1) for each in options(call, name)) for name in ("--build-arg", "--label"))
+    assert given == {"LANE": "tfx-1.21", "ACCELERATOR": "cuda", "CODE_VERSION": hash_packages()}
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?|unknown", labels.pop("org.opencontainers.image.revision"))
+    assert labels == {"org.opencontainers.image.version": version, "specialist.code-version": hash_packages()}
     assert call[:2] == ["buildah", "build"] and call[-3:] == ["--isolation", "chroot", "."]
     assert options(call, "--tag") == [f"specialist:{version}"] and options(call, "--target") == ["specialist"]
     declared = {argument.partition("=")[0] for stage in STAGES.values() for argument in stage.arguments("ARG")}
-    assert declared == given.keys() | {"REVISION"}
+    assert declared == given.keys()
 
 
 def test_what_is_chosen(build_image):
