@@ -37,6 +37,7 @@ setuptools.setup(
         "pyyaml",
         "rich",
         "scipy",
+        "tensorboard",  # tf.summary writes by it; TensorFlow brings it up to 2.20
         "typer",
     ],
     extras_require={
@@ -60,7 +61,6 @@ setuptools.setup(
             "pytest-xdist",
             "ruff",
             "scikit-image",  # for its photographs
-            "tensorboard",  # reads what a training wrote; TensorFlow brings it up to 2.20
             "types-PyYAML",
         ],
     },
