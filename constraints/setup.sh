@@ -3,22 +3,14 @@
 #
 # LANE, PYTHON, OFFLINE    as choose_lane.sh takes them; without them, an environment that is there keeps its lane
 # ACCELERATOR=cuda         with TensorFlow's CUDA libraries; they stay until the environment is removed
+# EXTRAS=demo,deploy       only what these extras need, without this project: for an image
 set -eu
 venv=${VENV:-.venv}
 here=$(dirname "$0")
 stamp=$venv/.installed # "LANE VERSION", the accelerator, and the checksum of what was installed
 
-case "${ACCELERATOR:=}" in
-  "" | cuda) ;;
-  tpu)
-    echo "error: ACCELERATOR: no release of tensorflow-tpu installs with TFX; docs/training.md says what to use on a TPU" >&2
-    exit 1
-    ;;
-  *)
-    echo "error: ACCELERATOR: $ACCELERATOR is not one of cuda, tpu" >&2
-    exit 1
-    ;;
-esac
+: "${ACCELERATOR:=}"
+sh "$here/check_accelerator.sh"
 
 pins_of() {
   case "$1" in
@@ -28,7 +20,7 @@ pins_of() {
 }
 
 checksum() {
-  cat "$1" setup.py | cksum
+  { cat "$1" setup.py; echo "${EXTRAS:-}"; } | cksum
 }
 
 if [ -z "${LANE:-}${PYTHON:-}" ] && [ -x "$venv/bin/uv" ] && [ -f "$stamp" ]; then
@@ -65,6 +57,12 @@ if ! [ -x "$venv/bin/uv" ] || [ "$(head -n 1 "$stamp" 2>/dev/null)" != "$lane $v
 fi
 rm -f "$stamp"
 install="$venv/bin/uv pip install --quiet --python $venv/bin/python"
-$install --compile-bytecode --requirement "$pins" ${ACCELERATOR:+--constraint "$pins" "tensorflow[and-cuda]"}
-$install --no-deps --no-build-isolation --editable .
+if [ -n "${EXTRAS:-}" ]; then
+  # shellcheck disable=SC2046 # a list of words
+  set -- --constraint "$pins" --requirement setup.py $(echo ",$EXTRAS" | sed 's/,/ --extra /g')
+else
+  set -- --requirement "$pins"
+fi
+$install --compile-bytecode "$@" ${ACCELERATOR:+--constraint "$pins" "tensorflow[and-cuda]"}
+[ -n "${EXTRAS:-}" ] || $install --no-deps --no-build-isolation --editable .
 echo "$wanted" >"$stamp"

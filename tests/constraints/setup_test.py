@@ -90,6 +90,16 @@ def test_cuda_is_added_to_what_is_pinned(setup):
     assert result.stdout == "tfx-1.16 with Python 3.10 and cuda in .venv\n" and not calls
 
 
+def test_only_what_some_extras_need(setup):
+    result, calls = setup(EXTRAS="demo,deploy")
+    assert result.returncode == 0, result.stderr
+    pins = "constraints/tfx-1.16.txt"
+    assert [line.split(" --")[0] for line in calls] == ["-m venv .venv", "-m pip install", "pip install"]
+    assert calls[2].endswith(f"--constraint {pins} --requirement setup.py --extra demo --extra deploy")
+    _, calls = setup()  # all, and this project
+    assert [line.split(" --")[-1] for line in calls] == [f"requirement {pins}", "editable ."]
+
+
 @pytest.mark.parametrize(
     ("variables", "message"),
     [

@@ -110,6 +110,12 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
+@functools.cache
+def make_variables() -> set[str]:
+    exported = re.findall(r"^export ([A-Z_ ]+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    return {name for names in exported for name in names.split()}
+
+
 def check_command(words: list[str]) -> None:
     """Refuses a command of ours that does not exist, or lacks or has arguments that it should not."""
     program, *arguments = words
@@ -123,7 +129,9 @@ def check_command(words: list[str]) -> None:
         if overrides := parsed.params.get("set_"):
             load(str(DEMO), overrides)
     elif name == "make":
-        assert set(arguments) <= make_targets()
+        variables = {argument.partition("=")[0] for argument in arguments if "=" in argument}
+        assert variables <= make_variables()
+        assert {argument for argument in arguments if "=" not in argument} <= make_targets()
     elif name == "python" and arguments[0] == "-m" and arguments[1] != "pytest":
         assert importlib.util.find_spec(arguments[1]) is not None
     else:
