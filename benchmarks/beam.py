@@ -60,6 +60,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in beam:
             ratio = seconds[what, name] / seconds[what, _REFERENCE]
             print(f"  {name:<14}{seconds[what, name]:7.1f} s   {name} / {_REFERENCE}: {ratio:.2f}")
+        if {"processes-1", "processes-2"} <= beam.keys():
+            scaling = seconds[what, "processes-1"] / seconds[what, "processes-2"]
+            print(f"  two processes are {scaling:.2f} times as fast as one")
 
 
 @contextlib.contextmanager
