@@ -37,12 +37,14 @@ class WatchedRunner(portable_runner.PortableRunner):
         portable = options.view_as(pipeline_options.PortableOptions)
         watch = options.view_as(WatchOptions)
         if not _answers(portable.job_endpoint):
-            raise RuntimeError(f"beam: no job service answers at {portable.job_endpoint}; start it, and run again")
+            raise RuntimeError(_no_service(portable.job_endpoint))
         pool = portable.environment_config if watch.worker_pool_timeout is not None else None
         if pool:
             _wait_for(pool, watch.worker_pool_timeout)
         result = super().run_pipeline(pipeline, options)
-        return WatchedResult(result, pool, watch.worker_pool_timeout or 0.0, watch.job_time_limit)
+        return WatchedResult(
+            result, portable.job_endpoint, pool, watch.worker_pool_timeout or 0.0, watch.job_time_limit
+        )
 
 
 class WatchedResult(runner.PipelineResult):
@@ -50,14 +52,16 @@ class WatchedResult(runner.PipelineResult):
 
     Args:
       result: of the job.
+      endpoint: address of its job service.
       pool: address of its worker pool; None: it is not watched.
       pool_timeout: seconds in which the pool has to answer, if there is one.
       time_limit: seconds from now in which the job has to end; None: there is no limit.
     """
 
-    def __init__(self, result: Any, pool: str | None, pool_timeout: float, time_limit: float | None):
+    def __init__(self, result: Any, endpoint: str, pool: str | None, pool_timeout: float, time_limit: float | None):
         super().__init__(result.state)
-        self._result, self._pool, self._pool_timeout, self._time_limit = result, pool, pool_timeout, time_limit
+        self._result, self._endpoint, self._time_limit = result, endpoint, time_limit
+        self._pool, self._pool_timeout = pool, pool_timeout
 
     @property
     def state(self) -> str:
@@ -86,23 +90,37 @@ class WatchedResult(runner.PipelineResult):
         waiting = threading.Thread(target=wait, daemon=True)
         waiting.start()
         start = time.monotonic()
-        while waiting.is_alive():
-            waiting.join(_POLLING_SECONDS)
-            try:
-                if self._pool is not None and waiting.is_alive():
-                    _wait_for(self._pool, self._pool_timeout)
-                if self._time_limit is not None and time.monotonic() - start > self._time_limit:
-                    raise RuntimeError(f"beam: the job has not ended within its limit of {self._time_limit:g} s")
-            except RuntimeError:
-                with contextlib.suppress(Exception):  # the job service may be gone, too
-                    self.cancel()
-                raise
+        try:
+            while waiting.is_alive():
+                waiting.join(_POLLING_SECONDS)
+                if waiting.is_alive():
+                    self._watch(time.monotonic() - start)
+        except BaseException:  # also a signal that ends the run: nobody would wait for the job
+            with contextlib.suppress(Exception):  # the job service may be gone, too
+                self.cancel()
+            raise
         (end,) = ended
-        if isinstance(end, BaseException):
-            if self._pool is not None and not _answers(self._pool):
-                raise RuntimeError(f"beam: no worker pool answers at {self._pool}; start it, and run again") from end
-            raise end
-        return end
+        if not isinstance(end, BaseException):
+            return end
+        if not _answers(self._endpoint):
+            raise RuntimeError(_no_service(self._endpoint)) from end
+        if self._pool is not None and not _answers(self._pool):
+            raise RuntimeError(f"beam: no worker pool answers at {self._pool}; start it, and run again") from end
+        raise end
+
+    def _watch(self, seconds: float) -> None:
+        if self._pool is not None:
+            _wait_for(self._pool, self._pool_timeout)
+        if not _answers(self._endpoint):
+            raise RuntimeError(_no_service(self._endpoint))
+        if self._time_limit is not None and seconds > self._time_limit:
+            raise RuntimeError(
+                f"beam: the job has not ended within its limit of {self._time_limit:g} s; look at its workers"
+            )
+
+
+def _no_service(endpoint: str) -> str:
+    return f"beam: no job service answers at {endpoint}; start it, and run again"
 
 
 def _wait_for(pool: str, timeout: float) -> None:

@@ -1,17 +1,10 @@
 """Creates the pipeline: the source's nodes once, then those of every target and of every arm of a target."""
 
-import os
-from collections.abc import Iterable
-from typing import cast
-
-from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
 
-from pipeline.config import steps
-from pipeline.config.beam import Custom, Dataflow, Flink, Runner, Spark, find_runner
 from pipeline.config.run import Config
-from pipeline.nodes import exclude, ids
+from pipeline.nodes import beam, exclude, ids
 from pipeline.nodes.adapt import Adaptation, adapt, estimate_prior
 from pipeline.nodes.arms import Basis, make_arm
 from pipeline.nodes.ingest import Ingested, ingest
@@ -80,7 +73,7 @@ def finish_filters(
 def assemble(nodes: Registry, config: Config, place: Place) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `nodes`; the other arguments are those of `create_pipeline`."""
     if place.beam:
-        set_beam_arguments(nodes, config)
+        beam.tell_nodes(nodes, config.beam)
     known = {node.id for node in nodes}
     for node in nodes:  # those that were made and are not needed do not wait for it any more
         for waiting in [each for each in node.downstream_nodes if each.id not in known]:
@@ -94,43 +87,8 @@ def assemble(nodes: Registry, config: Config, place: Place) -> tfx_pipeline.Pipe
     )
 
 
-def set_beam_arguments(nodes: Iterable[BaseNode], config: Config) -> None:
-    """Tells the nodes that are Beam jobs what does their work on this machine.
-
-    Raises:
-      ValueError: `beam` names what there is not, or what cannot work on a workspace.
-    """
-    jobs = {node.id: node for node in nodes if isinstance(node, base_beam_component.BaseBeamComponent)}
-    steps.check_keys("beam", config.beam, jobs, steps.BEAM_COMPONENTS)
-    for key, runner in config.beam.items():
-        _check_runner(key, runner)
-    for name, node in jobs.items():
-        spec = cast(executor_spec.BeamExecutorSpec, node.executor_spec)
-        spec.beam_pipeline_args = find_runner(config.beam, name, type(node).__name__).arguments()
-
-
 def _wait_for_samples(classifier: BaseNode, nodes: Registry) -> None:
     """Makes the classifier wait for the samples that do not need it, so that what cannot be drawn is known in time."""
     for node in nodes:
         if ids.kind_of(node.id) in (ids.RESAMPLE, ids.DRAFT) and classifier not in nodes.select([node]):
             classifier.add_upstream_node(node)
-
-
-def _check_runner(key: str, runner: Runner) -> None:
-    """Checks that a runner can be started from this machine."""
-    if isinstance(runner, Dataflow):
-        raise ValueError(
-            f"beam.{key}.runner: 'dataflow' opens no workspace, which is a folder on this machine; set remote.beam, "
-            "and use `specialist submit`"
-        )
-    if isinstance(runner, Flink | Spark) and not os.path.isfile(runner.job_server_jar):
-        raise ValueError(f"beam.{key}.job_server_jar: there is no file {runner.job_server_jar!r}; name Beam's jar")
-    if isinstance(runner, Custom):
-        from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
-        from apache_beam.runners.runner import create_runner
-
-        name = PipelineOptions([*runner.options]).view_as(StandardOptions).runner
-        try:
-            create_runner(name)
-        except (ValueError, ImportError) as error:
-            raise ValueError(f"beam.{key}.options: the runner {name!r} cannot be used: {error}") from error

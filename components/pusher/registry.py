@@ -158,7 +158,12 @@ def id_of(endpoint: VertexEndpoint, version: str) -> str:
 def _await_operations(client: Any, resource: str) -> None:
     """Waits for what an attempt that was interrupted has begun with a model or an endpoint."""
     for operation in _list_operations(client, resource):
+        end = time.monotonic() + _LONGEST_SECONDS
         while not operation.done:
+            if time.monotonic() > end:
+                raise RuntimeError(
+                    f"{operation.name} has not ended within {_LONGEST_SECONDS} s; cancel it, and run again"
+                )
             time.sleep(_POLLING_SECONDS)
             operation = client.get_operation(operations_pb2.GetOperationRequest(name=operation.name))
 

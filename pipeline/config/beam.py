@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 import pydantic
 
 from components.settings import PathText, StrictModel, did_you_mean
+from pipeline.config.accelerators import check_count, find_accelerator
 from pipeline.config.steps import ALL
 
 # By its full name, which every Beam version knows. The DirectRunner of newer ones tries to download a program.
@@ -14,9 +15,31 @@ _LOCAL = "apache_beam.runners.portability.fn_api_runner.FnApiRunner"
 _WATCHED = "components.watched_runner.WatchedRunner"
 # If a container image is set, TFX does not package itself for the workers, which would take 3 seconds a step.
 _NO_PACKAGE = "--sdk_container_image=none"
+_DASK = (
+    " computes only the last branch of a job that has several, whatever Beam's version; use multi_processing, "
+    "portable, flink, spark or dataflow"
+)
 
-Address = Annotated[str, pydantic.Field(pattern=r"^[\w.\-]+:\d{1,5}$")]
-Folder = Annotated[str, pydantic.Field(pattern=r"^(/|[a-z][a-z0-9]*://)")]
+
+def _check_address(value: str) -> str:
+    port = re.fullmatch(r"[\w.\-]+:(\d{1,5})", value)
+    if port is None or not 0 < int(port[1]) < 1 << 16:
+        raise ValueError("this is no address; write host:port")
+    return value
+
+
+def _check_options(value: list[str]) -> list[str]:
+    for option in value:
+        if not option.startswith("--"):
+            raise ValueError(f"{option!r} is no option; write --name=value")
+        if re.match(r"--runner(=|$)", option):
+            raise ValueError(f"{option!r}; the runner is chosen by `runner`: leave it out")
+    return value
+
+
+Address = Annotated[str, pydantic.AfterValidator(_check_address)]
+Options = Annotated[list[str], pydantic.AfterValidator(_check_options)]
+Folder = Annotated[str, pydantic.Field(pattern=r"^(/|(gs|hdfs)://)")]
 Bucket = Annotated[str, pydantic.Field(pattern=r"^gs://[^/]{3,}/.")]
 
 
@@ -74,7 +97,7 @@ class _WorkersElsewhere(StrictModel):
     worker_pool: Address | None = None
     image: Image | None = None
     parallelism: int | None = pydantic.Field(None, ge=1)
-    options: list[str] = []
+    options: Options = []
 
     @pydantic.model_validator(mode="after")
     def _check_workers(self) -> "_WorkersElsewhere":
@@ -97,19 +120,20 @@ class Portable(_WorkersElsewhere):
       job_endpoint: address of the job service.
       pool_timeout: seconds after which a step ends whose worker pool does not answer. null: nobody looks, because only
         the runner can reach the pool.
-      time_limit: hours after which a step ends whose job has not ended. null: there is no limit.
+      time_limit: hours after which a step ends whose job has not ended, as when a worker has died and its pool has not.
+        null: there is no limit.
     """
 
     runner: Literal["portable"]
     job_endpoint: Address
     pool_timeout: pydantic.PositiveFloat | None = 60.0
-    time_limit: pydantic.PositiveFloat | None = None
+    time_limit: pydantic.PositiveFloat | None = 24.0
 
     def arguments(self) -> list[str]:
         """Returns the arguments of Beam's jobs."""
         found = [f"--runner={_WATCHED}", f"--job_endpoint={self.job_endpoint}", *self._environment()]
-        # Workers import for up to a minute before they answer.
-        found.append("--job_server_timeout=600")
+        # Beam's own job service would end a job that takes longer; the runner has other ways to see that it is gone.
+        found.append(f"--job_server_timeout={10**8}")
         if self.parallelism is not None:
             found.append(f"--sdk_worker_parallelism={self.parallelism}")
         if self.worker_pool and self.pool_timeout is not None:
@@ -123,11 +147,12 @@ class _JobServer(_WorkersElsewhere):
     """What Flink and Spark share, for which Beam starts a job server.
 
     Attributes:
-      job_server_jar: path of Beam's job server for the runner, of the same version as Beam. Nothing is downloaded.
+      job_server_jar: absolute path of Beam's job server for the runner, of the same version as Beam. Nothing is
+        downloaded.
       staging: folder from which the workers get what a job needs; all machines of the cluster share it.
     """
 
-    job_server_jar: PathText
+    job_server_jar: Annotated[PathText, pydantic.Field(pattern=r"^/")]
     staging: Folder
     name: ClassVar[str]
     jar_option: ClassVar[str]
@@ -207,9 +232,20 @@ class Dataflow(StrictModel):
     public_ips: bool = True
     accelerator: str | None = None
     count: int = pydantic.Field(1, ge=1)
-    options: list[str] = []
+    options: Options = []
 
     NEEDED: ClassVar[tuple[str, ...]] = ("project", "region", "image", "temp_location")
+
+    @pydantic.model_validator(mode="after")
+    def _check_accelerator(self) -> "Dataflow":
+        if self.accelerator is None:
+            if self.count > 1:
+                raise ValueError(f"count: {self.count}, but there is no accelerator; name one")
+            return self
+        if find_accelerator(self.accelerator, "accelerator").is_tpu:
+            raise ValueError(f"accelerator: {self.accelerator!r}; a worker has GPUs: choose one")
+        check_count(self.accelerator, self.count, "count")
+        return self
 
     def arguments(self) -> list[str]:
         """Returns the arguments of Beam's jobs."""
@@ -250,8 +286,11 @@ class Custom(StrictModel):
 
     @pydantic.model_validator(mode="after")
     def _check_runner(self) -> "Custom":
-        if not any(re.match(r"--runner(=|$)", argument) for argument in self.options):
+        name = re.search(r"--runner(?:=| )(\S+)", " ".join(self.options))
+        if name is None:
             raise ValueError("options: no --runner is in it; add --runner=NAME, or leave beam out")
+        if "dask" in name[1].lower():
+            raise ValueError(f"options: {name[1]}{_DASK}")
         return self
 
     def arguments(self) -> list[str]:
@@ -277,11 +316,8 @@ def _check_kind(value: Any) -> Any:
         raise ValueError(f"runner: missing; it is one of {', '.join(_CLASSES)}")
     name = value["runner"]
     if name == "dask":
-        raise ValueError(
-            "runner: 'dask' computes only the last branch of a job that has several, whatever Beam's version; use "
-            "multi_processing, portable, flink, spark or dataflow"
-        )
-    if name not in _CLASSES:
+        raise ValueError(f"runner: 'dask'{_DASK}")
+    if not isinstance(name, str) or name not in _CLASSES:
         hint = did_you_mean(str(name), _CLASSES, repr)
         raise ValueError(f"runner: {name!r} is unknown{hint}; there are {', '.join(_CLASSES)}")
     return value

@@ -117,6 +117,11 @@ def _check_beam(config: Config) -> Iterator[str]:
                 f"{place}.runner: {runner.runner!r}, but its workers cannot open {remote.root!r}, which Kubeflow "
                 "copies into the steps' pods: set remote.root to a folder such as gs://bucket/runs"
             )
+        if isinstance(runner, Portable | Flink | Spark) and runner.image and remote.files_root.startswith("/"):
+            yield (
+                f"{place}.image: {runner.image!r}; containers that Beam starts mount no volumes, but remote.files is "
+                f"{remote.files_root!r}: name a worker_pool that mounts it, or a folder such as gs://bucket/runs"
+            )
         if isinstance(runner, Dataflow):
             if remote.files_root.startswith("/"):
                 yield f"{place}.runner: 'dataflow' mounts no volumes: set remote.files to a folder such as gs://bucket/runs"
@@ -137,8 +142,12 @@ def _check_endpoints(config: Config, backend: str) -> Iterator[str]:
             f"remote.files: {remote.files_root!r}; an endpoint takes its model from a bucket: name a folder such as "
             "gs://bucket/runs"
         )
+    ids_of: dict[str, str] = {}
     for name, endpoint in remote.endpoints.items():
         key = f"remote.endpoints.{name}"
+        other = ids_of.setdefault(config.endpoint_name(name), name)
+        if other != name:
+            yield f"{key}.name: {config.endpoint_name(name)!r} is that of {other!r}, too; name an endpoint of its own"
         target = config.targets.get(name)
         if target is None:
             yield f"remote.endpoints: {name!r} is not one of the targets {', '.join(config.targets)}"

@@ -9,7 +9,6 @@ from typing import Any
 import yaml
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
-from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
 from tfx.orchestration import data_types
@@ -21,6 +20,7 @@ from components.example_gen import policy as ingest_policy
 from pipeline.config import steps
 from pipeline.config.remote import Resources
 from pipeline.config.run import Config
+from pipeline.nodes import beam
 from pipeline.place import Place
 from pipeline.runners import kubernetes, resources
 from pipeline.runners.task import Task, digest, environment
@@ -148,6 +148,8 @@ def _make_tasks(
     backend: str,
 ) -> dict[str, Task]:
     remote = config.require_remote()
+    beam_jobs = beam.find_jobs(nodes.values())
+    beam.check("remote.beam", {key: remote.runner_of(key, key) for key in remote.beam}, beam_jobs)
     code = hash_packages()
     # The rest would only make the pipeline larger, and say where things are on this machine.
     settings = config.model_dump(mode="json", include={"name", "arms", "targets"})
@@ -172,18 +174,12 @@ def _make_tasks(
             files=place.files,
             policies=_policies(nodes[name], config, place),
             config=settings,
-            beam=_beam_arguments(config, nodes[name]),
+            beam=remote.runner_of(name, type(nodes[name]).__name__).arguments() if name in beam_jobs else [],
             job=given,
             region=remote.region if given else None,
             project=remote.project if given else None,
         )
     return tasks
-
-
-def _beam_arguments(config: Config, node: BaseNode) -> list[str]:
-    if not isinstance(node, base_beam_component.BaseBeamComponent):
-        return []
-    return config.require_remote().runner_of(node.id, type(node).__name__).arguments()
 
 
 def _titles(definitions: Mapping[str, Any]) -> dict[str, str]:

@@ -42,6 +42,13 @@ def start(workspace: pathlib.Path, settings: list[str]) -> subprocess.Popen:
     return subprocess.Popen([*command, *overrides], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+def wait_for_ingestion(process: subprocess.Popen, workspace: pathlib.Path) -> None:
+    """Waits until the first part of the source is ingested."""
+    while not list(workspace.glob("working/source-examples/*/runs/*")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.01)
+
+
 def finish(workspace: pathlib.Path, settings: list[str]) -> None:
     process = start(workspace, settings)
     output, _ = process.communicate()
@@ -105,9 +112,7 @@ def test_a_pool_that_dies_ends_the_node_and_the_next_run_goes_on(worker_python, 
             more = f"job_endpoint: '{service}', worker_pool: '{pool}', pool_timeout: 5"
             settings = [*settings, f"beam={{source-examples: {{runner: portable, {more}}}}}"]
             process = start(workspace, settings)
-            log = tmp_path / "pool.log"
-            while "Starting worker" not in log.read_text() and process.poll() is None:
-                time.sleep(0.1)
+            wait_for_ingestion(process, workspace)
             beam_workers.kill(group)
             began = time.monotonic()
             output, _ = process.communicate(timeout=120)
@@ -140,8 +145,7 @@ def test_by_the_runner_of_the_environment(in_memory, settings, tmp_path):
     settings = [*settings, f"beam={os.environ[RUNNER]}"]
     process = start(workspace, settings)
     if KILL in os.environ:
-        while process.poll() is None and not list(workspace.glob("working/source-examples/**/*")):
-            time.sleep(0.1)
+        wait_for_ingestion(process, workspace)
         subprocess.run(os.environ[KILL], shell=True, check=True)
     output, _ = process.communicate()
     assert process.returncode == 0, output

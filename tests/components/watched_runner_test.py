@@ -46,15 +46,15 @@ def listening():
 
 def test_a_job_that_ends():
     with listening() as (pool, _):
-        assert watched_runner.WatchedResult(Result(), pool, 5.0, 5.0).wait_until_finish() == "DONE"
+        assert watched_runner.WatchedResult(Result(), pool, pool, 5.0, 5.0).wait_until_finish() == "DONE"
         with pytest.raises(KeyError, match="its own"):
-            watched_runner.WatchedResult(Result(KeyError("its own")), pool, 5.0, None).wait_until_finish()
+            watched_runner.WatchedResult(Result(KeyError("its own")), pool, pool, 5.0, None).wait_until_finish()
 
 
 def test_a_pool_that_goes_while_the_job_waits_for_it():
     result = Result(ended=False)
-    with listening() as (pool, close):
-        watched = watched_runner.WatchedResult(result, pool, 0.3, None)
+    with listening() as (service, _), listening() as (pool, close):
+        watched = watched_runner.WatchedResult(result, service, pool, 0.3, None)
         threading.Timer(0.2, close).start()
         start = time.monotonic()
         with pytest.raises(RuntimeError, match=f"^beam: no worker pool has answered at {pool} for 0.3 s"):
@@ -64,17 +64,41 @@ def test_a_pool_that_goes_while_the_job_waits_for_it():
 
 
 def test_a_job_that_fails_since_its_pool_is_gone():
-    with listening() as (pool, close):
+    with listening() as (service, _), listening() as (pool, close):
         close()
-        watched = watched_runner.WatchedResult(Result(RuntimeError("stream removed")), pool, 5.0, None)
+        watched = watched_runner.WatchedResult(Result(RuntimeError("stream removed")), service, pool, 5.0, None)
         with pytest.raises(RuntimeError, match=f"^beam: no worker pool answers at {pool}"):
             watched.wait_until_finish()
 
 
 def test_a_job_that_takes_too_long():
     result = Result(ended=False)
-    with pytest.raises(RuntimeError, match=r"^beam: the job has not ended within its limit of 0.2 s"):
-        watched_runner.WatchedResult(result, None, 0.0, 0.2).wait_until_finish()
+    with (
+        listening() as (service, _),
+        pytest.raises(RuntimeError, match=r"^beam: the job has not ended within its limit of 0.2 s"),
+    ):
+        watched_runner.WatchedResult(result, service, None, 0.0, 0.2).wait_until_finish()
+    assert result.cancelled
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["while it waits", "with an error"])
+def test_a_job_service_that_goes(ended):
+    result = Result(RuntimeError("UNAVAILABLE"), ended=ended)
+    with listening() as (pool, _), listening() as (service, close):
+        close()
+        with pytest.raises(RuntimeError, match=f"^beam: no job service answers at {service}"):
+            watched_runner.WatchedResult(result, service, pool, 5.0, None).wait_until_finish()
+
+
+def test_a_signal_cancels_the_job(monkeypatch):
+    result = Result(ended=False)
+
+    def stop(address):
+        raise SystemExit(143)
+
+    monkeypatch.setattr(watched_runner, "_answers", stop)
+    with pytest.raises(SystemExit):
+        watched_runner.WatchedResult(result, "host:1", None, 0.0, None).wait_until_finish()
     assert result.cancelled
 
 

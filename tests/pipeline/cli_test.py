@@ -156,10 +156,19 @@ def test_a_wrong_configuration_creates_nothing(in_process, tmp_path):
     for override, message in (
         (source, "folder: 'nowhere' cannot be read"),
         ("beam={runner: custom, options: [--runner=Nope]}", "beam.all.options: the runner 'Nope' cannot be used"),
+        ("beam={runner: custom, options: [--runner=apache_beam.No]}", "beam.all.options: the runner 'apache_beam.No'"),
+        (
+            "beam={runner: custom, options: [--runner=DirectRunner, --direct_num_workers=x]}",
+            "beam.all.options: Beam refuses them: argument --direct_num_workers: invalid int value: 'x'",
+        ),
         ("beam={runner: dataflow}", "beam.all.runner: 'dataflow' opens no workspace"),
+        (
+            "beam={runner: portable, job_endpoint: 'h:1', image: i}",
+            "beam.all.image: 'i'; containers that Beam starts open no workspace",
+        ),
         ("beam={Trainer: {runner: multi_processing}}", "beam: 'Trainer' is neither a component nor a node"),
         (
-            "beam={runner: flink, master: '[local]', image: i, staging: /s, job_server_jar: /no.jar}",
+            "beam={runner: flink, master: '[local]', worker_pool: 'h:1', staging: /s, job_server_jar: /no.jar}",
             "beam.all.job_server_jar: there is no file '/no.jar'",
         ),
     ):

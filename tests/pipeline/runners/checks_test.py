@@ -1,6 +1,8 @@
+import json
 import pathlib
 
 import pytest
+import yaml
 
 from pipeline.config.accelerators import ACCELERATORS
 from pipeline.config.load import load
@@ -217,6 +219,15 @@ def test_an_endpoint_needs_a_pushed_model_and_an_id():
     ]
     assert errors("vertex", f"name={'a' * 57}", endpoints="{digits: {image: i, name: digits}}") == []
     assert len(errors("vertex", endpoints="{digits: {image: i, name: digits-}}")) == 1
+
+
+def test_two_targets_with_one_endpoint():
+    config = yaml.safe_load(pathlib.Path(DEMO).read_text(encoding="utf-8"))
+    other = f"targets.others={json.dumps(config['targets']['digits'])}"
+    both = "{digits: {image: i, name: one}, others: {image: i, name: one}}"
+    assert errors("vertex", other, endpoints=both) == [
+        "remote.endpoints.others.name: 'one' is that of 'digits', too; name an endpoint of its own"
+    ]
 
 
 def test_a_key_that_a_secret_mounts():

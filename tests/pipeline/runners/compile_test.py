@@ -167,6 +167,12 @@ def test_an_endpoint_is_a_parameter_of_the_pusher_alone(compiled):
     assert found == plain == without
 
 
+@pytest.mark.parametrize("key", ["Predictr", "Trainer", "digits-same-distribution-finetune"])
+def test_what_is_no_beam_job(compiled, key):
+    with pytest.raises(ValueError, match=rf"^remote\.beam: '{key}' is neither"):
+        compiled("vertex", f"remote.beam={{{key}: {{runner: multi_processing}}}}")
+
+
 def test_each_container_is_given_what_it_asks_for(compiled):
     wanted = (
         "Trainer: {accelerator: nvidia-a100-80gb, count: 8, cpu: 96, memory: 1.3T, retries: 2},"
