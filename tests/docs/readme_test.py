@@ -29,10 +29,11 @@ def config() -> str:
 
 
 def commands() -> list[list[str]]:
-    """Returns the words of all commands that look at, or run, the configuration of the README."""
+    """Returns the words of all commands that look at, or run, the configuration of the README, once and here."""
     lines = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
     words = [shlex.split(line, comments=True) for line in lines if "specialist" in line]
-    return [command[1:] for command in words if {"my.yaml", "my-run"} & set(command)]
+    here = [command[1:] for command in words if {"my.yaml", "my-run"} & set(command)]
+    return [command for command in here if command[0] not in ("compare", "submit")]
 
 
 def draw(path: pathlib.Path, seed: int) -> None:
