@@ -8,6 +8,7 @@ import pydantic
 
 from components.settings import PathText, StrictModel, did_you_mean
 from pipeline.config.accelerators import check_count, find_accelerator
+from pipeline.config.places import Address, Bucket, FilesUri, Image
 from pipeline.config.steps import ALL
 
 # By its full name, which every Beam version knows. The DirectRunner of newer ones tries to download a program.
@@ -21,13 +22,6 @@ _DASK = (
 )
 
 
-def _check_address(value: str) -> str:
-    port = re.fullmatch(r"[\w.\-]+:(\d{1,5})", value)
-    if port is None or not 0 < int(port[1]) < 1 << 16:
-        raise ValueError("this is no address; write host:port")
-    return value
-
-
 def _check_options(value: list[str]) -> list[str]:
     for option in value:
         if not option.startswith("--"):
@@ -37,19 +31,7 @@ def _check_options(value: list[str]) -> list[str]:
     return value
 
 
-Address = Annotated[str, pydantic.AfterValidator(_check_address)]
 Options = Annotated[list[str], pydantic.AfterValidator(_check_options)]
-Folder = Annotated[str, pydantic.Field(pattern=r"^(/|(gs|hdfs)://)")]
-Bucket = Annotated[str, pydantic.Field(pattern=r"^gs://[^/]{3,}/.")]
-
-
-def _check_image(value: str) -> str:
-    if not re.fullmatch(r"[\w.\-/:@]+", value):
-        raise ValueError("this is not the name of a container image")
-    return value
-
-
-Image = Annotated[str, pydantic.AfterValidator(_check_image)]
 
 
 class InMemory(StrictModel):
@@ -153,7 +135,7 @@ class _JobServer(_WorkersElsewhere):
     """
 
     job_server_jar: Annotated[PathText, pydantic.Field(pattern=r"^/")]
-    staging: Folder
+    staging: FilesUri
     name: ClassVar[str]
     jar_option: ClassVar[str]
 

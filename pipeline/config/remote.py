@@ -5,22 +5,11 @@ from typing import Annotated, Literal
 import pydantic
 
 from components.settings import PathText, StrictModel
-from pipeline.config.beam import Beam, Dataflow, Image, Runner, find_runner
+from pipeline.config.beam import Beam, Dataflow, Runner, find_runner
+from pipeline.config.places import COPIED, ArtifactsUri, FilesUri, Image
 
-# The object stores that Kubeflow Pipelines copies artifacts from and to, and TensorFlow cannot open.
-COPIED = ("minio://", "s3://")
-_OPENED = ("gs://", "hdfs://", "ram://", "/")  # a path is a volume that is mounted in all containers
 _UNITS = r"\d+(\.\d+)?(K|M|G|T|Ki|Mi|Gi|Ti)?"
 
-
-def _check_folder(value: str, allowed: tuple[str, ...]) -> str:
-    if not value.startswith(allowed):
-        raise ValueError(f"this is a place on this machine; begin it with one of {', '.join(allowed)}")
-    return value if value.endswith(("//", ":/")) or value == "/" else value.rstrip("/")
-
-
-ArtifactsUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, (*COPIED, *_OPENED)))]
-FilesUri = Annotated[str, pydantic.AfterValidator(lambda value: _check_folder(value, _OPENED))]
 Memory = Annotated[str, pydantic.Field(pattern=f"^{_UNITS}$")]
 
 

@@ -12,7 +12,7 @@ from components.settings import StrictModel, expand_path
 from components.storage import is_remote
 from pipeline.config import accelerators
 from pipeline.config.beam import Dataflow, Flink, Portable, Spark
-from pipeline.config.remote import COPIED
+from pipeline.config.places import COPIED
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners import resources

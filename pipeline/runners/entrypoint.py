@@ -23,7 +23,7 @@ from tfx.utils import io_utils
 from components import storage
 from components.code_version import hash_packages
 from pipeline import record
-from pipeline.config.remote import COPIED
+from pipeline.config.places import COPIED
 from pipeline.runners import task as tasks
 from pipeline.runners.task import Task
 
