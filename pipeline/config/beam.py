@@ -232,8 +232,9 @@ class Dataflow(StrictModel):
     def arguments(self) -> list[str]:
         """Returns the arguments of Beam's jobs."""
         found = ["--runner=DataflowRunner", "--experiments=use_runner_v2"]
-        # The image has all that is needed; what this machine has is nobody's business.
-        found.append("--experiments=disable_logging_submission_environment")
+        # The image has all that is needed; what the sender has is nobody's business. (Beam 2.65 saves no session, and
+        # drops the option.)
+        found += ["--no_save_main_session", "--experiments=disable_logging_submission_environment"]
         given = {
             "project": self.project,
             "region": self.region,

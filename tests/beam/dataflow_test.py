@@ -1,6 +1,6 @@
 """What Dataflow would be sent: each step's pipeline and its job, with all data in buckets. Nothing is sent.
 
-`python tests/beam/dataflow_test.py` writes golden/dataflow.yaml anew.
+`python tests/beam/dataflow_test.py` writes the golden file of the installed Beam anew.
 """
 
 import base64
@@ -28,7 +28,6 @@ from apache_beam.portability import common_urns
 from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.dataflow import dataflow_runner
 from apache_beam.runners.dataflow.internal import apiclient
-from apitools.base.py import encoding
 
 from components.artifacts import versions
 from pipeline.config import steps
@@ -42,7 +41,8 @@ from pipeline.runners.compile import compile_pipeline
 
 pytestmark = pytest.mark.slow
 
-GOLDEN = pathlib.Path(__file__).with_name("golden") / "dataflow.yaml"
+BEAM = ".".join(beam.__version__.split(".")[:2])  # what it says to Dataflow
+GOLDEN = pathlib.Path(__file__).with_name("golden") / f"dataflow-{BEAM}.yaml"
 IMAGE = "registry/specialist:1.0"
 WHOLE = """
 all: {runner: dataflow, temp_location: gs://bucket/beam, max_workers: 20, disk_gb: 100, public_ips: false}
@@ -175,7 +175,7 @@ def check_size(element):
 
 def describe(job: Any) -> dict[str, Any]:
     """Returns what the job message says of the machines, without what differs from call to call and lane to lane."""
-    found = json.loads(encoding.MessageToJson(job.proto))["environment"]
+    found = json.loads(job.json())["environment"]
     for pool in found["workerPools"]:
         for image in pool["sdkHarnessContainerImages"]:
             del image["capabilities"], image["environmentId"]

@@ -61,7 +61,7 @@ class Service(training_clients.VertexJobClient):
                     )
                 )
         if self.kill_at is not None:
-            while not list(self.kill_at.glob("*/*.index")) and processes[1].poll() is None:
+            while not list(self.kill_at.glob("*/checkpoint")) and processes[1].poll() is None:
                 time.sleep(0.02)
             for process in reversed(processes):  # the worker dies, and the service ends the job
                 process.kill()
@@ -145,7 +145,7 @@ def test_two_machines_train_one_model_and_go_on_after_one_is_killed(compiled, tm
     with pytest.raises(RuntimeError, match="did not succeed"):
         found.run()
     assert NODE not in found.outputs and "source-classifier" in found.outputs
-    assert list(Service.kill_at.glob("*/*.index"))
+    assert list(Service.kill_at.glob("*/checkpoint"))
     monkeypatch.setattr(Service, "kill_at", None)
     again = harness.Harness(run.to_text(), tmp_path, "vertex")
     again.run()
