@@ -73,7 +73,7 @@ TINY = {
 }
 
 
-SLOW = {"beam", "results", "run"}  # whole runs
+SLOW = {"beam", "draws", "predictor", "results", "run"}  # ten seconds and more
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def predict(serving: pathlib.Path) -> np.ndarray:
 
 
 def test_on_kubeflow_from_the_source_to_a_pushed_model(make, tmp_path):
-    found = make("kubeflow", "near_duplicates.enabled=true")
+    found = make("kubeflow", "near_duplicates.enabled=true", "targets.digits.arms=[same_distribution]")
     found.run()
     assert found.outputs.keys() == found.spec["root"]["dag"]["tasks"].keys()
     assert predict(tmp_path / "files" / "serving" / "digits").shape == (20, 10)
