@@ -86,6 +86,7 @@ def test_it_runs_and_prints_its_ratios(name, tmp_path, capsys):
     assert len(re.findall(f"(?:{before}){NUMBER}", printed)) == count, printed
 
 
+@pytest.mark.slow
 def test_serving_of_a_folder_with_versions(tmp_path, capsys):
     image = ImageConfig(size=20, channels=1)
     model = classifier.build(Backbone(name="compact_cnn").build(image), 3)
@@ -99,6 +100,7 @@ def test_serving_of_a_folder_with_versions(tmp_path, capsys):
     assert str(tmp_path / "10") in printed
 
 
+@pytest.mark.slow
 def test_near_duplicates_by_the_embeddings_of_a_model(tmp_path, capsys):
     image = ImageConfig(size=32, channels=1)
     model = classifier.build(Backbone(name="compact_cnn").build(image), 3)

@@ -248,7 +248,9 @@ def test_another_seed(source, reference):
     assert result.labels["quota"].equals(reference.labels["quota"])
 
 
-@pytest.mark.parametrize("mode", ["multi_threading", "multi_processing"])
+@pytest.mark.parametrize(
+    "mode", ["multi_threading", pytest.param("multi_processing", marks=pytest.mark.slow)], ids=["threads", "processes"]
+)
 def test_the_mode_of_the_runner_does_not_matter(tmp_path, reference, mode):
     source = Source(tmp_path, shards=2)
     args = [f"--direct_running_mode={mode}", "--direct_num_workers=2"]

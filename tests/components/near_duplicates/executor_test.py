@@ -173,7 +173,9 @@ def test_settings(data):
     assert only.pairs("eval") == []
 
 
-@pytest.mark.parametrize("mode", ["multi_threading", "multi_processing"])
+@pytest.mark.parametrize(
+    "mode", ["multi_threading", pytest.param("multi_processing", marks=pytest.mark.slow)], ids=["threads", "processes"]
+)
 def test_the_mode_of_the_runner_does_not_matter(data, mode):
     reference = data.filter(["dishes", "pets"])
     args = [f"--direct_running_mode={mode}", "--direct_num_workers=2"]
