@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 
+from components.watched_runner import answers
+
 _ROOT = pathlib.Path(__file__).parents[1]
 _START_SECONDS = 120.0
 
@@ -86,13 +88,8 @@ def _free_address() -> str:
 
 
 def _wait_for(address: str) -> None:
-    host, _, port = address.rpartition(":")
     end = time.monotonic() + _START_SECONDS
-    while True:
-        try:
-            socket.create_connection((host, int(port)), 1).close()
-            return
-        except OSError:
-            if time.monotonic() > end:
-                raise
-            time.sleep(0.1)
+    while not answers(address):
+        if time.monotonic() > end:
+            raise TimeoutError(f"nothing listens at {address}")
+        time.sleep(0.1)

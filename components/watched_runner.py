@@ -36,7 +36,7 @@ class WatchedRunner(portable_runner.PortableRunner):
     def run_pipeline(self, pipeline: Pipeline, options: pipeline_options.PipelineOptions) -> "WatchedResult":
         portable = options.view_as(pipeline_options.PortableOptions)
         watch = options.view_as(WatchOptions)
-        if not _answers(portable.job_endpoint):
+        if not answers(portable.job_endpoint):
             raise RuntimeError(_no_service(portable.job_endpoint))
         pool = portable.environment_config if watch.worker_pool_timeout is not None else None
         if pool:
@@ -102,16 +102,16 @@ class WatchedResult(runner.PipelineResult):
         (end,) = ended
         if not isinstance(end, BaseException):
             return end
-        if not _answers(self._endpoint):
+        if not answers(self._endpoint):
             raise RuntimeError(_no_service(self._endpoint)) from end
-        if self._pool is not None and not _answers(self._pool):
+        if self._pool is not None and not answers(self._pool):
             raise RuntimeError(f"beam: no worker pool answers at {self._pool}; start it, and run again") from end
         raise end
 
     def _watch(self, seconds: float) -> None:
         if self._pool is not None:
             _wait_for(self._pool, self._pool_timeout)
-        if not _answers(self._endpoint):
+        if not answers(self._endpoint):
             raise RuntimeError(_no_service(self._endpoint))
         if self._time_limit is not None and seconds > self._time_limit:
             raise RuntimeError(
@@ -125,7 +125,7 @@ def _no_service(endpoint: str) -> str:
 
 def _wait_for(pool: str, timeout: float) -> None:
     start = time.monotonic()
-    while not _answers(pool):
+    while not answers(pool):
         if time.monotonic() - start > timeout:
             raise RuntimeError(
                 f"beam: no worker pool has answered at {pool} for {timeout:g} s; start it, and run again"
@@ -133,7 +133,8 @@ def _wait_for(pool: str, timeout: float) -> None:
         time.sleep(_POLLING_SECONDS)
 
 
-def _answers(address: str) -> bool:
+def answers(address: str) -> bool:
+    """Returns whether something listens at `host:port`."""
     host, _, port = address.rpartition(":")
     try:
         with socket.create_connection((host, int(port)), _CONNECTION_SECONDS):

@@ -77,6 +77,23 @@ def check_count(name: str, count: int, key: str) -> None:
         raise ValueError(f"{key}: {count}; machines with {name} have {', '.join(map(str, known.machine_types))}")
 
 
+def check_gpus(name: str, count: int, what: str, place: str = "") -> None:
+    """Checks that Vertex AI and Dataflow have machines with `count` of the GPU `name`.
+
+    Args:
+      name: of the accelerator.
+      count: number of them in a machine.
+      what: has them, for the error.
+      place: the section with the keys `accelerator` and `count`, with its last dot, for the error.
+
+    Raises:
+      ValueError: there is no such accelerator, it is no GPU, or no machine has so many.
+    """
+    if find_accelerator(name, f"{place}accelerator").is_tpu:
+        raise ValueError(f"{place}accelerator: {name!r}; {what} has GPUs: choose one")
+    check_count(name, count, f"{place}count")
+
+
 def make_machine_spec(machine_type: str | None, accelerator: str | None, count: int, *, plain: str) -> dict[str, Any]:
     """Returns the fields of Vertex AI's MachineSpec.
 

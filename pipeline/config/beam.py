@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Union
 import pydantic
 
 from components.settings import PathText, StrictModel, did_you_mean
-from pipeline.config.accelerators import check_count, find_accelerator
+from pipeline.config.accelerators import check_gpus
 from pipeline.config.places import Address, Bucket, FilesUri, Image
 from pipeline.config.steps import ALL
 
@@ -65,7 +65,7 @@ class MultiProcessing(StrictModel):
         return [f"--runner={_LOCAL}", "--direct_running_mode=multi_processing", mode, _NO_PACKAGE]
 
 
-class _WorkersElsewhere(StrictModel):
+class WorkersElsewhere(StrictModel):
     """What runners share whose workers are started by somebody else, or are containers.
 
     Attributes:
@@ -82,7 +82,7 @@ class _WorkersElsewhere(StrictModel):
     options: Options = []
 
     @pydantic.model_validator(mode="after")
-    def _check_workers(self) -> "_WorkersElsewhere":
+    def _check_workers(self) -> "WorkersElsewhere":
         if (self.worker_pool is None) == (self.image is None):
             given = "both are" if self.image else "neither is"
             raise ValueError(f"worker_pool, image: {given} given; name where the workers are, or the image they run in")
@@ -94,7 +94,7 @@ class _WorkersElsewhere(StrictModel):
         return ["--environment_type=EXTERNAL", f"--environment_config={self.worker_pool}", _NO_PACKAGE]
 
 
-class Portable(_WorkersElsewhere):
+class Portable(WorkersElsewhere):
     """A job service that is there: Beam's own, or that of any portable runner.
 
     Attributes:
@@ -125,7 +125,7 @@ class Portable(_WorkersElsewhere):
         return [*found, *self.options]
 
 
-class _JobServer(_WorkersElsewhere):
+class JobServer(WorkersElsewhere):
     """What Flink and Spark share, for which Beam starts a job server.
 
     Attributes:
@@ -144,7 +144,7 @@ class _JobServer(_WorkersElsewhere):
         return [f"--runner={self.name}", jar, f"--artifacts_dir={self.staging}", *self._environment()]
 
 
-class Flink(_JobServer):
+class Flink(JobServer):
     """Apache Flink.
 
     Attributes:
@@ -162,7 +162,7 @@ class Flink(_JobServer):
         return [*self._job_server(), f"--flink_master={self.master}", *parallelism, *self.options]
 
 
-class Spark(_JobServer):
+class Spark(JobServer):
     """Apache Spark.
 
     Attributes:
@@ -224,9 +224,7 @@ class Dataflow(StrictModel):
             if self.count > 1:
                 raise ValueError(f"count: {self.count}, but there is no accelerator; name one")
             return self
-        if find_accelerator(self.accelerator, "accelerator").is_tpu:
-            raise ValueError(f"accelerator: {self.accelerator!r}; a worker has GPUs: choose one")
-        check_count(self.accelerator, self.count, "count")
+        check_gpus(self.accelerator, self.count, "a worker")
         return self
 
     def arguments(self) -> list[str]:

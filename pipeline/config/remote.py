@@ -140,10 +140,13 @@ class Remote(StrictModel):
         return self.files or self.root
 
     def runner_of(self, node: str, component: str) -> Runner:
-        """Returns which runner does the work of a node's Beam job; a Dataflow has what it takes from this section."""
-        found = find_runner(self.beam, node, component)
-        if not isinstance(found, Dataflow):
-            return found
+        """Returns which runner does the work of a node's Beam job."""
+        return self.complete(find_runner(self.beam, node, component))
+
+    def complete(self, runner: Runner) -> Runner:
+        """Returns a runner of `beam`; a Dataflow has what it takes from this section."""
+        if not isinstance(runner, Dataflow):
+            return runner
         here = {
             "project": self.project,
             "region": self.region,
@@ -151,7 +154,7 @@ class Remote(StrictModel):
             "service_account": self.service_account,
             "temp_location": f"{self.files_root}/beam" if self.files_root.startswith("gs://") else None,
         }
-        return found.model_copy(update={key: value for key, value in here.items() if getattr(found, key) is None})
+        return runner.model_copy(update={key: value for key, value in here.items() if getattr(runner, key) is None})
 
     @pydantic.model_validator(mode="after")
     def _check_consistency(self) -> "Remote":

@@ -10,7 +10,7 @@ from tfx.dsl.components.base import base_beam_component, executor_spec
 from tfx.dsl.components.base.base_node import BaseNode
 
 from pipeline.config import steps
-from pipeline.config.beam import Dataflow, Flink, Portable, Runner, Spark, find_runner
+from pipeline.config.beam import Dataflow, JobServer, Runner, WorkersElsewhere, find_runner
 
 
 def find_jobs(nodes: Iterable[BaseNode]) -> dict[str, BaseNode]:
@@ -78,10 +78,10 @@ def _check_here(place: str, runner: Runner) -> None:
             f"{place}.runner: 'dataflow' opens no workspace, which is a folder on this machine; set remote.beam, "
             "and use `specialist submit`"
         )
-    if isinstance(runner, Portable | Flink | Spark) and runner.image is not None:
+    if isinstance(runner, WorkersElsewhere) and runner.image is not None:
         raise ValueError(
             f"{place}.image: {runner.image!r}; containers that Beam starts open no workspace, which is a folder on "
             "this machine: name a worker_pool"
         )
-    if isinstance(runner, Flink | Spark) and not os.path.isfile(runner.job_server_jar):
+    if isinstance(runner, JobServer) and not os.path.isfile(runner.job_server_jar):
         raise ValueError(f"{place}.job_server_jar: there is no file {runner.job_server_jar!r}; name Beam's jar")

@@ -11,7 +11,7 @@ from components.example_gen.readers import tfds_builders
 from components.settings import StrictModel, expand_path
 from components.storage import is_remote
 from pipeline.config import accelerators
-from pipeline.config.beam import Dataflow, Flink, Portable, Spark
+from pipeline.config.beam import Dataflow, WorkersElsewhere
 from pipeline.config.places import COPIED
 from pipeline.config.run import Config
 from pipeline.nodes import ids
@@ -109,15 +109,15 @@ def _check_place(config: Config, backend: str, sending: bool) -> Iterator[str]:
 def _check_beam(config: Config) -> Iterator[str]:
     if (remote := config.remote) is None:
         return
-    for key in remote.beam:
-        runner = remote.runner_of(key, key)
+    for key, configured in remote.beam.items():
+        runner = remote.complete(configured)
         place = f"remote.beam.{key}"
-        if isinstance(runner, Portable | Flink | Spark | Dataflow) and remote.root.startswith(COPIED):
+        if isinstance(runner, WorkersElsewhere | Dataflow) and remote.root.startswith(COPIED):
             yield (
                 f"{place}.runner: {runner.runner!r}, but its workers cannot open {remote.root!r}, which Kubeflow "
                 "copies into the steps' pods: set remote.root to a folder such as gs://bucket/runs"
             )
-        if isinstance(runner, Portable | Flink | Spark) and runner.image and remote.files_root.startswith("/"):
+        if isinstance(runner, WorkersElsewhere) and runner.image and remote.files_root.startswith("/"):
             yield (
                 f"{place}.image: {runner.image!r}; containers that Beam starts mount no volumes, but remote.files is "
                 f"{remote.files_root!r}: name a worker_pool that mounts it, or a folder such as gs://bucket/runs"
@@ -161,9 +161,7 @@ def _check_endpoints(config: Config, backend: str) -> Iterator[str]:
             )
         if endpoint.accelerator is not None:
             try:
-                if accelerators.find_accelerator(endpoint.accelerator, f"{key}.accelerator").is_tpu:
-                    raise ValueError(f"{key}.accelerator: {endpoint.accelerator!r}; an endpoint has GPUs: choose one")
-                accelerators.check_count(endpoint.accelerator, endpoint.count, f"{key}.count")
+                accelerators.check_gpus(endpoint.accelerator, endpoint.count, "an endpoint", f"{key}.")
             except ValueError as error:
                 yield str(error)
         yield from _check_credentials(config, backend, name)

@@ -84,6 +84,8 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
     if remote.image is None:
         raise ValueError("remote.image: missing; name the container image that has this code")
     nodes = {node.id: node for node in pipeline.components}
+    runners = {key: remote.complete(runner) for key, runner in remote.beam.items()}
+    beam.check("remote.beam", runners, beam.find_jobs(nodes.values()))
     wanted = _find_resources(config, nodes, backend)
     runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(
         kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(
@@ -149,7 +151,6 @@ def _make_tasks(
 ) -> dict[str, Task]:
     remote = config.require_remote()
     beam_jobs = beam.find_jobs(nodes.values())
-    beam.check("remote.beam", {key: remote.runner_of(key, key) for key in remote.beam}, beam_jobs)
     code = hash_packages()
     # The rest would only make the pipeline larger, and say where things are on this machine.
     settings = config.model_dump(mode="json", include={"name", "arms", "targets"})

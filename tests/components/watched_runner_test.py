@@ -96,7 +96,7 @@ def test_a_signal_cancels_the_job(monkeypatch):
     def stop(address):
         raise SystemExit(143)
 
-    monkeypatch.setattr(watched_runner, "_answers", stop)
+    monkeypatch.setattr(watched_runner, "answers", stop)
     with pytest.raises(SystemExit):
         watched_runner.WatchedResult(result, "host:1", None, 0.0, None).wait_until_finish()
     assert result.cancelled
