@@ -34,6 +34,11 @@ def _check_options(value: list[str]) -> list[str]:
 Options = Annotated[list[str], pydantic.AfterValidator(_check_options)]
 
 
+def _spell(given: Mapping[str, object]) -> list[str]:
+    """Returns options as Beam's command line has them; None leaves one out."""
+    return [f"--{name}={value}" for name, value in given.items() if value is not None]
+
+
 class InMemory(StrictModel):
     """One worker, in the process of the step: the fastest way on one machine.
 
@@ -88,10 +93,12 @@ class WorkersElsewhere(StrictModel):
             raise ValueError(f"worker_pool, image: {given} given; name where the workers are, or the image they run in")
         return self
 
-    def _environment(self) -> list[str]:
-        if self.image:
-            return ["--environment_type=DOCKER", f"--environment_config={self.image}", _NO_PACKAGE]
-        return ["--environment_type=EXTERNAL", f"--environment_config={self.worker_pool}", _NO_PACKAGE]
+    def _arguments(self, runner: str, **given: object) -> list[str]:
+        environment = {
+            "environment_type": "DOCKER" if self.image else "EXTERNAL",
+            "environment_config": self.image or self.worker_pool,
+        }
+        return [f"--runner={runner}", _NO_PACKAGE, *_spell({**environment, **given}), *self.options]
 
 
 class Portable(WorkersElsewhere):
@@ -113,16 +120,15 @@ class Portable(WorkersElsewhere):
 
     def arguments(self) -> list[str]:
         """Returns the arguments of Beam's jobs."""
-        found = [f"--runner={_WATCHED}", f"--job_endpoint={self.job_endpoint}", *self._environment()]
-        # Beam's own job service would end a job that takes longer; the runner has other ways to see that it is gone.
-        found.append(f"--job_server_timeout={10**8}")
-        if self.parallelism is not None:
-            found.append(f"--sdk_worker_parallelism={self.parallelism}")
-        if self.worker_pool and self.pool_timeout is not None:
-            found.append(f"--worker_pool_timeout={self.pool_timeout:g}")
-        if self.time_limit is not None:
-            found.append(f"--job_time_limit={3600 * self.time_limit:g}")
-        return [*found, *self.options]
+        return self._arguments(
+            _WATCHED,
+            job_endpoint=self.job_endpoint,
+            # Beam's own job service would end a job that takes longer; the runner sees in other ways that it is gone.
+            job_server_timeout=10**8,
+            sdk_worker_parallelism=self.parallelism,
+            worker_pool_timeout=self.pool_timeout if self.worker_pool else None,
+            job_time_limit=None if self.time_limit is None else 3600 * self.time_limit,
+        )
 
 
 class JobServer(WorkersElsewhere):
@@ -136,12 +142,6 @@ class JobServer(WorkersElsewhere):
 
     job_server_jar: Annotated[PathText, pydantic.Field(pattern=r"^/")]
     staging: FilesUri
-    name: ClassVar[str]
-    jar_option: ClassVar[str]
-
-    def _job_server(self) -> list[str]:
-        jar = f"--{self.jar_option}={self.job_server_jar}"
-        return [f"--runner={self.name}", jar, f"--artifacts_dir={self.staging}", *self._environment()]
 
 
 class Flink(JobServer):
@@ -152,14 +152,18 @@ class Flink(JobServer):
       master: address of Flink's JobManager; '[local]': a cluster in the process of the job server.
     """
 
-    name, jar_option = "FlinkRunner", "flink_job_server_jar"
     runner: Literal["flink"]
     master: Address | Literal["[local]"]
 
     def arguments(self) -> list[str]:
         """Returns the arguments of Beam's jobs."""
-        parallelism = [] if self.parallelism is None else [f"--parallelism={self.parallelism}"]
-        return [*self._job_server(), f"--flink_master={self.master}", *parallelism, *self.options]
+        return self._arguments(
+            "FlinkRunner",
+            flink_master=self.master,
+            flink_job_server_jar=self.job_server_jar,
+            artifacts_dir=self.staging,
+            parallelism=self.parallelism,
+        )
 
 
 class Spark(JobServer):
@@ -170,14 +174,18 @@ class Spark(JobServer):
       master: Spark's master, such as spark://host:7077, or local[4].
     """
 
-    name, jar_option = "SparkRunner", "spark_job_server_jar"
     runner: Literal["spark"]
     master: Annotated[str, pydantic.Field(pattern=r"^(spark://[\w.\-]+:\d{1,5}|local(\[(\d+|\*)\])?|yarn)$")]
 
     def arguments(self) -> list[str]:
         """Returns the arguments of Beam's jobs."""
-        parallelism = [] if self.parallelism is None else [f"--sdk_worker_parallelism={self.parallelism}"]
-        return [*self._job_server(), f"--spark_master_url={self.master}", *parallelism, *self.options]
+        return self._arguments(
+            "SparkRunner",
+            spark_master_url=self.master,
+            spark_job_server_jar=self.job_server_jar,
+            artifacts_dir=self.staging,
+            sdk_worker_parallelism=self.parallelism,
+        )
 
 
 class Dataflow(StrictModel):
@@ -244,7 +252,7 @@ class Dataflow(StrictModel):
             "disk_size_gb": self.disk_gb,
             "subnetwork": self.subnetwork,
         }
-        found += [f"--{name}={value}" for name, value in given.items() if value is not None]
+        found += _spell(given)
         if not self.public_ips:
             found.append("--no_use_public_ips")
         if self.accelerator:
