@@ -94,7 +94,7 @@ def test_temperatures_that_suit_the_estimator(overrides):
             r"backbone\.weights: missing, and the arm published_finetune needs it; set it",
         ),
         (["backbone.weights={path: a.h5, sha256: 12ab}"], r"backbone\.weights\.sha256: '12ab': string should match"),
-        (["backbone.weights={licence: MIT}"], r"backbone\.weights\.path: missing"),
+        (["backbone.weights={licence: MIT}"], r"backbone\.weights\.path: field required"),
         (
             ["arms.mine={transfer: knn, steps: 0}"],
             r"arms\.mine: transfer: 'knn' of random weights says nothing; set start, or steps",
@@ -391,7 +391,7 @@ def test_published_weights(tmp_path, monkeypatch):
     assert pinned.pin_weights() == pinned
     (tmp_path / "small.keras").write_bytes(b"others")
     with pytest.raises(
-        ValueError, match=rf"backbone\.weights: sha256: {digest}, but 'small\.keras' has [0-9a-f]{{64}}; "
+        ValueError, match=rf"backbone\.weights: sha256: {digest}, but 'small\.keras' has [0-9a-f]{{64}};"
     ):
         pinned.pin_weights()
 
