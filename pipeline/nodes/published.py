@@ -20,9 +20,12 @@ def import_backbone(nodes: Registry, config: Config) -> BaseNode:
     def make_importer() -> ModelImporter:
         return ModelImporter(
             kind="backbone",
-            path=weights.path,
+            settings={
+                "backbone": config.backbone.network,
+                "weights": weights.path,
+                "image": config.image.model_dump(),
+            },
             fingerprint=weights.fingerprint(),
-            settings={"backbone": config.backbone.network, "image": config.image.model_dump()},
         )
 
     return nodes.get(ids.PUBLISHED, make_importer)
