@@ -38,6 +38,7 @@ COMPONENTS = {
         for name in (
             "Predictor",
             "EmbeddingDuplicateFilter",
+            "CountsImporter",
             "PriorEstimator",
             "ImportanceResampler",
             "Evaluator",
@@ -142,7 +143,8 @@ def test_what_each_component_takes():
         "Trainer": 6,
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,
-        "PriorEstimator": 7,
+        "CountsImporter": 0,
+        "PriorEstimator": 8,
         "ImportanceResampler": 9,
         "Evaluator": 3,
         "Pusher": 4,

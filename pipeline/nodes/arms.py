@@ -216,7 +216,7 @@ def _make_sample(
         )
         inputs = {
             "label_prior": prior.outputs["label_prior"],
-            "source_predictions": adaptation.source_predictor.outputs["predictions"],
+            "source_predictions": adaptation.source_predictions,
             "target_predictions": adaptation.predictors[target].outputs["predictions"],
             "target_index": basis.ingested.targets[target]["index"],
             "target_plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,

@@ -11,6 +11,7 @@ from typing import Any
 SOURCE = "source"
 # The last part of an id: the kind of the node.
 EXAMPLES, STATISTICS, SCHEMA, VALIDATION = "examples", "statistics", "schema", "validation"
+COUNTS = "counts"  # of the source, in place of its examples
 PREDICTIONS, PRIOR = "predictions", "prior"
 RESAMPLE, SPECIALIST, FINETUNE = "resample", "specialist", "finetune"
 SUBSET = "subset"  # of a target's train images

@@ -210,7 +210,7 @@ def test_anomalies_stop_a_run_unless_said_otherwise():
 
 
 def test_a_missing_key(write):
-    with pytest.raises(ValueError, match=r"resample: field required"):
+    with pytest.raises(ValueError, match=r"resample: missing; it can be left out with source.counts only"):
         load(write(resample=None))
 
 
