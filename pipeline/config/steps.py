@@ -20,6 +20,7 @@ COMPONENTS = (
     *BEAM_COMPONENTS,
     "SchemaImporter",
     "ExampleValidator",
+    "ModelImporter",
     "Trainer",
     "PriorEstimator",
     "TargetSampler",
