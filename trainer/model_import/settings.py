@@ -129,6 +129,11 @@ class PublishedBackbone(StrictModel):
 Settings: TypeAlias = SavedClassifier | PublishedClassifier | PublishedBackbone
 
 
+def path_of(settings: SavedClassifier | PublishedClassifier) -> str:
+    """Returns the path of the model, or of its weights."""
+    return settings.model if isinstance(settings, SavedClassifier) else settings.weights
+
+
 def parse(kind: str, settings: dict[str, Any]) -> Settings:
     """Returns the settings of a ModelImporter.
 
