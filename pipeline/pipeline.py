@@ -33,7 +33,8 @@ def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
             made = make_arm(nodes, basis, name, arm)
             if arm == target.push:
                 nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, place))
-    _wait_for_samples(adaptation.classifier, nodes)
+    if config.trained_classifier is not None:
+        _wait_for_samples(adaptation.classifier, nodes)
     return assemble(nodes, config, place)
 
 

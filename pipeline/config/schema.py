@@ -15,6 +15,7 @@ from pydantic_core import core_schema
 from components.importance_resampler import matchers
 from pipeline.config.data import Hierarchy
 from pipeline.config.run import Config
+from pipeline.config.weights import Weights
 from trainer.models.backbone import Backbone
 from trainer.models.registry import SPECS
 from trainer.recipes import Recipe
@@ -97,7 +98,7 @@ class _Generator(GenerateJsonSchema):
         if issubclass(model, Backbone):
             found["properties"]["name"]["enum"] = list(SPECS)
             found["allOf"] = [self._options(name) for name in SPECS]
-        if issubclass(model, Hierarchy):
+        if issubclass(model, Hierarchy | Weights):
             return {"description": found["description"], "anyOf": [{"type": "string"}, found]}
         return found
 

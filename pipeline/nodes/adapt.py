@@ -12,10 +12,11 @@ from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from pipeline.config.prior import Prior
 from pipeline.config.run import Config
-from pipeline.nodes import exclude, ids, train
-from pipeline.nodes.ingest import Ingested
+from pipeline.nodes import elsewhere, exclude, ids, train
+from pipeline.nodes.ingest import Ingested, read_source_labels
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
+from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +43,7 @@ def adapt(
     all_splits: bool = False,
     part: str = "",
 ) -> Adaptation:
-    """Adds a classifier and its predictions.
+    """Adds a classifier and its predictions. One that exists already is imported before anything is read.
 
     Args:
       nodes: of the pipeline; this function adds to it.
@@ -55,6 +56,7 @@ def adapt(
       part: what sets this classifier and its predictions apart, in the ids, from those of others.
     """
     source = ingested.source
+    is_trained = config.trained_classifier is not None
     classifier_id = ids.side_node(ids.SOURCE, ids.CLASSIFIER_KIND, part)
 
     def make_classifier() -> BaseNode:
@@ -62,6 +64,8 @@ def adapt(
             return importer.Importer(
                 source_uri=place.classifier, artifact_type=standard_artifacts.Model, output_key="model"
             )
+        if not isinstance(config.classifier, Recipe):
+            return elsewhere.make_importer(config, config.classifier, read_source_labels(config).names)
         return train.pretrain(
             classifier_id,
             config,
@@ -73,6 +77,9 @@ def adapt(
         )
 
     classifier = nodes.get(classifier_id, make_classifier)
+    if not is_trained:  # a wrong file is known before the data are read
+        for side in (source, *ingested.targets.values()):
+            side.example_gen.add_upstream_node(classifier)
     source_predictor = nodes.get(
         ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
         lambda: Predictor(
@@ -95,6 +102,9 @@ def adapt(
         )
         for name, target in ingested.targets.items()
     }
+    if not is_trained:  # as a training does: nothing is predicted while a mistake in the data may be found
+        for predictor in (source_predictor, *predictors.values()):
+            predictor.add_upstream_node(source.validator)
     return Adaptation(classifier, predictors, source_predictor)
 
 

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from tfx.dsl.components.base.base_node import BaseNode
 
 import schemas
+from components.artifacts.vocabulary import Vocabulary
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator import schema as schema_importer
@@ -148,6 +149,11 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
+def read_source_labels(config: Config) -> Vocabulary:
+    """Returns the labels of the source as its ExampleGen will write them."""
+    return hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+
+
 def check_labels(config: Config) -> None:
     """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
@@ -162,7 +168,7 @@ def check_labels(config: Config) -> None:
     }
     if not matchers_with_labels:
         return
-    labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    labels = read_source_labels(config)
     for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)
