@@ -39,6 +39,7 @@ COMPONENTS = {
         for name in (
             "Predictor",
             "EmbeddingDuplicateFilter",
+            "CountsImporter",
             "PriorEstimator",
             "ImportanceResampler",
             "Evaluator",
@@ -145,7 +146,8 @@ def test_what_each_component_takes():
         "ModelImporter": 0,
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,
-        "PriorEstimator": 7,
+        "CountsImporter": 0,
+        "PriorEstimator": 8,
         "ImportanceResampler": 9,
         "Evaluator": 3,
         "Pusher": 4,

@@ -24,6 +24,15 @@ class LabelVocabulary(artifact.Artifact):
     TYPE_NAME = "components.LabelVocabulary"
 
 
+class LabelCounts(artifact.Artifact):
+    """The number of images of each label, of a source whose images are not at hand: `counts.csv`.
+
+    See `components.artifacts.label_counts`.
+    """
+
+    TYPE_NAME = "components.LabelCounts"
+
+
 class Rejected(artifact.Artifact):
     """The rejected images, with the reasons: `Split-<name>/rejected-*.parquet`.
 

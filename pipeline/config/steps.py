@@ -19,6 +19,7 @@ BEAM_COMPONENTS = (
 COMPONENTS = (
     *BEAM_COMPONENTS,
     "SchemaImporter",
+    "CountsImporter",
     "ExampleValidator",
     "ModelImporter",
     "Trainer",

@@ -2,13 +2,13 @@
 
 import json
 import zipfile
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from components import storage
 from components.artifacts import label_map, model_labels
+from components.artifacts.vocabulary import Vocabulary
 from pipeline.config.classifier import ModelClassifier, WeightsClassifier
 from pipeline.config.run import Config
 from trainer.model_import import label_files
@@ -19,14 +19,14 @@ _BACKBONE = "backbone"  # the layer from which trainings start
 
 
 def make_importer(
-    config: Config, classifier: ModelClassifier | WeightsClassifier, source_labels: Sequence[str]
+    config: Config, classifier: ModelClassifier | WeightsClassifier, source_labels: Vocabulary
 ) -> ModelImporter:
     """Returns the node that imports the `classifier` of `config`.
 
     Args:
       config: the configuration.
       classifier: its classifier.
-      source_labels: the names of the source's labels.
+      source_labels: the labels of the source.
 
     Raises:
       ValueError: a file is missing, no label stands for one of the source, or an arm cannot start from the model. The
@@ -34,7 +34,7 @@ def make_importer(
     """
     try:
         fingerprint = _find_fingerprint(classifier)
-        _check_labels(config, classifier, source_labels)
+        _check_labels(classifier, source_labels.names)
     except ValueError as error:
         raise ValueError(f"classifier.{error}") from error
     if isinstance(classifier, ModelClassifier) and classifier.is_keras_file:
@@ -55,10 +55,19 @@ def _find_fingerprint(classifier: ModelClassifier | WeightsClassifier) -> str:
     return "-".join(found)
 
 
-def _check_labels(
-    config: Config, classifier: ModelClassifier | WeightsClassifier, source_labels: Sequence[str]
-) -> None:
-    """Checks that the labels fit the source, as the PriorEstimator will need them."""
+def read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
+    """Returns the labels of a classifier that exists already.
+
+    Raises:
+      ValueError: there are none, or their file is missing or wrong.
+    """
+    try:
+        return _read_labels(classifier)
+    except ValueError as error:
+        raise ValueError(f"classifier.{error}") from error
+
+
+def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
     labels = label_files.read_labels(classifier)
     if labels is None and isinstance(classifier, ModelClassifier):
         names = model_labels.read(classifier.model)
@@ -67,6 +76,12 @@ def _check_labels(
         raise ValueError(
             f"labels: missing, and {classifier.file.path!r} has none in it; name a file with a label a line"
         )
+    return labels
+
+
+def _check_labels(classifier: ModelClassifier | WeightsClassifier, source_labels: tuple[str, ...]) -> None:
+    """Checks that the labels fit the source, as the PriorEstimator will need them."""
+    labels = _read_labels(classifier)
     chosen = label_files.read_chosen(classifier, labels)
     try:
         label_map.check_sources(chosen, source_labels)

@@ -10,9 +10,11 @@ import components
 import trainer
 
 ARTIFACTS = {
-    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
+    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"),
+    "LabelCounts",
 }
 COMPONENTS = {
+    "CountsImporter",
     "EmbeddingDuplicateFilter",
     "Evaluator",
     "ExampleIndexer",
