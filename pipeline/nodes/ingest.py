@@ -9,6 +9,7 @@ from tfx.types import BaseChannel
 
 import schemas
 from components.artifacts import label_counts
+from components.artifacts.vocabulary import Vocabulary, make_vocabulary
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator import schema as schema_importer
@@ -17,9 +18,11 @@ from components.label_counts.component import CountsImporter
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config
-from pipeline.nodes import ids
+from pipeline.config.source import Counts
+from pipeline.nodes import elsewhere, ids
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
+from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -105,7 +108,7 @@ def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) 
         nodes.add(*side.nodes)
     if config.counts is None:
         return Ingested(targets, source)
-    counts = config.counts.read(config.classifier.read_labels)  # type: ignore[attr-defined]  # refused for recipes
+    counts = read_counts(config, config.counts)
     importer = CountsImporter(text=label_counts.dumps(counts)).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
     nodes.add(importer)
     return Ingested(targets, counts=importer)
@@ -190,6 +193,29 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
+def read_source_labels(config: Config) -> Vocabulary:
+    """Returns the labels of the source, from its data or its label counts, as the vocabulary will have them."""
+    if config.counts is not None:
+        return make_vocabulary(list(read_counts(config, config.counts)))
+    source = config.require_source()
+    return hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
+
+
+def read_counts(config: Config, counts: Counts) -> dict[str, int]:
+    """Returns label → number of the source's images, where there are only its label counts.
+
+    Raises:
+      ValueError: the file of the counts, or of the classifier's labels, is missing or wrong.
+    """
+
+    def read_labels() -> tuple[str, ...]:
+        if isinstance(config.classifier, Recipe):
+            raise ValueError(f"source.counts: {counts.counts!r} needs a classifier that exists already; name one")
+        return elsewhere.read_labels(config.classifier).names
+
+    return counts.read(read_labels)
+
+
 def check_labels(config: Config) -> None:
     """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
@@ -204,8 +230,7 @@ def check_labels(config: Config) -> None:
     }
     if not matchers_with_labels:
         return
-    source = config.require_source()
-    labels = hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
+    labels = read_source_labels(config)
     for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)

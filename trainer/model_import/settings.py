@@ -93,7 +93,7 @@ class SavedClassifier(LabelledClassifier):
 
 
 class PublishedClassifier(LabelledClassifier):
-    """A published network with its own head.
+    """A published network with its own head, which needs `labels`.
 
     Attributes:
       backbone: the network.
@@ -104,12 +104,7 @@ class PublishedClassifier(LabelledClassifier):
     backbone: Backbone
     weights: PathText
     image: ImageConfig
-
-    @pydantic.model_validator(mode="after")
-    def _check_consistency(self) -> "PublishedClassifier":
-        if self.labels is None:
-            raise ValueError("labels: missing, and weights have none in them; name a file with a label a line")
-        return self
+    labels: PathText
 
 
 class PublishedBackbone(StrictModel):

@@ -10,8 +10,9 @@ from trainer.models.registry import SPECS, Application
 def load_classifier(backbone: Backbone, image: ImageConfig, classes: int, path: str) -> keras.Model:
     """Returns a network with its own head: from images [batch, size, size, channels], 0..255, to logits and features.
 
-    Its outputs are {'logits', 'features'}. A head of one dense layer on the features gives a model with the structure of `trainer.models.classifier.build`.
-    Else there is no layer 'backbone', and the features are the input of the last layer that has weights.
+    Its outputs are {'logits', 'features'}. A head of one dense layer on the features gives a model with the structure
+    of `trainer.models.classifier.build`. Else there is no layer 'backbone', and the features are the input of the last
+    layer that has weights.
 
     Args:
       backbone: the network.
