@@ -269,8 +269,10 @@ class Config(StrictModel):
             if (shift := getattr(self, key).shift) > self.image.size:
                 raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
         for key in ("classifier", "pretrain"):
-            if frozen := getattr(self, key).frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
+            try:
+                getattr(self, key).check_random_start()
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
         self._check_prior("prior.", self.prior)
         for name, arm in self.arms.items():
             if arm.depends_on_target():

@@ -59,7 +59,10 @@ def test_the_trainer():
                 "permutation",
             ),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
-            *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "scalars", "schedules")),
+            *(
+                f"trainer.loop.{name}"
+                for name in ("layer_decay", "optimizer", "precision", "scalars", "schedules", "variables")
+            ),
             *within("trainer.models", "backbone", "classifier", "compact_cnn"),
         ]
     )

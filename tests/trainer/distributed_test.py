@@ -23,7 +23,7 @@ from components import storage
 from components.artifacts import vocabulary
 from trainer import run
 from trainer.fn_args import FnArgs
-from trainer.loop import progress
+from trainer.loop import progress, variables
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
 from trainer.models import classifier, compact_cnn
@@ -65,6 +65,7 @@ def train(
     devices: int,
     normalised: bool,
     compute: dict,
+    recipe: dict | None = None,
     preempt_at: int = STEPS,
     refused: dict[str, dict] | None = None,
 ) -> None:
@@ -89,7 +90,7 @@ def train(
         if preempt_at <= entry.step < STEPS:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    fn_args = make_args(examples, pathlib.Path(results), recipe={}, compute=compute)
+    fn_args = make_args(examples, pathlib.Path(results), recipe=recipe or {}, compute=compute)
     with progress.listen(preempt):
         run.train_and_export(fn_args, lambda *args: make_model(*args, normalised=normalised))
 
@@ -227,6 +228,18 @@ def test_the_weights_did_change_and_normalisation_has_to_be_synchronised(example
     finish(start(examples, tmp_path, devices=2, normalised=True, compute={"distribution": "mirrored"}))
     differences = [np.abs(a - b).max() for a, b in zip(weights(tmp_path), weights(on_one_device(True)), strict=True)]
     assert max(differences) > 100 * TOLERANCE["atol"]
+
+
+def test_frozen_statistics_need_not_be_synchronised(examples, tmp_path):
+    frozen = {"normalised": True, "recipe": {"batch_norm": "frozen", "layer_decay": 0.5}}
+    train(examples, str(tmp_path / "one"), devices=1, compute={"distribution": "cpu"}, **frozen)
+    finish(start(examples, tmp_path / "two", devices=2, compute={"distribution": "mirrored"}, **frozen))
+    assert_one_model(tmp_path / "two", tmp_path / "one")
+    model = keras.saving.load_model(tmp_path / "two" / "model" / "Format-Keras" / "model.keras", compile=False)
+    statistics = variables.statistics(model)
+    assert len(statistics) == 2 * 6
+    for statistic in statistics:  # as they were when the network was made
+        np.testing.assert_array_equal(statistic, float(statistic.path.endswith("variance")))
 
 
 @pytest.mark.slow

@@ -25,7 +25,9 @@ def test_what_is_left_out_is_off():
         "weight_decay": 0.0,
         "clip_norm": None,
         "ema": None,
+        "layer_decay": 1.0,
         "frozen_epochs": 0.0,
+        "batch_norm": "train",
         "loss": "softmax",
         "focal_gamma": 2.0,
         "focal_alpha": 0.25,
@@ -68,6 +70,9 @@ def test_what_has_to_be_there(key):
         ("ema", 1.0, "less than 1"),
         ("ema", 0.0, "greater than 0"),
         ("frozen_epochs", -0.5, "greater than or equal to 0"),
+        ("layer_decay", 0.0, "greater than 0"),
+        ("layer_decay", 1.01, "less than or equal to 1"),
+        ("batch_norm", "fixed", "'train' or 'frozen'"),
         ("optimizer", "adam", "'sgd', 'sgdw', 'adamw' or 'lamb'"),
         ("beta_1", 1.0, "less than 1"),
         ("beta_2", -0.1, "greater than or equal to 0"),
@@ -126,6 +131,15 @@ def test_presets_and_their_learning_rate_curves(preset, steps, batch_size, peak,
     # Float32 keeps seven digits of the peak, of which the last steps are a part that small.
     assert float(schedule(steps - 1)) == pytest.approx(cosine(steps - 1), abs=1e-6 * peak)
     assert float(schedule(steps)) == pytest.approx(0, abs=1e-6 * peak)
+
+
+def test_a_random_start_drops_what_needs_a_trained_backbone():
+    more = {"layer_decay": 0.8, "frozen_epochs": 2.0, "batch_norm": "frozen"}
+    assert Recipe(**REQUIRED, dropout=0.2, **more).for_random_start() == Recipe(**REQUIRED, dropout=0.2)
+    Recipe(**REQUIRED, dropout=0.2, **more).for_random_start().check_random_start()
+    for key, value in more.items():
+        with pytest.raises(ValueError, match=f"{key}: {value!r} for a backbone that starts at random"):
+            Recipe(**REQUIRED, **{key: value}).check_random_start()
 
 
 def test_decoupled_decay_takes_the_place_of_the_presets():
