@@ -29,6 +29,7 @@ from trainer.loop.history import Progress
 from trainer.models import classifier, compact_cnn
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint
+from trainer.results import HISTORY_FILE, METRICS_FILE
 
 STEPS = 12
 RECIPE = {
@@ -183,7 +184,7 @@ def on_one_device(examples, tmp_path_factory) -> Callable[[bool], pathlib.Path]:
 
 def evaluations(results: pathlib.Path) -> dict[int, list[float]]:
     """Returns loss and accuracy of the eval split by step."""
-    with open(results / "model_run" / run.HISTORY_FILE, newline="") as file:
+    with open(results / "model_run" / HISTORY_FILE, newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["eval_loss"]]
     return {int(row["step"]): [float(row["eval_loss"]), float(row["eval_accuracy"])] for row in rows}
 
@@ -192,7 +193,7 @@ def assert_one_model(results: pathlib.Path, reference: pathlib.Path) -> None:
     """The same weights, metrics and history, written once."""
     for ours, theirs in zip(weights(results), weights(reference), strict=True):
         np.testing.assert_allclose(ours, theirs, **TOLERANCE)
-    metrics = [json.loads((folder / "model_run" / run.METRICS_FILE).read_text()) for folder in (results, reference)]
+    metrics = [json.loads((folder / "model_run" / METRICS_FILE).read_text()) for folder in (results, reference)]
     assert metrics[0]["eval"]["examples"] == 5  # each is evaluated once, and none is left out
     assert metrics[0]["eval"] == pytest.approx(metrics[1]["eval"], rel=1e-3)
     found, expected = evaluations(results), evaluations(reference)
@@ -202,7 +203,7 @@ def assert_one_model(results: pathlib.Path, reference: pathlib.Path) -> None:
     assert len(list((results / "model_run").glob("events.*"))) == 1
     assert not list((results / "checkpoints").glob("*"))
     for folder in (results, reference):
-        assert (folder / "model_run" / run.HISTORY_FILE).read_text().splitlines()[-1].startswith(f"{STEPS},{STEPS},")
+        assert (folder / "model_run" / HISTORY_FILE).read_text().splitlines()[-1].startswith(f"{STEPS},{STEPS},")
 
 
 # What a network without normalisation shows, one with it shows, too; where that fails, the plain one tells why.
@@ -230,6 +231,7 @@ def test_the_weights_did_change_and_normalisation_has_to_be_synchronised(example
     assert max(differences) > 100 * TOLERANCE["atol"]
 
 
+@pytest.mark.slow
 def test_frozen_statistics_need_not_be_synchronised(examples, tmp_path):
     frozen = {"normalised": True, "recipe": {"batch_norm": "frozen", "layer_decay": 0.5}}
     train(examples, str(tmp_path / "one"), devices=1, compute={"distribution": "cpu"}, **frozen)

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from components import storage
 from components.artifacts import predicted_labels
-from trainer import run
+from trainer import results
 
 SOURCE, TARGET = ("alpha", "beta", "gamma"), ("nul", "één")
 TARGET_SPLITS = {"train": [1, 0, 1, 1], "eval": [1, 0, 1, 1, 0], "test": [0, 1, 0]}
@@ -41,7 +41,7 @@ def untrained(trainings, target):
 
 
 def metrics_of(model) -> dict:
-    return json.loads((model.with_name(f"{model.name}-run") / run.METRICS_FILE).read_text())
+    return json.loads((model.with_name(f"{model.name}-run") / results.METRICS_FILE).read_text())
 
 
 @pytest.mark.parametrize("backbone", [BACKBONE, None], ids=["named", "the base model's"])
