@@ -392,8 +392,10 @@ class Config(StrictModel):
             if (shift := recipe.shift) > self.image.size:
                 raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
         for key in recipes.keys() - {"finetune"}:
-            if frozen := recipes[key].frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
+            try:
+                recipes[key].check_random_start()
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
 
     def _check_counts(self) -> None:
         """Checks that nothing is asked for that only the source's images could give."""

@@ -91,7 +91,7 @@ def finetune(
     recipe = config.finetune
     if base_model is None:  # whose backbone cannot wait
         start = {"backbone": config.backbone.network}
-        recipe = recipe.model_copy(update={"frozen_epochs": 0.0})
+        recipe = recipe.for_random_start()
     return Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=target["examples"],

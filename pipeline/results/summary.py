@@ -23,7 +23,7 @@ from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
-from trainer.run import METRICS_FILE
+from trainer.results import METRICS_FILE
 
 _TOP = 12
 
