@@ -169,21 +169,21 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
         )
     finetune_part = replicate.finetune_part(of_rate=bool(config.compare.learning_rates)) if replicate else ""
     finetune_id = ids.arm_node(target, name, ids.FINETUNE, finetune_part)
-    finetune = nodes.get(
-        finetune_id,
-        lambda: train.finetune(
-            finetune_id,
-            config,
-            basis.place,
-            basis.ingested.targets[target],
-            scale_16_bit=config.targets[target].data.scale_16_bit,
-            base_model=None if specialist is None else specialist.outputs["model"],
-            plan=replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
-            keep_predictions=[reported_split(config, target)] if replicate else [],
-            formats=None if keep_models else [],
-        ),
-    )
-    return ArmNodes(finetune, specialist)
+    given: dict[str, Any] = {
+        "scale_16_bit": config.targets[target].data.scale_16_bit,
+        "base_model": None if specialist is None else specialist.outputs["model"],
+        "plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
+        "keep_predictions": [reported_split(config, target)] if replicate else [],
+        "formats": None if keep_models else [],
+    }
+
+    def make_last() -> BaseNode:
+        data = basis.ingested.targets[target]
+        if arm.transfer == "finetune":
+            return train.finetune(finetune_id, config, basis.place, data, **given)
+        return train.probe(finetune_id, config, data, arm.transfer, **given)
+
+    return ArmNodes(nodes.get(finetune_id, make_last), specialist)
 
 
 def reported_split(config: Config, target: str) -> str:
