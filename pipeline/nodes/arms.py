@@ -9,8 +9,8 @@ from tfx.types import BaseChannel
 from components.importance_resampler.component import ImportanceResampler
 from components.target_sampler.component import TargetSampler
 from pipeline.config.run import Config
-from pipeline.nodes import adapt, exclude, ids, published, train
-from pipeline.nodes.ingest import Ingested
+from pipeline.nodes import adapt, elsewhere, exclude, ids, published, train
+from pipeline.nodes.ingest import Ingested, read_source_labels
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
 
@@ -161,7 +161,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 recipe,
                 sample=sample,
                 base_model=start,
-                new_head=arm.start == "published",
+                new_head=_starts_with_new_head(config, arm.start),
                 steps_name="pretrain_steps" if arm.steps is None else None,
                 evaluate=replicate is None or config.compare.evaluate_specialists,
                 formats=None if keep_models else ["keras"],
@@ -184,6 +184,13 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
         return train.probe(finetune_id, config, data, arm.transfer, **given)
 
     return ArmNodes(nodes.get(finetune_id, make_last), specialist)
+
+
+def _starts_with_new_head(config: Config, start: str) -> bool:
+    """Returns whether a network that exists already goes on with a head over the source's labels of its own."""
+    if start == "classifier":
+        return elsewhere.has_other_labels(config, read_source_labels(config))
+    return start == "published"
 
 
 def reported_split(config: Config, target: str) -> str:
