@@ -32,12 +32,14 @@ class TrainingSettings(results.ResultSettings):
       recipe, compute: the hyper-parameters and the hardware.
       seed: seed of weights, order and augmentation.
       backbone: the network below the head. None: that of the base model.
+      new_head: whether a pre-training starts with a head of its own, not with the base model's.
     """
 
     recipe: Recipe
     seed: int
     compute: Compute = Compute()
     backbone: Backbone | None = None
+    new_head: bool = False
 
 
 def train_and_export(fn_args: FnArgs, make_model: MakeModel) -> None:

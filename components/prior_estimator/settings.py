@@ -86,6 +86,12 @@ class EstimatorSettings:
             "to true"
         )
 
+    def without_source(self) -> "EstimatorSettings":
+        """Returns the settings for a source without images to fit a temperature on: the default is a number then."""
+        if self.temperature is None and self.chosen_temperature == FITTED and self.estimator == "mean_prediction":
+            return dataclasses.replace(self, temperature=1.0)
+        return self
+
     def check_without_source(self) -> None:
         """Checks that the settings need no predictions for the source.
 

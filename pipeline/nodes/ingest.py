@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import BaseChannel
 
 import schemas
+from components.artifacts import label_counts
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator import schema as schema_importer
 from components.example_validator.component import ExampleValidator
+from components.label_counts.component import CountsImporter
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config
@@ -39,19 +42,50 @@ class IngestNodes:
 
 @dataclasses.dataclass(frozen=True)
 class Ingested:
-    """The nodes of the data of a pipeline: those of the source, and target → its nodes."""
+    """The nodes of the data of a pipeline.
 
-    source: IngestNodes
+    Attributes:
+      targets: target → its nodes.
+      source_data: those of the source; None: there are only its label counts.
+      counts: the node of the label counts; None: there are the source's data.
+    """
+
     targets: Mapping[str, IngestNodes]
+    source_data: IngestNodes | None = None
+    counts: BaseNode | None = None
+
+    @property
+    def source(self) -> IngestNodes:
+        """The nodes of the source's data.
+
+        Raises:
+          ValueError: there are only its label counts.
+        """
+        if self.source_data is None:
+            raise ValueError("source.counts: gives no images of the source, which this needs; name the source's data")
+        return self.source_data
+
+    @property
+    def vocabulary(self) -> BaseChannel:
+        """The labels of the source."""
+        return (self.counts.outputs if self.counts else self.source.example_gen.outputs)["vocabulary"]
 
 
-def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
+def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) -> Ingested:
     """Adds the nodes that ingest and check all data.
+
+    Args:
+      nodes: of the pipeline; this function adds to it.
+      config: the configuration.
+      place: where the files are.
+      arms: whether the targets' arms are run, for which the data have to fit, too.
 
     Raises:
       ValueError: data are missing, or do not fit their role or the arms.
     """
-    source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.source, config, place)
+    source = None
+    if config.counts is None:
+        source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.require_source(), config, place)
     targets = {
         name: make_ingest_nodes(name, TargetExampleGen, target.data, config, place)
         for name, target in config.targets.items()
@@ -62,11 +96,19 @@ def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
                 f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
                 "a source may have; set several_labels to false, or name another label_key or other data"
             )
-    check_labels(config)
-    wait_for_checks(source, list(targets.values()))
-    for side in (source, *targets.values()):
+    if arms:
+        check_labels(config)
+    if source is not None:
+        wait_for_checks(source, list(targets.values()))
+        nodes.add(*source.nodes)
+    for side in targets.values():
         nodes.add(*side.nodes)
-    return Ingested(source, targets)
+    if config.counts is None:
+        return Ingested(targets, source)
+    counts = config.counts.read(config.classifier.read_labels)  # type: ignore[attr-defined]  # refused for recipes
+    importer = CountsImporter(text=label_counts.dumps(counts)).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
+    nodes.add(importer)
+    return Ingested(targets, counts=importer)
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
@@ -162,7 +204,8 @@ def check_labels(config: Config) -> None:
     }
     if not matchers_with_labels:
         return
-    labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    source = config.require_source()
+    labels = hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
     for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)
