@@ -217,13 +217,15 @@ class Config(StrictModel):
         Raises:
           ValueError: they are not there, or others than the configuration says.
         """
-        if self.counts is not None or self.backbone.weights is None:
-            return self
-        try:
-            pinned = self.backbone.weights.model_copy(update={"sha256": self.backbone.weights.fingerprint()})
-        except ValueError as error:
-            raise ValueError(f"backbone.weights: {error}") from error
-        return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": pinned})})
+        pinned: dict[str, Any] = {}
+        for key in ("backbone", "classifier"):
+            section = getattr(self, key)
+            if isinstance(section, ConfiguredBackbone | ModelClassifier | WeightsClassifier):
+                try:
+                    pinned[key] = section.pin()
+                except ValueError as error:
+                    raise ValueError(f"{key}.{error}") from error
+        return self.model_copy(update=pinned)
 
     def require_remote(self) -> Remote:
         """Returns the section `remote`.
@@ -392,8 +394,10 @@ class Config(StrictModel):
             if (shift := recipe.shift) > self.image.size:
                 raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
         for key in recipes.keys() - {"finetune"}:
-            if frozen := recipes[key].frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
+            try:
+                recipes[key].check_random_start()
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
 
     def _check_counts(self) -> None:
         """Checks that nothing is asked for that only the source's images could give."""

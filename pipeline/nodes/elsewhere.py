@@ -70,6 +70,14 @@ def read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.Cl
         raise ValueError(f"classifier.{error}") from error
 
 
+def has_other_labels(config: Config, source_labels: Vocabulary) -> bool:
+    """Returns whether the classifier exists already, and has other labels than the source: its head is of no use."""
+    if config.trained_classifier is not None:
+        return False
+    assert isinstance(config.classifier, ModelClassifier | WeightsClassifier)
+    return set(read_labels(config.classifier).names) != set(source_labels.names)
+
+
 def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
     labels = label_files.read_labels(classifier)
     if labels is None and isinstance(classifier, ModelClassifier):

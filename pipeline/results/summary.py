@@ -23,7 +23,7 @@ from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
-from trainer.run import METRICS_FILE
+from trainer.results import METRICS_FILE
 
 _TOP = 12
 
@@ -39,6 +39,7 @@ class TargetSummary:
       pushed: folder of the model, if it was pushed and is served; else None.
       verdict: why it is not; empty without a push.
       notes: what else is to know about what is served.
+      without_pretraining: arms that are pre-trained on nothing.
     """
 
     prior: label_prior.LabelPrior | None
@@ -47,6 +48,7 @@ class TargetSummary:
     pushed: str | None = None
     verdict: str = ""
     notes: tuple[str, ...] = ()
+    without_pretraining: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,7 +224,7 @@ def _show_arms(console: rich.console.Console, target: TargetSummary) -> None:
             row += [f"{sample['examples']:,}", f"{sample['unique_examples']:,}", f"≤ {sample['max_copies']}"]
             row += [f"{sample['distance_seen']:.4f}"]
         else:
-            row += ["all", "", "", ""]
+            row += ["none" if arm in target.without_pretraining else "all", "", "", ""]
         if arm in target.arms:
             _, metrics = target.arms[arm]
             row += [f"{100 * metrics.accuracy:.1f}%", f"{100 * metrics.mean_per_class_accuracy:.1f}%"]
