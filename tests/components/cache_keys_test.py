@@ -60,7 +60,7 @@ def test_the_trainer():
             ),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
             *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "scalars", "schedules")),
-            *within("trainer.models", "backbone", "classifier", "compact_cnn"),
+            *within("trainer.models", "backbone", "classifier", "compact_cnn", "saved"),
         ]
     )
 

@@ -47,6 +47,8 @@ def build(image: ImageConfig, *, preset: str) -> keras.Model:
             f"({type(converter).__name__}); build this network by a backbone.function"
         )
 
+    if [len(tensor.shape) for tensor in network.inputs] != [4]:
+        raise _no_image_network(preset, config["class_name"])
     images = keras.Input((image.size, image.size, image.channels), name="images")
     x = applications.to_rgb(images)
     if converter.scale is not None or converter.offset is not None:
@@ -61,10 +63,7 @@ def _features(outputs: Any, preset: str, name: str, settings: dict[str, Any]) ->
     if len(shape) == 2:
         return outputs
     if len(shape) not in (3, 4):
-        raise ValueError(
-            f"backbone.options.preset: {name} of {preset!r} has no output [batch, …, width]; give the preset of an "
-            "image network, such as ViT, ResNet or SigLIP"
-        )
+        raise _no_image_network(preset, name)
     has_token = len(shape) == 3 and settings.get("use_class_token", name in _CLASS_TOKEN)
     pooling = "token" if has_token else "avg"
     if os.path.exists(os.path.join(preset, "task.json")):
@@ -77,6 +76,13 @@ def _features(outputs: Any, preset: str, name: str, settings: dict[str, Any]) ->
             "token; build this network by a backbone.function"
         )
     return keras.ops.mean(outputs, axis=tuple(range(1, len(shape) - 1)))
+
+
+def _no_image_network(preset: str, name: str) -> ValueError:
+    return ValueError(
+        f"backbone.options.preset: {name} of {preset!r} is no network from images to features [batch, …, width]; give "
+        "the preset of one, such as ViT, ResNet or SigLIP"
+    )
 
 
 def _read(preset: str, name: str) -> dict[str, Any]:

@@ -142,9 +142,8 @@ class WeightsFile:
             rest -= Counter({(3,): 2})
         if not rest:
             return 0
-        shapes = model.output_shape.values() if isinstance(model.output_shape, dict) else [model.output_shape]
-        found = [_pop_head(rest, shape[-1]) for shape in shapes]
-        return found[0] if found[0] and not +rest else None
+        found = [_pop_head(rest, output.shape[-1]) for output in model.outputs]
+        return found[0] if all(found) and not +rest else None
 
     def refusal(self, model: keras.Model) -> ValueError:
         """Returns the error that the file is not of this model."""
@@ -283,7 +282,8 @@ def _pop_head(rest: Counter[tuple[int, ...]], width: int) -> int | None:
         ]
         if not kernels:
             return classes
-        kernel = max(kernels, key=lambda shape: shape[-1] == width)  # a square one has another after it
+        # A square one has another one after it.
+        kernel = max(kernels, key=lambda shape: (shape[-2] == width, shape[-1] == width))
         rest -= Counter([kernel, kernel[-1:]])
         classes = width = kernel[-1]
 
