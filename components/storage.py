@@ -5,6 +5,7 @@ On an object store a rename is a copy, but an upload already appears whole or no
 """
 
 import contextlib
+import hashlib
 import os
 import re
 import uuid
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 RECORD_STEM = "data_tfrecord"  # the name that TFX's own ExampleGens give
 RECORD_PATTERN = f"{RECORD_STEM}-*-of-*"
+_HASHED_AT_ONCE = 1 << 22  # bytes
 _GZIP = ".gz"  # the ending of compressed record files, which earlier versions wrote
 
 
@@ -143,6 +145,33 @@ def reading_threads(path: str) -> int:
     threads free goes back to the system later the more of them there are.
     """
     return 8 if is_remote(path) else 2
+
+
+def find_sha256(path: str) -> str:
+    """Returns the SHA-256 of the file at `path`, or of the names and contents of a folder's files: 64 hex digits.
+
+    Raises:
+      ValueError: there is nothing at `path`.
+    """
+    import tensorflow as tf
+
+    if not tf.io.gfile.isdir(path):
+        if not tf.io.gfile.exists(path):
+            raise ValueError(f"{path!r} is not there; correct the path")
+        return _digest_of(path)
+    found = hashlib.sha256()
+    names = (os.path.join(folder, name) for folder, _, names in tf.io.gfile.walk(path) for name in names)
+    for name in sorted(names):
+        found.update(f"{name.removeprefix(path).strip('/')}\0{_digest_of(name)}\n".encode())
+    return found.hexdigest()
+
+
+def _digest_of(path: str) -> str:
+    found = hashlib.sha256()
+    with _open(path) as file:
+        while block := file.read(_HASHED_AT_ONCE):
+            found.update(block)
+    return found.hexdigest()
 
 
 def read_range(path: str, start: int, size: int) -> bytes:

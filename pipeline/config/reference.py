@@ -20,6 +20,7 @@ PAGE = _ROOT / "docs" / "configuration.md"
 SCHEMA = _ROOT / "pipeline" / "configs" / "schema.json"
 
 _NAME = "NAME"  # stands for the name of a target
+_CLASSIFIERS = ("model", "weights")  # the keys that tell the kinds of a classifier that exists already apart
 _BOUNDS = {
     "exclusiveMinimum": ">",
     "minimum": "≥",
@@ -131,10 +132,10 @@ def _sections(schema: dict[str, Any]) -> list[_Section]:
 
 
 def _kind(section: dict[str, Any]) -> str:
-    """Returns how the title of a section of data, or of a Beam runner, says its kind."""
+    """Returns how the title of a section of data, of a classifier or of a Beam runner says its kind."""
     if "runner" in section["properties"]:
         return f" with `runner: {section['properties']['runner']['const']}`"
-    kinds = readers.KINDS.keys() & set(section.get("required", ()))
+    kinds = {*readers.KINDS, *_CLASSIFIERS, "counts"} & set(section.get("required", ()))
     return "".join(f" with `{kind}`" for kind in kinds)
 
 
@@ -158,16 +159,18 @@ def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(section: _Section, schema: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     required = set(section.schema.get("required", ()))
-    unless_preset = {key for case in section.schema.get("anyOf", ()) for key in case["required"]} - {"preset"}
+    cases = section.schema.get("anyOf", ())
+    unless = "`preset`" if {"required": ["preset"]} in cases else "`source.counts`"
+    needed = {key for case in cases for key in case.get("required", ())} - {"preset"}
     properties = section.schema["properties"]
     for key in sorted(properties, key=lambda key: key not in required):
         value = properties[key]
         path = f"{section.paths[0]}.{key}".lstrip(".")
         if key in required:
             default = "required"
-        elif key in unless_preset:
-            default = "required without `preset`"
-        elif isinstance(value["default"], dict) and value["default"]:
+        elif key in needed:
+            default = f"required without {unless}"
+        elif isinstance(value["default"], dict) and value["default"] and "$ref" in value:
             default = "its defaults"
         else:
             default = _code(value["default"])

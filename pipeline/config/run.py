@@ -19,13 +19,18 @@ from pipeline.config.arms import (
     optional_settings,
     shared_settings,
 )
+from pipeline.config.backbone import ConfiguredBackbone
 from pipeline.config.beam import Beam
+from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, needs_embeddings
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
-from trainer.models.backbone import Backbone, ImageConfig
+from pipeline.config.source import NEEDED, Counts, Needed, Source, leave_out_duplicates
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
+
+_WITH_FEATURES = "set classifier.features_key, or leave it out"
 
 
 class Evaluation(StrictModel):
@@ -54,13 +59,13 @@ class _Target(StrictModel):
 
     Attributes:
       data: the target's images, of any kind that a source has.
-      arms: the ways to pre-train that are compared.
+      arms: the ways to pre-train that are compared. May be left out with `source.counts`.
       push: the arm whose model is pushed, one of `arms`. null: no model is pushed.
       evaluation: when a model is good enough to be pushed.
     """
 
     data: Data
-    arms: list[ArmName] = pydantic.Field(min_length=1)
+    arms: list[ArmName] = pydantic.Field([], min_length=1)
     push: ArmName | None = None
     evaluation: Evaluation = Evaluation()
 
@@ -135,8 +140,11 @@ class Config(StrictModel):
       image: the images as the networks see them.
       backbone: the network.
       compute: the hardware and precision of all trainings.
-      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind.
-      classifier: recipe of the source classifier, which predicts the target's images.
+      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind. Or only its
+        `counts`, from which `specialist run --until prior` says which labels matter: `image`, `backbone`, `pretrain`,
+        `finetune`, `resample` and `targets.*.arms` may be left out then.
+      classifier: the source classifier, which predicts the target's images: the recipe by which it is trained; or one
+        that exists already, a `model` or the `weights` of a published network.
       pretrain: recipe of the specialists. All arms use the same, so that only their data differ.
       finetune: recipe of the fine-tuning on a target.
       checkpoint: when trainings are saved, so that they can go on after an interruption.
@@ -159,17 +167,17 @@ class Config(StrictModel):
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
-    image: ImageConfig
-    backbone: Backbone
+    image: Needed[ImageConfig]
+    backbone: Needed[ConfiguredBackbone]
     compute: Compute = Compute()
-    source: Data
-    classifier: Recipe
-    pretrain: Recipe
-    finetune: Recipe
+    source: Source
+    classifier: Classifier
+    pretrain: Needed[Recipe]
+    finetune: Needed[Recipe]
     checkpoint: Checkpoint = Checkpoint()
     near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
-    resample: Resample
+    resample: Needed[Resample]
     arms: OwnArms = {}
     targets: dict[str, Target] = pydantic.Field(
         min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
@@ -181,8 +189,43 @@ class Config(StrictModel):
     resources: dict[str, Resources] = {}
 
     def datasets(self) -> dict[str, Data]:
-        """Returns the data by name: 'source', or that of a target."""
-        return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
+        """Returns the data by name: 'source', if its images are at hand, or that of a target."""
+        source = {} if isinstance(self.source, Counts) else {"source": self.source}
+        return {**source, **{name: target.data for name, target in self.targets.items()}}
+
+    @property
+    def counts(self) -> Counts | None:
+        """The source's label counts, if they are all that there is of it."""
+        return self.source if isinstance(self.source, Counts) else None
+
+    def require_source(self) -> Data:
+        """Returns the data of the source.
+
+        Raises:
+          ValueError: only its label counts are there.
+        """
+        if isinstance(self.source, Counts):
+            raise ValueError(
+                f"source.counts: {self.source.counts!r} gives no images to train on; add --until prior to "
+                "`specialist run`, or name the source's data, such as a folder, in place of counts"
+            )
+        return self.source
+
+    def pin_weights(self) -> "Config":
+        """Returns the configuration with the hashes of all weights that it names.
+
+        Raises:
+          ValueError: they are not there, or others than the configuration says.
+        """
+        pinned: dict[str, Any] = {}
+        for key in ("backbone", "classifier"):
+            section = getattr(self, key)
+            if isinstance(section, ConfiguredBackbone | ModelClassifier | WeightsClassifier):
+                try:
+                    pinned[key] = section.pin()
+                except ValueError as error:
+                    raise ValueError(f"{key}.{error}") from error
+        return self.model_copy(update=pinned)
 
     def require_remote(self) -> Remote:
         """Returns the section `remote`.
@@ -199,12 +242,15 @@ class Config(StrictModel):
         return self.require_remote().endpoints[target].name or f"{self.name}-{target}"
 
     def arm(self, name: str) -> Arm:
-        """Returns the arm of that name.
+        """Returns the arm of that name, with the network that it starts from.
 
         Raises:
           ValueError: there is none.
         """
-        return find_arm(name, self.arms)
+        arm = find_arm(name, self.arms)
+        if arm.start != "existing":
+            return arm
+        return arm.model_copy(update={"start": "published" if self.backbone.weights else "classifier"})
 
     def matcher(self, target: str, arm: str) -> Matcher | None:
         """Returns the matcher of a target's arm; None: it draws nothing."""
@@ -223,6 +269,49 @@ class Config(StrictModel):
         """Returns n of an arm whose matcher does not take everything."""
         return self.arm(arm).n or self.resample.n
 
+    @property
+    def trained_classifier(self) -> Recipe | None:
+        """The recipe of the source classifier; None: it exists already."""
+        return self.classifier if isinstance(self.classifier, Recipe) else None
+
+    @property
+    def classifier_images(self) -> int:
+        """The number of images that the training of the source classifier sees; 0: it exists already."""
+        recipe = self.trained_classifier
+        return recipe.steps * recipe.batch_size if recipe else 0
+
+    def find_refusal(self, arm: str) -> str | None:
+        """Returns why an arm cannot be had with a classifier that exists already; None: it can."""
+        settings, classifier = self.arm(arm), self.classifier
+        if isinstance(classifier, Recipe):
+            return None
+        if settings.steps == "total":
+            return (
+                "steps: 'total' counts those of the classifier, which exists already; give a number, or a multiple "
+                "such as 2x"
+            )
+        lacks_features = isinstance(classifier, ModelClassifier) and classifier.lacks_features
+        if lacks_features and needs_embeddings(settings.kind):
+            return f"matcher: {settings.matcher!r}, but classifier.model gives no features; {_WITH_FEATURES}"
+        if settings.start != "classifier":
+            return None
+        if isinstance(classifier, ModelClassifier) and not classifier.is_keras_file:
+            return (
+                f"start: 'classifier', but classifier.model {classifier.model!r} is a SavedModel, which has no network "
+                "to train; name a .keras file, or leave the arm out"
+            )
+        if isinstance(classifier, WeightsClassifier):
+            given = {"backbone": self.backbone.network}
+            own = {"backbone": classifier.backbone.model_dump()}
+            given["image"], own["image"] = self.image.model_dump(), (classifier.image or self.image).model_dump()
+            for key, value in own.items():
+                if value != given[key]:
+                    return (
+                        f"start: 'classifier', but classifier.{key} {value} is not {key} {given[key]}; give both the "
+                        "same, or leave the arm out"
+                    )
+        return None
+
     def prior_of(self, arm: str) -> Prior:
         """Returns how P_t is estimated for an arm."""
         settings = self.arm(arm)
@@ -233,7 +322,7 @@ class Config(StrictModel):
         """Returns the recipe of an arm's pre-training; None: there is none."""
         steps = self.arm(arm).steps
         if isinstance(steps, str):
-            times, added = (1.0, self.classifier.steps * self.classifier.batch_size / self.pretrain.batch_size)
+            times, added = 1.0, self.classifier_images / self.pretrain.batch_size
             if steps != "total":
                 times, added = float(steps.removesuffix("x")), 0.0
             steps = max(1, round(times * self.pretrain.steps + added))
@@ -246,11 +335,13 @@ class Config(StrictModel):
         return shared_settings(self.arm(arm), dict(self.targets[target]))
 
     def find_missing(self, target: str, arm: str) -> str | None:
-        """Returns the setting of `target` that an arm needs and that neither has; None: nothing is missing."""
+        """Returns the setting that an arm needs on a target and that is not there; None: nothing is missing."""
         settings = self.arm(arm)
+        if settings.start == "published" and self.backbone.weights is None:
+            return "backbone.weights"
         for key in settings.kind.of_target if settings.kind else ():
             if getattr(settings, key) is None and getattr(self.targets[target], key) is None:
-                return key
+                return f"targets.{target}.{key}"
         return None
 
     @pydantic.field_validator("targets")
@@ -261,21 +352,67 @@ class Config(StrictModel):
                 raise ValueError(f"{name!r} is not a valid name of a target: use a-z, 0-9 and -, and not 'source'")
         return value
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _leave_out_duplicates(cls, value: Any) -> Any:
+        return leave_out_duplicates(value)
+
     @pydantic.model_validator(mode="after")
     def _check_combinations(self) -> "Config":
-        self.backbone.check(self.image)
+        if self.counts is None:
+            self._check_training()
+        else:
+            self._check_counts()
         self._check_arms()
-        for key in ("classifier", "pretrain", "finetune"):
-            if (shift := getattr(self, key).shift) > self.image.size:
-                raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
-        for key in ("classifier", "pretrain"):
-            if frozen := getattr(self, key).frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
+        by_embeddings, classifier = self.near_duplicates.embeddings, self.classifier
+        if by_embeddings is not None and isinstance(classifier, ModelClassifier) and classifier.lacks_features:
+            raise ValueError(
+                f"near_duplicates.embeddings: {by_embeddings}, but classifier.model {classifier.model!r} gives no "
+                f"features; {_WITH_FEATURES}"
+            )
         self._check_prior("prior.", self.prior)
-        for name, arm in self.arms.items():
+        for name, arm in self.arms.items() if self.counts is None else ():
             if arm.depends_on_target():
                 self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
         return self
+
+    def _check_training(self) -> None:
+        """Checks what a configuration that trains has to have, and how it goes together."""
+        missing = [key for key in NEEDED if getattr(self, key) is None]
+        missing += [f"targets.{name}.arms" for name, target in self.targets.items() if not target.arms]
+        missing += [
+            f"{name if name == 'source' else f'targets.{name}.data'}.splits"
+            for name, data in self.datasets().items()
+            if not data.is_labelled()
+        ]
+        if missing:
+            raise ValueError(f"{', '.join(missing)}: missing; it can be left out with source.counts only")
+        self.backbone.check(self.image)
+        trained = {"classifier": self.trained_classifier, "pretrain": self.pretrain, "finetune": self.finetune}
+        recipes = {key: recipe for key, recipe in trained.items() if recipe is not None}
+        for key, recipe in recipes.items():
+            if (shift := recipe.shift) > self.image.size:
+                raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
+        for key in recipes.keys() - {"finetune"}:
+            try:
+                recipes[key].check_random_start()
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
+
+    def _check_counts(self) -> None:
+        """Checks that nothing is asked for that only the source's images could give."""
+        found = {
+            "classifier: a recipe": (isinstance(self.classifier, Recipe), "name a model or weights that are there"),
+            f"prior.estimator: {self.prior.estimator!r}": (
+                self.prior.estimator != "mean_prediction",
+                "use mean_prediction",
+            ),
+            "prior.temperature: 'fitted'": (self.prior.temperature == "fitted", "give a number, or leave it out"),
+            "near_duplicates.enabled: true": (self.near_duplicates.enabled, "leave it out"),
+        }
+        for what, (asked, instead) in found.items():
+            if asked:
+                raise ValueError(f"{what} needs the images of the source, which source.counts does not give; {instead}")
 
     def _check_prior(self, place: str, prior: Prior) -> None:
         if self.classifier.activation == "sigmoid" and prior.estimator != "mean_prediction":
@@ -300,7 +437,9 @@ class Config(StrictModel):
                 except ValueError as error:
                     raise ValueError(f"targets.{target}.arms.{i}: {error}") from error
                 if missing := self.find_missing(target, name):
-                    raise ValueError(f"targets.{target}.{missing}: missing, and the arm {name} needs it; set it")
+                    raise ValueError(f"{missing}: missing, and the arm {name} needs it; set it")
+                if refusal := self.find_refusal(name):
+                    raise ValueError(f"targets.{target}.arms.{i}: {name!r} has {refusal}")
             if settings.push and settings.push not in settings.arms:
                 arms = ", ".join(settings.arms)
                 raise ValueError(f"targets.{target}.push: {settings.push!r} is not one of the arms {arms}")
@@ -310,6 +449,8 @@ class Config(StrictModel):
                     self.arm(name)
                 except ValueError as error:
                     raise ValueError(f"compare.{key}: {error}") from error
+                if refusal := self.find_refusal(name):
+                    raise ValueError(f"compare.{key}: {name!r} has {refusal}")
         self._check_ids()
         if unknown := sorted(set(self.compare.targets or ()) - self.targets.keys()):
             raise ValueError(f"compare.targets: {unknown[0]!r} is not one of {', '.join(self.targets)}")

@@ -15,6 +15,8 @@ from pydantic_core import core_schema
 from components.importance_resampler import matchers
 from pipeline.config.data import Hierarchy
 from pipeline.config.run import Config
+from pipeline.config.source import NEEDED
+from pipeline.config.weights import Weights
 from trainer.models.backbone import Backbone
 from trainer.models.registry import SPECS, NoOptions
 from trainer.recipes import Recipe
@@ -80,6 +82,24 @@ def _matchers_with(key: str) -> Iterator[tuple[str, type[pydantic.BaseModel]]]:
             yield name, matchers.class_of(name)
 
 
+def _require_unless_counts(found: JsonSchemaValue) -> None:
+    """Says in the schema of a configuration what may be left out with `source.counts` only."""
+    for key in NEEDED:
+        value = found["properties"][key]
+        [only] = (one for one in value.pop("anyOf") if one != {"type": "null"})
+        value |= only
+        del value["default"]
+    labelled = {"required": ["splits"]}
+    trained = {"required": ["data", "arms"], "properties": {"data": labelled}}
+    found["anyOf"] = [
+        {
+            "required": [*NEEDED],
+            "properties": {"source": labelled, "targets": {"additionalProperties": trained}},
+        },
+        {"properties": {"source": {"required": ["counts"]}}},
+    ]
+
+
 class _Generator(GenerateJsonSchema):
     """Adds the meaning of each key, and what validators allow that the types of the fields do not tell."""
 
@@ -100,7 +120,9 @@ class _Generator(GenerateJsonSchema):
             found["properties"]["name"].pop("anyOf")
             found["oneOf"] = [{"properties": {key: {"type": "string"}}, "required": [key]} for key in _ONE_OF]
             found["allOf"] = self._options()
-        if issubclass(model, Hierarchy):
+        if issubclass(model, Config):
+            _require_unless_counts(found)
+        if issubclass(model, Hierarchy | Weights):
             return {"description": found["description"], "anyOf": [{"type": "string"}, found]}
         return found
 

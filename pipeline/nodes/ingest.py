@@ -5,18 +5,24 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import BaseChannel
 
 import schemas
+from components.artifacts import label_counts
+from components.artifacts.vocabulary import Vocabulary, make_vocabulary
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator import schema as schema_importer
 from components.example_validator.component import ExampleValidator
+from components.label_counts.component import CountsImporter
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config
-from pipeline.nodes import ids
+from pipeline.config.source import Counts
+from pipeline.nodes import elsewhere, ids
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
+from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,19 +45,50 @@ class IngestNodes:
 
 @dataclasses.dataclass(frozen=True)
 class Ingested:
-    """The nodes of the data of a pipeline: those of the source, and target → its nodes."""
+    """The nodes of the data of a pipeline.
 
-    source: IngestNodes
+    Attributes:
+      targets: target → its nodes.
+      source_data: those of the source; None: there are only its label counts.
+      counts: the node of the label counts; None: there are the source's data.
+    """
+
     targets: Mapping[str, IngestNodes]
+    source_data: IngestNodes | None = None
+    counts: BaseNode | None = None
+
+    @property
+    def source(self) -> IngestNodes:
+        """The nodes of the source's data.
+
+        Raises:
+          ValueError: there are only its label counts.
+        """
+        if self.source_data is None:
+            raise ValueError("source.counts: gives no images of the source, which this needs; name the source's data")
+        return self.source_data
+
+    @property
+    def vocabulary(self) -> BaseChannel:
+        """The labels of the source."""
+        return (self.counts.outputs if self.counts else self.source.example_gen.outputs)["vocabulary"]
 
 
-def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
+def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) -> Ingested:
     """Adds the nodes that ingest and check all data.
+
+    Args:
+      nodes: of the pipeline; this function adds to it.
+      config: the configuration.
+      place: where the files are.
+      arms: whether the targets' arms are run, for which the data have to fit, too.
 
     Raises:
       ValueError: data are missing, or do not fit their role or the arms.
     """
-    source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.source, config, place)
+    source = None
+    if config.counts is None:
+        source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.require_source(), config, place)
     targets = {
         name: make_ingest_nodes(name, TargetExampleGen, target.data, config, place)
         for name, target in config.targets.items()
@@ -62,11 +99,19 @@ def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
                 f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
                 "a source may have; set several_labels to false, or name another label_key or other data"
             )
-    check_labels(config)
-    wait_for_checks(source, list(targets.values()))
-    for side in (source, *targets.values()):
+    if arms:
+        check_labels(config)
+    if source is not None:
+        wait_for_checks(source, list(targets.values()))
+        nodes.add(*source.nodes)
+    for side in targets.values():
         nodes.add(*side.nodes)
-    return Ingested(source, targets)
+    if config.counts is None:
+        return Ingested(targets, source)
+    counts = read_counts(config, config.counts)
+    importer = CountsImporter(text=label_counts.dumps(counts)).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
+    nodes.add(importer)
+    return Ingested(targets, counts=importer)
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
@@ -148,6 +193,29 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
+def read_source_labels(config: Config) -> Vocabulary:
+    """Returns the labels of the source, from its data or its label counts, as the vocabulary will have them."""
+    if config.counts is not None:
+        return make_vocabulary(list(read_counts(config, config.counts)))
+    source = config.require_source()
+    return hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
+
+
+def read_counts(config: Config, counts: Counts) -> dict[str, int]:
+    """Returns label → number of the source's images, where there are only its label counts.
+
+    Raises:
+      ValueError: the file of the counts, or of the classifier's labels, is missing or wrong.
+    """
+
+    def read_labels() -> tuple[str, ...]:
+        if isinstance(config.classifier, Recipe):
+            raise ValueError(f"source.counts: {counts.counts!r} needs a classifier that exists already; name one")
+        return elsewhere.read_labels(config.classifier).names
+
+    return counts.read(read_labels)
+
+
 def check_labels(config: Config) -> None:
     """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
@@ -162,7 +230,7 @@ def check_labels(config: Config) -> None:
     }
     if not matchers_with_labels:
         return
-    labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    labels = read_source_labels(config)
     for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)

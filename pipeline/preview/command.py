@@ -32,6 +32,7 @@ def preview_config(
     Raises:
       ValueError: the data are missing, or differ from the configuration.
     """
+    config.require_source()
     thumbnails.check(thumbnails_folder)
     prepare(config, functools.partial(logs.show_waiting, console))
     with logs.show_waiting(console, "checking the configuration"):

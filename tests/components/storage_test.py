@@ -1,5 +1,6 @@
 """Files are written whole or not at all; tables and records are read back as they were written."""
 
+import hashlib
 import pathlib
 
 import apache_beam as beam
@@ -165,3 +166,27 @@ def test_repeated_records_of_another_number_of_rows(tmp_path, rows, block):
     storage.write_records(path, [b"a", b"b", b"c", b"d", b"e"])
     with pytest.raises(tf.errors.InvalidArgumentError, match="another number of rows"):
         list(storage.read_repeated_records(path, np.ones(rows, np.int32), block=block))
+
+
+def test_the_hash_of_a_file(tmp_path):
+    (tmp_path / "a.h5").write_bytes(b"abc" * 2_000_000)  # more than is read at once
+    assert storage.find_sha256(str(tmp_path / "a.h5")) == hashlib.sha256(b"abc" * 2_000_000).hexdigest()
+
+
+def test_the_hash_of_a_folder_is_of_names_and_contents(tmp_path):
+    def write(name: str, files: dict[str, bytes]) -> str:
+        for file, content in files.items():
+            path = tmp_path / name / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        return storage.find_sha256(str(tmp_path / name))
+
+    first = write("first", {"a": b"1", "b/c": b"2"})
+    assert write("moved", {"b/c": b"2", "a": b"1"}) == first
+    others = [{"a": b"2", "b/c": b"1"}, {"a": b"1", "b/d": b"2"}, {"a": b"1"}, {"a": b"1", "b/c": b"2", "d": b""}]
+    assert len({first, *(write(f"other{i}", files) for i, files in enumerate(others))}) == 5
+
+
+def test_the_hash_of_nothing(tmp_path):
+    with pytest.raises(ValueError, match=r"weights\.h5' is not there"):
+        storage.find_sha256(str(tmp_path / "weights.h5"))

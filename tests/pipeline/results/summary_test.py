@@ -91,6 +91,17 @@ def test_a_temperature_that_could_not_be_fitted(found):
     assert "no temperature fits" in shown(summary.Summary([], {"digits": digits}))
 
 
+def test_a_run_until_the_prior(found):
+    some = dataclasses.replace(PRIOR, counts=np.array([6, 4, 0]))
+    digits = summary.TargetSummary(prior=some, plans={}, arms={})
+    text = " ".join(shown(summary.Summary([], {"digits": digits}, until="prior"), State.DONE).split())
+    assert "P_t is estimated from 9 image(s); 20% of it is lost: on 1 label(s) without source images" in text
+    whole = dataclasses.replace(digits, prior=PRIOR)
+    lines = shown(summary.Summary([], {"digits": whole}, until="prior")).splitlines()
+    assert "P_t is estimated from 9 image(s)" in lines
+    assert "P_t is estimated from" not in shown(found, State.DONE)
+
+
 def test_a_sample_that_is_smaller_than_asked_for(found):
     assert "resample.n" not in shown(found)
     plans = {"same_distribution": PLAN, "label_subset": PLAN | {"examples": 1199}}
