@@ -8,11 +8,14 @@ import pydantic
 from components.artifacts import vocabulary
 from components.importance_resampler.matchers.matcher import Matcher
 from components.settings import PathText, StrictModel
+from pipeline.config.arms import Arm
 from pipeline.config.weights import Sha256, Weights
 from trainer.model_import.settings import LabelledClassifier, PublishedClassifier, SavedClassifier
 from trainer.models.backbone import Backbone, ImageConfig
+from trainer.models.registry import SPECS
 from trainer.recipes import Recipe
 
+_WITH_FEATURES = "set classifier.features_key, or leave it out"
 _EMBEDDINGS = frozenset({"source_predictions", "target_predictions"})
 
 
@@ -129,6 +132,85 @@ else:
     ]
 
 
-def needs_embeddings(matcher: type[Matcher] | None) -> bool:
+def find_refusal(classifier: Classifier, arm: Arm, backbone: Backbone, image: ImageConfig) -> str | None:
+    """Returns why an arm cannot be had with a classifier; None: it can.
+
+    Args:
+      classifier: any; with one that is trained, every arm can be had.
+      arm: the arm.
+      backbone, image: the network and the images of the run.
+    """
+    if isinstance(classifier, Recipe):
+        return None
+    if arm.steps == "total":
+        return (
+            "steps: 'total' counts those of the classifier, which exists already; give a number, or a multiple such as "
+            "2x"
+        )
+    lacks_features = isinstance(classifier, ModelClassifier) and classifier.lacks_features
+    if lacks_features and _needs_embeddings(arm.kind):
+        return f"matcher: {arm.matcher!r}, but classifier.model gives no features; {_WITH_FEATURES}"
+    if arm.start != "classifier":
+        return None
+    if isinstance(classifier, WeightsClassifier):
+        return _find_difference(classifier, backbone, image)
+    if classifier.is_keras_file:
+        return None
+    return (
+        f"start: 'classifier', but classifier.model {classifier.model!r} is a SavedModel, which has no network to "
+        "train; name a .keras file, or leave the arm out"
+    )
+
+
+def _find_difference(classifier: WeightsClassifier, backbone: Backbone, image: ImageConfig) -> str | None:
+    """Returns why trainings of a run cannot start from a published network; None: they can."""
+    own_image = classifier.image or image
+    pairs = {
+        "backbone": [each.model_dump(include=set(Backbone.model_fields)) for each in (classifier.backbone, backbone)],
+        "image": [{key: getattr(each, key) for key in ("size", "channels")} for each in (own_image, image)],
+    }
+    for key, (own, of_run) in pairs.items():
+        if own != of_run:
+            return (
+                f"start: 'classifier', but classifier.{key} {own} is not {key} {of_run}; give both the same, or leave "
+                "the arm out"
+            )
+    application = SPECS[classifier.backbone.name].application if classifier.backbone.name else None
+    if application is not None and application.head == "own":
+        return (
+            f"start: 'classifier', but the published head of {classifier.backbone.name} has layers of its own, without "
+            "which there is no backbone; name its weights in backbone.weights and set start to published"
+        )
+    return None
+
+
+def check_classifier(classifier: Classifier, image: ImageConfig | None, embeddings: float | None) -> None:
+    """Checks that a classifier goes with the rest of a configuration.
+
+    Args:
+      classifier: any.
+      image: the images of the run, if it has some.
+      embeddings: the setting of `near_duplicates`.
+
+    Raises:
+      ValueError: it gives no features to compare, or there is nothing to say what images it takes.
+    """
+    if isinstance(classifier, ModelClassifier) and classifier.lacks_features and embeddings is not None:
+        raise ValueError(
+            f"near_duplicates.embeddings: {embeddings}, but classifier.model {classifier.model!r} gives no features; "
+            f"{_WITH_FEATURES}"
+        )
+    if isinstance(classifier, WeightsClassifier) and classifier.image is None:
+        if image is None:
+            raise ValueError("classifier.image: missing, and there is no image to take instead; set its size")
+        try:
+            classifier.backbone.check(image)
+        except ValueError as error:
+            raise ValueError(
+                f"classifier.backbone, with the run's image, as there is no classifier.image: {error}"
+            ) from error
+
+
+def _needs_embeddings(matcher: type[Matcher] | None) -> bool:
     """Returns whether a matcher compares embeddings of the classifier; None: it draws nothing."""
     return matcher is not None and not _EMBEDDINGS.isdisjoint(matcher.needs)

@@ -21,7 +21,7 @@ from pipeline.config.arms import (
 )
 from pipeline.config.backbone import ConfiguredBackbone
 from pipeline.config.beam import Beam
-from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, needs_embeddings
+from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, check_classifier, find_refusal
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
@@ -30,8 +30,6 @@ from pipeline.config.source import NEEDED, Counts, Needed, Source, leave_out_dup
 from pipeline.config.weights import Weights
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
-
-_WITH_FEATURES = "set classifier.features_key, or leave it out"
 
 
 class Evaluation(StrictModel):
@@ -290,35 +288,7 @@ class Config(StrictModel):
 
     def find_refusal(self, arm: str) -> str | None:
         """Returns why an arm cannot be had with a classifier that exists already; None: it can."""
-        settings, classifier = self.arm(arm), self.classifier
-        if isinstance(classifier, Recipe):
-            return None
-        if settings.steps == "total":
-            return (
-                "steps: 'total' counts those of the classifier, which exists already; give a number, or a multiple "
-                "such as 2x"
-            )
-        lacks_features = isinstance(classifier, ModelClassifier) and classifier.lacks_features
-        if lacks_features and needs_embeddings(settings.kind):
-            return f"matcher: {settings.matcher!r}, but classifier.model gives no features; {_WITH_FEATURES}"
-        if settings.start != "classifier":
-            return None
-        if isinstance(classifier, ModelClassifier) and not classifier.is_keras_file:
-            return (
-                f"start: 'classifier', but classifier.model {classifier.model!r} is a SavedModel, which has no network "
-                "to train; name a .keras file, or leave the arm out"
-            )
-        if isinstance(classifier, WeightsClassifier):
-            given = {"backbone": self.backbone.network}
-            own = {"backbone": classifier.backbone.model_dump()}
-            given["image"], own["image"] = self.image.model_dump(), (classifier.image or self.image).model_dump()
-            for key, value in own.items():
-                if value != given[key]:
-                    return (
-                        f"start: 'classifier', but classifier.{key} {value} is not {key} {given[key]}; give both the "
-                        "same, or leave the arm out"
-                    )
-        return None
+        return find_refusal(self.classifier, self.arm(arm), self.backbone, self.image)
 
     def prior_of(self, arm: str) -> Prior:
         """Returns how P_t is estimated for an arm."""
@@ -372,12 +342,7 @@ class Config(StrictModel):
         else:
             self._check_counts()
         self._check_arms()
-        by_embeddings, classifier = self.near_duplicates.embeddings, self.classifier
-        if by_embeddings is not None and isinstance(classifier, ModelClassifier) and classifier.lacks_features:
-            raise ValueError(
-                f"near_duplicates.embeddings: {by_embeddings}, but classifier.model {classifier.model!r} gives no "
-                f"features; {_WITH_FEATURES}"
-            )
+        check_classifier(self.classifier, self.image, self.near_duplicates.embeddings)
         self._check_prior("prior.", self.prior)
         for name, arm in self.arms.items() if self.counts is None else ():
             if arm.depends_on_target():

@@ -214,6 +214,28 @@ def test_arms_that_start_from_another_network(files):
     assert files.config(same, ("warm_start",))
 
 
+def test_a_published_head_of_several_layers_leaves_no_backbone(files):
+    backbone = {"name": "vgg16"}
+    classifier = {"backbone": backbone, "weights": files.weights, "labels": files.labels}
+    assert files.config(classifier, backbone=backbone)
+    with pytest.raises(ValueError, match=r"'warm_start' has start: 'classifier', but the published head of vgg16"):
+        files.config(classifier, ("warm_start",), backbone=backbone)
+
+
+def test_the_images_of_a_published_network(files):
+    inception = {"backbone": {"name": "inception_v3"}, "weights": files.weights, "labels": files.labels}
+    with pytest.raises(ValueError, match=r"classifier.backbone, with the run's image, .*image.size: 32"):
+        files.config(inception)
+    counts = {
+        "name": "animals",
+        "source": {"counts": "uniform"},
+        "targets": {"pets": {"data": {"folder": str(files.root / "pets")}}},
+    }
+    with pytest.raises(ValueError, match=r"classifier.image: missing, and there is no image"):
+        Config.model_validate({**counts, "classifier": inception})
+    assert Config.model_validate({**counts, "classifier": {**inception, "image": {"size": 75}}})
+
+
 def test_arms_that_start_from_a_keras_file(files):
     classifier = {"model": files.keras, "labels": files.labels}
     assert files.nodes(classifier, ("warm_start", "source_classifier"))
