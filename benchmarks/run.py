@@ -62,9 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wall = time.perf_counter() - start
         config = load(_DEMO, args.set)
         recipes = {ids.SPECIALIST: config.pretrain, ids.FINETUNE: config.finetune}
+        if config.trained_classifier is not None:
+            recipes[ids.CLASSIFIER_KIND] = config.trained_classifier
         # The workspace was new: all that is there is of this run.
         runs = [(path.parts[-3], str(path)) for path in workspace.glob("artifacts/*/model_run/*")]
-        steps = (_step_seconds(uri, recipes.get(ids.kind_of(name), config.classifier).batch_size) for name, uri in runs)
+        steps = (_step_seconds(uri, recipes[ids.kind_of(name)].batch_size) for name, uri in runs)
         compute = {
             "drawing": _time_drawing(f"{folder}/drawn"),
             "training steps": sum(steps),

@@ -50,7 +50,8 @@ def create_pipeline(config: Config, place: Place, until: Until | None = None) ->
                 nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, place))
     if until == "prior":
         return assemble(nodes.select(priors), config, place, whole=False)
-    _wait_for_samples(adaptation.classifier, nodes)
+    if config.trained_classifier is not None:
+        _wait_for_samples(adaptation.classifier, nodes)
     return assemble(nodes, config, place)
 
 

@@ -19,6 +19,7 @@ PAGE = _ROOT / "docs" / "configuration.md"
 SCHEMA = _ROOT / "pipeline" / "configs" / "schema.json"
 
 _NAME = "NAME"  # stands for the name of a target
+_CLASSIFIERS = ("model", "weights")  # the keys that tell the kinds of a classifier that exists already apart
 _BOUNDS = {
     "exclusiveMinimum": ">",
     "minimum": "≥",
@@ -115,10 +116,10 @@ def _sections(schema: dict[str, Any]) -> list[_Section]:
 
 
 def _kind(section: dict[str, Any]) -> str:
-    """Returns how the title of a section of data, or of a Beam runner, says its kind."""
+    """Returns how the title of a section of data, of a classifier or of a Beam runner says its kind."""
     if "runner" in section["properties"]:
         return f" with `runner: {section['properties']['runner']['const']}`"
-    kinds = {*readers.KINDS, "counts"} & set(section.get("required", ()))
+    kinds = {*readers.KINDS, "counts", *_CLASSIFIERS} & set(section.get("required", ()))
     return "".join(f" with `{kind}`" for kind in kinds)
 
 

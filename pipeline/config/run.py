@@ -20,13 +20,16 @@ from pipeline.config.arms import (
     shared_settings,
 )
 from pipeline.config.beam import Beam
+from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, needs_embeddings
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
-from pipeline.config.source import NEEDED, Counts, Needed, Source, leave_out_duplicates
+from pipeline.config.source import NEEDED, Counts, Needed, Source, check_counts, leave_out_duplicates
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
+
+_WITH_FEATURES = "set classifier.features_key, or leave it out"
 
 
 class Evaluation(StrictModel):
@@ -139,7 +142,8 @@ class Config(StrictModel):
       source: the large labelled data set. The key that names the data, such as `folder`, selects the kind. Or only its
         `counts`, from which `specialist run --until prior` says which labels matter: `image`, `backbone`, `pretrain`,
         `finetune`, `resample` and `targets.*.arms` may be left out then.
-      classifier: recipe of the source classifier, which predicts the target's images.
+      classifier: the source classifier, which predicts the target's images: the recipe by which it is trained; or one
+        that exists already, a `model` or the `weights` of a published network.
       pretrain: recipe of the specialists. All arms use the same, so that only their data differ.
       finetune: recipe of the fine-tuning on a target.
       checkpoint: when trainings are saved, so that they can go on after an interruption.
@@ -166,7 +170,7 @@ class Config(StrictModel):
     backbone: Needed[Backbone]
     compute: Compute = Compute()
     source: Source
-    classifier: Recipe
+    classifier: Classifier
     pretrain: Needed[Recipe]
     finetune: Needed[Recipe]
     checkpoint: Checkpoint = Checkpoint()
@@ -245,6 +249,49 @@ class Config(StrictModel):
         """Returns n of an arm whose matcher does not take everything."""
         return self.arm(arm).n or self.resample.n
 
+    @property
+    def trained_classifier(self) -> Recipe | None:
+        """The recipe of the source classifier; None: it exists already."""
+        return self.classifier if isinstance(self.classifier, Recipe) else None
+
+    @property
+    def classifier_images(self) -> int:
+        """The number of images that the training of the source classifier sees; 0: it exists already."""
+        recipe = self.trained_classifier
+        return recipe.steps * recipe.batch_size if recipe else 0
+
+    def find_refusal(self, arm: str) -> str | None:
+        """Returns why an arm cannot be had with a classifier that exists already; None: it can."""
+        settings, classifier = self.arm(arm), self.classifier
+        if isinstance(classifier, Recipe):
+            return None
+        if settings.steps == "total":
+            return (
+                "steps: 'total' counts those of the classifier, which exists already; give a number, or a multiple "
+                "such as 2x"
+            )
+        lacks_features = isinstance(classifier, ModelClassifier) and classifier.lacks_features
+        if lacks_features and needs_embeddings(settings.kind):
+            return f"matcher: {settings.matcher!r}, but classifier.model gives no features; {_WITH_FEATURES}"
+        if settings.start != "classifier":
+            return None
+        if isinstance(classifier, ModelClassifier) and not classifier.is_keras_file:
+            return (
+                f"start: 'classifier', but classifier.model {classifier.model!r} is a SavedModel, which has no network "
+                "to train; name a .keras file, or leave the arm out"
+            )
+        if isinstance(classifier, WeightsClassifier):
+            given = {"backbone": self.backbone.model_dump(include=set(type(classifier.backbone).model_fields))}
+            own = {"backbone": classifier.backbone.model_dump()}
+            given["image"], own["image"] = self.image.model_dump(), (classifier.image or self.image).model_dump()
+            for key, value in own.items():
+                if value != given[key]:
+                    return (
+                        f"start: 'classifier', but classifier.{key} {value} is not {key} {given[key]}; give both the "
+                        "same, or leave the arm out"
+                    )
+        return None
+
     def prior_of(self, arm: str) -> Prior:
         """Returns how P_t is estimated for an arm."""
         settings = self.arm(arm)
@@ -255,7 +302,7 @@ class Config(StrictModel):
         """Returns the recipe of an arm's pre-training; None: there is none."""
         steps = self.arm(arm).steps
         if isinstance(steps, str):
-            times, added = (1.0, self.classifier.steps * self.classifier.batch_size / self.pretrain.batch_size)
+            times, added = 1.0, self.classifier_images / self.pretrain.batch_size
             if steps != "total":
                 times, added = float(steps.removesuffix("x")), 0.0
             steps = max(1, round(times * self.pretrain.steps + added))
@@ -290,15 +337,13 @@ class Config(StrictModel):
 
     @pydantic.model_validator(mode="after")
     def _check_combinations(self) -> "Config":
-        if self.counts is None:
-            self._check_training()
+        if self.counts is not None:
+            duplicates = self.near_duplicates.enabled
+            check_counts(self.counts, self.classifier, self.image, self.prior, near_duplicates=duplicates)
         else:
-            self._check_counts()
-        self._check_arms()
+            self._check_training()
+            self._check_arms()
         self._check_prior("prior.", self.prior)
-        for name, arm in self.arms.items() if self.counts is None else ():
-            if arm.depends_on_target():
-                self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
         return self
 
     def _check_training(self) -> None:
@@ -313,27 +358,23 @@ class Config(StrictModel):
         if missing:
             raise ValueError(f"{', '.join(missing)}: missing; it can be left out with source.counts only")
         self.backbone.check(self.image)
-        for key in ("classifier", "pretrain", "finetune"):
-            if (shift := getattr(self, key).shift) > self.image.size:
+        by_embeddings, classifier = self.near_duplicates.embeddings, self.classifier
+        if by_embeddings is not None and isinstance(classifier, ModelClassifier) and classifier.lacks_features:
+            raise ValueError(
+                f"near_duplicates.embeddings: {by_embeddings}, but classifier.model {classifier.model!r} gives no "
+                f"features; {_WITH_FEATURES}"
+            )
+        trained = {"classifier": self.trained_classifier, "pretrain": self.pretrain, "finetune": self.finetune}
+        recipes = {key: recipe for key, recipe in trained.items() if recipe is not None}
+        for key, recipe in recipes.items():
+            if (shift := recipe.shift) > self.image.size:
                 raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
-        for key in ("classifier", "pretrain"):
-            if frozen := getattr(self, key).frozen_epochs:
+        for key in recipes.keys() - {"finetune"}:
+            if frozen := recipes[key].frozen_epochs:
                 raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
-
-    def _check_counts(self) -> None:
-        """Checks that nothing is asked for that only the source's images could give."""
-        found = {
-            "classifier: a recipe": (isinstance(self.classifier, Recipe), "name a model or weights that are there"),
-            f"prior.estimator: {self.prior.estimator!r}": (
-                self.prior.estimator != "mean_prediction",
-                "use mean_prediction",
-            ),
-            "prior.temperature: 'fitted'": (self.prior.temperature == "fitted", "give a number, or leave it out"),
-            "near_duplicates.enabled: true": (self.near_duplicates.enabled, "leave it out"),
-        }
-        for what, (asked, instead) in found.items():
-            if asked:
-                raise ValueError(f"{what} needs the images of the source, which source.counts does not give; {instead}")
+        for name, arm in self.arms.items():
+            if arm.depends_on_target():
+                self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
 
     def _check_prior(self, place: str, prior: Prior) -> None:
         if self.classifier.activation == "sigmoid" and prior.estimator != "mean_prediction":
@@ -359,6 +400,8 @@ class Config(StrictModel):
                     raise ValueError(f"targets.{target}.arms.{i}: {error}") from error
                 if missing := self.find_missing(target, name):
                     raise ValueError(f"targets.{target}.{missing}: missing, and the arm {name} needs it; set it")
+                if refusal := self.find_refusal(name):
+                    raise ValueError(f"targets.{target}.arms.{i}: {name!r} has {refusal}")
             if settings.push and settings.push not in settings.arms:
                 arms = ", ".join(settings.arms)
                 raise ValueError(f"targets.{target}.push: {settings.push!r} is not one of the arms {arms}")
@@ -368,6 +411,8 @@ class Config(StrictModel):
                     self.arm(name)
                 except ValueError as error:
                     raise ValueError(f"compare.{key}: {error}") from error
+                if refusal := self.find_refusal(name):
+                    raise ValueError(f"compare.{key}: {name!r} has {refusal}")
         self._check_ids()
         if unknown := sorted(set(self.compare.targets or ()) - self.targets.keys()):
             raise ValueError(f"compare.targets: {unknown[0]!r} is not one of {', '.join(self.targets)}")

@@ -16,6 +16,7 @@ from components.importance_resampler import matchers
 from pipeline.config.data import Hierarchy
 from pipeline.config.run import Config
 from pipeline.config.source import NEEDED
+from pipeline.config.weights import Weights
 from trainer.models.backbone import Backbone
 from trainer.models.registry import SPECS
 from trainer.recipes import Recipe
@@ -118,7 +119,7 @@ class _Generator(GenerateJsonSchema):
             found["allOf"] = [self._options(name) for name in SPECS]
         if issubclass(model, Config):
             _require_unless_counts(found)
-        if issubclass(model, Hierarchy):
+        if issubclass(model, Hierarchy | Weights):
             return {"description": found["description"], "anyOf": [{"type": "string"}, found]}
         return found
 

@@ -21,6 +21,7 @@ COMPONENTS = (
     "SchemaImporter",
     "CountsImporter",
     "ExampleValidator",
+    "ModelImporter",
     "Trainer",
     "PriorEstimator",
     "TargetSampler",

@@ -13,10 +13,11 @@ from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from pipeline.config.prior import Prior
 from pipeline.config.run import Config
-from pipeline.nodes import exclude, ids, train
-from pipeline.nodes.ingest import Ingested
+from pipeline.nodes import elsewhere, exclude, ids, train
+from pipeline.nodes.ingest import Ingested, read_source_labels
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
+from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,7 @@ def adapt(
     all_splits: bool = False,
     part: str = "",
 ) -> Adaptation:
-    """Adds a classifier and its predictions.
+    """Adds a classifier and its predictions. One that exists already is imported before anything is read.
 
     Args:
       nodes: of the pipeline; this function adds to it.
@@ -62,6 +63,8 @@ def adapt(
             return importer.Importer(
                 source_uri=place.classifier, artifact_type=standard_artifacts.Model, output_key="model"
             )
+        if not isinstance(config.classifier, Recipe):
+            return elsewhere.make_importer(config, config.classifier, read_source_labels(config).names)
         return train.pretrain(
             classifier_id,
             config,
@@ -73,9 +76,12 @@ def adapt(
         )
 
     classifier = nodes.get(classifier_id, make_classifier)
-    source_predictions = None
+    if config.trained_classifier is None:  # a wrong file is known before the data are read
+        for side in ingested.sides:
+            side.example_gen.add_upstream_node(classifier)
+    source_predictor = None
     if (source := ingested.source_data) is not None:
-        source_predictions = nodes.get(
+        source_predictor = nodes.get(
             ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
             lambda: Predictor(
                 examples=source["examples"],
@@ -84,7 +90,7 @@ def adapt(
                 splits=["eval"],
                 max_examples=config.prior.source_images,
             ),
-        ).outputs["predictions"]
+        )
     predictors = {
         name: nodes.get(
             ids.side_node(name, ids.PREDICTIONS, part),
@@ -97,6 +103,11 @@ def adapt(
         )
         for name, target in ingested.targets.items()
     }
+    if config.trained_classifier is None and source is not None and source_predictor is not None:
+        # As a training does: nothing is predicted while a mistake in the data may be found.
+        for predictor in (source_predictor, *predictors.values()):
+            predictor.add_upstream_node(source.validator)
+    source_predictions = source_predictor.outputs["predictions"] if source_predictor else None
     return Adaptation(classifier, predictors, source_predictions)
 
 

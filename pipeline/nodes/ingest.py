@@ -9,6 +9,7 @@ from tfx.types import BaseChannel
 
 import schemas
 from components.artifacts import label_counts
+from components.artifacts.vocabulary import Vocabulary, make_vocabulary
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator import schema as schema_importer
@@ -17,7 +18,7 @@ from components.label_counts.component import CountsImporter
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config
-from pipeline.nodes import ids
+from pipeline.nodes import elsewhere, ids
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
 
@@ -66,6 +67,11 @@ class Ingested:
         return self.source_data
 
     @property
+    def sides(self) -> list[IngestNodes]:
+        """The nodes of all data."""
+        return [*([self.source_data] if self.source_data else []), *self.targets.values()]
+
+    @property
     def vocabulary(self) -> BaseChannel:
         """The labels of the source."""
         return (self.counts.outputs if self.counts else self.source.example_gen.outputs)["vocabulary"]
@@ -98,17 +104,15 @@ def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) 
             )
     if arms:
         check_labels(config)
+        elsewhere.check_starts(config)
     if source is not None:
         wait_for_checks(source, list(targets.values()))
-        nodes.add(*source.nodes)
-    for side in targets.values():
+    ingested = Ingested(targets, source, None if source else make_counts_node(config))
+    for side in ingested.sides:
         nodes.add(*side.nodes)
-    if config.counts is None:
-        return Ingested(targets, source)
-    counts = config.counts.read(config.classifier.read_labels)  # type: ignore[attr-defined]  # refused for recipes
-    importer = CountsImporter(text=label_counts.dumps(counts)).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
-    nodes.add(importer)
-    return Ingested(targets, counts=importer)
+    if ingested.counts is not None:
+        nodes.add(ingested.counts)
+    return ingested
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
@@ -173,6 +177,16 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
     return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
 
 
+def make_counts_node(config: Config) -> BaseNode:
+    """Returns the node of the label counts of a source of which that is all there is.
+
+    Raises:
+      ValueError: they cannot be read, or are of other labels than the classifier's.
+    """
+    text = label_counts.dumps(elsewhere.read_counts(config))
+    return CountsImporter(text=text).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
+
+
 def wait_for_checks(source: IngestNodes, targets: Sequence[IngestNodes]) -> None:
     """Makes the nodes wait for each other such that nothing is computed while a mistake in the data may be found.
 
@@ -190,6 +204,14 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
+def read_source_labels(config: Config) -> Vocabulary:
+    """Returns the labels of the source as its ExampleGen, or its CountsImporter, will write them."""
+    if config.counts is not None:
+        return make_vocabulary(list(elsewhere.read_counts(config)))
+    source = config.require_source()
+    return hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
+
+
 def check_labels(config: Config) -> None:
     """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
@@ -204,8 +226,7 @@ def check_labels(config: Config) -> None:
     }
     if not matchers_with_labels:
         return
-    source = config.require_source()
-    labels = hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
+    labels = read_source_labels(config)
     for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)

@@ -50,7 +50,8 @@ def test_names():
 
 
 def test_the_trainer():
-    assert trainer.__all__ == dir(trainer) == ["Trainer"]
+    assert trainer.__all__ == dir(trainer) == ["ModelImporter", "Trainer"]
+    assert trainer.ModelImporter is importlib.import_module("trainer.model_import.component").ModelImporter
     assert trainer.Trainer is importlib.import_module("trainer.component").Trainer
 
 

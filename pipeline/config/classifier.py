@@ -1,0 +1,117 @@
+"""The source's classifier: a recipe by which it is trained, or one that exists already."""
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pydantic
+
+from components.artifacts import vocabulary
+from components.importance_resampler.matchers.matcher import Matcher
+from components.settings import PathText, StrictModel
+from pipeline.config.weights import Weights
+from trainer.model_import.settings import LabelledClassifier, PublishedClassifier, SavedClassifier
+from trainer.models.backbone import Backbone, ImageConfig
+from trainer.recipes import Recipe
+
+_EMBEDDINGS = frozenset({"source_predictions", "target_predictions"})
+
+
+class ModelClassifier(SavedClassifier):
+    """A classifier from elsewhere, with its graph. Nothing is trained for it.
+
+    Attributes:
+      source: where the model is from, such as a URL or the name of a paper. It is recorded with its hash. null: the
+        record leaves it open.
+      licence: what it may be used for, such as `Apache-2.0`. It is recorded. null: the record leaves it open.
+    """
+
+    source: str | None = None
+    licence: str | None = None
+
+    @property
+    def file(self) -> Weights:
+        """Where it is, and whose."""
+        return Weights(path=self.model, source=self.source, licence=self.licence)
+
+    @property
+    def lacks_features(self) -> bool:
+        """Whether it surely tells no features: a SavedModel that is not this product's, and names no key of them."""
+        own = os.path.join(self.model, "assets.extra", vocabulary.FILE_NAME)
+        # What is on no disk, or not there, is looked at when the nodes are made.
+        is_here = os.path.exists(self.model)
+        return is_here and not (self.is_keras_file or self.features_key or os.path.exists(own))
+
+    def import_settings(self, image: ImageConfig) -> dict[str, Any]:
+        """Returns the settings of a ModelImporter; `image` is that of the run."""
+        return self.model_dump(include=set(SavedClassifier.model_fields))
+
+
+class WeightsClassifier(LabelledClassifier):
+    """A published network with its own head, from a file of weights. Nothing is trained for it.
+
+    Attributes:
+      backbone: the network.
+      weights: the weights, those of the head with them.
+      image: the images that it takes. null: those of the run.
+    """
+
+    backbone: Backbone
+    weights: Weights
+    labels: PathText
+    image: ImageConfig | None = None
+
+    @property
+    def file(self) -> Weights:
+        """Where the weights are, and whose."""
+        return self.weights
+
+    def import_settings(self, image: ImageConfig) -> dict[str, Any]:
+        """Returns the settings of a ModelImporter; `image` is that of the run."""
+        settings = self.model_dump(include=set(PublishedClassifier.model_fields))
+        return {**settings, "weights": self.weights.path, "image": (self.image or image).model_dump()}
+
+    @pydantic.model_validator(mode="after")
+    def _check_consistency(self) -> "WeightsClassifier":
+        if self.image is not None:
+            self.backbone.check(self.image)
+        return self
+
+
+ImportedClassifier = ModelClassifier | WeightsClassifier
+_TAGS = {"model": "[model]", "weights": "[weights]", "backbone": "[weights]"}
+_FORMS = {Recipe: "[recipe]", ModelClassifier: "[model]", WeightsClassifier: "[weights]"}
+
+
+def _find_form(value: Any) -> str:
+    if isinstance(value, StrictModel):
+        return _FORMS.get(type(value), "[recipe]")
+    return next((tag for key, tag in _TAGS.items() if isinstance(value, dict) and key in value), "[recipe]")
+
+
+def _check_form(value: Any) -> Any:
+    # Before the union is validated, because its errors name the classes instead of the keys.
+    if isinstance(value, dict) and "model" in value and (other := {"backbone", "weights"} & value.keys()):
+        raise ValueError(
+            f"has model and {min(other)}; a classifier is either a model with its graph, or weights: leave one out"
+        )
+    if isinstance(value, dict) and _find_form(value) != "[recipe]" and "preset" in value:
+        key = next(key for key in _TAGS if key in value)
+        raise ValueError(f"has {key} and preset; a classifier that exists already is not trained: leave one out")
+    return value
+
+
+if TYPE_CHECKING:
+    Classifier = Recipe | ModelClassifier | WeightsClassifier
+else:
+    Classifier = Annotated[
+        Annotated[Recipe, pydantic.Tag("[recipe]")]
+        | Annotated[ModelClassifier, pydantic.Tag("[model]")]
+        | Annotated[WeightsClassifier, pydantic.Tag("[weights]")],
+        pydantic.Discriminator(_find_form),
+        pydantic.BeforeValidator(_check_form),
+    ]
+
+
+def needs_embeddings(matcher: type[Matcher] | None) -> bool:
+    """Returns whether a matcher compares embeddings of the classifier; None: it draws nothing."""
+    return matcher is not None and not _EMBEDDINGS.isdisjoint(matcher.needs)
