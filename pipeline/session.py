@@ -66,6 +66,7 @@ def run_config(config: Config, workspace: str, until: "Until | None" = None) -> 
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
+        config = config.pin_weights()
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         place = Place.local(workspace)
         nodes = pipeline.create_pipeline(config, place, until)
@@ -126,6 +127,7 @@ def compare_config(
             from pipeline.place import Place
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
+        config = config.pin_weights()
         cells = matrix.list_cells(config)
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         with logs.show_waiting(console, "looking for finished cells"):
@@ -211,6 +213,7 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
             from pipeline.runners import checks, submit
             from pipeline.runners.compile import compile_pipeline
         checks.check(config, backend, comparison=comparison, sending=sending)
+        config = config.pin_weights()
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         with logs.show_waiting(console, "compiling"):
             baselines = {} if comparison else submit.find_baselines(config, backend)

@@ -45,7 +45,7 @@ class Pretrained:
         weights, own = classifier.backbone_of(self._network).get_weights(), backbone.get_weights()
         if [values.shape for values in weights] != [values.shape for values in own]:
             raise ValueError(
-                f"backbone: {settings.name} {settings.options} has {_describe(own)}, but the base model's has "
+                f"backbone: {settings.label} {settings.options} has {_describe(own)}, but the base model's has "
                 f"{_describe(weights)}; name the base model's backbone, or leave `backbone` out"
             )
         backbone.set_weights(weights)

@@ -28,7 +28,7 @@ def _make_backbone(settings: run.TrainingSettings, base_model_dir: str | None) -
     if base_model_dir is not None:
         if settings.backbone is not None:
             raise ValueError(
-                f"backbone: {settings.backbone.name} with a base_model, which has a backbone of its own; leave out "
+                f"backbone: {settings.backbone.label} with a base_model, which has a backbone of its own; leave out "
                 "`backbone` to fine-tune the base model, or base_model to start at random"
             )
         return Pretrained(base_model_dir).backbone_for(settings.image)

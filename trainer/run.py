@@ -46,6 +46,7 @@ class TrainingSettings(StrictModel):
       scale_16_bit: what the served model makes of images of 16 bits, as the ExampleGen of its data.
       several_labels: whether an example may have more than one label.
       backbone: the network below the head. None: that of the base model.
+      new_head: whether a pre-training starts with a head of its own, not with the base model's.
       evaluation_splits: the splits that the model is evaluated on at the end; empty: none. None: all but `train`.
       keep_predictions: those of them of which each example's prediction is kept, in the ModelRun; see
         `components.artifacts.predicted_labels`. Only where each example has one label.
@@ -59,6 +60,7 @@ class TrainingSettings(StrictModel):
     scale_16_bit: Scale16Bit = "max"
     several_labels: bool = False
     backbone: Backbone | None = None
+    new_head: bool = False
     evaluation_splits: list[str] | None = None
     keep_predictions: list[str] = []
     formats: list[Literal["saved_model", "keras"]] = ["saved_model", "keras"]

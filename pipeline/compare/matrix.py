@@ -88,7 +88,7 @@ def list_cells(config: Config) -> Matrix:
             names = [name for name in missing if name not in lacking[target]]
         for name in names:
             if key := config.find_missing(target, name):
-                raise ValueError(f"compare.arms: {name} needs targets.{target}.{key}; set it, or leave the arm out")
+                raise ValueError(f"compare.arms: {name} needs {key}; set it, or leave the arm out")
         if settings.reference not in names:
             raise ValueError(
                 f"compare.reference: {settings.reference!r} is not one of the arms of {target}, {', '.join(names)}; "
@@ -113,7 +113,7 @@ def list_cells(config: Config) -> Matrix:
 def _find_lacking(config: Config, target: str, arm: str) -> str | None:
     """Returns what an arm needs on a target and has not; None: nothing."""
     if key := config.find_missing(target, arm):
-        return f"targets.{target}.{key}"
+        return key
     if refusal := config.find_refusal(arm):
         return refusal
     matcher = config.matcher(target, arm)

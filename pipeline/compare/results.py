@@ -35,7 +35,7 @@ def make_result(
         metrics = json.load(file)
     return Result(
         cell=cell,
-        backbone=config.backbone.name,
+        backbone=config.backbone.label,
         matcher=arm.matcher or "",
         start=arm.start,
         n=config.sample_size(cell.arm) if arm.kind is not None and not arm.kind.takes_all else 0,

@@ -19,6 +19,7 @@ from pipeline.config.arms import (
     optional_settings,
     shared_settings,
 )
+from pipeline.config.backbone import ConfiguredBackbone
 from pipeline.config.beam import Beam
 from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, needs_embeddings
 from pipeline.config.compare import Compare
@@ -26,7 +27,7 @@ from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
 from pipeline.config.source import NEEDED, Counts, Needed, Source, check_counts, leave_out_duplicates
-from trainer.models.backbone import Backbone, ImageConfig
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
 _WITH_FEATURES = "set classifier.features_key, or leave it out"
@@ -167,7 +168,7 @@ class Config(StrictModel):
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
     image: Needed[ImageConfig]
-    backbone: Needed[Backbone]
+    backbone: Needed[ConfiguredBackbone]
     compute: Compute = Compute()
     source: Source
     classifier: Classifier
@@ -210,6 +211,20 @@ class Config(StrictModel):
             )
         return self.source
 
+    def pin_weights(self) -> "Config":
+        """Returns the configuration with the hashes of all weights that it names.
+
+        Raises:
+          ValueError: they are not there, or others than the configuration says.
+        """
+        if self.counts is not None or self.backbone.weights is None:
+            return self
+        try:
+            pinned = self.backbone.weights.model_copy(update={"sha256": self.backbone.weights.fingerprint()})
+        except ValueError as error:
+            raise ValueError(f"backbone.weights: {error}") from error
+        return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": pinned})})
+
     def require_remote(self) -> Remote:
         """Returns the section `remote`.
 
@@ -225,12 +240,15 @@ class Config(StrictModel):
         return self.require_remote().endpoints[target].name or f"{self.name}-{target}"
 
     def arm(self, name: str) -> Arm:
-        """Returns the arm of that name.
+        """Returns the arm of that name, with the network that it starts from.
 
         Raises:
           ValueError: there is none.
         """
-        return find_arm(name, self.arms)
+        arm = find_arm(name, self.arms)
+        if arm.start != "existing":
+            return arm
+        return arm.model_copy(update={"start": "published" if self.backbone.weights else "classifier"})
 
     def matcher(self, target: str, arm: str) -> Matcher | None:
         """Returns the matcher of a target's arm; None: it draws nothing."""
@@ -281,7 +299,7 @@ class Config(StrictModel):
                 "to train; name a .keras file, or leave the arm out"
             )
         if isinstance(classifier, WeightsClassifier):
-            given = {"backbone": self.backbone.model_dump(include=set(type(classifier.backbone).model_fields))}
+            given = {"backbone": self.backbone.network}
             own = {"backbone": classifier.backbone.model_dump()}
             given["image"], own["image"] = self.image.model_dump(), (classifier.image or self.image).model_dump()
             for key, value in own.items():
@@ -315,11 +333,13 @@ class Config(StrictModel):
         return shared_settings(self.arm(arm), dict(self.targets[target]))
 
     def find_missing(self, target: str, arm: str) -> str | None:
-        """Returns the setting of `target` that an arm needs and that neither has; None: nothing is missing."""
+        """Returns the setting that an arm needs on a target and that is not there; None: nothing is missing."""
         settings = self.arm(arm)
+        if settings.start == "published" and self.backbone.weights is None:
+            return "backbone.weights"
         for key in settings.kind.of_target if settings.kind else ():
             if getattr(settings, key) is None and getattr(self.targets[target], key) is None:
-                return key
+                return f"targets.{target}.{key}"
         return None
 
     @pydantic.field_validator("targets")
@@ -399,7 +419,7 @@ class Config(StrictModel):
                 except ValueError as error:
                     raise ValueError(f"targets.{target}.arms.{i}: {error}") from error
                 if missing := self.find_missing(target, name):
-                    raise ValueError(f"targets.{target}.{missing}: missing, and the arm {name} needs it; set it")
+                    raise ValueError(f"{missing}: missing, and the arm {name} needs it; set it")
                 if refusal := self.find_refusal(name):
                     raise ValueError(f"targets.{target}.arms.{i}: {name!r} has {refusal}")
             if settings.push and settings.push not in settings.arms:

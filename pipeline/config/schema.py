@@ -18,9 +18,10 @@ from pipeline.config.run import Config
 from pipeline.config.source import NEEDED
 from pipeline.config.weights import Weights
 from trainer.models.backbone import Backbone
-from trainer.models.registry import SPECS
+from trainer.models.registry import SPECS, NoOptions
 from trainer.recipes import Recipe
 
+_ONE_OF = ("name", "function")  # says which backbone
 _ENTRY = re.compile(r"(?P<indent> *)(?P<key>\w+): (?P<text>.*)")
 
 
@@ -115,8 +116,10 @@ class _Generator(GenerateJsonSchema):
         if issubclass(model, Recipe):
             found["anyOf"] = [{"required": ["preset"]}, {"required": found.pop("required")}]
         if issubclass(model, Backbone):
-            found["properties"]["name"]["enum"] = list(SPECS)
-            found["allOf"] = [self._options(name) for name in SPECS]
+            found["properties"]["name"] |= {"enum": [*SPECS, None]}
+            found["properties"]["name"].pop("anyOf")
+            found["oneOf"] = [{"properties": {key: {"type": "string"}}, "required": [key]} for key in _ONE_OF]
+            found["allOf"] = self._options()
         if issubclass(model, Config):
             _require_unless_counts(found)
         if issubclass(model, Hierarchy | Weights):
@@ -131,9 +134,17 @@ class _Generator(GenerateJsonSchema):
             found |= {"properties": dict.fromkeys(names, value), "additionalProperties": False}
         return found
 
-    def _options(self, backbone: str) -> JsonSchemaValue:
-        options = SPECS[backbone].options.model_json_schema(schema_generator=type(self))
-        return {
-            "if": {"properties": {"name": {"const": backbone}}, "required": ["name"]},
-            "then": {"properties": {"options": options}},
-        }
+    def _options(self) -> list[JsonSchemaValue]:
+        """Returns the options of the backbones: of each that has some, then of all others."""
+        classes = {spec.options for spec in SPECS.values()}
+        names = {options: [name for name, spec in SPECS.items() if spec.options is options] for options in classes}
+        return [
+            {
+                "if": {
+                    "properties": {"name": {"enum": found} if options is NoOptions else {"const": found[0]}},
+                    "required": ["name"],
+                },
+                "then": {"properties": {"options": options.model_json_schema(schema_generator=type(self))}},
+            }
+            for options, found in sorted(names.items(), key=lambda item: (item[0] is NoOptions, item[1]))
+        ]

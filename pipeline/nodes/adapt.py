@@ -64,7 +64,7 @@ def adapt(
                 source_uri=place.classifier, artifact_type=standard_artifacts.Model, output_key="model"
             )
         if not isinstance(config.classifier, Recipe):
-            return elsewhere.make_importer(config, config.classifier, read_source_labels(config).names)
+            return elsewhere.make_importer(config, config.classifier, read_source_labels(config))
         return train.pretrain(
             classifier_id,
             config,

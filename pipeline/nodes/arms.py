@@ -9,7 +9,7 @@ from tfx.types import BaseChannel
 from components.importance_resampler.component import ImportanceResampler
 from components.target_sampler.component import TargetSampler
 from pipeline.config.run import Config
-from pipeline.nodes import adapt, exclude, ids, train
+from pipeline.nodes import adapt, exclude, ids, published, train
 from pipeline.nodes.ingest import Ingested
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
@@ -140,9 +140,12 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
     keep_models = replicate is None or replicate.keep_models
     shared = config.shared_settings(target, name)
     part = replicate.sample_part(depends_on_images=shared is None) if replicate else ""
+    arm = config.arm(name)
     specialist = None
-    if config.arm(name).start == "classifier":
+    if arm.start == "classifier":
         specialist = basis.require_adaptation().classifier
+    elif arm.start == "published":
+        specialist = published.import_backbone(nodes, config)
     recipe = config.pretrain_of(name)
     if recipe is not None:
         sample = _make_sample(nodes, basis, config, target, name, replicate, part)
@@ -158,7 +161,8 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 recipe,
                 sample=sample,
                 base_model=start,
-                steps_name="pretrain_steps" if config.arm(name).steps is None else None,
+                new_head=arm.start == "published",
+                steps_name="pretrain_steps" if arm.steps is None else None,
                 evaluate=replicate is None or config.compare.evaluate_specialists,
                 formats=None if keep_models else ["keras"],
             ),

@@ -2,13 +2,13 @@
 
 import json
 import zipfile
-from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from components import storage
 from components.artifacts import label_map, model_labels
+from components.artifacts.vocabulary import Vocabulary
 from pipeline.config.classifier import ModelClassifier, WeightsClassifier
 from pipeline.config.run import Config
 from trainer.model_import import label_files
@@ -20,21 +20,21 @@ _BACKBONE = "backbone"  # the layer from which trainings start
 
 
 def make_importer(
-    config: Config, classifier: ModelClassifier | WeightsClassifier, source_labels: Sequence[str]
+    config: Config, classifier: ModelClassifier | WeightsClassifier, source_labels: Vocabulary
 ) -> ModelImporter:
     """Returns the node that imports the `classifier` of `config`.
 
     Args:
       config: the configuration.
       classifier: its classifier.
-      source_labels: the names of the source's labels.
+      source_labels: the labels of the source.
 
     Raises:
       ValueError: a file is missing, or no label stands for one of the source. The message begins with the key.
     """
     try:
         fingerprint = _find_fingerprint(classifier)
-        _check_labels(classifier, source_labels)
+        _check_labels(classifier, source_labels.names)
     except ValueError as error:
         raise ValueError(f"classifier.{error}") from error
     return ModelImporter(kind="classifier", settings=classifier.import_settings(config.image), fingerprint=fingerprint)
@@ -107,7 +107,7 @@ def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.C
     return labels
 
 
-def _check_labels(classifier: ModelClassifier | WeightsClassifier, source_labels: Sequence[str]) -> None:
+def _check_labels(classifier: ModelClassifier | WeightsClassifier, source_labels: tuple[str, ...]) -> None:
     """Checks that the labels fit the source, as the PriorEstimator will need them."""
     labels = _read_labels(classifier)
     chosen = label_files.read_chosen(classifier, labels)

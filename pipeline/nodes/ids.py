@@ -19,6 +19,7 @@ DRAFT = "draft"  # a sample that nothing is trained on: it shows in time that it
 BASELINE, EVALUATOR, PUSHER = "baseline", "evaluator", "pusher"
 
 CLASSIFIER_KIND = "classifier"
+PUBLISHED = f"{SOURCE}-published"
 CLASSIFIER = f"{SOURCE}-{CLASSIFIER_KIND}"
 # The stages of the near-duplicate filter, in order. Each contains the exclusions of the earlier ones.
 EXCLUSIONS = (f"{SOURCE}-exclusions", f"{SOURCE}-embedding-exclusions")

@@ -21,6 +21,7 @@ def pretrain(
     *,
     sample: Mapping[str, Any],
     base_model: BaseChannel | None = None,
+    new_head: bool = False,
     steps_name: str | None,
     evaluate: bool = True,
     formats: Sequence[str] | None = None,
@@ -35,6 +36,7 @@ def pretrain(
       recipe: of the training.
       sample: the Trainer's `plan` or `train_examples`.
       base_model: the model it starts from; None: it starts at random.
+      new_head: whether only the base model's backbone is used, and not its head.
       steps_name: name of the parameter of the pipeline for the steps; None: they are those of the recipe.
       evaluate: whether it is evaluated on the source's eval split.
       formats: those in which the model is exported; None: all.
@@ -47,8 +49,9 @@ def pretrain(
         custom_config=_settings(
             config,
             recipe,
-            backbone=config.backbone.model_dump(),
+            backbone=config.backbone.network,
             several_labels=source.several_labels,
+            **({"new_head": True} if new_head else {}),
             **({} if evaluate else {"evaluation_splits": []}),
             **_name_formats(formats),
         ),
@@ -87,7 +90,7 @@ def finetune(
     start: dict[str, Any] = {}
     recipe = config.finetune
     if base_model is None:  # whose backbone cannot wait
-        start = {"backbone": config.backbone.model_dump()}
+        start = {"backbone": config.backbone.network}
         recipe = recipe.model_copy(update={"frozen_epochs": 0.0})
     return Trainer(
         run_fn="trainer.finetune.run_fn",

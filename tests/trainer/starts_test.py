@@ -57,6 +57,17 @@ def test_pre_training_goes_on_from_backbone_and_head(trainings, source, classifi
     assert metrics_of(warm) == {}
 
 
+def test_pre_training_goes_on_from_the_backbone_alone(trainings, target, classifier):
+    """A network that was published has other labels, or none."""
+    recipe = trainings.recipe(**STILL)
+    inputs = {**target, **trainings.base(classifier)}
+    warm = trainings("pretrain", "published", inputs, backbone=BACKBONE, recipe=recipe, new_head=True)
+    before, after = (trainings.load(model) for model in (classifier, warm))
+    assert after.get_layer("head").kernel.shape == (128, 2)
+    for a, b in zip(*(model.get_layer("backbone").trainable_variables for model in (before, after)), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.path)
+
+
 def test_a_base_model_of_another_source_is_refused_before_the_training(trainings, target, classifier):
     with pytest.raises(ValueError, match="base_model: has 3 classes, but the vocabulary 2 labels"):
         trainings("pretrain", "refused", {**target, **trainings.base(classifier)}, backbone=BACKBONE)

@@ -49,7 +49,7 @@ def paths_of(model: type[pydantic.BaseModel], path: str = "") -> set[str]:
             found |= paths_of(inner, below)
             if key == "beam":  # one for all needs no name
                 found |= paths_of(inner, f"{path}{key}.")
-    if model is run.Backbone:
+    if model is run.ConfiguredBackbone:
         found |= {f"{path}options.{key}" for spec in SPECS.values() for key in spec.options.model_fields}
     return found
 

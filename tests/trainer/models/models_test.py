@@ -12,7 +12,7 @@ from trainer.models.registry import SPECS
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("inceptionv3", " (did you mean inception_v3?)"), ("resnet", "")],
+    [("inceptionv3", " (did you mean inception_v3?)"), ("transformer", "")],
     ids=["near match", "no match"],
 )
 def test_an_unknown_backbone(name, hint):
@@ -74,16 +74,6 @@ def test_images_that_no_network_sees(key, value):
     with pytest.raises(pydantic.ValidationError) as error:
         ImageConfig(**{"size": 32, key: value})
     assert [entry["loc"] for entry in error.value.errors()] == [(key,)]
-
-
-@pytest.mark.parametrize("name", SPECS)
-def test_a_backbone_maps_images_to_features(name):
-    image = ImageConfig(size=SPECS[name].min_size, channels=1)
-    small = {"amoebanet_b": {"normal_cells": 3, "filters": 16}}  # 2 GB otherwise
-    model = Backbone(name=name, options=small.get(name, {})).build(image)
-    assert model.name == "backbone"  # by which fine-tuning finds it
-    assert model.input_shape == (None, image.size, image.size, 1)
-    assert len(model.output_shape) == 2
 
 
 def test_a_configuration_is_checked_without_importing_keras():
