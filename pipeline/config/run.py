@@ -65,7 +65,7 @@ class _Target(StrictModel):
     """
 
     data: Data
-    arms: list[ArmName] = pydantic.Field([], min_length=1)
+    arms: list[ArmName] = []
     push: ArmName | None = None
     evaluation: Evaluation = Evaluation()
 
@@ -224,6 +224,11 @@ class Config(StrictModel):
         except ValueError as error:
             raise ValueError(f"backbone.weights: {error}") from error
         return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": pinned})})
+
+    def without_arms(self) -> "Config":
+        """Returns a configuration of the same data, whose targets have no arms: of them only P_t is asked for."""
+        targets = {name: target.model_copy(update={"arms": [], "push": None}) for name, target in self.targets.items()}
+        return self.model_copy(update={"targets": targets})
 
     def require_remote(self) -> Remote:
         """Returns the section `remote`.

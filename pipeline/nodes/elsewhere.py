@@ -9,6 +9,8 @@ import tensorflow as tf
 from components import storage
 from components.artifacts import label_map, model_labels
 from components.artifacts.vocabulary import Vocabulary
+from components.prior_estimator import mapping
+from components.prior_estimator.settings import EstimatorSettings
 from pipeline.config.classifier import ModelClassifier, WeightsClassifier
 from pipeline.config.run import Config
 from trainer.model_import import label_files
@@ -30,13 +32,17 @@ def make_importer(
       source_labels: the labels of the source.
 
     Raises:
-      ValueError: a file is missing, or no label stands for one of the source. The message begins with the key.
+      ValueError: a file is missing, no label stands for one of the source, or an arm cannot start from the model. The
+        message begins with the key.
     """
     try:
         fingerprint = _find_fingerprint(classifier)
-        _check_labels(classifier, source_labels.names)
+        match = _match_labels(classifier, source_labels.names)
     except ValueError as error:
         raise ValueError(f"classifier.{error}") from error
+    _check_priors(config, match, source_labels.names)
+    if isinstance(classifier, ModelClassifier) and classifier.is_keras_file:
+        _check_start(config, classifier)
     return ModelImporter(kind="classifier", settings=classifier.import_settings(config.image), fingerprint=fingerprint)
 
 
@@ -71,16 +77,6 @@ def read_counts(config: Config) -> dict[str, int]:
     return found
 
 
-def check_starts(config: Config) -> None:
-    """Checks that the arms that start from a classifier that exists already can.
-
-    Raises:
-      ValueError: it is a .keras file without a backbone, or with one for other images.
-    """
-    if isinstance(config.classifier, ModelClassifier) and config.classifier.is_keras_file:
-        _check_start(config, config.classifier)
-
-
 def _find_fingerprint(classifier: ModelClassifier | WeightsClassifier) -> str:
     key = "model" if isinstance(classifier, ModelClassifier) else "weights"
     found = []
@@ -107,8 +103,8 @@ def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.C
     return labels
 
 
-def _check_labels(classifier: ModelClassifier | WeightsClassifier, source_labels: tuple[str, ...]) -> None:
-    """Checks that the labels fit the source, as the PriorEstimator will need them."""
+def _match_labels(classifier: ModelClassifier | WeightsClassifier, source_labels: tuple[str, ...]) -> label_map.Match:
+    """Returns which of the source's labels the classifier's stand for, as the PriorEstimator will see it."""
     labels = _read_labels(classifier)
     chosen = label_files.read_chosen(classifier, labels)
     try:
@@ -116,9 +112,25 @@ def _check_labels(classifier: ModelClassifier | WeightsClassifier, source_labels
     except ValueError as error:
         raise ValueError(f"label_map: {classifier.label_map!r}: {error}") from error
     try:
-        label_map.match(labels.names, label_map.join(labels, chosen), source_labels)
+        return label_map.match(labels.names, label_map.join(labels, chosen), source_labels)
     except ValueError as error:
         raise ValueError(f"labels: {error}") from error
+
+
+def _check_priors(config: Config, match: label_map.Match, source_labels: tuple[str, ...]) -> None:
+    """Checks that each way in which P_t is estimated can be, with labels that may lack some of the source's."""
+    used = {"prior": config.prior}
+    for target in config.targets.values():
+        for name in target.arms:
+            if config.arm(name).depends_on_target():
+                used[f"arms.{name}"] = config.prior_of(name)
+    for key, prior in used.items():
+        settings = EstimatorSettings(
+            estimator=prior.estimator, temperature=prior.temperature, activation=config.classifier.activation
+        )
+        if settings.needs_source:
+            what = f"{key}.estimator: {prior.estimator!r} with temperature {settings.chosen_temperature!r}"
+            mapping.check_complete(match, source_labels, what)
 
 
 def _check_start(config: Config, classifier: ModelClassifier) -> None:

@@ -77,14 +77,8 @@ class Ingested:
         return (self.counts.outputs if self.counts else self.source.example_gen.outputs)["vocabulary"]
 
 
-def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) -> Ingested:
+def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
     """Adds the nodes that ingest and check all data.
-
-    Args:
-      nodes: of the pipeline; this function adds to it.
-      config: the configuration.
-      place: where the files are.
-      arms: whether the targets' arms are run, for which the data have to fit, too.
 
     Raises:
       ValueError: data are missing, or do not fit their role or the arms.
@@ -102,9 +96,7 @@ def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) 
                 f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
                 "a source may have; set several_labels to false, or name another label_key or other data"
             )
-    if arms:
-        check_labels(config)
-        elsewhere.check_starts(config)
+    check_labels(config)
     if source is not None:
         wait_for_checks(source, list(targets.values()))
     ingested = Ingested(targets, source, None if source else make_counts_node(config))

@@ -172,6 +172,13 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
             f"{prior.weights[i]:.1f}",
         )
     console.print(table)
+    if prior.unmapped_mass is not None and (prior.unmapped_mass or prior.unmapped_labels):
+        console.print(
+            f"the classifier lacks {prior.unmapped_labels:,} of the source's labels, and {prior.unmapped_mass:.1%} of "
+            "what it predicts is for labels that the source lacks: P_t is without both",
+            style="yellow",
+            highlight=False,
+        )
     if prior.fit_failed:
         console.print(
             "no temperature fits the classifier on the source's eval split: it makes no mistakes there, or knows "

@@ -29,7 +29,7 @@ def test_the_trainer():
     assert code_version.modules_behind(*modules) == sorted(
         [
             *CONTRACTS,
-            *artifacts("examples", "model_images", "model_labels", "plan", "predicted_labels"),
+            *artifacts("examples", "label_map", "model_images", "model_labels", "plan", "predicted_labels"),
             *(
                 f"components.{name}"
                 for name in ("deep_images", "orientation", "parallel_map", "records", "settings", "splitmix", "storage")
@@ -66,13 +66,14 @@ def test_the_trainer():
 
 
 def test_the_prior_estimator():
-    own = ("assumption", "calibration", "estimate", "executor", "intervals", "posteriors", "priors", "settings")
+    own = ("assumption", "calibration", "estimate", "executor", "intervals", "mapping", "posteriors", "priors")
     assert code_version.modules_behind("components.prior_estimator.executor") == sorted(
         [
             *CONTRACTS,
-            *artifacts("exclusions", "index", "label_prior", "plan", "predictions"),
+            *artifacts("exclusions", "index", "label_counts", "label_map", "label_prior", "plan", "predictions"),
+            "components.settings",
             "components.storage",
-            *(f"components.prior_estimator.{name}" for name in (*own, "simplex")),
+            *(f"components.prior_estimator.{name}" for name in (*own, "settings", "simplex")),
         ]
     )
 

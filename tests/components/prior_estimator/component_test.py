@@ -11,7 +11,7 @@ from tfx.utils import json_utils
 import components
 from components import code_version, storage
 from components import prior_estimator as on_arrays
-from components.artifacts import exclusions, index, label_counts, label_prior, plan, predictions, vocabulary
+from components.artifacts import exclusions, index, label_counts, label_map, label_prior, plan, predictions, vocabulary
 from components.artifacts.types import (
     ExampleIndex,
     Exclusions,
@@ -101,6 +101,24 @@ def test_mean_prediction_without_the_source(estimation):
     assert prior.names == tuple(NAMES)
     assert prior.assumption is None
     assert prior.header()["lost_mass"] > 0
+
+
+def test_the_labels_of_a_classifier_from_elsewhere(estimation):
+    """Four labels of its own: two crows, one that the source lacks, and a wren; it knows no owl."""
+    del estimation.inputs["source_predictions"]
+    folder = estimation.root / "predictions"
+    own = vocabulary.make_vocabulary(["hooded crow", "carrion crow", "gull", "wren"])
+    (folder / "labels.csv").write_text(vocabulary.dumps(own))
+    (folder / "label_map.csv").write_text(label_map.dumps([("hooded crow", "crow"), ("carrion crow", "crow")]))
+    prior = estimation()
+    halves = estimation.target_logits.astype(np.float16).astype(float)
+    shares = scipy.special.softmax(halves / 2, axis=1).mean(axis=0)
+    expected = np.array([0, shares[0] + shares[1], shares[3], 0]) / (1 - shares[2])
+    assert prior.target_prior == pytest.approx(expected, abs=1e-12)
+    assert prior.unmapped_mass == pytest.approx(shares[2], abs=1e-12)
+    assert prior.header()["unmapped_labels"] == 2
+    table = storage.read_table(str(estimation.root / "label_prior" / "label_prior.parquet"))
+    assert label_prior.from_table(table).unmapped_mass == prior.unmapped_mass
 
 
 @pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])

@@ -147,7 +147,9 @@ SHARES = {"train": 0.9, "eval": 0.1}
         ({"source": {"folder": "a", "splits": SHARES, "separator": ";"}}, "$.source"),
         ({"source": {"folder": "a", "uris": "b", "splits": SHARES}}, "$.source"),
         ({"pretrain": {"steps": 3}}, "$.pretrain"),
-        ({"classifier": {"preset": "small"}}, "$.classifier.preset"),
+        ({"finetune": {"preset": "small"}}, "$.finetune.preset"),
+        ({"classifier": {"model": "a", "input": {"size": 8, "range": [0]}}}, "$.classifier"),
+        ({"classifier": {"backbone": {"name": "compact_cnn"}, "weights": "a"}}, "$.classifier"),
         ({"image": {"size": 32, "channels": 2}}, "$.image.channels"),
         ({"backbone": {"name": "compact_cnn", "options": {"width": 0.5}}}, "$.backbone.options"),
         ({"backbone": {"name": "compact"}}, "$.backbone.name"),
@@ -155,7 +157,19 @@ SHARES = {"train": 0.9, "eval": 0.1}
         ({"prior": {"temperature": 0}}, "$.prior.temperature"),
     ],
     ids=[
-        *("key", "split", "key of another kind", "two kinds", "recipe", "preset", "channels", "option", "backbone"),
+        *(
+            "key",
+            "split",
+            "key of another kind",
+            "two kinds",
+            "recipe",
+            "preset",
+            "range",
+            "no labels",
+            "channels",
+            "option",
+            "backbone",
+        ),
         *("no target", "temperature"),
     ],
 )
@@ -171,8 +185,14 @@ def test_mistakes_break_the_schema(change, where):
         {"backbone": {"name": "inception_v3", "options": {"width": 0.5}}},
         {"pretrain": {"steps": 3, "batch_size": 2, "learning_rate": 1}},
         {"prior": {"temperature": "fitted"}},
+        {"classifier": {"model": "a", "input": {"size": 8, "range": [-1, 1]}, "labels": "l", "licence": "MIT"}},
+        {"classifier": {"backbone": {"name": "compact_cnn"}, "weights": "a", "labels": "l"}},
+        {"classifier": {"backbone": {"name": "compact_cnn"}, "weights": {"path": "a", "source": "b"}, "labels": "l"}},
     ],
-    ids=["hierarchy as a text", "hierarchy", "options", "recipe without a preset", "temperature"],
+    ids=[
+        *("hierarchy as a text", "hierarchy", "options", "recipe without a preset", "temperature", "model"),
+        *("weights as a text", "weights"),
+    ],
 )
 def test_what_validators_allow_fits_the_schema(change):
     assert mistakes(change) == []
