@@ -32,7 +32,7 @@ from components import storage
 from components.example_gen.readers import tfds_builders
 from pipeline.config.load import load
 from pipeline.nodes import ids
-from trainer import run as training
+from trainer import results
 
 _DEMO = "pipeline/configs/demo.yaml"
 _BATCH_SIZE = 128
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _step_seconds(model_run: str, batch_size: int) -> float:
     """Returns the seconds that the steps of a training took without waiting for input, the first one left out."""
-    history = csv.DictReader(io.StringIO(storage.read_text(os.path.join(model_run, training.HISTORY_FILE))))
+    history = csv.DictReader(io.StringIO(storage.read_text(os.path.join(model_run, results.HISTORY_FILE))))
     # What the steps did not wait for their input, per image.
     entries = [
         (int(entry["step"]), (1 - float(entry["input_wait"])) / float(entry["images_per_second"])) for entry in history
@@ -101,7 +101,7 @@ def _count_images(workspace: pathlib.Path, model_runs: Iterable[str]) -> int:
     """Returns how many images the networks were called on: by Predictors, and to evaluate after each training."""
     count = 0
     for uri in model_runs:
-        metrics = json.loads(storage.read_text(os.path.join(uri, training.METRICS_FILE)))
+        metrics = json.loads(storage.read_text(os.path.join(uri, results.METRICS_FILE)))
         count += sum(split["examples"] for split in metrics.values())
     for uri in map(str, workspace.glob("artifacts/*/predictions/*")):
         for split in storage.list_splits(uri):

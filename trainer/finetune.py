@@ -37,9 +37,5 @@ def _make_backbone(settings: run.TrainingSettings, base_model_dir: str | None) -
             "base_model: fine-tuning needs one; give the Trainer the model to start from, or name a backbone in "
             "custom_config to start at random"
         )
-    if settings.recipe.frozen_epochs:
-        raise ValueError(
-            f"recipe.frozen_epochs: {settings.recipe.frozen_epochs} without a base_model; a random backbone has to be "
-            "trained: set it to 0"
-        )
+    settings.recipe.check_random_start()
     return settings.backbone.build(settings.image)

@@ -34,6 +34,8 @@ def _make_backbone(settings: run.TrainingSettings, base: Pretrained | None) -> k
         if base is None:
             raise ValueError("backbone: pre-training needs one; name it in custom_config")
         return base.backbone_for(settings.image)
+    if base is None:
+        settings.recipe.check_random_start()
     # Built anew, so that options without weights, such as the rate of drop-path, are those of this training.
     backbone = settings.backbone.build(settings.image)
     if base is not None:

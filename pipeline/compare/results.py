@@ -8,7 +8,7 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult
-from trainer.run import METRICS_FILE
+from trainer.results import METRICS_FILE
 
 _METRICS = ("accuracy", "mean_per_class_accuracy", "cross_entropy")
 

@@ -20,6 +20,19 @@ class ConfiguredBackbone(Backbone):
         pydantic.Field(None, json_schema_extra={"default": "none"})
     )
 
+    def pin(self) -> "ConfiguredBackbone":
+        """Returns it with the hash of the weights, if there are some.
+
+        Raises:
+          ValueError: they are not there, or others than it says.
+        """
+        if self.weights is None:
+            return self
+        try:
+            return self.model_copy(update={"weights": self.weights.pin()})
+        except ValueError as error:
+            raise ValueError(f"weights: {error}") from error
+
     @property
     def network(self) -> dict[str, Any]:
         """The network alone, as a Trainer takes it: its weights are in no other node's cache key."""

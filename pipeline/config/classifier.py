@@ -8,7 +8,7 @@ import pydantic
 from components.artifacts import vocabulary
 from components.importance_resampler.matchers.matcher import Matcher
 from components.settings import PathText, StrictModel
-from pipeline.config.weights import Weights
+from pipeline.config.weights import Sha256, Weights
 from trainer.model_import.settings import LabelledClassifier, PublishedClassifier, SavedClassifier
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
@@ -23,15 +23,25 @@ class ModelClassifier(SavedClassifier):
       source: where the model is from, such as a URL or the name of a paper. It is recorded with its hash. null: the
         record leaves it open.
       licence: what it may be used for, such as `Apache-2.0`. It is recorded. null: the record leaves it open.
+      sha256: its hash, 64 hex digits; of a folder, that of the names and contents of its files. A run of another one
+        stops. null: any will do; the record has its hash.
     """
 
     source: str | None = None
     licence: str | None = None
+    sha256: Sha256 = None
 
     @property
     def file(self) -> Weights:
         """Where it is, and whose."""
-        return Weights(path=self.model, source=self.source, licence=self.licence)
+        return Weights(path=self.model, source=self.source, licence=self.licence, sha256=self.sha256)
+
+    def pin(self) -> "ModelClassifier":
+        """Returns it with its hash, so that another one is refused; raises a ValueError if it is another one now."""
+        try:
+            return self.model_copy(update={"sha256": self.file.fingerprint()})
+        except ValueError as error:
+            raise ValueError(f"model: {error}") from error
 
     @property
     def lacks_features(self) -> bool:
@@ -64,6 +74,13 @@ class WeightsClassifier(LabelledClassifier):
     def file(self) -> Weights:
         """Where the weights are, and whose."""
         return self.weights
+
+    def pin(self) -> "WeightsClassifier":
+        """Returns it with their hash, so that others are refused; raises a ValueError if they are others now."""
+        try:
+            return self.model_copy(update={"weights": self.weights.pin()})
+        except ValueError as error:
+            raise ValueError(f"weights: {error}") from error
 
     def import_settings(self, image: ImageConfig) -> dict[str, Any]:
         """Returns the settings of a ModelImporter; `image` is that of the run."""

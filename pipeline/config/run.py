@@ -27,6 +27,7 @@ from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
 from pipeline.config.source import NEEDED, Counts, Needed, Source, check_counts, leave_out_duplicates
+from pipeline.config.weights import Weights
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
@@ -211,19 +212,31 @@ class Config(StrictModel):
             )
         return self.source
 
-    def pin_weights(self) -> "Config":
+    def list_weights(self) -> dict[str, Weights]:
+        """Returns key → the weights that are there before the run."""
+        found = {"backbone.weights": self.backbone.weights if self.backbone else None}
+        if isinstance(self.classifier, ModelClassifier | WeightsClassifier):
+            found["classifier"] = self.classifier.file
+        return {key: weights for key, weights in found.items() if weights is not None}
+
+    def pin_weights(self, *, arms: bool = True) -> "Config":
         """Returns the configuration with the hashes of all weights that it names.
+
+        Args:
+          arms: whether arms are run; else the weights of `backbone`, which only they start from, need not be there.
 
         Raises:
           ValueError: they are not there, or others than the configuration says.
         """
-        if self.counts is not None or self.backbone.weights is None:
-            return self
-        try:
-            pinned = self.backbone.weights.model_copy(update={"sha256": self.backbone.weights.fingerprint()})
-        except ValueError as error:
-            raise ValueError(f"backbone.weights: {error}") from error
-        return self.model_copy(update={"backbone": self.backbone.model_copy(update={"weights": pinned})})
+        pinned: dict[str, Any] = {}
+        for key in ("backbone", "classifier") if arms else ("classifier",):
+            section = getattr(self, key)
+            if isinstance(section, ConfiguredBackbone | ModelClassifier | WeightsClassifier):
+                try:
+                    pinned[key] = section.pin()
+                except ValueError as error:
+                    raise ValueError(f"{key}.{error}") from error
+        return self.model_copy(update=pinned)
 
     def without_arms(self) -> "Config":
         """Returns a configuration of the same data, whose targets have no arms: of them only P_t is asked for."""
@@ -395,8 +408,10 @@ class Config(StrictModel):
             if (shift := recipe.shift) > self.image.size:
                 raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
         for key in recipes.keys() - {"finetune"}:
-            if frozen := recipes[key].frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
+            try:
+                recipes[key].check_random_start()
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
         for name, arm in self.arms.items():
             if arm.depends_on_target():
                 self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))

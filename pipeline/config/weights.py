@@ -1,11 +1,13 @@
 """Weights that exist already: where they are, and what a user says of them."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pydantic
 
 from components import storage
 from components.settings import PathText, StrictModel
+
+Sha256 = Annotated[str | None, pydantic.Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class Weights(StrictModel):
@@ -22,12 +24,16 @@ class Weights(StrictModel):
     path: PathText
     source: str | None = None
     licence: str | None = None
-    sha256: str | None = pydantic.Field(None, pattern=r"^[0-9a-f]{64}$")
+    sha256: Sha256 = None
 
     @pydantic.model_validator(mode="before")
     @classmethod
     def _from_string(cls, value: Any) -> Any:
         return {"path": value} if isinstance(value, str) else value
+
+    def pin(self) -> "Weights":
+        """Returns them with their hash, so that others are refused; raises as `fingerprint`."""
+        return self.model_copy(update={"sha256": self.fingerprint()})
 
     def fingerprint(self) -> str:
         """Returns the SHA-256 of the file, or of the names and contents of a folder's files: 64 hex digits.

@@ -9,8 +9,8 @@ from tfx.types import BaseChannel
 from components.importance_resampler.component import ImportanceResampler
 from components.target_sampler.component import TargetSampler
 from pipeline.config.run import Config
-from pipeline.nodes import adapt, exclude, ids, published, train
-from pipeline.nodes.ingest import Ingested
+from pipeline.nodes import adapt, elsewhere, exclude, ids, published, train
+from pipeline.nodes.ingest import Ingested, read_source_labels
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
 
@@ -161,7 +161,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 recipe,
                 sample=sample,
                 base_model=start,
-                new_head=arm.start == "published",
+                new_head=_starts_with_new_head(config, arm.start),
                 steps_name="pretrain_steps" if arm.steps is None else None,
                 evaluate=replicate is None or config.compare.evaluate_specialists,
                 formats=None if keep_models else ["keras"],
@@ -169,21 +169,28 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
         )
     finetune_part = replicate.finetune_part(of_rate=bool(config.compare.learning_rates)) if replicate else ""
     finetune_id = ids.arm_node(target, name, ids.FINETUNE, finetune_part)
-    finetune = nodes.get(
-        finetune_id,
-        lambda: train.finetune(
-            finetune_id,
-            config,
-            basis.place,
-            basis.ingested.targets[target],
-            scale_16_bit=config.targets[target].data.scale_16_bit,
-            base_model=None if specialist is None else specialist.outputs["model"],
-            plan=replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
-            keep_predictions=[reported_split(config, target)] if replicate else [],
-            formats=None if keep_models else [],
-        ),
-    )
-    return ArmNodes(finetune, specialist)
+    given: dict[str, Any] = {
+        "scale_16_bit": config.targets[target].data.scale_16_bit,
+        "base_model": None if specialist is None else specialist.outputs["model"],
+        "plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
+        "keep_predictions": [reported_split(config, target)] if replicate else [],
+        "formats": None if keep_models else [],
+    }
+
+    def make_last() -> BaseNode:
+        data = basis.ingested.targets[target]
+        if arm.transfer == "finetune":
+            return train.finetune(finetune_id, config, basis.place, data, **given)
+        return train.probe(finetune_id, config, data, arm.transfer, **given)
+
+    return ArmNodes(nodes.get(finetune_id, make_last), specialist)
+
+
+def _starts_with_new_head(config: Config, start: str) -> bool:
+    """Returns whether a network that exists already goes on with a head over the source's labels of its own."""
+    if start == "classifier":
+        return elsewhere.has_other_labels(config, read_source_labels(config))
+    return start == "published"
 
 
 def reported_split(config: Config, target: str) -> str:

@@ -56,8 +56,8 @@ def read_counts(config: Config) -> dict[str, int]:
     counts, classifier = config.counts, config.classifier
     if counts is None or isinstance(classifier, Recipe):
         raise ValueError("source.counts: is for a classifier that exists already; name its model or weights")
+    labels = read_labels(classifier)
     try:
-        labels = _read_labels(classifier)
         pairs = label_files.read_pairs(classifier, labels)
     except ValueError as error:
         raise ValueError(f"classifier.{error}") from error
@@ -88,6 +88,26 @@ def _find_fingerprint(classifier: ModelClassifier | WeightsClassifier) -> str:
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error
     return "-".join(found)
+
+
+def read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
+    """Returns the labels of a classifier that exists already.
+
+    Raises:
+      ValueError: there are none, or their file is missing or wrong.
+    """
+    try:
+        return _read_labels(classifier)
+    except ValueError as error:
+        raise ValueError(f"classifier.{error}") from error
+
+
+def has_other_labels(config: Config, source_labels: Vocabulary) -> bool:
+    """Returns whether the classifier exists already, and has other labels than the source: its head is of no use."""
+    if config.trained_classifier is not None:
+        return False
+    assert isinstance(config.classifier, ModelClassifier | WeightsClassifier)
+    return set(read_labels(config.classifier).names) != set(source_labels.names)
 
 
 def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:

@@ -91,8 +91,8 @@ def finetune(
     recipe = config.finetune
     if base_model is None:  # whose backbone cannot wait
         start = {"backbone": config.backbone.network}
-        recipe = recipe.model_copy(update={"frozen_epochs": 0.0})
-    return Trainer(
+        recipe = recipe.for_random_start()
+    trainer = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=target["examples"],
         index=target["index"],
@@ -104,12 +104,47 @@ def finetune(
             recipe,
             scale_16_bit=scale_16_bit,
             **start,
-            **({"keep_predictions": list(keep_predictions)} if keep_predictions else {}),
-            **_name_formats(formats),
+            **_keep_and_name(keep_predictions, formats),
         ),
         checkpoints=place.checkpoints_of(node_id),
         **_name_parameters(place, config, recipe, "finetune_steps"),
     ).with_id(node_id)
+    trainer.add_upstream_node(target.validator)
+    return trainer
+
+
+def probe(
+    node_id: str,
+    config: Config,
+    target: IngestNodes,
+    kind: str,
+    *,
+    scale_16_bit: str,
+    base_model: BaseChannel,
+    plan: BaseChannel | None = None,
+    keep_predictions: Sequence[str] = (),
+    formats: Sequence[str] | None = None,
+) -> Trainer:
+    """Returns a probe of the features of a network on a target: `kind` is 'linear_probe' or 'knn'.
+
+    The other arguments are those of `finetune`.
+    """
+    trainer = Trainer(
+        run_fn="trainer.probe.run_fn",
+        examples=target["examples"],
+        index=target["index"],
+        vocabulary=target["vocabulary"],
+        base_model=base_model,
+        plan=plan,
+        custom_config={
+            "kind": kind,
+            "image": config.image.model_dump(),
+            "scale_16_bit": scale_16_bit,
+            **_keep_and_name(keep_predictions, formats),
+        },
+    ).with_id(node_id)
+    trainer.add_upstream_node(target.validator)
+    return trainer
 
 
 def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
@@ -120,6 +155,11 @@ def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
         "compute": config.compute.model_dump(),
         **more,
     }
+
+
+def _keep_and_name(keep_predictions: Sequence[str], formats: Sequence[str] | None) -> dict[str, list[str]]:
+    kept = {"keep_predictions": list(keep_predictions)} if keep_predictions else {}
+    return {**kept, **_name_formats(formats)}
 
 
 def _name_formats(formats: Sequence[str] | None) -> dict[str, list[str]]:

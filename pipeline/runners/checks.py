@@ -190,7 +190,7 @@ def _check_credentials(config: Config, backend: str, target: str) -> Iterator[st
 
 def _find_local_paths(config: Config) -> Iterator[str]:
     keys = {name: "source" if name == "source" else f"targets.{name}.data" for name in config.datasets()}
-    sections: list[tuple[str, StrictModel]] = [("classifier", config.classifier)]
+    sections: list[tuple[str, StrictModel]] = [("classifier", config.classifier), ("backbone", config.backbone)]
     sections += [(keys[name], data) for name, data in config.datasets().items()]
     for key, section in sections:
         for field, path in _paths_of(section):

@@ -43,6 +43,7 @@ def test_the_trainer():
                     "metrics",
                     "pretrain",
                     "recipes",
+                    "results",
                     "run",
                     "serving",
                 )
@@ -59,10 +60,21 @@ def test_the_trainer():
                 "permutation",
             ),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
-            *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "scalars", "schedules")),
+            *(
+                f"trainer.loop.{name}"
+                for name in ("layer_decay", "optimizer", "precision", "scalars", "schedules", "variables")
+            ),
             *within("trainer.models", "backbone", "classifier", "compact_cnn"),
         ]
     )
+
+
+def test_a_probe():
+    modules = code_version.modules_behind(*modules_of("trainer.probe.run_fn", {}))
+    own = {*within("trainer.probes", "logistic", "neighbours"), "trainer.probe", "trainer.results"}
+    assert own <= set(modules)
+    # What trains is no part of it.
+    assert not {"trainer.run", "trainer.finetune", "trainer.loop.fit", "trainer.loop.optimizer"} & set(modules)
 
 
 def test_the_prior_estimator():

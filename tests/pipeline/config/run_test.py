@@ -128,7 +128,12 @@ def test_temperatures_that_suit_the_estimator(overrides):
             r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain",
         ),
         (["finetune.shift=33"], r"finetune\.shift: 33; must be at most the image's size, 32 pixels"),
-        (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
+        (
+            ["pretrain.frozen_epochs=1"],
+            r"pretrain\.frozen_epochs: 1\.0 for a backbone that starts at random, which has to be trained",
+        ),
+        (["classifier.batch_norm=frozen"], r"classifier\.batch_norm: 'frozen' for a backbone .*: set it to 'train'"),
+        (["pretrain.layer_decay=0.8"], r"pretrain\.layer_decay: 0\.8 for a backbone .*: set it to 1\.0"),
         (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' assumes one label an image"),
         (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),
         (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),

@@ -11,7 +11,6 @@ import pytest
 import tensorflow as tf
 from tfx.types import standard_artifacts
 
-from components import storage
 from trainer import serving
 from trainer.loop import fit
 from trainer.model_import import executor
@@ -144,8 +143,7 @@ def forms(make_forms) -> Forms:
 def import_model(tmp_path):
     def run(settings: dict, name: str = "imported") -> str:
         """Runs a ModelImporter; returns the folder of its model."""
-        fingerprint = storage.find_sha256(settings.get("model") or settings["weights"])
-        node = ModelImporter(kind="classifier", settings=settings, fingerprint=fingerprint)
+        node = ModelImporter(kind="classifier", settings=settings, fingerprint="0")
         model = standard_artifacts.Model()
         model.uri = str(tmp_path / name)
         executor.Executor().Do({}, {"model": [model]}, node.exec_properties)
