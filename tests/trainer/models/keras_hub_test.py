@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pydantic
 import pytest
+from presets import write_vit
 
 from trainer.component import version_of
 from trainer.models import classifier, published, weights
@@ -21,19 +22,6 @@ IMAGES = np.random.default_rng(8).integers(0, 256, (2, 32, 32, 3)).astype(np.flo
 @pytest.fixture(scope="module")
 def keras_hub():
     return pytest.importorskip("keras_hub", reason="needs the extra hub")
-
-
-def vit(keras_hub, folder: str, *, classes: int, pooling: str = "token") -> None:
-    network = keras_hub.models.ViTBackbone(
-        image_shape=(32, 32, 3), patch_size=8, num_layers=1, num_heads=2, hidden_dim=12, mlp_dim=20
-    )
-    converter = keras_hub.layers.ViTImageConverter(
-        image_size=(32, 32), scale=[0.01, 0.02, 0.03], offset=[-1.0, -0.5, 0.2]
-    )
-    preprocessor = keras_hub.models.ViTImageClassifierPreprocessor(converter)
-    keras_hub.models.ViTImageClassifier(
-        backbone=network, num_classes=classes, preprocessor=preprocessor, pooling=pooling
-    ).save_to_preset(folder)
 
 
 def resnet(keras_hub, folder: str) -> None:
@@ -56,8 +44,8 @@ def siglip(keras_hub, folder: str) -> None:
 def presets(keras_hub, tmp_path_factory) -> pathlib.Path:
     keras.utils.set_random_seed(4)
     root = tmp_path_factory.mktemp("presets")
-    vit(keras_hub, str(root / "vit"), classes=5)
-    vit(keras_hub, str(root / "vit_gap"), classes=5, pooling="gap")
+    write_vit(keras_hub, str(root / "vit"), classes=5)
+    write_vit(keras_hub, str(root / "vit_gap"), classes=5, pooling="gap")
     resnet(keras_hub, str(root / "resnet"))
     siglip(keras_hub, str(root / "siglip"))
     return root
