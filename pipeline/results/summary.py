@@ -103,7 +103,8 @@ def collect(config: Config, results: list[NodeResult], workspace: str, until: Un
         prior_path = path(ids.side_node(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
         prior = label_prior.from_table(storage.read_table(prior_path)) if prior_path else None
         arms, plans = {}, {}
-        for arm in target.arms if until is None else ():
+        tried = target.arms if until is None else []
+        for arm in tried:
             shared = config.shared_settings(name, arm)
             plan_path = path(ids.sample_node(name, arm, ids.RESAMPLE, shared), "plan", plan.LABELS_FILE)
             if plan_path:
@@ -117,7 +118,7 @@ def collect(config: Config, results: list[NodeResult], workspace: str, until: Un
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
         outcome = _judge(config, name, results, workspace) if until is None else verdict.Verdict()
-        untrained = frozenset(arm for arm in target.arms if config.pretrain_of(arm) is None)
+        untrained = frozenset(arm for arm in tried if config.pretrain_of(arm) is None)
         targets[name] = TargetSummary(prior, plans, arms, outcome.served, outcome.reason, outcome.notes, untrained)
     excluded = {}
     for node in ids.EXCLUSIONS:  # the last stage contains the exclusions of the earlier ones
