@@ -313,3 +313,52 @@ def test_the_published_networks_go_the_same_way(tmp_path, backbone, image):
     )
     assert executed(results) >= FINETUNE | PUSH
     assert len(versions(tmp_path)) == 1
+
+
+NETWORK = """
+import keras
+
+
+@keras.saving.register_keras_serializable("own")
+class Scale(keras.layers.Layer):
+    def build(self, shape):
+        self.factor = self.add_weight(name="factor", shape=(shape[-1],), initializer="ones")
+
+    def call(self, x):
+        return x * self.factor
+
+
+def build(image, *, width):
+    images = keras.Input((image.size, image.size, image.channels))
+    x = keras.layers.Conv2D(width, 3, 4)(keras.layers.Rescaling(1 / 255)(images))
+    return keras.Model(images, Scale()(keras.layers.GlobalAveragePooling2D()(x)))
+"""
+
+
+def own_network(folder: pathlib.Path) -> str:
+    (folder / "own_network.py").write_text(NETWORK)
+    return "{function: own_network.build, options: {width: 5}}"
+
+
+def preset(folder: pathlib.Path) -> str:
+    keras_hub = pytest.importorskip("keras_hub", reason="needs the extra hub")
+    network = keras_hub.models.ViTBackbone(
+        image_shape=(32, 32, 3), patch_size=16, num_layers=1, num_heads=2, hidden_dim=8, mlp_dim=16
+    )
+    network.save_to_preset(str(folder / "preset"))
+    keras_hub.layers.ViTImageConverter(scale=1 / 127.5, offset=-1.0).save_to_preset(str(folder / "preset"))
+    return f"{{name: keras_hub, options: {{preset: {folder / 'preset'}}}}}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("make", [own_network, preset])
+def test_other_networks_go_the_same_way(tmp_path, monkeypatch, make):
+    monkeypatch.syspath_prepend(tmp_path)
+    results = run(
+        tmp_path / "workspace",
+        f"backbone={make(tmp_path)}",
+        *(f"{training}.steps=3" for training in ("classifier", "pretrain", "finetune")),
+        *("source.splits={train: 'train[:1%]', eval: 'eval[:1%]'}", "resample.n=40"),
+    )
+    assert executed(results) >= FINETUNE | PUSH
+    assert len(versions(tmp_path / "workspace")) == 1
