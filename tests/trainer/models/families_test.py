@@ -30,10 +30,11 @@ NAMES = (
 @pytest.mark.parametrize("name", NAMES)
 def test_pre_training_saving_and_fine_tuning(trainings, name):
     image = {"size": SPECS[name].min_size, "channels": 1}
-    recipe = trainings.recipe(steps=2, learning_rate=1e-3, evaluate=None)
+    recipe = trainings.recipe(steps=2, learning_rate=0.01, clip_norm=1.0, evaluate=None)
     source = trainings.data("source", ("alpha", "beta", "gamma"), {"train": 8, "eval": 2})
     target = trainings.data("target", ("nul", "één"), {"train": 4, "eval": 2})
-    settings = {"image": image, "recipe": recipe}
+    # What is served is made of any network alike; to trace it would take most of the time.
+    settings = {"image": image, "recipe": recipe, "formats": ["keras"], "evaluation_splits": []}
     specialist = trainings("pretrain", f"{name}-specialist", source, backbone={"name": name}, **settings)
     model = trainings("finetune", f"{name}-model", {**target, **trainings.base(specialist)}, **settings)
 
@@ -43,7 +44,7 @@ def test_pre_training_saving_and_fine_tuning(trainings, name):
         np.abs(a.numpy() - b.numpy()).max()
         for a, b in zip(before.trainable_variables, after.trainable_variables, strict=True)
     ]
-    assert 0 < max(moved) < 0.5  # from where the pre-training ended
+    assert 0 < max(moved) < 0.1  # from where the pre-training ended: gradients have a norm of at most 1
     assert np.mean(np.asarray(moved) > 0) > 0.5  # ConvNeXt begins with blocks that add a millionth
     assert all(np.isfinite(values).all() for values in after.get_weights())
     keras.backend.clear_session()
