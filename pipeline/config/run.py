@@ -27,6 +27,7 @@ from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
 from pipeline.config.source import NEEDED, Counts, Needed, Source, leave_out_duplicates
+from pipeline.config.weights import Weights
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
 
@@ -208,6 +209,13 @@ class Config(StrictModel):
                 "`specialist run`, or name the source's data, such as a folder, in place of counts"
             )
         return self.source
+
+    def list_weights(self) -> dict[str, Weights]:
+        """Returns key → the weights that are there before the run."""
+        found = {"backbone.weights": self.backbone.weights if self.backbone else None}
+        if isinstance(self.classifier, ModelClassifier | WeightsClassifier):
+            found["classifier"] = self.classifier.file
+        return {key: weights for key, weights in found.items() if weights is not None}
 
     def pin_weights(self) -> "Config":
         """Returns the configuration with the hashes of all weights that it names.

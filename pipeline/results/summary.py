@@ -15,6 +15,7 @@ from components.artifacts.findings import Finding
 from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler.labels_table import distances_to
 from pipeline.config.run import Config
+from pipeline.config.weights import Weights
 from pipeline.nodes import ids
 from pipeline.pipeline import Until
 from pipeline.place import Place
@@ -61,6 +62,7 @@ class Summary:
       findings: side → what is suspicious in its data, and the URI of its rejected images.
       excluded: split of the source → (images, images excluded as near-duplicates of a target's).
       until: what the run ended with, as `create_pipeline` takes it.
+      weights: key → the weights that were there before.
     """
 
     anomalies: list[str]
@@ -68,6 +70,7 @@ class Summary:
     findings: dict[str, tuple[list[Finding], str]] = dataclasses.field(default_factory=dict)
     excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
     until: Until | None = None
+    weights: dict[str, Weights] = dataclasses.field(default_factory=dict)
 
 
 def collect(config: Config, results: list[NodeResult], workspace: str, until: Until | None = None) -> Summary:
@@ -114,13 +117,14 @@ def collect(config: Config, results: list[NodeResult], workspace: str, until: Un
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
         outcome = _judge(config, name, results, workspace) if until is None else verdict.Verdict()
-        targets[name] = TargetSummary(prior, plans, arms, outcome.served, outcome.reason, outcome.notes)
+        untrained = frozenset(arm for arm in target.arms if config.pretrain_of(arm) is None)
+        targets[name] = TargetSummary(prior, plans, arms, outcome.served, outcome.reason, outcome.notes, untrained)
     excluded = {}
     for node in ids.EXCLUSIONS:  # the last stage contains the exclusions of the earlier ones
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
-    return Summary(anomalies, targets, found, excluded, until)
+    return Summary(anomalies, targets, found, excluded, until, config.list_weights())
 
 
 def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> verdict.Verdict:
@@ -138,6 +142,10 @@ def show(console: rich.console.Console, summary: Summary, results: list[NodeResu
     if summary.excluded:
         parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in summary.excluded.items())
         console.print(f"source images excluded as near-duplicates of a target's: {', '.join(parts)}", highlight=False)
+    for key, weights in summary.weights.items():
+        said = f"source: {weights.source or 'not given'}, licence: {weights.licence or 'not given'}"
+        text = f"{key}: {weights.path}, SHA-256 {(weights.sha256 or '')[:12]}…, {said}"
+        console.print(text, markup=False, highlight=False)
     for name, target in summary.targets.items():
         console.print(f"\n[bold]{name}[/]")
         if target.prior is not None:

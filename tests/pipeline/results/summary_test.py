@@ -16,6 +16,7 @@ from components.artifacts import data_report, findings, label_prior
 from components.artifacts.findings import Finding
 from components.artifacts.label_prior import Assumption
 from pipeline.config.load import load
+from pipeline.config.weights import Weights
 from pipeline.results import summary
 from pipeline.runners import local
 from pipeline.runners.local import State
@@ -177,3 +178,16 @@ def test_a_model_that_is_not_good_enough(found):
     )
     text = shown(summary.Summary([], {"digits": digits}))
     assert "not pushed: accuracy [0.5]\n7 is incomplete\n" in text and "pushed to" not in text
+
+
+def test_weights_that_were_there_before_are_named():
+    weights = {"backbone.weights": Weights(path="w.h5", licence="MIT", sha256="ab" * 32)}
+    text = " ".join(shown(summary.Summary([], {}, weights=weights)).split())
+    assert "backbone.weights: w.h5, SHA-256 abababababab…, source: not given, licence: MIT" in text
+
+
+def test_an_arm_without_pre_training(found):
+    digits = dataclasses.replace(found.targets["digits"], without_pretraining=frozenset({"entire_source"}))
+    rows = [shown(dataclasses.replace(found, targets={"digits": each})) for each in (found.targets["digits"], digits)]
+    [[before], [after]] = ([line.split() for line in row.splitlines() if "entire_source" in line] for row in rows)
+    assert (before[1], after[1]) == ("all", "none")
