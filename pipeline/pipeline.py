@@ -33,8 +33,10 @@ def create_pipeline(config: Config, place: Place, until: Until | None = None) ->
     """
     if until is None:
         config.require_source()
+    else:
+        config = config.without_arms()  # what only they need is not looked for
     nodes = Registry()
-    ingested = ingest(nodes, config, place, arms=until is None)
+    ingested = ingest(nodes, config, place)
     early_filters = start_filters(nodes, config, place, ingested)
     by_embeddings = config.near_duplicates.embeddings is not None
     adaptation = adapt(nodes, config, place, ingested, early_filters, all_splits=by_embeddings)
@@ -44,7 +46,7 @@ def create_pipeline(config: Config, place: Place, until: Until | None = None) ->
     for name, target in config.targets.items():
         # Always shown, whether an arm needs it or not.
         priors.append(estimate_prior(nodes, config, place, ingested, adaptation, filters, name, config.prior))
-        for arm in target.arms if until is None else ():
+        for arm in target.arms:
             made = make_arm(nodes, basis, name, arm)
             if arm == target.push:
                 nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, place))

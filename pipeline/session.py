@@ -66,7 +66,7 @@ def run_config(config: Config, workspace: str, until: "Until | None" = None) -> 
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
-        config = config.pin_weights()
+        config = config.pin_weights(arms=until is None)
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         place = Place.local(workspace)
         nodes = pipeline.create_pipeline(config, place, until)

@@ -1,7 +1,7 @@
 """The typed configuration of a run; `pipeline.config.load` reads one from YAML."""
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import pydantic
 
@@ -9,14 +9,11 @@ from components.importance_resampler.matchers.matcher import Matcher
 from components.prior_estimator.settings import EstimatorSettings
 from components.settings import StrictModel
 from pipeline.config.arms import (
-    MATCHERS,
     PRESETS,
     PRIOR_SETTINGS,
     Arm,
-    ArmName,
     OwnArms,
     find_arm,
-    optional_settings,
     shared_settings,
 )
 from pipeline.config.backbone import ConfiguredBackbone
@@ -26,108 +23,11 @@ from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
-from pipeline.config.source import NEEDED, Counts, Needed, Source, leave_out_duplicates
+from pipeline.config.sections import NearDuplicates, Resample, Target
+from pipeline.config.source import NEEDED, Counts, Needed, Source, check_counts, leave_out_duplicates
 from pipeline.config.weights import Weights
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
-
-
-class Evaluation(StrictModel):
-    """When a model is good enough to be pushed. All values are measured on the target's eval split.
-
-    Attributes:
-      metric: the metric that decides. `accuracy`; `mean_per_class_accuracy` and `f1_macro`, in which rare classes
-        count as much as frequent ones; `cohen_kappa` and `matthews`, which are 0 for a guess.
-      minimum: the smallest value that may be pushed.
-      max_regression: how far the value may fall below that of the model that is served, or if none is, of the last one
-        that was good enough.
-      without_baseline: what happens if a model is served that the new one cannot be compared with, because its files
-        are gone, it is from elsewhere, or it has other labels. `stop`: the new model is not pushed. `push`: it is.
-    """
-
-    renamed = {"max_loss": "max_regression"}
-
-    metric: Literal["accuracy", "mean_per_class_accuracy", "f1_macro", "cohen_kappa", "matthews"] = "accuracy"
-    minimum: float = pydantic.Field(0.0, ge=0, le=1)
-    max_regression: float = pydantic.Field(0.0, ge=0, le=1)
-    without_baseline: Literal["stop", "push"] = "stop"
-
-
-class _Target(StrictModel):
-    """A target task. Settings of matchers that differ from target to target stand here, too.
-
-    Attributes:
-      data: the target's images, of any kind that a source has.
-      arms: the ways to pre-train that are compared. May be left out with `source.counts`.
-      push: the arm whose model is pushed, one of `arms`. null: no model is pushed.
-      evaluation: when a model is good enough to be pushed.
-    """
-
-    data: Data
-    arms: list[ArmName] = pydantic.Field([], min_length=1)
-    push: ArmName | None = None
-    evaluation: Evaluation = Evaluation()
-
-    @pydantic.model_validator(mode="after")
-    def _check_consistency(self) -> "_Target":
-        if len(set(self.arms)) != len(self.arms):
-            raise ValueError(f"arms: {self.arms} names an arm twice; remove one")
-        return self
-
-
-class _Resample(StrictModel):
-    """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
-
-    Attributes:
-      n: size of a pre-training set: (example, label) pairs for `same_distribution`, `uniform_labels` and
-        `reversed_weights`, examples for the other arms. `weighted_loss` takes all examples.
-      seed: seed of the draws. null: the run's seed.
-      materialise: whether samples are written as Examples. If not, the Trainer reads the examples from the source's
-        shards.
-    """
-
-    n: int = pydantic.Field(gt=0, lt=1 << 31)
-    seed: int | None = pydantic.Field(None, ge=0, lt=1 << 32)
-    materialise: bool = False
-
-
-def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
-    """Returns `base` with the matchers' settings that belong to it. All of them are optional."""
-    fields: dict[str, Any] = {}
-    for matcher in MATCHERS.values():
-        keys = (key for key in matcher.model_fields if (key in matcher.of_target) == of_target)
-        fields |= optional_settings(matcher, tuple(keys))
-    return pydantic.create_model(base.__name__.removeprefix("_"), __base__=base, __doc__=base.__doc__, **fields)
-
-
-if TYPE_CHECKING:
-    Target: TypeAlias = _Target
-    Resample: TypeAlias = _Resample
-else:
-    Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
-
-
-class NearDuplicates(StrictModel):
-    """How near-duplicates of the targets' images are kept out of the source.
-
-    Attributes:
-      enabled: whether the filter runs. All images are then decoded once, for their perceptual hashes.
-      distance: the largest Hamming distance, of 64 bits, between the perceptual hashes of two near-duplicates.
-      flips: whether mirror images count as near-duplicates, too.
-      embeddings: the smallest cosine between the classifier's embeddings of two near-duplicates, in a second stage that
-        predicts the whole source. null: no second stage.
-    """
-
-    enabled: bool = True
-    distance: int = pydantic.Field(6, ge=0, le=10)
-    flips: bool = True
-    embeddings: float | None = pydantic.Field(None, gt=0, le=1)
-
-    @pydantic.model_validator(mode="after")
-    def _check_consistency(self) -> "NearDuplicates":
-        if self.embeddings is not None and not self.enabled:
-            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true as well")
-        return self
 
 
 class Config(StrictModel):
@@ -217,14 +117,17 @@ class Config(StrictModel):
             found["classifier"] = self.classifier.file
         return {key: weights for key, weights in found.items() if weights is not None}
 
-    def pin_weights(self) -> "Config":
+    def pin_weights(self, *, arms: bool = True) -> "Config":
         """Returns the configuration with the hashes of all weights that it names.
+
+        Args:
+          arms: whether arms are run; else the weights of `backbone`, which only they start from, need not be there.
 
         Raises:
           ValueError: they are not there, or others than the configuration says.
         """
         pinned: dict[str, Any] = {}
-        for key in ("backbone", "classifier"):
+        for key in ("backbone", "classifier") if arms else ("classifier",):
             section = getattr(self, key)
             if isinstance(section, ConfiguredBackbone | ModelClassifier | WeightsClassifier):
                 try:
@@ -232,6 +135,11 @@ class Config(StrictModel):
                 except ValueError as error:
                     raise ValueError(f"{key}.{error}") from error
         return self.model_copy(update=pinned)
+
+    def without_arms(self) -> "Config":
+        """Returns a configuration of the same data, whose targets have no arms: of them only P_t is asked for."""
+        targets = {name: target.model_copy(update={"arms": [], "push": None}) for name, target in self.targets.items()}
+        return self.model_copy(update={"targets": targets})
 
     def require_remote(self) -> Remote:
         """Returns the section `remote`.
@@ -256,7 +164,9 @@ class Config(StrictModel):
         arm = find_arm(name, self.arms)
         if arm.start != "existing":
             return arm
-        return arm.model_copy(update={"start": "published" if self.backbone.weights else "classifier"})
+        return arm.model_copy(
+            update={"start": "published" if self.backbone and self.backbone.weights else "classifier"}
+        )
 
     def matcher(self, target: str, arm: str) -> Matcher | None:
         """Returns the matcher of a target's arm; None: it draws nothing."""
@@ -337,16 +247,14 @@ class Config(StrictModel):
 
     @pydantic.model_validator(mode="after")
     def _check_combinations(self) -> "Config":
-        if self.counts is None:
-            self._check_training()
+        if self.counts is not None:
+            duplicates = self.near_duplicates.enabled
+            check_counts(self.counts, self.classifier, self.image, self.prior, near_duplicates=duplicates)
         else:
-            self._check_counts()
-        self._check_arms()
+            self._check_training()
+            self._check_arms()
         check_classifier(self.classifier, self.image, self.near_duplicates.embeddings)
         self._check_prior("prior.", self.prior)
-        for name, arm in self.arms.items() if self.counts is None else ():
-            if arm.depends_on_target():
-                self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
         return self
 
     def _check_training(self) -> None:
@@ -371,21 +279,9 @@ class Config(StrictModel):
                 recipes[key].check_random_start()
             except ValueError as error:
                 raise ValueError(f"{key}.{error}") from error
-
-    def _check_counts(self) -> None:
-        """Checks that nothing is asked for that only the source's images could give."""
-        found = {
-            "classifier: a recipe": (isinstance(self.classifier, Recipe), "name a model or weights that are there"),
-            f"prior.estimator: {self.prior.estimator!r}": (
-                self.prior.estimator != "mean_prediction",
-                "use mean_prediction",
-            ),
-            "prior.temperature: 'fitted'": (self.prior.temperature == "fitted", "give a number, or leave it out"),
-            "near_duplicates.enabled: true": (self.near_duplicates.enabled, "leave it out"),
-        }
-        for what, (asked, instead) in found.items():
-            if asked:
-                raise ValueError(f"{what} needs the images of the source, which source.counts does not give; {instead}")
+        for name, arm in self.arms.items():
+            if arm.depends_on_target():
+                self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
 
     def _check_prior(self, place: str, prior: Prior) -> None:
         if self.classifier.activation == "sigmoid" and prior.estimator != "mean_prediction":

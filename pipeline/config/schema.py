@@ -90,7 +90,7 @@ def _require_unless_counts(found: JsonSchemaValue) -> None:
         value |= only
         del value["default"]
     labelled = {"required": ["splits"]}
-    trained = {"required": ["data", "arms"], "properties": {"data": labelled}}
+    trained = {"required": ["data", "arms"], "properties": {"data": labelled, "arms": {"minItems": 1}}}
     found["anyOf"] = [
         {
             "required": [*NEEDED],

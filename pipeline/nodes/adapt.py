@@ -77,12 +77,11 @@ def adapt(
 
     classifier = nodes.get(classifier_id, make_classifier)
     if config.trained_classifier is None:  # a wrong file is known before the data are read
-        for side in (ingested.source_data, *ingested.targets.values()):
-            if side is not None:
-                side.example_gen.add_upstream_node(classifier)
-    source_predictions = None
+        for side in ingested.sides:
+            side.example_gen.add_upstream_node(classifier)
+    source_predictor = None
     if (source := ingested.source_data) is not None:
-        source_predictions = nodes.get(
+        source_predictor = nodes.get(
             ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
             lambda: Predictor(
                 examples=source["examples"],
@@ -91,7 +90,7 @@ def adapt(
                 splits=["eval"],
                 max_examples=config.prior.source_images,
             ),
-        ).outputs["predictions"]
+        )
     predictors = {
         name: nodes.get(
             ids.side_node(name, ids.PREDICTIONS, part),
@@ -104,6 +103,11 @@ def adapt(
         )
         for name, target in ingested.targets.items()
     }
+    if config.trained_classifier is None and source is not None and source_predictor is not None:
+        # As a training does: nothing is predicted while a mistake in the data may be found.
+        for predictor in (source_predictor, *predictors.values()):
+            predictor.add_upstream_node(source.validator)
+    source_predictions = source_predictor.outputs["predictions"] if source_predictor else None
     return Adaptation(classifier, predictors, source_predictions)
 
 

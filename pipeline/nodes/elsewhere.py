@@ -15,6 +15,7 @@ from pipeline.config.classifier import ModelClassifier, WeightsClassifier
 from pipeline.config.run import Config
 from trainer.model_import import label_files
 from trainer.model_import.component import ModelImporter
+from trainer.recipes import Recipe
 
 _ARCHITECTURE = "config.json"  # of a .keras file
 _BACKBONE = "backbone"  # the layer from which trainings start
@@ -43,6 +44,37 @@ def make_importer(
     if isinstance(classifier, ModelClassifier) and classifier.is_keras_file:
         _check_start(config, classifier)
     return ModelImporter(kind="classifier", settings=classifier.import_settings(config.image), fingerprint=fingerprint)
+
+
+def read_counts(config: Config) -> dict[str, int]:
+    """Returns label → number of its images, of a source of which that is all there is.
+
+    Raises:
+      ValueError: the counts, or the labels of the classifier, cannot be read; or there is a label that no label of the
+        classifier stands for.
+    """
+    counts, classifier = config.counts, config.classifier
+    if counts is None or isinstance(classifier, Recipe):
+        raise ValueError("source.counts: is for a classifier that exists already; name its model or weights")
+    labels = read_labels(classifier)
+    try:
+        pairs = label_files.read_pairs(classifier, labels)
+    except ValueError as error:
+        raise ValueError(f"classifier.{error}") from error
+    found = counts.read(labels.names)
+    names = list(found)
+    try:
+        unknown = label_map.match(labels.names, pairs, names).unmatched
+    except ValueError as error:
+        raise ValueError(f"source.counts: {counts.counts!r}: {error}") from error
+    if len(unknown):
+        shown = ", ".join(repr(names[i]) for i in unknown[:3])
+        raise ValueError(
+            f"source.counts: {counts.counts!r} has {len(unknown):,} label(s) that no label of the classifier stands "
+            f"for ({shown}); those of the classifier are {', '.join(map(repr, labels.names[:3]))} and others: correct "
+            "the counts, or set classifier.label_map"
+        )
+    return found
 
 
 def _find_fingerprint(classifier: ModelClassifier | WeightsClassifier) -> str:
@@ -79,6 +111,7 @@ def has_other_labels(config: Config, source_labels: Vocabulary) -> bool:
 
 
 def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
+    """Returns the labels of a classifier: those in its file of labels, or in the model."""
     labels = label_files.read_labels(classifier)
     if labels is None and isinstance(classifier, ModelClassifier):
         names = model_labels.read(classifier.model)

@@ -18,11 +18,9 @@ from components.label_counts.component import CountsImporter
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config
-from pipeline.config.source import Counts
 from pipeline.nodes import elsewhere, ids
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
-from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,19 +67,18 @@ class Ingested:
         return self.source_data
 
     @property
+    def sides(self) -> list[IngestNodes]:
+        """The nodes of all data."""
+        return [*([self.source_data] if self.source_data else []), *self.targets.values()]
+
+    @property
     def vocabulary(self) -> BaseChannel:
         """The labels of the source."""
         return (self.counts.outputs if self.counts else self.source.example_gen.outputs)["vocabulary"]
 
 
-def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) -> Ingested:
+def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
     """Adds the nodes that ingest and check all data.
-
-    Args:
-      nodes: of the pipeline; this function adds to it.
-      config: the configuration.
-      place: where the files are.
-      arms: whether the targets' arms are run, for which the data have to fit, too.
 
     Raises:
       ValueError: data are missing, or do not fit their role or the arms.
@@ -99,19 +96,15 @@ def ingest(nodes: Registry, config: Config, place: Place, *, arms: bool = True) 
                 f"targets.{name}.data: {config.targets[name].data.location!r} has several labels an image, which only "
                 "a source may have; set several_labels to false, or name another label_key or other data"
             )
-    if arms:
-        check_labels(config)
+    check_labels(config)
     if source is not None:
         wait_for_checks(source, list(targets.values()))
-        nodes.add(*source.nodes)
-    for side in targets.values():
+    ingested = Ingested(targets, source, None if source else make_counts_node(config))
+    for side in ingested.sides:
         nodes.add(*side.nodes)
-    if config.counts is None:
-        return Ingested(targets, source)
-    counts = read_counts(config, config.counts)
-    importer = CountsImporter(text=label_counts.dumps(counts)).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
-    nodes.add(importer)
-    return Ingested(targets, counts=importer)
+    if ingested.counts is not None:
+        nodes.add(ingested.counts)
+    return ingested
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
@@ -176,6 +169,16 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
     return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
 
 
+def make_counts_node(config: Config) -> BaseNode:
+    """Returns the node of the label counts of a source of which that is all there is.
+
+    Raises:
+      ValueError: they cannot be read, or are of other labels than the classifier's.
+    """
+    text = label_counts.dumps(elsewhere.read_counts(config))
+    return CountsImporter(text=text).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
+
+
 def wait_for_checks(source: IngestNodes, targets: Sequence[IngestNodes]) -> None:
     """Makes the nodes wait for each other such that nothing is computed while a mistake in the data may be found.
 
@@ -194,26 +197,11 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
 
 
 def read_source_labels(config: Config) -> Vocabulary:
-    """Returns the labels of the source, from its data or its label counts, as the vocabulary will have them."""
+    """Returns the labels of the source as its ExampleGen, or its CountsImporter, will write them."""
     if config.counts is not None:
-        return make_vocabulary(list(read_counts(config, config.counts)))
+        return make_vocabulary(list(elsewhere.read_counts(config)))
     source = config.require_source()
     return hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
-
-
-def read_counts(config: Config, counts: Counts) -> dict[str, int]:
-    """Returns label → number of the source's images, where there are only its label counts.
-
-    Raises:
-      ValueError: the file of the counts, or of the classifier's labels, is missing or wrong.
-    """
-
-    def read_labels() -> tuple[str, ...]:
-        if isinstance(config.classifier, Recipe):
-            raise ValueError(f"source.counts: {counts.counts!r} needs a classifier that exists already; name one")
-        return elsewhere.read_labels(config.classifier).names
-
-    return counts.read(read_labels)
 
 
 def check_labels(config: Config) -> None:

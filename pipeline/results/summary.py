@@ -124,7 +124,8 @@ def collect(config: Config, results: list[NodeResult], workspace: str, until: Un
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
-    return Summary(anomalies, targets, found, excluded, until, config.list_weights())
+    used = {key: weights for key, weights in config.list_weights().items() if until is None or key == "classifier"}
+    return Summary(anomalies, targets, found, excluded, until, used)
 
 
 def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> verdict.Verdict:

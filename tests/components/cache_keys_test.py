@@ -64,7 +64,7 @@ def test_the_trainer():
                 f"trainer.loop.{name}"
                 for name in ("layer_decay", "optimizer", "precision", "scalars", "schedules", "variables")
             ),
-            *within("trainer.models", "backbone", "classifier", "compact_cnn"),
+            *within("trainer.models", "backbone", "classifier", "compact_cnn", "saved"),
         ]
     )
 

@@ -92,6 +92,14 @@ def test_what_only_arms_need_does_not_stop_it(config, monkeypatch):
     assert nodes_of(asked, "prior").keys() == PRIOR | FILTER
 
 
+def test_weights_that_only_arms_start_from_need_not_be_there(config):
+    network = {"name": "compact_cnn", "weights": "/nowhere.weights.h5"}
+    asked = config(("published_finetune", "same_distribution"), backbone=network)
+    assert nodes_of(asked.pin_weights(arms=False), "prior").keys() == PRIOR | FILTER
+    with pytest.raises(ValueError, match=r"^backbone\.weights"):
+        asked.pin_weights()
+
+
 def test_what_is_said_of_beam_is_checked_where_it_is_used(config):
     runner = {
         "runner": "flink",

@@ -8,8 +8,7 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.code_version import code_version
-from trainer.component import modules_of
+from trainer.component import version_of
 from trainer.model_import import executor, settings
 
 
@@ -66,7 +65,7 @@ class ModelImporter(base_component.BaseComponent):
                 kind=kind,
                 settings=json.dumps(content, sort_keys=True),
                 fingerprint=fingerprint,
-                code_version=code_version(*modules_of(f"{executor.__name__}.Executor", content)),
+                code_version=version_of(f"{executor.__name__}.Executor", content),
                 model=types.Channel(type=standard_artifacts.Model),
             )
         )

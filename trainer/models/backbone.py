@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pydantic
 
+from components import extras
 from components.settings import StrictModel, did_you_mean
 from trainer.models.registry import SPECS
 
@@ -93,9 +94,19 @@ class Backbone(StrictModel):
         return self.name or self.function or ""
 
     def check(self, image: ImageConfig) -> None:
-        """Raises a ValueError if the images are too small for the backbone."""
-        if self.name and image.size < SPECS[self.name].min_size:
-            raise ValueError(f"image.size: {image.size}; {self.name} needs at least {SPECS[self.name].min_size}")
+        """Checks that it can be built for such images.
+
+        Raises:
+          ValueError: the images are too small.
+          ModuleNotFoundError: an extra is missing.
+        """
+        if self.name is None:
+            return
+        spec = SPECS[self.name]
+        if image.size < spec.min_size:
+            raise ValueError(f"image.size: {image.size}; {self.name} needs at least {spec.min_size}")
+        if spec.extra:
+            extras.require(*spec.extra)
 
     def module(self) -> str:
         """Returns the module of this project that builds it."""

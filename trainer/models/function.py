@@ -25,16 +25,23 @@ def build(image: ImageConfig, function: Callable[..., Any], path: str, options: 
     if not isinstance(model, keras.Model):
         raise ValueError(f"backbone.function: {path} returned {type(model).__name__}; it has to return a keras.Model")
     images = keras.Input((image.size, image.size, image.channels), name="images")
-    try:
-        outputs = model(images)
-    except ValueError as error:
-        raise ValueError(
-            f"backbone.function: the model of {path} does not take images {tuple(images.shape)}: "
-            f"{_first_line(error)}; build it for image.size and image.channels"
-        ) from error
+    _check_inputs(model, tuple(images.shape), path)
+    outputs = model(images)
     _check_outputs(outputs, path)
     _check_saving(model, path)
     return keras.Model(images, outputs, name="backbone")
+
+
+def _check_inputs(model: keras.Model, expected: tuple[int | None, ...], path: str) -> None:
+    if not hasattr(model, "inputs") or not model.inputs:  # a class of the user's, which takes what it is given
+        return
+    found = [tuple(tensor.shape) for tensor in model.inputs]
+    fits = len(found) == 1 and len(found[0]) == len(expected)
+    if not fits or any(size not in (None, other) for size, other in zip(found[0], expected, strict=True)):
+        raise ValueError(
+            f"backbone.function: the model of {path} takes {', '.join(map(str, found))}, not images {expected}; build "
+            "it for image.size and image.channels"
+        )
 
 
 def _check_outputs(outputs: Any, path: str) -> None:
@@ -60,10 +67,12 @@ def _check_saving(model: keras.Model, path: str) -> None:
         keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(model))
     except (TypeError, ValueError, NotImplementedError, AttributeError, ImportError) as error:
         raise ValueError(
-            f"backbone.function: the model of {path} cannot be saved and loaded: {_first_line(error)}; give its own "
+            f"backbone.function: the model of {path} cannot be saved and loaded: {_reason(error)}; give its own "
             "layers a get_config and @keras.saving.register_keras_serializable, and use no Lambda layer"
         ) from error
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().partition("\n")[0]
+def _reason(error: Exception) -> str:
+    """Returns the first sentence of the innermost error that Keras reports."""
+    innermost = str(error).rpartition("Exception encountered: ")[2]
+    return innermost.strip().partition("\n")[0].partition(". ")[0]

@@ -1,5 +1,7 @@
 """Classifiers whose head is published with the network, filled from a file."""
 
+from typing import Any
+
 import keras
 
 from trainer.models import applications, classifier, weights
@@ -24,21 +26,27 @@ def load_classifier(backbone: Backbone, image: ImageConfig, classes: int, path: 
       ValueError: there is no such file, it has the weights of another network, no head, or one over other classes.
     """
     application = SPECS[backbone.name].application if backbone.name else None
-    with weights.open_weights(path) as file:
+    with weights.open_weights(path, head=True) as file:
         if application and application.head == "own":
-            return _with_own_head(application, image, classes, file)
+            own = applications.make_network(image, application, classes)
+            if file.load(own):
+                return _split(own, image, application)
         network = backbone.build(image)
-        model = classifier.build(network, classes)
         inside = weights.network_of(network)
         found = file.classes_above(inside)
         if found is None:
             raise file.refusal(network)
         _check_classes(found, classes, path)
+        model = classifier.build(network, classes)
         if file.load(model):
             return model
-        for around in (inside, network):
-            convolution = around is inside and application is not None and application.head == "convolution"
-            if _load_head(around, model, file, convolution=convolution):
+        convolution = application is not None and application.head == "convolution"
+        for below, features in (
+            (inside.input, inside.output),
+            (network.input, network.output),
+            (inside.input, inside(inside.input)),  # as the classifiers of keras-hub; how they pool has no weights
+        ):
+            if _load_head(below, features, model, file, convolution=convolution):
                 return model
         raise file.refusal(network)
 
@@ -46,8 +54,8 @@ def load_classifier(backbone: Backbone, image: ImageConfig, classes: int, path: 
 def _check_classes(found: int, classes: int, path: str) -> None:
     if not found:
         raise ValueError(
-            f"weights: {path!r} has no head, only the network below it; give the file with the head (of "
-            "keras.applications, the one without 'notop' in its name)"
+            f"weights: {path!r} has no head, only the network below it; give the file with the head: of "
+            "keras.applications the one without 'notop' in its name, of keras-hub the preset of an ImageClassifier"
         )
     if found != classes:
         raise ValueError(
@@ -56,35 +64,27 @@ def _check_classes(found: int, classes: int, path: str) -> None:
         )
 
 
-def _load_head(network: keras.Model, model: keras.Model, file: weights.WeightsFile, *, convolution: bool) -> bool:
-    """Fills `model`, which has `network` inside, from a file of the network with its head right on it."""
+def _load_head(inputs: Any, features: Any, model: keras.Model, file: weights.WeightsFile, *, convolution: bool) -> bool:
+    """Fills `model`, a part of which is from `inputs` to `features`, from a file with the head right on this part."""
+    if isinstance(features, dict):  # with an auxiliary head, which no published network has
+        return False
     head = model.get_layer("head")
+    last: keras.layers.Layer = keras.layers.Dense(head.units)
     if convolution:
-        x = keras.layers.Reshape((1, 1, network.output_shape[-1]))(network.output)
-        last: keras.layers.Layer = keras.layers.Conv2D(head.units, 1)
-    else:
-        x, last = network.output, keras.layers.Dense(head.units)
-    if not file.load(keras.Model(network.input, last(x))):
+        features = keras.layers.Reshape((1, 1, features.shape[-1]))(features)
+        last = keras.layers.Conv2D(head.units, 1)
+    if not file.load(keras.Model(inputs, last(features))):
         return False
     kernel, bias = last.get_weights()
     head.set_weights([kernel.reshape(head.kernel.shape), bias])
     return True
 
 
-def _with_own_head(
-    application: Application, image: ImageConfig, classes: int, file: weights.WeightsFile
-) -> keras.Model:
-    network = applications.make_network(image, application, classes)
-    if not file.load(network):
-        below = applications.make_network(image, application)
-        found = file.classes_above(below)
-        if found is None:
-            raise file.refusal(below)
-        _check_classes(found, classes, file.path)
-        raise file.refusal(network)
+def _split(network: keras.Model, image: ImageConfig, application: Application) -> keras.Model:
+    """Returns the classifier with features of a network that has a head of several layers."""
     last = [layer for layer in network.layers if layer.weights][-1]
     features = keras.layers.Flatten(name="features")(last.input)
-    two = keras.Model(network.input, {"logits": network.output, "features": features}, name=network.name)
+    both = keras.Model(network.input, {"logits": network.output, "features": features}, name=network.name)
     images = keras.Input((image.size, image.size, image.channels), name="images")
-    outputs = two(applications.preprocess(applications.to_rgb(images), application.preprocessing))
+    outputs = both(applications.preprocess(applications.to_rgb(images), application.preprocessing))
     return keras.Model(images, {name: outputs[name] for name in ("logits", "features")}, name="classifier")

@@ -59,11 +59,12 @@ class KerasHubOptions(StrictModel):
     @pydantic.field_validator("preset")
     @classmethod
     def _check_preset(cls, value: str) -> str:
-        if "://" in value or not os.path.isfile(os.path.join(value, "config.json")):
-            raise ValueError(
-                f"{value!r} is not a local folder with a config.json; load the preset once where there is a network, "
-                "write it with save_to_preset, and name that folder"
-            )
+        for name in ("config.json", "image_converter.json"):
+            if "://" in value or not os.path.isfile(os.path.join(value, name)):
+                raise ValueError(
+                    f"{value!r} is not a local folder with a {name}; write the preset's backbone and its image "
+                    "converter there with save_to_preset, where there is a network to load them from"
+                )
         return value
 
 
@@ -97,12 +98,14 @@ class Spec:
       min_size: side of the smallest image, in pixels.
       options: class of the options.
       application: the network, if it is one that keras.applications builds.
+      extra: the extra of setup.py that it needs, and the module of that.
     """
 
     module: str
     min_size: int
     options: type[StrictModel] = NoOptions
     application: Application | None = None
+    extra: tuple[str, str] | None = None
 
     def files(self, options: dict[str, Any]) -> list[str]:
         """Returns the paths of the files that say what the network is, beside its weights."""
@@ -170,5 +173,5 @@ SPECS = {
     "vgg16": _of_keras("VGG16", 512, "caffe", head="own"),
     "vgg19": _of_keras("VGG19", 512, "caffe", head="own"),
     "xception": _of_keras("Xception", 2048, "tf", min_size=71),
-    "keras_hub": Spec("trainer.models.keras_hub", min_size=16, options=KerasHubOptions),
+    "keras_hub": Spec("trainer.models.keras_hub", min_size=16, options=KerasHubOptions, extra=("hub", "keras_hub")),
 }

@@ -18,6 +18,7 @@ import tensorflow as tf
 from trainer.models import applications, classifier
 
 _IN_FOLDER = "model.weights.h5"  # of a .keras file, which is an archive, and of a preset of keras-hub
+_CLASSIFIER = "task.weights.h5"
 _NOT_LAYERS = frozenset({"optimizer", "loss_tracker", "_loss_tracker", "compile_metrics", "_compile_metrics"})
 _FORMATS = "give a .weights.h5, .keras or .h5 file that Keras wrote, or the folder of a keras-hub preset"
 
@@ -39,7 +40,9 @@ def load_backbone_weights(backbone: keras.Model, path: str) -> None:
             if file.classes_above(model) is not None and file.load(model, whole=False):
                 return
         classes = file.classes_above(backbone)
-        if not (classes and file.load(classifier.build(backbone, classes))):
+        if classes and file.load(classifier.build(backbone, classes)):
+            return
+        if not file.load_inside(network_of(backbone)):
             raise file.refusal(backbone)
 
 
@@ -50,15 +53,19 @@ def network_of(backbone: keras.Model) -> keras.Model:
 
 
 @contextlib.contextmanager
-def open_weights(path: str) -> Iterator["WeightsFile"]:
+def open_weights(path: str, *, head: bool = False) -> Iterator["WeightsFile"]:
     """Opens a file of weights for reading.
+
+    Args:
+      path: as `load_backbone_weights` takes it.
+      head: whether, of a preset of keras-hub, the classifier is read, if it has one.
 
     Raises:
       ValueError: there is none, or it is of another format.
     """
     with tempfile.TemporaryDirectory() as folder:
         local = os.path.join(folder, _IN_FOLDER)  # by the ending Keras tells its formats apart
-        _fetch(path, local)
+        _fetch(path, local, [_CLASSIFIER, _IN_FOLDER] if head else [_IN_FOLDER])
         if not h5py.is_hdf5(local):
             raise ValueError(f"weights: {path!r} is not a file of weights; {_FORMATS}")
         with h5py.File(local, "r") as file:
@@ -67,11 +74,13 @@ def open_weights(path: str) -> Iterator["WeightsFile"]:
             yield _ByLayer(path, group) if _has_layers(group) else _ByPath(path, local, file)
 
 
-def _fetch(path: str, local: str) -> None:
-    """Makes the HDF5 file of `path` available as `local`."""
-    source = os.path.join(path, _IN_FOLDER) if tf.io.gfile.isdir(path) else path
-    if not tf.io.gfile.exists(source):
-        what = f"has no {_IN_FOLDER}" if source != path else "does not exist"
+def _fetch(path: str, local: str, names: list[str]) -> None:
+    """Makes the HDF5 file of `path`, or the first of `names` in that folder, available as `local`."""
+    is_folder = tf.io.gfile.isdir(path)
+    sources = [os.path.join(path, name) for name in names] if is_folder else [path]
+    source = next(filter(tf.io.gfile.exists, sources), None)
+    if source is None:
+        what = f"is a folder without {_IN_FOLDER}" if is_folder else "does not exist"
         raise ValueError(f"weights: {path!r} {what}; {_FORMATS}")
     if "://" in source:
         tf.io.gfile.copy(source, local)
@@ -116,12 +125,16 @@ class WeightsFile:
         self._check_normalization()
         return True
 
+    def load_inside(self, model: keras.Model) -> bool:
+        """Fills a model with the weights of one that the file's model has inside, as `load` does."""
+        return False
+
     def classes_above(self, model: keras.Model) -> int | None:
         """Returns the number of classes of the head that the file has besides the weights of `model`.
 
         0: it has no head. None: it is not of this model.
         """
-        own = Counter(tuple(weight.shape) for weight in model.weights)
+        own = _count(model)
         if own - self._shapes:
             return None
         rest = self._shapes - own
@@ -129,16 +142,15 @@ class WeightsFile:
             rest -= Counter({(3,): 2})
         if not rest:
             return 0
-        shapes = model.output_shape.values() if isinstance(model.output_shape, dict) else [model.output_shape]
-        found = [_pop_head(rest, shape[-1]) for shape in shapes]
-        return found[0] if found[0] and not +rest else None
+        found = [_pop_head(rest, output.shape[-1]) for output in model.outputs]
+        return found[0] if all(found) and not +rest else None
 
     def refusal(self, model: keras.Model) -> ValueError:
         """Returns the error that the file is not of this model."""
         network = network_of(model)
         return ValueError(
             f"weights: {self.path!r} has {_describe(self._shapes)}, but {network.name} has "
-            f"{_describe(Counter(tuple(weight.shape) for weight in network.weights))}; give a file of this network, of "
+            f"{_describe(_count(network))}; give a file of this network, of "
             "the same options and size of the images, or name the file's network as the backbone"
         )
 
@@ -174,6 +186,21 @@ class _ByPath(WeightsFile):
         row = {"mean": found[f"{adapted[0]}/0"], "variance": found[f"{adapted[0]}/1"]} if adapted else {}
         super().__init__(path, list(weights.values()), row)
         self._local = local
+        self._file = file
+
+    def load_inside(self, model: keras.Model) -> bool:
+        for name, group in self._file.get("layers", {}).items():
+            if "layers" not in group:
+                continue
+            # Keras reads from files only. The image encoder of SigLIP is half of the file.
+            local = f"{self._local}.{name}.{_IN_FOLDER}"
+            with h5py.File(local, "w") as file:
+                for item in group.values():
+                    group.copy(item, file)
+            with h5py.File(local, "r") as file:
+                if _ByPath(self.path, local, file).load(model):
+                    return True
+        return False
 
     def _load(self, model: keras.Model) -> bool:
         try:
@@ -255,9 +282,15 @@ def _pop_head(rest: Counter[tuple[int, ...]], width: int) -> int | None:
         ]
         if not kernels:
             return classes
-        kernel = max(kernels, key=lambda shape: shape[-1] == width)  # a square one has another after it
+        # A square one has another one after it.
+        kernel = max(kernels, key=lambda shape: (shape[-2] == width, shape[-1] == width))
         rest -= Counter([kernel, kernel[-1:]])
         classes = width = kernel[-1]
+
+
+def _count(model: keras.Model) -> Counter[tuple[int, ...]]:
+    """Returns how often a shape occurs; of what is no float, such as positions and states of generators, none does."""
+    return Counter(tuple(weight.shape) for weight in model.weights if "float" in weight.dtype)
 
 
 def _describe(shapes: Counter[tuple[int, ...]]) -> str:

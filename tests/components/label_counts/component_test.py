@@ -1,9 +1,14 @@
+import json
+
 import pytest
+from tfx.dsl.components.common import importer
+from tfx.orchestration import pipeline as tfx_pipeline
+from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
 
 import components
 from components import storage
 from components.artifacts import label_counts, vocabulary
-from components.artifacts.types import LabelCounts, LabelVocabulary
+from components.artifacts.types import LabelCounts, LabelVocabulary, Predictions
 from components.label_counts import executor
 
 TEXT = "label,count\nwren,7\ncrow,0\n"
@@ -30,3 +35,20 @@ def test_the_cache_key_has_the_counts_and_not_how_they_are_written():
 def test_wrong_counts_are_refused_when_it_is_made():
     with pytest.raises(ValueError, match=r"^text: line 3: the count of 'crow' is 'many'"):
         components.CountsImporter(text=TEXT.replace("0", "many"))
+
+
+def test_it_compiles_for_kubeflow_with_what_reads_it(tmp_path):
+    counts = components.CountsImporter(text=TEXT)
+    predictions = importer.Importer(source_uri="/predictions", artifact_type=Predictions).with_id("predictions")
+    prior = components.PriorEstimator(
+        predictions=predictions.outputs["result"],
+        counts=counts.outputs["counts"],
+        vocabulary=counts.outputs["vocabulary"],
+    )
+    config = kubeflow_v2_dag_runner.KubeflowV2DagRunnerConfig(default_image="image")
+    runner = kubeflow_v2_dag_runner.KubeflowV2DagRunner(config, str(tmp_path), "job.json")
+    runner.run(tfx_pipeline.Pipeline("test", "/root", components=[counts, predictions, prior]))
+    tasks = json.loads((tmp_path / "job.json").read_text())["pipelineSpec"]["root"]["dag"]["tasks"]
+    taken = {key: value["taskOutputArtifact"] for key, value in tasks["PriorEstimator"]["inputs"]["artifacts"].items()}
+    assert taken["counts"] == {"producerTask": "CountsImporter", "outputArtifactKey": "counts"}
+    assert taken.keys() == {"predictions", "counts", "vocabulary"}

@@ -15,6 +15,7 @@ import yaml
 import pipeline
 from pipeline.config import reference, run
 from pipeline.config.schema import attributes, json_schema
+from pipeline.config.source import NEEDED
 from trainer.models.registry import SPECS
 
 CONFIGS = pathlib.Path(pipeline.__file__).parent / "configs"
@@ -137,6 +138,7 @@ def mistakes(change: dict) -> list[str]:
 
 
 SHARES = {"train": 0.9, "eval": 0.1}
+FOLDER = {"folder": "a"}
 
 
 @pytest.mark.parametrize(
@@ -196,3 +198,28 @@ def test_mistakes_break_the_schema(change, where):
 )
 def test_what_validators_allow_fits_the_schema(change):
     assert mistakes(change) == []
+
+
+def test_what_may_be_missing_with_label_counts_only():
+    schema = jsonschema.Draft202012Validator(json.loads(reference.SCHEMA.read_text(encoding="utf-8")))
+    least = {
+        "name": "least",
+        "source": {"counts": "uniform"},
+        "classifier": {"model": "a", "labels": "b"},
+        "targets": {"pets": {"data": FOLDER}},
+    }
+    assert schema.is_valid(least)
+    demo = yaml.safe_load((CONFIGS / "demo.yaml").read_text(encoding="utf-8"))
+    assert schema.is_valid({**demo, "source": {"counts": "uniform"}})
+    whole = {**demo, "source": {**FOLDER, "splits": SHARES}}
+    assert schema.is_valid(whole)
+    [(name, target)] = demo["targets"].items()
+    for wrong in (
+        {**least, "source": {**FOLDER, "splits": SHARES}},
+        {**whole, "source": FOLDER},
+        {**whole, "targets": {name: {**target, "data": FOLDER}}},
+        {**whole, "targets": {name: {**target, "arms": []}}},
+        {**whole, "targets": {name: {"data": target["data"]}}},
+        *({key: value for key, value in whole.items() if key != missing} for missing in NEEDED),
+    ):
+        assert not schema.is_valid(wrong)

@@ -143,7 +143,7 @@ def test_temperatures_that_suit_the_estimator(overrides):
             ["targets.digits.arms=[entire]", "targets.digits.push=null"],
             r"targets\.digits\.arms\.0: 'entire': must be one of entire_source",
         ),
-        (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
+        (["targets.digits.arms=[]"], r"targets\.digits\.arms: missing"),
         (
             ["targets.digits.evaluation.max_loss=1"],
             r"targets\.digits\.evaluation: unknown key 'max_loss'; it is called 'max_regression' now",

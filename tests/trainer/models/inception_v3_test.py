@@ -23,8 +23,8 @@ class InceptionV3Test(tf.test.TestCase):
     def test_width_scales_every_convolution_and_survives_saving(self):
         backbone = Backbone(name="inception_v3", options={"width": 0.25}).build(ImageConfig(size=75, channels=1))
         self.assertEqual(backbone.output_shape, (None, 512))
-        # Σ height·width·(in/4)·(out/4) over the kernels (in = 1 for the first) + 3·out/4 for the normalisations.
-        self.assertEqual(backbone.count_params(), 1_372_376)
+        # Σ height·width·(in/4)·(out/4) over the kernels (in = 3 for the first) + 3·out/4 for the normalisations.
+        self.assertEqual(backbone.count_params(), 1_372_520)
 
         path = self.folder / "narrow.keras"
         backbone.save(path)

@@ -32,6 +32,16 @@ def test_options_get_their_defaults():
     assert Backbone(name="amoebanet_b").options == published
 
 
+def test_a_backbone_has_a_name_or_a_function():
+    for values in ({}, {"name": "compact_cnn", "function": "json.loads"}):
+        with pytest.raises(
+            pydantic.ValidationError, match=r"give a name of .* or a function of your own, and not both"
+        ):
+            Backbone(**values)
+    assert Backbone(name="compact_cnn").label == "compact_cnn"
+    assert Backbone(function="json.loads").label == "json.loads"
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
