@@ -124,8 +124,9 @@ clothes as the source classifiers are on the glyphs: it has seen no character an
 ([`benchmarks/published.py`](../benchmarks/published.py)). `published_finetune` fine-tunes it; `published_warm_start`
 pre-trains it on the matched sample first; `linear_probe` and `knn` are a logistic regression and a vote of the nearest
 train images on its features as they are, and `classifier_…` the same on those of the source classifier. What it was
-trained on is in no column: whoever uses such a network has not paid for it. A network of this size, of other
-photographs, says little about those that are really published.
+trained on is in no column: whoever uses such a network has not paid for it. It is one for all seeds, and a probe draws
+nothing, so that the ± 0.0 of two of them is no precision. A network of this size, of other photographs, says little
+about those that are really published.
 """
 
 _PHOTOGRAPHS = """\

@@ -193,16 +193,14 @@ def check_classifier(classifier: Classifier, image: ImageConfig | None, embeddin
       embeddings: the setting of `near_duplicates`.
 
     Raises:
-      ValueError: it gives no features to compare, or there is nothing to say what images it takes.
+      ValueError: it gives no features to compare, or cannot take the images of the run.
     """
     if isinstance(classifier, ModelClassifier) and classifier.lacks_features and embeddings is not None:
         raise ValueError(
             f"near_duplicates.embeddings: {embeddings}, but classifier.model {classifier.model!r} gives no features; "
             f"{_WITH_FEATURES}"
         )
-    if isinstance(classifier, WeightsClassifier) and classifier.image is None:
-        if image is None:
-            raise ValueError("classifier.image: missing, and there is no image to take instead; set its size")
+    if isinstance(classifier, WeightsClassifier) and classifier.image is None and image is not None:
         try:
             classifier.backbone.check(image)
         except ValueError as error:

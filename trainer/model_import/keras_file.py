@@ -39,7 +39,6 @@ def open_keras_file(settings: SavedClassifier) -> Opened:
     if own and tuple(given.range) != PIXELS:
         raise ValueError(f"input.range: {given.range}, but {settings.model!r} takes 0 to 255; leave it out")
     split = model if own else _split(model, settings)
-    split.trainable = False  # a layer that changes what it knows while it predicts would be an error
     tried = split(conversions.scale(make_noise(given), given.range), training=False)
     conversions.check_outputs(tried["logits"].numpy(), settings.output, settings.loss, settings.model)
 

@@ -92,6 +92,18 @@ def test_a_temperature_that_could_not_be_fitted(found):
     assert "no temperature fits" in shown(summary.Summary([], {"digits": digits}))
 
 
+def test_labels_of_a_classifier_that_are_not_the_sources(found):
+    assert "the classifier lacks" not in shown(found)
+    for mass, labels in ((0.0, 0), (0.25, 0), (0.0, 1), (0.25, 1200)):
+        prior = dataclasses.replace(PRIOR, unmapped_mass=mass, unmapped_labels=labels)
+        digits = dataclasses.replace(found.targets["digits"], prior=prior)
+        text = " ".join(shown(summary.Summary([], {"digits": digits})).split())
+        told = (
+            f"lacks {labels:,} of the source's labels, and {mass:.1%} of what it predicts is for labels that the source"
+        )
+        assert (told in text) == bool(mass or labels)
+
+
 def test_a_run_until_the_prior(found):
     some = dataclasses.replace(PRIOR, counts=np.array([6, 4, 0]))
     digits = summary.TargetSummary(prior=some, plans={}, arms={})

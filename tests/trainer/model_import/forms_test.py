@@ -60,6 +60,7 @@ def test_the_same_logits_of_inception(make_forms, import_model, form):
 def test_a_training_can_start_from_a_network_of_keras(forms, import_model, form):
     base = Pretrained(import_model(forms.settings(form)))
     backbone, other = base.backbone_for(forms.image), forms.backbone.build(forms.image)
+    assert len(backbone.trainable_weights) == len(other.trainable_weights) > 0
     base.copy_backbone(other, forms.backbone)
     expected = forms.model(forms.pixels, training=False)["features"]
     for network in (backbone, other):
