@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = exports.lazy(
         "LabelVocabulary": "components.artifacts.types",
         "Predictions": "components.artifacts.types",
         "Rejected": "components.artifacts.types",
+        "Report": "components.artifacts.types",
         "ResamplePlan": "components.artifacts.types",
         "EmbeddingDuplicateFilter": "components.near_duplicates.component",
         "Evaluator": "components.evaluator.component",
@@ -32,5 +33,6 @@ __getattr__, __dir__, __all__ = exports.lazy(
         "StatisticsGen": "components.statistics_gen.component",
         "TargetExampleGen": "components.example_gen.component",
         "TargetSampler": "components.target_sampler.component",
+        "TransferReport": "components.transfer_report.component",
     },
 )

@@ -10,6 +10,7 @@ from pipeline.nodes.arms import Basis, make_arm
 from pipeline.nodes.ingest import Ingested, ingest
 from pipeline.nodes.push import push
 from pipeline.nodes.registry import Registry
+from pipeline.nodes.report import RUN, add_report
 from pipeline.place import Place
 
 
@@ -34,6 +35,7 @@ def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
             if arm == target.push:
                 nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, place))
     _wait_for_samples(adaptation.classifier, nodes)
+    add_report(nodes, config, place, RUN)
     return assemble(nodes, config, place)
 
 

@@ -42,6 +42,7 @@ COMPONENTS = {
             "ImportanceResampler",
             "Evaluator",
             "Pusher",
+            "TransferReport",
         )
     },
 }
@@ -146,6 +147,7 @@ def test_what_each_component_takes():
         "ImportanceResampler": 9,
         "Evaluator": 3,
         "Pusher": 4,
+        "TransferReport": 1,
     }
 
 

@@ -24,6 +24,7 @@ COMPONENTS = (
     "PriorEstimator",
     "TargetSampler",
     "Pusher",
+    "TransferReport",
 )
 
 

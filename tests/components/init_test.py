@@ -10,7 +10,7 @@ import components
 import trainer
 
 ARTIFACTS = {
-    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
+    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "Report", "ResamplePlan")
 }
 COMPONENTS = {
     "EmbeddingDuplicateFilter",
@@ -27,6 +27,7 @@ COMPONENTS = {
     "StatisticsGen",
     "TargetExampleGen",
     "TargetSampler",
+    "TransferReport",
 }
 
 
