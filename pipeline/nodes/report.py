@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
+from tfx.orchestration import data_types
 from tfx.types import BaseChannel, standard_artifacts
 
 from components.transfer_report.component import READABLE, TransferReport
@@ -15,6 +16,10 @@ from pipeline.place import Place
 RUN, COMPARISON = "pipeline.report.run.report_fn", "pipeline.report.comparison.report_fn"
 # Nodes of which a report reads nothing: large tables, samples that nothing is trained on, and repeated results.
 _UNREAD = (ids.DRAFT, ids.SUBSET, "known")
+# The parameters of a pipeline that take the place of settings.
+SETTABLE = ("seed", "n", "classifier_steps", "pretrain_steps", "finetune_steps")
+# What decides where and how something is run, and nothing of what it gives.
+_NOT_SHOWN: Any = {"remote": True, "resources": True, "beam": True, "checkpoint": True}
 
 
 def add_report(nodes: Registry, config: Config, place: Place, report_fn: str, **settings: Any) -> None:
@@ -23,7 +28,7 @@ def add_report(nodes: Registry, config: Config, place: Place, report_fn: str, **
     Args:
       nodes: of the pipeline; this function adds to it.
       config: the configuration.
-      place: where the parameters of the pipeline are.
+      place: where its files are.
       report_fn: `RUN` or `COMPARISON`.
       settings: what else the report_fn takes.
     """
@@ -36,7 +41,7 @@ def add_report(nodes: Registry, config: Config, place: Place, report_fn: str, **
         report_fn=report_fn,
         artifacts=artifacts,
         settings=settings,
-        parameters=_list_parameters(config, place),
+        parameters=_list_parameters(nodes),
     )
     nodes.add(report.with_id(ids.REPORT))
 
@@ -47,8 +52,8 @@ def name_of(node: str, output: str) -> str:
 
 
 def to_yaml(config: Config) -> str:
-    """Returns what is set in a configuration, without what has its default."""
-    content = config.model_dump(mode="json", exclude_unset=True)
+    """Returns what is set in a configuration, without what has its default and what decides nothing of the results."""
+    content = config.model_dump(mode="json", exclude_unset=True, exclude=_NOT_SHOWN)
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -75,13 +80,8 @@ def _shows(images: str, node: str) -> bool:
     return images == "all" or (images == "source" and node == ids.side_node(ids.SOURCE, ids.EXAMPLES))
 
 
-def _list_parameters(config: Config, place: Place) -> Mapping[str, Any]:
+def _list_parameters(nodes: Registry) -> Mapping[str, data_types.RuntimeParameter]:
     """Returns the parameters of the pipeline that change what its configuration says."""
-    values = {
-        "seed": config.seed,
-        "n": config.resample.n,
-        "classifier_steps": config.classifier.steps,
-        "pretrain_steps": config.pretrain.steps,
-        "finetune_steps": config.finetune.steps,
-    }
-    return {name: place.parameter(name, value) for name, value in values.items() if name in place.parameters}
+    values = (value for node in nodes for value in node.exec_properties.values())
+    found = {value.name: value for value in values if isinstance(value, data_types.RuntimeParameter)}
+    return {name: found[name] for name in SETTABLE if name in found}

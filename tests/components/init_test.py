@@ -10,7 +10,16 @@ import components
 import trainer
 
 ARTIFACTS = {
-    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "Report", "ResamplePlan")
+    *(
+        "ExampleIndex",
+        "Exclusions",
+        "LabelPrior",
+        "LabelVocabulary",
+        "Predictions",
+        "Rejected",
+        "Report",
+        "ResamplePlan",
+    )
 }
 COMPONENTS = {
     "EmbeddingDuplicateFilter",
