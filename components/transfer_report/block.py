@@ -454,6 +454,7 @@ class Block(Part):
       mean: arms against the reference in the mean over the targets; () with one target.
       missing: what should be in the report, and is not.
       caveats: what the figures mean, in words.
+      level: of the intervals of accuracies and differences.
       configuration: as YAML.
       versions: package → version.
       seeds: of the run, or of the comparison.
@@ -470,6 +471,7 @@ class Block(Part):
     mean: Sequence[Difference] = ()
     missing: Sequence[Missing] = ()
     caveats: Sequence[str] = ()
+    level: float = 0.95
     configuration: str = ""
     versions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     seeds: Sequence[int] = ()
