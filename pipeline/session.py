@@ -56,7 +56,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
         end_on_signals(console, "run the same command to resume"),
     ):
         with logs.show_waiting(console, "starting"):
-            from components.transfer_report import output
+            from components.transfer_report import page
             from pipeline import pipeline, record
             from pipeline.nodes import ids, ingest
             from pipeline.place import Place
@@ -92,7 +92,7 @@ def run_config(config: Config, workspace: str) -> Outcome:
             summary.show(console, found, results)
             _advise(console, config, results)
             if report := known.nodes[ids.REPORT].outputs.get("report"):
-                _say_report(console, os.path.join(report[0], output.PAGE))
+                _say_report(console, os.path.join(report[0], page.FILE_NAME))
     failed = [result.node for result in results if result.state is local.State.FAILED]
     unpushed = [target for target, each in config.targets.items() if each.push and not found.targets[target].pushed]
     return Outcome(failed, unpushed, log)

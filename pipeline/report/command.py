@@ -4,7 +4,7 @@ import os
 import pathlib
 import shutil
 
-from components.transfer_report import output
+from components.transfer_report import output, page
 from pipeline import record
 from pipeline.compare import kept, rows
 from pipeline.compare.store import folder_of
@@ -31,7 +31,7 @@ def find_report(run: str) -> tuple[str, str | None]:
 
     def read(found: record.Record) -> str:
         uris = found.nodes[ids.REPORT].outputs.get("report", []) if ids.REPORT in found.nodes else []
-        path = os.path.join(uris[0], output.PAGE) if uris else ""
+        path = os.path.join(uris[0], page.FILE_NAME) if uris else ""
         if path and ("://" in path or os.path.exists(path)):
             return path
         workspace = _find_workspace(run)
@@ -48,7 +48,7 @@ def report_comparison(folder: str, *, again: bool = False) -> str:
     Raises:
       ValueError: nothing is kept of its nodes, or it has no results.
     """
-    path = os.path.join(folder, _FOLDER, output.PAGE)
+    path = os.path.join(folder, _FOLDER, page.FILE_NAME)
     if os.path.exists(path) and not again:
         return path
     from pipeline.report import comparison, inputs
@@ -69,7 +69,7 @@ def report_comparison(folder: str, *, again: bool = False) -> str:
 def keep_report(folder: str, uri: str) -> str:
     """Copies the report at `uri`, of a comparison's node, to the folder of the comparison; returns the page's path."""
     shutil.copytree(uri, os.path.join(folder, _FOLDER), dirs_exist_ok=True)
-    return os.path.join(folder, _FOLDER, output.PAGE)
+    return os.path.join(folder, _FOLDER, page.FILE_NAME)
 
 
 def _report_run(found: record.Record, workspace: str) -> str:

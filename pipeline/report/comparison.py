@@ -147,9 +147,9 @@ def _compare(config: Config, results: Sequence[Result], folder: str) -> tuple[co
 def _list_missing(
     found: Inputs, planned: Sequence[Planned], finished: set[Cell], source: block.Source | None
 ) -> list[block.Missing]:
-    missing = []
-    if source is None:
-        missing.append(block.Missing("the source data", found.why_missing(ids.side_node(ids.SOURCE, ids.EXAMPLES))))
+    missing, read = [], ids.side_node(ids.SOURCE, ids.EXAMPLES)
+    if source is None and read in found.nodes:  # else no arm needs it
+        missing.append(block.Missing("the source data", found.why_missing(read)))
     for each in planned:
         if each.cell not in finished:
             why = found.why_missing(each.finetune) if each.finetune else "it has not been trained"

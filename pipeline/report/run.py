@@ -8,7 +8,7 @@ from components import storage
 from components.artifacts import predicted_labels
 from components.transfer_report import block
 from components.transfer_report.executor import ReportArgs
-from pipeline.compare import advice, comparison, report
+from pipeline.compare import advice, comparison
 from pipeline.compare.arms import METRICS
 from pipeline.compare.results import make_result
 from pipeline.compare.rows import Cell, Result
@@ -44,7 +44,7 @@ def collect(found: Inputs) -> block.Block:
         missing=missing,
         seeds=[found.config.seed],
         mean=arms.describe_means(outcome),
-        caveats=report.list_caveats(outcome) if outcome else (),
+        caveats=outcome.notes if outcome else (),  # the others are about intervals, which one seed has not
     )
 
 
