@@ -23,7 +23,9 @@ from trainer.run import HISTORY_FILE
 
 _LABELS, _OF_LABEL = 200, 3  # labels with thumbnails, of all targets together, and images of each
 _EXPLAINED, _TOP = 24, 5  # target images that are explained, and labels of each
-_READ_AT_ONCE = 512  # images whose logits are read, of which those are chosen
+_LOOKED_AT = 512  # images of which those are chosen
+_ROWS_AT_ONCE = 32  # of logits: all may be more than the memory holds
+_BUFFER_BYTES = 1 << 20
 _CONFUSED, _OF_PAIR = 8, 3  # pairs of classes, and images of each
 
 
@@ -117,16 +119,16 @@ def explain_images(shared: Shared, target: str, node: str, prior: LabelPrior, cl
     files = sorted(tf.io.gfile.glob(os.path.join(uri, "Split-train", logits.FILE_PATTERN))) if uri else []
     if uri is None or examples_uri is None or not files:
         return []
-    table = _read_first(files[0], ["source_id", "logits"])
-    truth = _read_labels(index_uri, "train", table["source_id"].to_pylist())
-    rows = _choose_by_class([truth.get(each) for each in table["source_id"].to_pylist()], _EXPLAINED)
-    table = table.take(pa.array(rows, pa.int64()))
+    image_ids = _read_rows(files[0], ["source_id"], range(_LOOKED_AT))["source_id"].to_pylist()
+    truth = _read_labels(index_uri, "train", image_ids)
+    rows = _choose_by_class([truth.get(image_id) for image_id in image_ids], _EXPLAINED)
+    image_ids = [image_ids[row] for row in rows]
+    table = _read_rows(files[0], ["logits"], rows)
     names_path = os.path.join(uri, vocabulary.FILE_NAME)
     names: Sequence[str] = prior.names
     if tf.io.gfile.exists(names_path):
         names = vocabulary.loads(storage.read_text(names_path)).names
     ranked = labels.rank_labels(table, names, prior, inputs.config.classifier.activation, _TOP)
-    image_ids = table["source_id"].to_pylist()
     shown = shared.made.read(pictures.locate(index_uri, examples_uri, "train", image_ids))
     return [
         block.Explained(shown[image_id], classes[label] if (label := truth.get(image_id)) is not None else "", top)
@@ -191,14 +193,25 @@ def _find_serving(inputs: Inputs, target: str, outputs: Mapping) -> str:
     return os.path.join(inputs.workspace, "serving", target) if inputs.workspace else ""
 
 
-def _read_first(path: str, columns: list[str]) -> pa.Table:
-    """Returns the first rows of a table: all of the logits may be more than the memory holds."""
+def _read_rows(path: str, columns: list[str], rows: Sequence[int]) -> pa.Table:
+    """Returns these rows of a table, of those that it has, in their order, without holding all of it."""
     if storage.is_remote(path):
-        return storage.read_table(path, columns).slice(0, _READ_AT_ONCE)
-    with pq.ParquetFile(path) as file:
-        batches = file.iter_batches(_READ_AT_ONCE, columns=columns)
-        first = next(batches, None)
-        return pa.Table.from_batches([first]) if first is not None else file.schema_arrow.empty_table().select(columns)
+        table = storage.read_table(path, columns)
+        return table.take(pa.array([row for row in rows if row < len(table)], pa.int64()))
+    at = {row: place for place, row in enumerate(rows)}
+    found: list[tuple[int, pa.Table]] = []
+    start = 0
+    with pq.ParquetFile(path, buffer_size=_BUFFER_BYTES) as file:
+        empty = file.schema_arrow.empty_table().select(columns)
+        for batch in file.iter_batches(_ROWS_AT_ONCE, columns=columns):
+            table = pa.Table.from_batches([batch])
+            for row in range(start, start + len(table)):
+                if row in at:
+                    found.append((at[row], table.take(pa.array([row - start]))))
+            start += len(table)
+            if len(found) == len(at):
+                break
+    return pa.concat_tables([empty, *(row for _, row in sorted(found, key=lambda pair: pair[0]))])
 
 
 def _read_labels(index_uri: str | None, split: str, image_ids: Sequence[str]) -> dict[str, int]:
