@@ -19,7 +19,11 @@ _UNREAD = (ids.DRAFT, ids.SUBSET, "known")
 # The parameters of a pipeline that take the place of settings.
 SETTABLE = ("seed", "n", "classifier_steps", "pretrain_steps", "finetune_steps")
 # What decides where and how something is run, and nothing of what it gives.
-_NOT_SHOWN: Any = {"remote": True, "resources": True, "beam": True, "checkpoint": True}
+_NOT_SHOWN: Any = {
+    **dict.fromkeys(("remote", "resources", "beam", "checkpoint"), True),
+    "source": {"threads"},
+    "targets": {"__all__": {"data": {"threads"}}},
+}
 
 
 def add_report(nodes: Registry, config: Config, place: Place, report_fn: str, **settings: Any) -> None:

@@ -32,7 +32,8 @@ def of_metadata(args: ReportArgs, workspace: str) -> dict[str, block.Node]:
         seconds = execution.seconds if state in ("ran", "failed") else None
         note = args.failed.get(name, "")
         nodes[name] = block.Node(name, kind, state, seconds, needs, execution.outputs, note)
-    return nodes
+    in_order = [name for name in executions if name in nodes]
+    return {name: nodes[name] for name in dict.fromkeys([*in_order, *nodes])}
 
 
 def of_inputs(args: ReportArgs) -> dict[str, block.Node]:

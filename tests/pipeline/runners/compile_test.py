@@ -87,6 +87,38 @@ def test_steps_of_which_an_arm_has_a_multiple_are_fixed(compiled):
     assert sorted(run.parameters()) == ["finetune_steps", "seed"]
 
 
+@pytest.mark.parametrize(("backend", "comparison"), [("kubeflow", False), ("vertex", True)])
+def test_the_report_waits_for_the_end_of_all_and_takes_what_is_there(compiled, backend, comparison):
+    spec = compiled(backend, "compare={seeds: 2, arms: [entire_source, same_distribution]}", comparison=comparison).job[
+        "pipelineSpec"
+    ]
+    tasks = spec["root"]["dag"]["tasks"]
+    policies = {name: task["triggerPolicy"] for name, task in tasks.items() if "triggerPolicy" in task}
+    assert policies == {"transfer-report": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
+    artifacts = spec["components"]["transfer-report"]["inputDefinitions"]["artifacts"]
+    assert artifacts and all(found["isOptional"] for found in artifacts.values())
+    producers = {
+        each["taskOutputArtifact"]["producerTask"] for each in tasks["transfer-report"]["inputs"]["artifacts"].values()
+    }
+    finetunes = {name for name in tasks if name.endswith("-finetune")}
+    assert finetunes <= producers and len(finetunes) == (4 if comparison else 2)
+    assert set(tasks["transfer-report"]["dependentTasks"]) == producers
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [("all", {"source-examples", "digits-examples"}), ("source", {"source-examples"}), ("none", set())],
+)
+def test_the_report_reads_the_data_of_which_it_shows_images(compiled, images, expected):
+    spec = compiled("kubeflow", f"report.images={images}", "resample.materialise=true").job["pipelineSpec"]
+    given = spec["root"]["dag"]["tasks"]["transfer-report"]["inputs"]["artifacts"].values()
+    outputs = [each["taskOutputArtifact"] for each in given]
+    assert {each["producerTask"] for each in outputs if "examples" in each["outputArtifactKey"]} == expected
+    # Of the source's predictions, which may be many, a report shows nothing; nor of models.
+    assert not {"source-predictions"} & {each["producerTask"] for each in outputs}
+    assert not {"model"} & {each["outputArtifactKey"] for each in outputs}
+
+
 def test_in_a_comparison_each_cell_has_its_own_seed(compiled):
     run = compiled("kubeflow", "compare={seeds: 2, arms: [entire_source, same_distribution]}", comparison=True)
     assert run.parameters() == {"finetune_steps": 100, "n": 10000}
