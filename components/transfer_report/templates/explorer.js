@@ -89,23 +89,37 @@ const explorer = (() => {
       const table = new Tabulator(this.part.querySelector(".grid"), {
         data: this.rows, columns, height: Math.min(480, 56 + 38 * Math.max(2, this.rows.length)), layout: "fitColumns", responsiveLayout: "hide",
         selectableRows: 1, initialSort: [{ column: "target", dir: "desc" }], placeholder: "No label is like that.",
-        groupHeader: (value, number, rows) => this.makeGroup(value, number, rows), groupStartOpen: false, groupToggleElement: false,
+        groupHeader: (value, number, rows, group) => this.makeGroup(value, number, rows, group), groupStartOpen: false, groupToggleElement: false,
         columnDefaults: { headerWordWrap: true, resizable: false },
       });
-      table.on("tableBuilt", () => { this.built = true; this.tell(); resolve(); });
+      table.on("tableBuilt", () => { this.mendRoles(this.part.querySelector(".grid")); this.tell(); resolve(); });
       table.on("dataFiltered", (filters, rows) => { this.found = rows.length; this.tell(); });
       table.on("dataSorted", (sorters) => { if (sorters[0]) this.sort.value = sorters[0].field; });
       table.on("rowClick", (event, row) => { if (row.getData) this.show(row.getData().id, false); });
       return table;
     }
 
-    makeGroup(value, number, rows) {
+    makeGroup(value, number, rows, group) {
       let [source, target] = [0, 0];
       for (const row of rows) { source += row.source ?? 0; target += row.target ?? 0; }
       const words = `${count(number)} ${number === 1 ? "label" : "labels"}, ${percent(target)} of the target, ${source ? factor(target / source) : "–"}`;
       const made = node("button", [bdi(value || "without a group"), node("span", words, "quiet")], "group");
       made.type = "button";
-      return made;
+      made.setAttribute("aria-expanded", String(group.isVisible()));
+      const cell = node("div", made);
+      cell.setAttribute("role", "gridcell");
+      return cell;
+    }
+
+    // What screen readers hear: groups are rows, and what scrolls is no part of the grid that could be chosen.
+    mendRoles(grid) {
+      const holder = grid.querySelector(".tabulator-tableholder");
+      holder.removeAttribute("tabindex");
+      holder.setAttribute("role", "presentation");
+      const mend = () => {
+        for (const header of holder.querySelectorAll(".tabulator-group[role=rowgroup]")) header.setAttribute("role", "row");
+      };
+      new MutationObserver(mend).observe(holder, { childList: true, subtree: true });
     }
 
     connect() {
@@ -132,13 +146,14 @@ const explorer = (() => {
     }
 
     toggle(header) {
-      const at = [...header.parentNode.children].indexOf(header);
+      const holder = header.parentNode;
+      const at = [...holder.children].indexOf(header);
       const find = (groups) => groups.flatMap((group) => [group, ...find(group.getSubGroups())]);
       const group = find(this.table.getGroups()).find((candidate) => candidate.getElement() === header);
       if (!group) return;
       group.toggle();
-      // The library may have made the header anew.
-      const next = group.getElement().querySelector(".group") ?? header.parentNode.children[at]?.querySelector(".group");
+      // The library makes its headers anew.
+      const next = (group.getElement() || holder.children[at])?.querySelector(".group");
       next?.setAttribute("aria-expanded", String(group.isVisible()));
       next?.focus();
     }
@@ -155,7 +170,7 @@ const explorer = (() => {
     }
 
     refine() {
-      const words = fold(this.search.value.trim()).split(/\s+/).filter(Boolean);
+      const text = fold(this.search.value.trim());
       const kept = {
         "": () => true,
         up: (row) => row.weight > 1,
@@ -164,7 +179,7 @@ const explorer = (() => {
         drawn: (row) => row.drawn > 0,
         pictures: (row) => this.target.pictures[row.id] !== undefined,
       }[this.filter.value];
-      this.table.setFilter((row) => kept(row) && words.every((word) => row.text.includes(word)));
+      this.table.setFilter((row) => kept(row) && row.text.includes(text));
     }
 
     tell() {
