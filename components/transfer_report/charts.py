@@ -171,7 +171,9 @@ def _make_curves(rows: Sequence[Mapping[str, Any]], metric: str, *, live: bool =
         ),
     )
     if not live:
-        return encoded.mark_line(strokeWidth=1.3, color=_BLUE, opacity=0.8, point={"size": 8}).properties(height=220)
+        return encoded.mark_line(
+            strokeWidth=1.3, color=_BLUE, opacity=0.8, point={"size": 8, "color": _BLUE}
+        ).properties(height=220)
     near = alt.selection_point(
         name="near", on="pointerover", nearest=True, fields=["node"], empty=False, clear="pointerout"
     )
