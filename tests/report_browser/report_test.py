@@ -195,6 +195,16 @@ def test_choose_a_target(open_report):
     assert report.page.locator("article:visible").get_attribute("aria-label") == "digits"
 
 
+def test_lineage_unfolds(open_report):
+    report = open_report("fail_arm")
+    assert report.page.locator("#lineage").get_attribute("open") is None
+    assert report.page.locator(".lineage:visible .failed").count() == 1
+    report.page.goto(f"{report.path.as_uri()}#node-digits-same-distribution-finetune")
+    report.page.locator("#node-digits-same-distribution-finetune").wait_for()
+    report.page.locator("#lineage a[href='#node-digits-same-distribution-specialist']").click()
+    assert report.page.locator("#node-digits-same-distribution-specialist:target").count() == 1
+
+
 def test_curves_move(open_report):
     report = open_report("make_block")
     report.build()

@@ -61,3 +61,19 @@ def test_names_are_no_markup():
     target = dataclasses.replace(report_blocks.make_target(), classes=[report_blocks.HOSTILE, "b"])
     text = card.render_card(report_blocks.make_block(target))
     assert "<img" not in text.replace(r"\<img", "")
+
+
+def test_commands_in_sentences_stay_code():
+    target = report_blocks.make_target()
+    verdict = dataclasses.replace(target.verdict, sentences=["Run `specialist compare a_b`.", "One ` alone."])
+    text = card.render_card(report_blocks.make_block(dataclasses.replace(target, verdict=verdict)))
+    assert "- Run `specialist compare a_b`.\n" in text and "- One \\` alone.\n" in text
+
+
+def test_names_do_not_turn_their_line():
+    target = report_blocks.make_target()
+    pairs = [block.ConfusedPair("\u05d0", "b", 3)]
+    confusion = dataclasses.replace(target.confusion, pairs=pairs)
+    made = report_blocks.make_block(dataclasses.replace(target, confusion=confusion, classes=["\u05d0", "b"]))
+    texts = [text for section in card.make_card(made, target.name) for _, text in section.facts]
+    assert sum("\u2068\u05d0\u2069" in text for text in texts) == 2

@@ -144,3 +144,9 @@ def test_top_labels_are_those_with_the_largest_share_of_the_target():
     ]
     assert "6.2%" in found[0].reason and "10×" in found[0].reason
     assert "×" not in found[2].reason  # it has no image
+
+
+def test_names_do_not_turn_their_line():
+    assert words.isolate("abc") == "abc"
+    assert words.isolate("\u05d0b") == "\u2068\u05d0b\u2069"
+    assert words.isolate("\u0661") == "\u2068\u0661\u2069"  # a digit of Arabic
