@@ -75,6 +75,7 @@ const explorer = (() => {
         const pick = node("button", bdi(cell.getValue()), "pick");
         pick.type = "button";
         pick.title = cell.getValue();
+        pick.dataset.key = String(cell.getData().id);
         return pick;
       };
       const order = { target: 0, weight: 0, source: 2, count: 3, drawn: 4, unique: 6, repeats: 7 };
@@ -106,6 +107,7 @@ const explorer = (() => {
       const made = node("button", [bdi(value || "without a group"), node("span", words, "quiet")], "group");
       made.type = "button";
       made.setAttribute("aria-expanded", String(group.isVisible()));
+      made.dataset.key = JSON.stringify([group.getParentGroup() ? group.getParentGroup().getKey() : null, value]);
       const cell = node("div", made);
       cell.setAttribute("role", "gridcell");
       return cell;
@@ -138,6 +140,7 @@ const explorer = (() => {
         this.table.setGroupBy(on ? levels : false);
       });
       const grid = this.part.querySelector(".grid");
+      this.keepFocus(grid);
       grid.addEventListener("click", (event) => {
         const header = event.target.closest(".tabulator-group");
         if (header) this.toggle(header);
@@ -146,16 +149,28 @@ const explorer = (() => {
     }
 
     toggle(header) {
-      const holder = header.parentNode;
-      const at = [...holder.children].indexOf(header);
       const find = (groups) => groups.flatMap((group) => [group, ...find(group.getSubGroups())]);
       const group = find(this.table.getGroups()).find((candidate) => candidate.getElement() === header);
       if (!group) return;
+      const key = header.querySelector(".group").dataset.key;
       group.toggle();
-      // The library makes its headers anew.
-      const next = (group.getElement() || holder.children[at])?.querySelector(".group");
+      const next = this.find(key);
       next?.setAttribute("aria-expanded", String(group.isVisible()));
-      next?.focus();
+      next?.focus({ preventScroll: true });
+    }
+
+    find(key) {
+      return [...this.part.querySelectorAll(".grid [data-key]")].find((part) => part.dataset.key === key);
+    }
+
+    // The library makes rows anew, at its own time: what had the focus gets it back.
+    keepFocus(grid) {
+      let kept = null;
+      document.addEventListener("focusin", (event) => { kept = grid.contains(event.target) ? event.target.dataset.key : null; });
+      document.addEventListener("pointerdown", (event) => { if (!grid.contains(event.target)) kept = null; });
+      this.table.on("renderComplete", () => {
+        if (kept != null && document.activeElement === document.body) this.find(kept)?.focus({ preventScroll: true });
+      });
     }
 
     // Arrows lead from row to row.
