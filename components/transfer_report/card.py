@@ -96,7 +96,10 @@ def render_card(block: Block, target: str | None = None) -> str:
         parts.append(f"# Model card: {escape(name)}")
         for section in make_card(block, name):
             parts.append(f"## {section.heading}")
-            lines = [f"- {f'**{escape(key)}**: ' if key else ''}{escape(text)}" for key, text in section.facts]
+            lines = [
+                f"- **{escape(key)}**: {escape(text)}" if key else f"- {_escape_prose(text)}"
+                for key, text in section.facts
+            ]
             lines += [f"- **{GAP}**: {gap}" for gap in section.gaps]
             parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
@@ -104,9 +107,17 @@ def render_card(block: Block, target: str | None = None) -> str:
 
 def escape(text: str) -> str:
     """Returns text as Markdown shows it: no markup of its own, and on one line."""
-    line = " ".join(text.split())
+    line = re.sub(r"\s+", " ", text)
     # An underscore or a hyphen inside a word is none.
     return re.sub(r"[\\`*\[\]<>|~$&]|(?<!\w)[_#+-]|_(?!\w)", lambda found: "\\" + found.group(), line)
+
+
+def _escape_prose(text: str) -> str:
+    """Returns a sentence of ours as Markdown shows it; what stands in `backticks` is code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a backtick without its other one
+        return escape(text)
+    return "".join(f"`{piece}`" if i % 2 else escape(piece) for i, piece in enumerate(pieces))
 
 
 def _describe_model(block: Block, target: Target) -> Section:
@@ -150,7 +161,9 @@ def _describe_training(block: Block, target: Target) -> Section:
         facts.append(("Source labels", words.count(block.source.labels)))
         gaps = ("Under which licences are the source's and the target's images?",)
     if target.labels is not None:
-        top = ", ".join(f"{label.name} ({label.share})" for label in words.find_top_labels(target.labels))
+        top = ", ".join(
+            f"{words.isolate(label.name)} ({label.share})" for label in words.find_top_labels(target.labels)
+        )
         facts.append(("Source labels with the largest share of the target", top))
     facts += [(f"Set aside: {aside.reason}", words.plural(aside.count, "image")) for aside in target.set_aside]
     return Section("Training data", tuple(facts), gaps)
@@ -171,7 +184,8 @@ def _list_results(target: Target) -> tuple[tuple[str, str], ...]:
         found.append((arm.name, text))
     if target.confusion is not None:
         for pair in target.confusion.pairs[:3]:
-            found.append(("Confused", f"{pair.true} taken for {pair.predicted}: {words.plural(pair.count, 'image')}"))
+            true, predicted = words.isolate(pair.true), words.isolate(pair.predicted)
+            found.append(("Confused", f"{true} taken for {predicted}: {words.plural(pair.count, 'image')}"))
     return tuple(found)
 
 
@@ -190,6 +204,6 @@ def _describe_weights(block: Block) -> Section:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_SHOWN_CLASSES])
+    shown = ", ".join(map(words.isolate, names[:_SHOWN_CLASSES]))
     more = len(names) - _SHOWN_CLASSES
     return f"{shown} and {more:,} more" if more > 0 else shown

@@ -48,7 +48,7 @@ def draw_accuracy(target: Target, width: int) -> str:
         legend=None,
     )
     title = f"{words.name_metric(target.metric)} on {target.split}"
-    x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=_percent_axis(width))
+    x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=14), axis=_percent_axis(width))
     base = alt.Chart(_values(rows))
     seeds = (
         alt.Chart(_values(ticks)).mark_tick(thickness=1.5, size=12, opacity=0.55).encode(x="value:Q", y=y, color=color)
@@ -171,7 +171,9 @@ def _make_curves(rows: Sequence[Mapping[str, Any]], metric: str, *, live: bool =
         ),
     )
     if not live:
-        return encoded.mark_line(strokeWidth=1.3, color=_BLUE, opacity=0.8, point={"size": 8}).properties(height=220)
+        return encoded.mark_line(
+            strokeWidth=1.3, color=_BLUE, opacity=0.8, point={"size": 8, "color": _BLUE}
+        ).properties(height=220)
     near = alt.selection_point(
         name="near", on="pointerover", nearest=True, fields=["node"], empty=False, clear="pointerout"
     )

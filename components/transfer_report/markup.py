@@ -19,7 +19,7 @@ def mark_code(text: str) -> "markupsafe.Markup":
         return markupsafe.escape(text)
     word, code = markupsafe.Markup("<span>{}</span>"), markupsafe.Markup("<code>{}</code>")
     return markupsafe.Markup("").join(
-        code.format(markupsafe.Markup(" ").join(map(word.format, piece.split()))) if i % 2 else piece
+        code.format(markupsafe.Markup(" ").join(map(word.format, map(let_break, piece.split())))) if i % 2 else piece
         for i, piece in enumerate(pieces)
     )
 

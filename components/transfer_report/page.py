@@ -70,6 +70,8 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "headline": words.make_headline(target),
         "certainty": words.explain_certainty(block, target),
         "cost": words.explain_cost(target),
+        "reference": words.find_reference(target),
+        "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
         "top_labels": words.find_top_labels(labels) if labels else [],
         "first_labels": words.order_by_share(labels)[: payload.PRINTED] if labels else [],
@@ -113,7 +115,7 @@ def _make_environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "name_metric"):
+    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "name_metric", "subtract"):
         environment.filters[name] = getattr(words, name)
     # Only what this package has made itself: charts, vendored files, escaped JSON.
     environment.filters["own"] = markupsafe.Markup

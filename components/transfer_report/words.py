@@ -1,6 +1,7 @@
 """What the report says in words, and how it writes numbers. Pure."""
 
 import dataclasses
+import unicodedata
 from collections.abc import Sequence
 from typing import Literal
 
@@ -87,6 +88,12 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def isolate(name: str) -> str:
+    """Returns a name that does not turn the line it stands in, whatever its direction (Unicode's isolates)."""
+    turns = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in name)
+    return f"\u2068{name}\u2069" if turns else name
 
 
 def name_metric(metric: str) -> str:

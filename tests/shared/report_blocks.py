@@ -333,6 +333,7 @@ def of_two_labels() -> block.Block:
     return make_block(make_target(labels=labels))
 
 
+@functools.cache
 def of_many_labels(number: int = 18_291, pictured: int = 200, size: int = 96) -> block.Block:
     """Returns a run whose source has as many labels as JFT, three levels deep, with pictures of some."""
     names = [f"label {i:05}, of a kind that has a longer name" for i in range(number)]

@@ -75,6 +75,7 @@ const explorer = (() => {
         const pick = node("button", bdi(cell.getValue()), "pick");
         pick.type = "button";
         pick.title = cell.getValue();
+        pick.dataset.key = String(cell.getData().id);
         return pick;
       };
       const order = { target: 0, weight: 0, source: 2, count: 3, drawn: 4, unique: 6, repeats: 7 };
@@ -89,23 +90,38 @@ const explorer = (() => {
       const table = new Tabulator(this.part.querySelector(".grid"), {
         data: this.rows, columns, height: Math.min(480, 56 + 38 * Math.max(2, this.rows.length)), layout: "fitColumns", responsiveLayout: "hide",
         selectableRows: 1, initialSort: [{ column: "target", dir: "desc" }], placeholder: "No label is like that.",
-        groupHeader: (value, number, rows) => this.makeGroup(value, number, rows), groupStartOpen: false, groupToggleElement: false,
+        groupHeader: (value, number, rows, group) => this.makeGroup(value, number, rows, group), groupStartOpen: false, groupToggleElement: false,
         columnDefaults: { headerWordWrap: true, resizable: false },
       });
-      table.on("tableBuilt", () => { this.built = true; this.tell(); resolve(); });
+      table.on("tableBuilt", () => { this.mendRoles(this.part.querySelector(".grid")); this.tell(); resolve(); });
       table.on("dataFiltered", (filters, rows) => { this.found = rows.length; this.tell(); });
       table.on("dataSorted", (sorters) => { if (sorters[0]) this.sort.value = sorters[0].field; });
       table.on("rowClick", (event, row) => { if (row.getData) this.show(row.getData().id, false); });
       return table;
     }
 
-    makeGroup(value, number, rows) {
+    makeGroup(value, number, rows, group) {
       let [source, target] = [0, 0];
       for (const row of rows) { source += row.source ?? 0; target += row.target ?? 0; }
       const words = `${count(number)} ${number === 1 ? "label" : "labels"}, ${percent(target)} of the target, ${source ? factor(target / source) : "–"}`;
       const made = node("button", [bdi(value || "without a group"), node("span", words, "quiet")], "group");
       made.type = "button";
-      return made;
+      made.setAttribute("aria-expanded", String(group.isVisible()));
+      made.dataset.key = JSON.stringify([group.getParentGroup() ? group.getParentGroup().getKey() : null, value]);
+      const cell = node("div", made);
+      cell.setAttribute("role", "gridcell");
+      return cell;
+    }
+
+    // What screen readers hear: groups are rows, and what scrolls is no part of the grid that could be chosen.
+    mendRoles(grid) {
+      const holder = grid.querySelector(".tabulator-tableholder");
+      holder.removeAttribute("tabindex");
+      holder.setAttribute("role", "presentation");
+      const mend = () => {
+        for (const header of holder.querySelectorAll(".tabulator-group[role=rowgroup]")) header.setAttribute("role", "row");
+      };
+      new MutationObserver(mend).observe(holder, { childList: true, subtree: true });
     }
 
     connect() {
@@ -124,6 +140,7 @@ const explorer = (() => {
         this.table.setGroupBy(on ? levels : false);
       });
       const grid = this.part.querySelector(".grid");
+      this.keepFocus(grid);
       grid.addEventListener("click", (event) => {
         const header = event.target.closest(".tabulator-group");
         if (header) this.toggle(header);
@@ -132,15 +149,28 @@ const explorer = (() => {
     }
 
     toggle(header) {
-      const at = [...header.parentNode.children].indexOf(header);
       const find = (groups) => groups.flatMap((group) => [group, ...find(group.getSubGroups())]);
       const group = find(this.table.getGroups()).find((candidate) => candidate.getElement() === header);
       if (!group) return;
+      const key = header.querySelector(".group").dataset.key;
       group.toggle();
-      // The library may have made the header anew.
-      const next = group.getElement().querySelector(".group") ?? header.parentNode.children[at]?.querySelector(".group");
+      const next = this.find(key);
       next?.setAttribute("aria-expanded", String(group.isVisible()));
-      next?.focus();
+      next?.focus({ preventScroll: true });
+    }
+
+    find(key) {
+      return [...this.part.querySelectorAll(".grid [data-key]")].find((part) => part.dataset.key === key);
+    }
+
+    // The library makes rows anew, at its own time: what had the focus gets it back.
+    keepFocus(grid) {
+      let kept = null;
+      document.addEventListener("focusin", (event) => { kept = grid.contains(event.target) ? event.target.dataset.key : null; });
+      document.addEventListener("pointerdown", (event) => { if (!grid.contains(event.target)) kept = null; });
+      this.table.on("renderComplete", () => {
+        if (kept != null && document.activeElement === document.body) this.find(kept)?.focus({ preventScroll: true });
+      });
     }
 
     // Arrows lead from row to row.
@@ -155,7 +185,7 @@ const explorer = (() => {
     }
 
     refine() {
-      const words = fold(this.search.value.trim()).split(/\s+/).filter(Boolean);
+      const text = fold(this.search.value.trim());
       const kept = {
         "": () => true,
         up: (row) => row.weight > 1,
@@ -164,7 +194,7 @@ const explorer = (() => {
         drawn: (row) => row.drawn > 0,
         pictures: (row) => this.target.pictures[row.id] !== undefined,
       }[this.filter.value];
-      this.table.setFilter((row) => kept(row) && words.every((word) => row.text.includes(word)));
+      this.table.setFilter((row) => kept(row) && row.text.includes(text));
     }
 
     tell() {

@@ -44,6 +44,12 @@ const page = (() => {
     const article = document.getElementById(location.hash.slice(1))?.closest("[data-target]");
     if (article?.classList.contains("off")) { show(article.dataset.target); document.getElementById(location.hash.slice(1)).scrollIntoView(); }
   };
+  // A link into what is folded opens it.
+  const unfold = () => {
+    const folds = document.getElementById(location.hash.slice(1))?.closest("details");
+    if (folds && !folds.open) { folds.open = true; document.getElementById(location.hash.slice(1)).scrollIntoView(); }
+  };
+  addEventListener("hashchange", unfold);
   addEventListener("hashchange", follow);
   follow();
 
