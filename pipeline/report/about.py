@@ -3,11 +3,12 @@
 import datetime
 import importlib.metadata
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from components import storage
 from components.transfer_report import block
+from pipeline.config.run import Config
+from pipeline.config.weights import Weights
 from pipeline.report.inputs import Inputs
 
 _PACKAGES = ("specialist", "tensorflow", "keras", "tfx", "ml-metadata", "apache-beam", "numpy", "pyarrow")
@@ -43,7 +44,7 @@ def make_block(
         versions=list_versions(),
         seeds=seeds,
         lineage=list(inputs.nodes.values()),
-        weights=list_weights(inputs.config.model_dump()),
+        weights=list_weights(inputs.config),
         **others,
     )
 
@@ -59,33 +60,16 @@ def list_versions() -> dict[str, str]:
     return found
 
 
-def list_weights(config: Mapping[str, Any]) -> list[block.Weights]:
-    """Returns the weights that exist already and that something of a configuration starts from."""
+def list_weights(config: Config) -> list[block.Weights]:
+    """Returns the weights that are there before a run, and that something of it starts from."""
     return [
-        block.Weights(
-            key,
-            found["path"],
-            found.get("sha256") or _find_sha256(found["path"]),
-            found.get("source") or "",
-            found.get("licence") or "",
-        )
-        for key, found in _find_weights(config, "")
+        block.Weights(key, each.path, each.sha256 or _find_sha256(each), each.source or "", each.licence or "")
+        for key, each in config.list_weights().items()
     ]
 
 
-def _find_weights(value: Any, key: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields key and value of what has a path, a source and a licence."""
-    if not isinstance(value, Mapping):
-        return
-    if {"path", "source", "licence"} <= value.keys():
-        yield key, value
-        return
-    for name, each in value.items():
-        yield from _find_weights(each, f"{key}.{name}" if key else str(name))
-
-
-def _find_sha256(path: str) -> str:
+def _find_sha256(weights: Weights) -> str:
     try:
-        return storage.find_sha256(path)
+        return weights.fingerprint()
     except ValueError:  # they are not there any more
         return ""

@@ -57,7 +57,8 @@ def describe_arm(config: Config, name: str) -> str:
         drawn = (inspect.getdoc(arm.kind) or "").partition("\n")[0]
     if name in PRESETS:
         return drawn
-    start = " The pre-training starts from the source classifier." if arm.start == "classifier" else ""
+    starts = {"classifier": "the source classifier", "published": "published weights"}
+    start = f" The pre-training starts from {starts[arm.start]}." if arm.start in starts else ""
     steps = "" if arm.steps is None else f" Steps: {arm.steps}."
     return f"{drawn}{start}{steps}"
 
@@ -107,12 +108,14 @@ def find_facts(config: Config, target: str, arm: str | None) -> Mapping[str, str
     """
     channels = {1: "grey", 3: "RGB"}.get(config.image.channels, f"{config.image.channels} channels")
     facts = {
-        "Backbone": config.backbone.name,
+        "Backbone": config.backbone.label,
         "Input": f"{config.image.size} × {config.image.size} pixels, {channels}",
         "Fine-tuning": f"{config.finetune.steps:,} steps of {config.finetune.batch_size:,} images",
     }
     if arm is None:
         return facts
+    if config.arm(arm).transfer != "finetune":
+        facts["Fine-tuning"] = f"none: {config.arm(arm).transfer.replace('_', ' ')} on frozen features"
     recipe = config.pretrain_of(arm)
     if recipe is None:
         facts["Pre-training"] = "none of its own"
@@ -121,7 +124,12 @@ def find_facts(config: Config, target: str, arm: str | None) -> Mapping[str, str
         size = f", on a sample of {config.sample_size(arm):,}" if drawn is not None and not drawn.takes_all else ""
         facts["Pre-training"] = f"{recipe.steps:,} steps of {recipe.batch_size:,} images{size}"
     if config.arm(arm).needs_classifier():
-        facts["Source classifier"] = f"{config.classifier.steps:,} steps of {config.classifier.batch_size:,} images"
+        trained = config.trained_classifier
+        facts["Source classifier"] = (
+            "one that existed already"
+            if trained is None
+            else f"{trained.steps:,} steps of {trained.batch_size:,} images"
+        )
     return facts
 
 

@@ -34,6 +34,8 @@ def find_report(run: str) -> tuple[str, str | None]:
         path = os.path.join(uris[0], page.FILE_NAME) if uris else ""
         if path and ("://" in path or os.path.exists(path)):
             return path
+        if found.until is not None:
+            raise record.MissingError(f"RUN: the run ended with the {found.until}, and has no report")
         workspace = _find_workspace(run)
         if workspace is None or not found.config.get("source"):
             raise record.MissingError(f"RUN: the run has no report; its step {ids.REPORT} has not ended well")

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from components.artifacts import plan, predictions, vocabulary
+from components.artifacts import label_map, plan, predictions, vocabulary
 from components.artifacts.label_prior import LabelPrior
 from components.artifacts.vocabulary import Vocabulary
 from components.importance_resampler.labels_table import distances_to
+from components.prior_estimator import mapping
 from components.transfer_report import block
 
 _DISTANCES = ("distance_drawn", "distance_seen", "distance_source")
@@ -90,7 +91,12 @@ def order_by_share(prior: LabelPrior, count: int) -> list[int]:
 
 
 def rank_labels(
-    table: pa.Table, names: Sequence[str], prior: LabelPrior, activation: str, count: int
+    table: pa.Table,
+    names: Sequence[str],
+    prior: LabelPrior,
+    activation: str,
+    count: int,
+    match: label_map.Match | None = None,
 ) -> list[list[block.LabelShare]]:
     """Returns, for each image of a table of Predictions, its top labels at the prior's temperature, the first first.
 
@@ -100,14 +106,18 @@ def rank_labels(
       prior: whose labels the indices are of.
       activation: 'softmax' or 'sigmoid', whose values are divided by their sum.
       count: labels an image.
+      match: what the labels of a classifier from elsewhere stand for; None: it was trained on the source.
     """
-    at = vocabulary.positions(prior.names, names, "predictions")
-    logits = predictions.logits_of(table)[:, at].astype(np.float64) / prior.temperature
+    logits = predictions.logits_of(table).astype(np.float64) / prior.temperature
+    if match is None:
+        logits = logits[:, vocabulary.positions(prior.names, names, "predictions")]
     if activation == "sigmoid":
         shares = 1 / (1 + np.exp(-logits))
     else:
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
+    if match is not None:
+        shares = mapping.move(shares, match)
     best = np.argsort(-shares, axis=1, kind="stable")[:, :count]
     return [
         [block.LabelShare(int(label), float(share)) for label, share in zip(row, of_row[row], strict=True)]
@@ -121,6 +131,11 @@ def _describe_prior(prior: LabelPrior) -> list[str]:
         notes.append(
             "No temperature fits the classifier on the source's eval split: it makes no mistakes there, or knows "
             "nothing. P_t is estimated at a temperature of 1."
+        )
+    if prior.unmapped_mass is not None:
+        notes.append(
+            f"The classifier is from elsewhere: {100 * prior.unmapped_mass:.1f}% of what it says is of labels that the "
+            f"source lacks, and is left out; {prior.unmapped_labels or 0:,} label(s) of the source it does not know."
         )
     if prior.converged is False:
         notes.append(f"{prior.estimator} did not converge in {prior.iterations} steps.")

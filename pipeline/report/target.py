@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import tensorflow as tf
 
 from components import storage
-from components.artifacts import exclusions, label_prior, plan, vocabulary
+from components.artifacts import exclusions, label_map, label_prior, plan, vocabulary
 from components.artifacts import predictions as logits
 from components.artifacts.label_prior import LabelPrior
 from components.artifacts.vocabulary import Vocabulary
@@ -19,7 +19,7 @@ from pipeline.report import confusion, curves, data, labels, pictures
 from pipeline.report.inputs import Inputs
 from pipeline.report.pictures import Pictures
 from pipeline.results import verdict
-from trainer.run import HISTORY_FILE
+from trainer.results import HISTORY_FILE
 
 _LABELS, _OF_LABEL = 200, 3  # labels with thumbnails, of all targets together, and images of each
 _EXPLAINED, _TOP = 24, 5  # target images that are explained, and labels of each
@@ -128,7 +128,11 @@ def explain_images(shared: Shared, target: str, node: str, prior: LabelPrior, cl
     names: Sequence[str] = prior.names
     if tf.io.gfile.exists(names_path):
         names = vocabulary.loads(storage.read_text(names_path)).names
-    ranked = labels.rank_labels(table, names, prior, inputs.config.classifier.activation, _TOP)
+    match = None
+    if tf.io.gfile.exists(os.path.join(uri, label_map.FILE_NAME)):  # of a classifier from elsewhere
+        pairs = label_map.loads(storage.read_text(os.path.join(uri, label_map.FILE_NAME)))
+        match = label_map.match(tuple(names), pairs, prior.names)
+    ranked = labels.rank_labels(table, names, prior, inputs.config.classifier.activation, _TOP, match)
     shown = shared.made.read(pictures.locate(index_uri, examples_uri, "train", image_ids))
     return [
         block.Explained(shown[image_id], classes[label] if (label := truth.get(image_id)) is not None else "", top)

@@ -10,18 +10,11 @@ import components
 import trainer
 
 ARTIFACTS = {
-    *(
-        "ExampleIndex",
-        "Exclusions",
-        "LabelPrior",
-        "LabelVocabulary",
-        "Predictions",
-        "Rejected",
-        "Report",
-        "ResamplePlan",
-    )
+    *("ExampleIndex", "Exclusions", "LabelCounts", "LabelPrior", "LabelVocabulary"),
+    *("Predictions", "Rejected", "Report", "ResamplePlan"),
 }
 COMPONENTS = {
+    "CountsImporter",
     "EmbeddingDuplicateFilter",
     "Evaluator",
     "ExampleIndexer",
@@ -58,7 +51,8 @@ def test_names():
 
 
 def test_the_trainer():
-    assert trainer.__all__ == dir(trainer) == ["Trainer"]
+    assert trainer.__all__ == dir(trainer) == ["ModelImporter", "Trainer"]
+    assert trainer.ModelImporter is importlib.import_module("trainer.model_import.component").ModelImporter
     assert trainer.Trainer is importlib.import_module("trainer.component").Trainer
 
 

@@ -13,6 +13,7 @@ from components import storage
 from components.artifacts import examples as examples_artifact
 from components.artifacts import model_labels, plan, predicted_labels, predictions, vocabulary
 from pipeline.nodes import ids
+from trainer import results as trainer_results
 from trainer import run as trainer_run
 from trainer import serving
 
@@ -81,8 +82,8 @@ class Trainings:
                 predicted = np.where(right == 1, labels, (labels + 1) % len(names))
                 table = predicted_labels.table([name for name, _ in found], labels, predicted, np.full(len(found), 0.5))
                 storage.write_table(os.path.join(fn_args.model_run_dir, predicted_labels.file_name(split)), table)
-        storage.write_text(os.path.join(fn_args.model_run_dir, trainer_run.METRICS_FILE), json.dumps(metrics))
-        storage.write_text(os.path.join(fn_args.model_run_dir, trainer_run.HISTORY_FILE), HISTORY)
+        storage.write_text(os.path.join(fn_args.model_run_dir, trainer_results.METRICS_FILE), json.dumps(metrics))
+        storage.write_text(os.path.join(fn_args.model_run_dir, trainer_results.HISTORY_FILE), HISTORY)
 
     def predict(self, executor, input_dict, output_dict, exec_properties) -> None:
         uri = output_dict["predictions"][0].uri
