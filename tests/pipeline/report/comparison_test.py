@@ -107,7 +107,6 @@ def test_no_cell_is_finished(compare, folder, trainings):
     assert len(found.missing) == 1 and found.notes
     assert found.targets["digits"].verdict.arm is None
     assert found.targets["digits"].labels is None  # no arm needed it
-    assert found.source is None  # nor the source
 
 
 def test_images_a_class_and_the_mean_over_targets(compare, folder):

@@ -52,7 +52,7 @@ def test_vertex_takes_it_and_its_name_says_which_run_it_is(compiled, tmp_path):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_classifier_that_exists_already(compiled, backend):
-    """It is not trained, and no step but its own is told where it is."""
+    """It is not trained, and no step but its own is told where it is, and the report, which says so."""
     net = f"ram://given-{backend}/net"
     labels = "".join(f'{i},"{name}",""\n' for i, name in enumerate("357"))
     storage.write_text(f"{net}/assets.extra/labels.csv", f"index,name,parents\n{labels}")
@@ -61,9 +61,10 @@ def test_a_classifier_that_exists_already(compiled, backend):
     spec = run.job["pipelineSpec"]
     given = json.dumps(spec["root"]["dag"]["tasks"]["source-classifier"]["inputs"])
     assert net in given
-    assert [name for name, task in spec["root"]["dag"]["tasks"].items() if net in json.dumps(task)] == [
-        "source-classifier"
-    ]
+    assert {name for name, task in spec["root"]["dag"]["tasks"].items() if net in json.dumps(task)} == {
+        "source-classifier",
+        "transfer-report",
+    }
     assert "source-classifier" in spec["root"]["dag"]["tasks"]["digits-examples"]["dependentTasks"]
     assert "classifier_steps" not in run.parameters()
     assert "pretrain_steps" in run.parameters()
