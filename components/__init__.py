@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = exports.lazy(
         "LabelVocabulary": "components.artifacts.types",
         "Predictions": "components.artifacts.types",
         "Rejected": "components.artifacts.types",
+        "Report": "components.artifacts.types",
         "ResamplePlan": "components.artifacts.types",
         "CountsImporter": "components.label_counts.component",
         "EmbeddingDuplicateFilter": "components.near_duplicates.component",
@@ -34,5 +35,6 @@ __getattr__, __dir__, __all__ = exports.lazy(
         "StatisticsGen": "components.statistics_gen.component",
         "TargetExampleGen": "components.example_gen.component",
         "TargetSampler": "components.target_sampler.component",
+        "TransferReport": "components.transfer_report.component",
     },
 )

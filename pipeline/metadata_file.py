@@ -31,6 +31,11 @@ def connect(workspace: str) -> mlmd.ConnectionConfig:
     return metadata.sqlite_metadata_connection_config(os.path.join(workspace, _FILE))
 
 
+def has_metadata(workspace: str) -> bool:
+    """Returns whether there are metadata in the folder `workspace`."""
+    return os.path.exists(os.path.join(workspace, _FILE))
+
+
 def update(connection: mlmd.ConnectionConfig, workspace: str) -> None:
     """Makes the metadata at `connection` agree with where `workspace` is now, and with the files that are there.
 

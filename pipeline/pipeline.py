@@ -12,6 +12,7 @@ from pipeline.nodes.arms import Basis, make_arm
 from pipeline.nodes.ingest import Ingested, ingest
 from pipeline.nodes.push import push
 from pipeline.nodes.registry import Registry
+from pipeline.nodes.report import RUN, add_report
 from pipeline.place import Place
 
 # How far a run goes: to the label priors of all targets. None in its place: to the end.
@@ -54,6 +55,7 @@ def create_pipeline(config: Config, place: Place, until: Until | None = None) ->
         return assemble(nodes.select(priors), config, place, whole=False)
     if config.trained_classifier is not None:
         _wait_for_samples(adaptation.classifier, nodes)
+    add_report(nodes, config, place, RUN)
     return assemble(nodes, config, place)
 
 

@@ -24,11 +24,23 @@ class MissingError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class Node:
-    """The result of a node: its final state, its duration in seconds, and its artifacts' URIs by output key."""
+    """The result of a node.
+
+    Attributes:
+      state: its final state.
+      seconds: its duration.
+      outputs: output key → its artifacts' URIs.
+      kind: the class of its component; "" in records of earlier versions.
+      needs: ids of the nodes that it waits for.
+      error: why it failed or could not run, in a line.
+    """
 
     state: str
     seconds: float
     outputs: dict[str, list[str]]
+    kind: str = ""
+    needs: list[str] = dataclasses.field(default_factory=list)
+    error: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +87,7 @@ def write(workspace: str, name: str, record: Record) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     # Relative, since a workspace may be moved.
-    portable = _map_uris(record, lambda uri: uri.removeprefix(os.path.join(workspace, "")))
+    portable = map_uris(record, lambda uri: uri.removeprefix(os.path.join(workspace, "")))
     temporary.write_text(json.dumps(dataclasses.asdict(portable), indent=1, ensure_ascii=False), encoding="utf-8")
     os.replace(temporary, path)
     return str(path)
@@ -133,15 +145,20 @@ def _read_one_by_one(run: str) -> Iterator[tuple[str, Record]]:
         yield path.stem, _read(path)
 
 
-def _read_parts(root: str) -> list[tuple[str, Record]]:
+def read_run(root: str, run: str) -> Record:
+    """Returns what the steps of the run `run` on a cluster have written so far; `root` is as for `write_part`."""
+    return next((found for _, found in _read_parts(root, run)), Record({}, {}))
+
+
+def _read_parts(root: str, run: str = "*") -> list[tuple[str, Record]]:
     """Returns the records of the runs on a cluster whose files are in the folder `root`, the newest first."""
-    pattern = os.path.join(root, FOLDER, "*", "*.json")
+    pattern = os.path.join(root, FOLDER, run, "*.json")
     if storage.is_remote(root):
         import tensorflow as tf
 
         paths = tf.io.gfile.glob(pattern)
     else:
-        paths = map(str, pathlib.Path(root).glob(f"{FOLDER}/*/*.json"))
+        paths = map(str, pathlib.Path(root).glob(f"{FOLDER}/{run}/*.json"))
     parts: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(paths):
         parts.setdefault(os.path.basename(os.path.dirname(path)), []).append(json.loads(storage.read_text(path)))
@@ -189,14 +206,14 @@ def _read(path: pathlib.Path) -> Record:
         rest = {key: content[key] for key in ("ended", "verdicts", "until") if key in content}  # earlier ones have less
         stored = Record(content["config"], nodes, **rest)
         workspace = path.absolute().parent.parent
-        return _map_uris(stored, lambda uri: uri if "://" in uri else os.path.join(workspace, uri))
+        return map_uris(stored, lambda uri: uri if "://" in uri else os.path.join(workspace, uri))
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"RUN: {path} is not the record of a run; name a workspace or a file in its folder runs/"
         ) from error
 
 
-def _map_uris(record: Record, change: Callable[[str], str]) -> Record:
+def map_uris(record: Record, change: Callable[[str], str]) -> Record:
     nodes = {
         name: dataclasses.replace(node, outputs={key: [*map(change, uris)] for key, uris in node.outputs.items()})
         for name, node in record.nodes.items()

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import json
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -15,8 +16,12 @@ from pipeline.config.run import Config
 from pipeline.terminal import logs
 
 if TYPE_CHECKING:
+    from tfx.orchestration import pipeline as tfx_pipeline
+
+    from pipeline import record
     from pipeline.pipeline import Until
     from pipeline.place import Place
+    from pipeline.runners import local
     from pipeline.runners.compile import Compiled
 
 
@@ -59,11 +64,13 @@ def run_config(config: Config, workspace: str, until: "Until | None" = None) -> 
         end_on_signals(console, "run the same command to resume"),
     ):
         with logs.show_waiting(console, "starting"):
+            from components.transfer_report import page
             from pipeline import pipeline, record
-            from pipeline.nodes import ingest
+            from pipeline.nodes import ids, ingest
             from pipeline.place import Place
             from pipeline.results import summary
             from pipeline.runners import local
+            from pipeline.terminal.errors import one_line
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
         config = config.pin_weights(arms=until is None)
@@ -79,13 +86,13 @@ def run_config(config: Config, workspace: str, until: "Until | None" = None) -> 
 
             def end(result: local.NodeResult) -> None:
                 # After each node: others read the record while the run goes on, and after it was stopped.
-                known.nodes[result.node] = record.Node(result.state.value, result.seconds, result.uris())
+                known.nodes[result.node] = _note_node(nodes, result)
                 record.write(workspace, name, known)
                 view.end(result)
 
             try:
                 with progress.listen(view.progress):
-                    results = local.run(nodes, on_start=view.start, on_end=end)
+                    results = local.run(nodes, on_start=view.start, on_end=end, describe=one_line)
             finally:
                 view.stop()
             found = summary.collect(config, results, workspace, until)
@@ -94,6 +101,8 @@ def run_config(config: Config, workspace: str, until: "Until | None" = None) -> 
             summary.show(console, found, results)
             if until is None:
                 _advise(console, config, results)
+            if (reporting := known.nodes.get(ids.REPORT)) and (reports := reporting.outputs.get("report")):
+                _say_report(console, os.path.join(reports[0], page.FILE_NAME))
     failed = [result.node for result in results if result.state is local.State.FAILED]
     pushing = config.targets.items() if until is None else ()
     unpushed = [target for target, each in pushing if each.push and not found.targets[target].pushed]
@@ -122,9 +131,11 @@ def compare_config(
         end_on_signals(console, "run the same command to go on"),
     ):
         with logs.show_waiting(console, "starting"):
-            from pipeline.compare import matrix, show, store, train
-            from pipeline.nodes import ingest
+            from pipeline.compare import kept, matrix, show, store, train
+            from pipeline.nodes import ids, ingest
             from pipeline.place import Place
+            from pipeline.record import Record
+            from pipeline.report import command
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
         config = config.pin_weights()
@@ -150,8 +161,38 @@ def compare_config(
             finally:
                 view.stop()
             folder = store.folder_of(workspace, config.name)
+            before = kept.read(folder)
             show.report(console, config, folder, trained)
+            nodes = {result.node: _note_node(plan.nodes.pipeline, result) for result in trained.nodes if plan.nodes}
+            reports = nodes.pop(ids.REPORT).outputs.get("report") if ids.REPORT in nodes else None
+            now = kept.Kept(Record(json.loads(json.dumps(config.model_dump())), nodes), plan.described)
+            kept.write(folder, now)
+            if reports:
+                _say_report(console, command.keep_report(folder, reports[0]))
+            elif trained.results:
+                same = before is not None and (before.record.config, before.keys()) == (now.record.config, now.keys())
+                _say_report(console, command.report_comparison(folder, again=bool(nodes) or not same))
     return ComparisonOutcome([str(cell) for cell in trained.failed], log)
+
+
+def _note_node(nodes: "tfx_pipeline.Pipeline", result: "local.NodeResult") -> "record.Node":
+    """Returns what the record says of a node of the pipeline `nodes`."""
+    from pipeline import record
+    from pipeline.terminal.errors import one_line
+
+    node = next(node for node in nodes.components if node.id == result.node)
+    return record.Node(
+        result.state.value,
+        result.seconds,
+        result.uris(),
+        type(node).__name__,
+        sorted(upstream.id for upstream in node.upstream_nodes),
+        one_line(result.error) if result.error else "",
+    )
+
+
+def _say_report(console: rich.console.Console, path: str) -> None:
+    console.print(f"report:   {path}", markup=False, highlight=False)
 
 
 def _advise(console: rich.console.Console, config: Config, nodes: list) -> None:
@@ -219,7 +260,8 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
             baselines = {} if comparison else submit.find_baselines(config, backend)
             place = Place.remote(config, baselines, comparison=comparison)
             if comparison:
-                nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
+                cells = matrix.list_cells(config).cells
+                nodes = matrix.create_nodes(config, place, cells, keep_models=True, finished={}).pipeline
             else:
                 nodes = pipeline.create_pipeline(config, place)
             compiled = compile_pipeline(nodes, config, place, backend)

@@ -44,6 +44,7 @@ COMPONENTS = {
             "ImportanceResampler",
             "Evaluator",
             "Pusher",
+            "TransferReport",
         )
     },
 }
@@ -151,6 +152,7 @@ def test_what_each_component_takes():
         "ImportanceResampler": 9,
         "Evaluator": 3,
         "Pusher": 4,
+        "TransferReport": 1,
     }
 
 

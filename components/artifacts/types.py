@@ -77,3 +77,12 @@ class ResamplePlan(artifact.Artifact):
     """
 
     TYPE_NAME = "components.ResamplePlan"
+
+
+class Report(artifact.Artifact):
+    """The report on a run or a comparison: `report.html`, `model_card.md` and `block.json`.
+
+    See `components.transfer_report.block`.
+    """
+
+    TYPE_NAME = "components.Report"

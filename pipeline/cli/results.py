@@ -113,6 +113,37 @@ def plan(
             typer.echo(f"  its loss is multiplied by {explanation.weight:.4g}")
 
 
+@app.command()
+def report(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="A workspace, a file in its folder runs/, or a comparison's folder.")
+    ],
+    open_: Annotated[bool, typer.Option("--open", help="Open it in a browser.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Print the path of the report on the newest run or comparison; make it if it is not there."""
+    with errors(verbose):
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        warnings.simplefilter("ignore")
+        from pipeline.terminal import logs
+
+        with logs.silence():
+            from pipeline.report import command
+
+            path, note = command.find_report(expand("RUN", run))
+        if note:
+            typer.echo(f"note: {note}", err=True)
+        typer.echo(path)
+        if open_:
+            import pathlib
+            import webbrowser
+
+            if "://" in path:
+                raise ValueError(f"--open: {path} is not on this machine; copy it here first")
+            if not webbrowser.open(pathlib.Path(path).absolute().as_uri()):
+                raise ValueError(f"--open: no browser was found; open {path} yourself")
+
+
 def _read_newest(run: str, read):
     """Returns a console, and what `read` returns for the newest record that has it. Prints a note for an older one."""
     import rich.console

@@ -17,6 +17,7 @@ from pipeline.nodes import arms
 from pipeline.nodes.adapt import Adaptation, adapt
 from pipeline.nodes.ingest import ingest
 from pipeline.nodes.registry import Registry
+from pipeline.nodes.report import COMPARISON, add_report
 from pipeline.place import Place
 
 _SEEDS = 1 << 32  # the number of seeds that there are
@@ -46,12 +47,14 @@ class Nodes:
       cells: cell → its nodes.
       classifiers: cell → the source classifier that its prior and its start are of, if it needs one.
       order: the ids of all nodes, such that cell after cell is trained.
+      described: what the report is told of the cells, and of those that were finished before; empty without a report.
     """
 
     pipeline: tfx_pipeline.Pipeline
     cells: Mapping[Cell, arms.ArmNodes]
     classifiers: Mapping[Cell, BaseNode]
     order: tuple[str, ...]
+    described: tuple[Mapping[str, Any], ...] = ()
 
     def keys(self) -> dict[Cell, str]:
         """Returns, for each cell, a hash of all that its result depends on."""
@@ -125,7 +128,14 @@ def _find_lacking(config: Config, target: str, arm: str) -> str | None:
     return None
 
 
-def create_nodes(config: Config, place: Place, cells: Iterable[Cell], *, keep_models: bool = False) -> Nodes:
+def create_nodes(
+    config: Config,
+    place: Place,
+    cells: Iterable[Cell],
+    *,
+    keep_models: bool = False,
+    finished: Mapping[Cell, str] | None = None,
+) -> Nodes:
     """Returns the pipeline that trains `cells`, in a place that runs may share.
 
     Args:
@@ -133,11 +143,13 @@ def create_nodes(config: Config, place: Place, cells: Iterable[Cell], *, keep_mo
       place: where its files are.
       cells: some of those that `list_cells` returns, in the order of the training.
       keep_models: whether the models stay when the results are known. If not, only what is needed of them is written.
+      finished: other cells with their keys, whose results are kept, and of which the report tells, too. None: the
+        pipeline has no report.
 
     Raises:
       ValueError, ModuleNotFoundError: as `pipeline.pipeline.create_pipeline`.
     """
-    cells = list(cells)
+    cells, configured = list(cells), config
     # Only what the cells need is checked; all targets are read, for each excludes its images from the source.
     config = config.model_copy(
         update={
@@ -181,8 +193,31 @@ def create_nodes(config: Config, place: Place, cells: Iterable[Cell], *, keep_mo
         if adaptation is not None and config.arm(cell.arm).needs_classifier():
             classifiers[cell] = adaptation.classifier
     selected = nodes.select(arm.finetune for arm in made.values())
+    described: list[dict[str, Any]] = []
+    if finished is not None:
+        described = _describe_cells(selected, made, classifiers)
+        described += [{**dataclasses.asdict(cell), "key": key} for cell, key in finished.items()]
+        add_report(selected, configured, place, COMPARISON, cells=described)
     order = tuple(node.id for node in selected)
-    return Nodes(pipeline_module.assemble(selected, config, place), made, classifiers, order)
+    return Nodes(pipeline_module.assemble(selected, config, place), made, classifiers, order, tuple(described))
+
+
+def _describe_cells(
+    nodes: Registry, made: Mapping[Cell, arms.ArmNodes], classifiers: Mapping[Cell, BaseNode]
+) -> list[dict[str, Any]]:
+    """Returns the cells as JSON-like values: each with its key and its nodes, for the report."""
+    by_id = {node.id: node for node in nodes}
+    digests: dict[str, str] = {}
+    return [
+        {
+            **dataclasses.asdict(cell),
+            "key": _digest(each.finetune, by_id, digests),
+            "finetune": each.finetune.id,
+            "specialist": each.specialist.id if each.specialist is not None else None,
+            "classifier": classifiers[cell].id if cell in classifiers else None,
+        }
+        for cell, each in made.items()
+    ]
 
 
 def _digest(node: BaseNode, by_id: Mapping[str, BaseNode], digests: dict[str, str]) -> str:

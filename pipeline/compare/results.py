@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 
+from components import storage
 from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
@@ -27,12 +28,11 @@ def make_result(
     Args:
       config: the configuration.
       cell: the training.
-      model_run: path of the ModelRun of its fine-tuning.
+      model_run: URI of the ModelRun of its fine-tuning.
       pretrain_seconds, finetune_seconds, classifier_seconds: what its trainings took; 0 without one.
     """
     arm, recipe = config.arm(cell.arm), config.pretrain_of(cell.arm)
-    with open(os.path.join(model_run, METRICS_FILE), encoding="utf-8") as file:
-        metrics = json.load(file)
+    metrics = json.loads(storage.read_text(os.path.join(model_run, METRICS_FILE)))
     return Result(
         cell=cell,
         backbone=config.backbone.label,

@@ -6,6 +6,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from pipeline import metadata_file, record
 from pipeline.compare import matrix
@@ -18,6 +19,7 @@ from pipeline.nodes.arms import ArmNodes
 from pipeline.place import Place
 from pipeline.runners import local
 from pipeline.runners.local import NodeResult, State
+from pipeline.terminal.errors import one_line
 
 _PARAMETER_BYTES = 4
 _ENDED_WELL = (State.DONE, State.REUSED)
@@ -70,6 +72,7 @@ class Plan:
       nodes: the pipeline of the others; None: there are none.
       keep_models: whether the models of finished cells stay.
       bytes: what the models and checkpoints of the trainings take on the disk at most, at once.
+      described: all cells, as `matrix.Nodes.described` has them.
     """
 
     workspace: str
@@ -79,6 +82,7 @@ class Plan:
     nodes: matrix.Nodes | None
     keep_models: bool
     bytes: float
+    described: tuple[Mapping[str, Any], ...] = ()
 
 
 def plan(config: Config, workspace: str, cells: Sequence[Cell], *, keep_models: bool = False) -> Plan:
@@ -93,8 +97,10 @@ def plan(config: Config, workspace: str, cells: Sequence[Cell], *, keep_models: 
     finished = {cell: result for cell in cells if (result := store.read(cell, keys[cell])) is not None}
     remaining = [cell for cell in cells if cell not in finished]
     if not remaining:
-        return Plan(workspace, store, tuple(cells), finished, None, keep_models, 0.0)
-    nodes = matrix.create_nodes(config, place, remaining, keep_models=keep_models)
+        described = tuple({**dataclasses.asdict(cell), "key": keys[cell]} for cell in cells)
+        return Plan(workspace, store, tuple(cells), finished, None, keep_models, 0.0, described)
+    known = {cell: keys[cell] for cell in finished}
+    nodes = matrix.create_nodes(config, place, remaining, keep_models=keep_models, finished=known)
     needed = _count_bytes(config, nodes, keep_models)
     free = shutil.disk_usage(workspace).free
     if needed > free:
@@ -102,7 +108,7 @@ def plan(config: Config, workspace: str, cells: Sequence[Cell], *, keep_models: 
             f"--workspace: {workspace} has {free / 1e9:,.1f} GB left, and the comparison needs up to "
             f"{needed / 1e9:,.1f} GB for its models; make room, or name another folder"
         )
-    return Plan(workspace, store, tuple(cells), finished, nodes, keep_models, needed)
+    return Plan(workspace, store, tuple(cells), finished, nodes, keep_models, needed, nodes.described)
 
 
 def train_cells(
@@ -141,7 +147,7 @@ def train_cells(
             on_progress(Progress(len(plan.finished) + len(run.results), len(plan.cells), run.seconds_left()))
 
     try:
-        local.run(plan.nodes.pipeline, order=plan.nodes.order, on_start=begin, on_end=end)
+        local.run(plan.nodes.pipeline, order=plan.nodes.order, on_start=begin, on_end=end, describe=one_line)
     except OutOfTime:
         out_of_time = True
     known = {**plan.finished, **run.results}

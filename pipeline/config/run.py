@@ -23,6 +23,7 @@ from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
+from pipeline.config.report import Report
 from pipeline.config.sections import NearDuplicates, Resample, Target
 from pipeline.config.source import NEEDED, Counts, Needed, Source, check_counts, leave_out_duplicates
 from pipeline.config.weights import Weights
@@ -54,6 +55,7 @@ class Config(StrictModel):
         and _.
       targets: the target tasks by name. A name may have a-z, 0-9 and -, and is part of the ids of the target's nodes.
       compare: what `specialist compare` does. `run` does not read it.
+      report: what the report at the end of a run or a comparison shows.
       on_anomalies: what happens when data break their schema in schemas/. `stop`: nothing is trained on them. `warn`:
         the run goes on, and lists the anomalies at its end.
       beam: which runner does the work of Beam jobs when `run` and `compare` start them: that of `all` of them, of those
@@ -82,6 +84,7 @@ class Config(StrictModel):
         min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
     )
     compare: Compare = Compare()
+    report: Report = Report()
     on_anomalies: Literal["stop", "warn"] = "stop"
     beam: Beam = {}
     remote: Remote | None = None

@@ -26,6 +26,7 @@ COMPONENTS = (
     "PriorEstimator",
     "TargetSampler",
     "Pusher",
+    "TransferReport",
 )
 
 

@@ -173,7 +173,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
         "scale_16_bit": config.targets[target].data.scale_16_bit,
         "base_model": None if specialist is None else specialist.outputs["model"],
         "plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
-        "keep_predictions": [reported_split(config, target)] if replicate else [],
+        "keep_predictions": [reported_split(config, target)],
         "formats": None if keep_models else [],
     }
 

@@ -17,6 +17,7 @@ RESAMPLE, SPECIALIST, FINETUNE = "resample", "specialist", "finetune"
 SUBSET = "subset"  # of a target's train images
 DRAFT = "draft"  # a sample that nothing is trained on: it shows in time that it can be drawn
 BASELINE, EVALUATOR, PUSHER = "baseline", "evaluator", "pusher"
+REPORT = "transfer-report"
 
 CLASSIFIER_KIND = "classifier"
 PUBLISHED = f"{SOURCE}-published"

@@ -89,15 +89,20 @@ def _write_label(folder: pathlib.Path, side: str, name: str, items: Sequence[Ind
     for item in items:
         row, path = item.row, f"{side}/{item.row['split']}-{item.key:016x}.jpg"
         if not (folder / path).exists():  # an image may have several labels
-            _make_thumbnail(item.image).save(folder / path, "JPEG", quality=85)
+            make_thumbnail(item.image, _SIZE).save(folder / path, "JPEG", quality=85)
         caption = f"{row['source_id']} · {row['split']} · {row['height']} × {row['width']} {row['format']}"
         pictures.append(f'<img src="{path}" alt="{html.escape(name)}" title="{html.escape(caption)}">')
     return f"<div><h3>{html.escape(name)}</h3>{''.join(pictures)}</div>\n"
 
 
-def _make_thumbnail(image: bytes) -> PIL.Image.Image:
+def make_thumbnail(image: bytes, size: int) -> PIL.Image.Image:
+    """Returns an encoded image, upright, with at most `size` pixels on its longer side.
+
+    Raises:
+      tf.errors.InvalidArgumentError: it cannot be decoded.
+    """
     # TensorFlow's decoder shows the image as a training sees it; PIL decodes 16-bit images differently.
     pixels = tf.io.decode_image(image, 3, expand_animations=False).numpy()
     picture = turn(PIL.Image.fromarray(pixels), read_orientation(image))
-    picture.thumbnail((_SIZE, _SIZE))
+    picture.thumbnail((size, size))
     return picture

@@ -73,6 +73,7 @@ def make_plan(workspace: str, keep: int) -> Plan:
         *_stale(root / "working", finished),
         *(path for path in root.glob(f"{record.FOLDER}/*") if path.suffix != ".json" or path.stem in unneeded_records),
         *(path for path in root.glob("logs/*") if path.stem < kept[-1]),
+        *(path for path in root.glob("reports/*") if path.name in unneeded_records),
     ]
     # What is inside of another one is counted there.
     unneeded = {str(path.relative_to(root)): _size(path) for path in sorted(paths) if ".system" not in path.parts[:-1]}

@@ -11,6 +11,7 @@ from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
+from tfx.dsl.experimental.node_execution_options.utils import TriggerStrategy
 from tfx.orchestration import data_types
 from tfx.orchestration import pipeline as tfx_pipeline
 from tfx.orchestration.kubeflow.v2 import kubeflow_v2_dag_runner
@@ -100,6 +101,7 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
     spec = job["pipelineSpec"]
     for name, value in defaults.items():  # TFX leaves them out
         spec["root"]["inputDefinitions"]["parameters"][name]["defaultValue"] = value
+    _let_wait_for_the_end(spec, nodes)
     folder = os.path.join(place.files, "tasks") if backend == "vertex" else None
     tasks = _make_tasks(spec, nodes, config, place, wanted, backend)
     platforms = {}
@@ -119,6 +121,21 @@ def compile_pipeline(pipeline: tfx_pipeline.Pipeline, config: Config, place: Pla
             platforms[executor] = platform
     name = f"{config.name}-{digest([job, platforms, {node: task.model_dump() for node, task in tasks.items()}])}"
     return Compiled(backend, name, job, platforms, tasks, folder, place.baselines)
+
+
+def _let_wait_for_the_end(spec: dict[str, Any], nodes: Mapping[str, BaseNode]) -> None:
+    """Writes into `spec` which nodes wait for the end of what they need, not for its success: TFX leaves it out.
+
+    Such a task starts without the artifacts of what failed, if its component declares them optional.
+    """
+    for name, node in nodes.items():
+        options = node.node_execution_options
+        if options and options.trigger_strategy == TriggerStrategy.ALL_UPSTREAM_NODES_COMPLETED:
+            policy = pipeline_spec_pb2.PipelineTaskSpec.TriggerPolicy
+            strategy = policy.TriggerStrategy.Name(policy.ALL_UPSTREAM_TASKS_COMPLETED)
+            spec["root"]["dag"]["tasks"][name]["triggerPolicy"] = {"strategy": strategy}
+            for found in spec["components"][name]["inputDefinitions"]["artifacts"].values():
+                found["isOptional"] = True
 
 
 def _find_resources(config: Config, nodes: Mapping[str, BaseNode], backend: str) -> dict[str, Resources]:

@@ -29,8 +29,8 @@ from pipeline.runners.task import Task
 
 # URI scheme → where Kubeflow's launcher puts the files of such a URI, and takes them from.
 MOUNTS = {"minio://": "/minio/", "s3://": "/s3/"}
-# The types of small artifacts that `specialist prior` and `specialist plan` show.
-_SHOWN = ("components.LabelPrior", "components.ResamplePlan")
+# The types of small artifacts that `specialist prior`, `plan` and `report` show.
+_SHOWN = ("components.LabelPrior", "components.ResamplePlan", "components.Report")
 _CUSTOM_JOB = "pipeline.runners.custom_job.Executor"
 
 
@@ -124,12 +124,14 @@ def _note(task: Task, run: str, given: Mapping[str, Any], mounts: Mapping[str, s
 
     nodes: dict[str, record.Node] = {}
     for key, (producer, output) in task.producers.items():
+        if not uris("inputs", key):  # an optional one of a step that failed
+            continue
         known = nodes.setdefault(producer, record.Node("resolved", 0.0, {}))
         known.outputs[output] = uris("inputs", key)
     outputs = {}
     for key, kind in task.outputs.items():
         outputs[key] = uris("outputs", key)
-        if kind in _SHOWN and outputs[key][0].startswith(COPIED):  # `specialist prior` cannot open it there
+        if kind in _SHOWN and outputs[key][0].startswith(COPIED):  # these commands cannot open it there
             readable = os.path.join(task.files, record.FOLDER, run, task.node, key)
             io_utils.copy_dir(_replace(outputs[key][0], mounts), readable)
             outputs[key] = [readable]

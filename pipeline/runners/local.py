@@ -1,12 +1,14 @@
 """Runs a pipeline on this machine, node after node with TFX's Launcher. A failed arm does not stop the others.
 
-A node that failed costs nothing more: what needs it cannot run, and what is only there for such nodes does not.
+A node that failed costs nothing more: what needs it cannot run, and what is only there for such nodes does not. A node
+that waits for others' end, not for their success, runs with what is there, and is told what failed.
 """
 
 import dataclasses
 import datetime
 import enum
 import heapq
+import json
 import logging
 import os
 import time
@@ -22,6 +24,7 @@ from tfx.orchestration.portable import launcher, runtime_parameter_utils
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import pipeline_pb2
 
+from components.transfer_report.executor import FAILED
 from pipeline import metadata_file
 from trainer.loop import interruption
 
@@ -65,6 +68,7 @@ def run(
     order: Sequence[str] = (),
     on_start: Callable[[str], None] = lambda node: None,
     on_end: Callable[[NodeResult], None] = lambda result: None,
+    describe: Callable[[Exception], str] = str,
 ) -> list[NodeResult]:
     """Runs `pipeline` and returns the results of its nodes, in the order of execution.
 
@@ -72,6 +76,7 @@ def run(
       pipeline: a pipeline with a local metadata connection, whose root is a folder in the workspace.
       order: ids of all nodes: of those that can run, the first one runs. Empty: the pipeline's order.
       on_start, on_end: called before and after each node.
+      describe: puts an error into words, for a node that reports what failed.
     """
     compiled = CompiledPipeline(pipeline)
     if order:
@@ -80,7 +85,7 @@ def run(
     metadata_file.update(compiled.connection, workspace)
     metadata_file.note_place(workspace)
     with metadata_file.use_keys_without_place(workspace):
-        return _run_nodes(compiled, on_start, on_end)
+        return _run_nodes(compiled, on_start, on_end, describe)
 
 
 class CompiledPipeline:
@@ -118,6 +123,10 @@ class CompiledPipeline:
                 if missing[following] == 0:
                     heapq.heappush(ready, (rank[following], following))
 
+    def takes_what_is_there(self, node: pipeline_pb2.PipelineNode) -> bool:
+        """Returns whether `node` waits for the end of what it needs, and not for its success."""
+        return node.execution_options.strategy == pipeline_pb2.NodeExecutionOptions.ALL_UPSTREAM_NODES_COMPLETED
+
     def launch(
         self, node: pipeline_pb2.PipelineNode, launcher_class: type[launcher.Launcher] = launcher.Launcher
     ) -> tuple[State, dict[str, list[mlmd.Artifact]]]:
@@ -135,10 +144,16 @@ class CompiledPipeline:
 
 
 def _run_nodes(
-    compiled: CompiledPipeline, on_start: Callable[[str], None], on_end: Callable[[NodeResult], None]
+    compiled: CompiledPipeline,
+    on_start: Callable[[str], None],
+    on_end: Callable[[NodeResult], None],
+    describe: Callable[[Exception], str],
 ) -> list[NodeResult]:
     results: dict[str, NodeResult] = {}
-    downstream = {node.node_info.id: list(node.downstream_nodes) for node in compiled.nodes}
+    patient = {node.node_info.id for node in compiled.nodes if compiled.takes_what_is_there(node)}
+    downstream = {
+        node.node_info.id: [name for name in node.downstream_nodes if name not in patient] for node in compiled.nodes
+    }
     for node in compiled.nodes:
         node_id = node.node_info.id
         on_start(node_id)
@@ -146,7 +161,9 @@ def _run_nodes(
         ended = {name for name, result in results.items() if result.state in (State.FAILED, State.BLOCKED)}
         lost = _find_lost(ended, downstream)
         useless = _find_useless(lost, downstream)
-        blockers = [name for name in node.upstream_nodes if name in lost]
+        blockers = [name for name in node.upstream_nodes if name in lost and node_id not in patient]
+        if node_id in patient:
+            _tell_failed(node, {name: describe(error) for name in ended if (error := results[name].error)})
         served = downstream[node_id]
         if blockers:
             result = NodeResult(node_id, State.BLOCKED, 0.0, error=RuntimeError(f"needs {', '.join(blockers)}"))
@@ -169,6 +186,13 @@ def _run_nodes(
         results[node_id] = result
         on_end(result)
     return list(results.values())
+
+
+def _tell_failed(node: pipeline_pb2.PipelineNode, reasons: Mapping[str, str]) -> None:
+    """Puts into the parameters of `node`, if it has one for it, which nodes failed or were blocked, and why."""
+    if FAILED in node.parameters.parameters:
+        text = json.dumps(reasons, sort_keys=True)
+        node.parameters.parameters[FAILED].field_value.string_value = text
 
 
 def _find_lost(lost: Iterable[str], downstream: Mapping[str, Sequence[str]]) -> set[str]:

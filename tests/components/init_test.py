@@ -10,8 +10,8 @@ import components
 import trainer
 
 ARTIFACTS = {
-    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"),
-    "LabelCounts",
+    *("ExampleIndex", "Exclusions", "LabelCounts", "LabelPrior", "LabelVocabulary"),
+    *("Predictions", "Rejected", "Report", "ResamplePlan"),
 }
 COMPONENTS = {
     "CountsImporter",
@@ -29,6 +29,7 @@ COMPONENTS = {
     "StatisticsGen",
     "TargetExampleGen",
     "TargetSampler",
+    "TransferReport",
 }
 
 

@@ -1,7 +1,8 @@
-"""Pictures without near-duplicates, and runs that must succeed."""
+"""Pictures without near-duplicates, runs that must succeed, and stand-ins for trainings."""
 
 import io
 import pathlib
+import shutil
 from collections.abc import Callable
 
 import numpy as np
@@ -61,3 +62,53 @@ def read() -> Callable:
         return pa.concat_tables(pq.read_table(path) for path in sorted(uri.glob(pattern)))
 
     return read
+
+
+DEMO = pathlib.Path(__file__).parents[2] / "pipeline" / "configs" / "demo.yaml"
+
+
+@pytest.fixture(scope="session")
+def ingested(tmp_path_factory) -> pathlib.Path:
+    """A workspace with the data of the small demo of `trainings`."""
+    from trainings import SMALL
+
+    from pipeline.compare import matrix, train
+    from pipeline.config.load import load
+    from pipeline.nodes import ids
+    from pipeline.place import Place
+    from pipeline.runners import local
+
+    workspace = tmp_path_factory.mktemp("compare") / "workspace"
+    config = load(str(DEMO), SMALL)
+    for data in config.datasets().values():
+        if not data.reader().is_prepared():
+            data.reader().prepare()
+    nodes = matrix.create_nodes(config, Place.local(str(workspace)), matrix.list_cells(config).cells[:1])
+
+    def stop(node: str) -> None:
+        if ids.kind_of(node) == ids.SPECIALIST:
+            raise train.OutOfTime
+
+    with pytest.raises(train.OutOfTime):
+        local.run(nodes.pipeline, order=nodes.order, on_start=stop)
+    return workspace
+
+
+@pytest.fixture
+def trainings(monkeypatch):
+    """Stand-ins for what trains and predicts."""
+    import trainings as stand_ins
+
+    from components.predictor import executor as predictor
+    from trainer import run as trainer_run
+
+    made = stand_ins.Trainings()
+    monkeypatch.setattr(trainer_run, "train_and_export", made.train)
+    monkeypatch.setattr(predictor.Executor, "Do", lambda *arguments: made.predict(*arguments))
+    return made
+
+
+@pytest.fixture
+def workspace(ingested, tmp_path) -> pathlib.Path:
+    """A copy of `ingested`."""
+    return pathlib.Path(shutil.copytree(ingested, tmp_path / "workspace"))

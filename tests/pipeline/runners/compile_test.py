@@ -52,7 +52,7 @@ def test_vertex_takes_it_and_its_name_says_which_run_it_is(compiled, tmp_path):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_classifier_that_exists_already(compiled, backend):
-    """It is not trained, and no step but its own is told where it is."""
+    """It is not trained, and no step but its own is told where it is, and the report, which says so."""
     net = f"ram://given-{backend}/net"
     labels = "".join(f'{i},"{name}",""\n' for i, name in enumerate("357"))
     storage.write_text(f"{net}/assets.extra/labels.csv", f"index,name,parents\n{labels}")
@@ -61,9 +61,10 @@ def test_a_classifier_that_exists_already(compiled, backend):
     spec = run.job["pipelineSpec"]
     given = json.dumps(spec["root"]["dag"]["tasks"]["source-classifier"]["inputs"])
     assert net in given
-    assert [name for name, task in spec["root"]["dag"]["tasks"].items() if net in json.dumps(task)] == [
-        "source-classifier"
-    ]
+    assert {name for name, task in spec["root"]["dag"]["tasks"].items() if net in json.dumps(task)} == {
+        "source-classifier",
+        "transfer-report",
+    }
     assert "source-classifier" in spec["root"]["dag"]["tasks"]["digits-examples"]["dependentTasks"]
     assert "classifier_steps" not in run.parameters()
     assert "pretrain_steps" in run.parameters()
@@ -105,6 +106,38 @@ def test_what_is_a_parameter_and_what_stays_as_it_is(compiled):
 def test_steps_of_which_an_arm_has_a_multiple_are_fixed(compiled):
     run = compiled("vertex", "targets.digits.arms=[entire_source, entire_source_2x]", "targets.digits.push=null")
     assert sorted(run.parameters()) == ["finetune_steps", "seed"]
+
+
+@pytest.mark.parametrize(("backend", "comparison"), [("kubeflow", False), ("vertex", True)])
+def test_the_report_waits_for_the_end_of_all_and_takes_what_is_there(compiled, backend, comparison):
+    spec = compiled(backend, "compare={seeds: 2, arms: [entire_source, same_distribution]}", comparison=comparison).job[
+        "pipelineSpec"
+    ]
+    tasks = spec["root"]["dag"]["tasks"]
+    policies = {name: task["triggerPolicy"] for name, task in tasks.items() if "triggerPolicy" in task}
+    assert policies == {"transfer-report": {"strategy": "ALL_UPSTREAM_TASKS_COMPLETED"}}
+    artifacts = spec["components"]["transfer-report"]["inputDefinitions"]["artifacts"]
+    assert artifacts and all(found["isOptional"] for found in artifacts.values())
+    producers = {
+        each["taskOutputArtifact"]["producerTask"] for each in tasks["transfer-report"]["inputs"]["artifacts"].values()
+    }
+    finetunes = {name for name in tasks if name.endswith("-finetune")}
+    assert finetunes <= producers and len(finetunes) == (4 if comparison else 2)
+    assert set(tasks["transfer-report"]["dependentTasks"]) == producers
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [("all", {"source-examples", "digits-examples"}), ("source", {"source-examples"}), ("none", set())],
+)
+def test_the_report_reads_the_data_of_which_it_shows_images(compiled, images, expected):
+    spec = compiled("kubeflow", f"report.images={images}", "resample.materialise=true").job["pipelineSpec"]
+    given = spec["root"]["dag"]["tasks"]["transfer-report"]["inputs"]["artifacts"].values()
+    outputs = [each["taskOutputArtifact"] for each in given]
+    assert {each["producerTask"] for each in outputs if "examples" in each["outputArtifactKey"]} == expected
+    # Of the source's predictions, which may be many, a report shows nothing; nor of models.
+    assert not {"source-predictions"} & {each["producerTask"] for each in outputs}
+    assert not {"model"} & {each["outputArtifactKey"] for each in outputs}
 
 
 def test_in_a_comparison_each_cell_has_its_own_seed(compiled):

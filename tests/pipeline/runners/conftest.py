@@ -27,7 +27,8 @@ def compiled() -> Callable:
         ingest.prepare(config, lambda text: contextlib.nullcontext())
         place = Place.remote(config, baselines or {}, comparison=comparison)
         if comparison:
-            nodes = matrix.create_nodes(config, place, matrix.list_cells(config).cells, keep_models=True).pipeline
+            cells = matrix.list_cells(config).cells
+            nodes = matrix.create_nodes(config, place, cells, keep_models=True, finished={}).pipeline
         else:
             nodes = pipeline_module.create_pipeline(config, place)
         return compiling.compile_pipeline(nodes, config, place, backend)

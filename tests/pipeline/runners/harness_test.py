@@ -15,8 +15,10 @@ import yaml
 from typer.testing import CliRunner
 
 from components.artifacts import versions
+from components.transfer_report import block
 from pipeline import cli, record
 from pipeline.config.load import load
+from pipeline.report import command
 from pipeline.results import inspect
 from pipeline.runners import task as tasks
 
@@ -61,6 +63,39 @@ def predict(serving: pathlib.Path) -> np.ndarray:
     assert newest is not None
     loaded = tf.saved_model.load(str(serving / newest))
     return loaded.signatures["image_bytes"](tf.constant(images))["probabilities"].numpy()
+
+
+@pytest.mark.slow
+def test_the_report_follows_a_failed_arm(make, tmp_path):
+    def start(step: harness.Step) -> None:
+        if step.name == "digits-same-distribution-specialist":
+            raise RuntimeError("it diverged")
+        harness.run_here(step)
+
+    found = make("kubeflow", start=start, may_fail=True)
+    found.run()
+    assert found.failed.keys() == {"digits-same-distribution-specialist"}
+    assert "digits-same-distribution-finetune" not in found.outputs
+    text = pathlib.Path(found.path("transfer-report", "report"), "block.json").read_text(encoding="utf-8")
+    reported = block.from_json(text)
+    arms = {arm.name: arm.seeds for arm in reported.targets["digits"].arms}
+    assert arms == {"entire_source": (0,), "same_distribution": ()}
+    missing = {each.what: each.why for each in reported.missing}
+    assert missing.keys() == {
+        "arm same_distribution of digits",
+        "the evaluation of digits",
+        "the push of digits",
+    }
+    assert all(why.startswith("digits-same-distribution-specialist failed") for why in missing.values())
+    states = {node.id: node.state for node in reported.lineage}
+    assert states["digits-same-distribution-specialist"] == "failed"
+    assert {states[f"digits-{name}"] for name in ("same-distribution-finetune", "evaluator", "pusher")} == {"blocked"}
+    assert {states[name] for name in found.outputs if name in states} == {"ran"}
+    seconds = {node.id: node.seconds for node in reported.lineage}
+    assert seconds["digits-entire-source-finetune"] > 0  # as that step noted it
+    assert reported.targets["digits"].labels is not None and len(reported.targets["digits"].thumbnails) > 100
+    path = command.find_report(str(tmp_path / "files"))[0]
+    assert pathlib.Path(path).is_file()  # where `specialist report` can open it
 
 
 def test_on_kubeflow_from_the_source_to_a_pushed_model(make, tmp_path):

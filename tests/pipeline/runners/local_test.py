@@ -1,9 +1,13 @@
 """The local runner: what each node's end is called, and that a failure stops only what depends on it."""
 
+import json
+import pathlib
+
 import pytest
 from tfx.dsl.component.experimental.annotations import InputArtifact, OutputArtifact, Parameter
 from tfx.dsl.component.experimental.decorators import component
 from tfx.dsl.components.common import resolver
+from tfx.dsl.experimental.node_execution_options.utils import NodeExecutionOptions, TriggerStrategy
 from tfx.orchestration import metadata, pipeline
 from tfx.types import Channel, standard_artifacts
 
@@ -158,3 +162,57 @@ def test_what_is_only_there_for_what_cannot_run_is_useless_however_far_above():
     downstream = {"a": ["b"], "b": ["c"], "x": ["c", "y"], "d": ["c"], "c": [], "y": []}
     assert local._find_useless({"c", "d"}, downstream) == {"a", "b"}
     assert local._find_useless(set(), downstream) == set()
+
+
+@component
+def Tell(
+    failed: Parameter[str],
+    result: OutputArtifact[standard_artifacts.String],
+    first: InputArtifact[standard_artifacts.String] = None,
+    second: InputArtifact[standard_artifacts.String] = None,
+):
+    result.value = f"{first and first.value} {second and second.value} {failed}"
+
+
+@pytest.fixture
+def tell(tmp_path):
+    def tell(first: str, second: str) -> tuple[dict[str, State], str]:
+        """Runs first and second → second-tail, and what tells of all; returns the states, and what it says."""
+        heads = {name: Write(text=text).with_id(name) for name, text in (("first", first), ("second", second))}
+        tail = Append(left=heads["second"].outputs["result"], text="!").with_id("second-tail")
+        report = Tell(failed="{}", first=heads["first"].outputs["result"], second=tail.outputs["result"])
+        report.node_execution_options = NodeExecutionOptions(TriggerStrategy.ALL_UPSTREAM_NODES_COMPLETED)
+        results = local.run(
+            pipeline.Pipeline(
+                pipeline_name="test",
+                pipeline_root=str(tmp_path / "artifacts"),
+                components=[*heads.values(), tail, report.with_id("report")],
+                enable_cache=True,
+                metadata_connection_config=metadata.sqlite_metadata_connection_config(str(tmp_path / "db.sqlite")),
+            ),
+            describe=one_line,
+        )
+        said = results[-1].outputs["result"][0].uri
+        return {result.node: result.state for result in results}, pathlib.Path(said).read_text()
+
+    return tell
+
+
+def test_a_node_that_waits_for_the_end_runs_with_what_is_there(tell):
+    found, said = tell("a", "broken")
+    assert found == {
+        "first": State.DONE,
+        "second": State.FAILED,
+        "second-tail": State.BLOCKED,
+        "report": State.DONE,
+    }
+    failed = {"second": "text: 'broken' cannot be written", "second-tail": "needs second"}
+    assert said == f"a None {json.dumps(failed)}"
+    assert tell("a", "broken")[0]["report"] is State.REUSED  # the same failure is no news
+    assert tell("a", "b") == (dict.fromkeys(found, State.DONE) | {"first": State.REUSED}, "a b! {}")
+    assert set(tell("a", "b")[0].values()) == {State.REUSED}
+
+
+def test_nothing_runs_for_a_node_that_only_tells_of_it(tell):
+    # `first` is there for the report alone, which has to be made in any case; `second` failed.
+    assert tell("broken", "broken")[0]["report"] is State.DONE

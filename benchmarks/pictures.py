@@ -1,0 +1,96 @@
+"""The pictures of the README, from the newest run of a workspace: what its end looks like, and its report.
+
+  python -m benchmarks.pictures WORKSPACE     (after `make demo`: workspace)
+
+Writes docs/demo.svg, the end of the run, and docs/report.webp, the top of the report as headless Chromium shows it.
+"""
+
+import dataclasses
+import io
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+
+import PIL.Image
+import rich.console
+import rich.terminal_theme
+
+DOCS = pathlib.Path(__file__).parents[1] / "docs"
+COLUMNS = 100
+_SIZE = (1280, 1500)  # pixels of the page that are shown
+_WIDTH = 1000  # of the picture
+_MOST_BYTES = 300_000
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Makes the pictures of the workspace that a command line names, by default this process's."""
+    (workspace,) = sys.argv[1:] if arguments is None else arguments
+    from pipeline.report import command
+
+    path, _ = command.find_report(workspace)
+    for name, content in (("demo.svg", draw_end(workspace)), ("report.webp", draw_page(path))):
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"{name}: {len(content):,} bytes, more than {_MOST_BYTES:,}; show less of it")
+        (DOCS / name).write_bytes(content)
+        print(f"{DOCS / name}: {len(content):,} bytes")
+
+
+def draw_end(workspace: str) -> bytes:
+    """Returns what the newest run of a workspace has printed at its end, as SVG."""
+    from pipeline import record
+    from pipeline.report import inputs
+    from pipeline.results import summary
+    from pipeline.runners.local import NodeResult, State
+
+    newest, _ = record.read_newest(workspace, lambda found: found)
+    found = inputs.from_record(newest, os.path.abspath(workspace))
+    results = [
+        NodeResult(
+            node,
+            State(each.state),
+            each.seconds,
+            {key: [artifact] for key in each.outputs if (artifact := found.artifacts.get(f"{node}.{key}"))},
+        )
+        for node, each in newest.nodes.items()
+    ]
+    said = summary.collect(found.config, results, os.path.abspath(workspace))
+    above = os.path.dirname(os.path.abspath(workspace))
+    targets = {
+        name: dataclasses.replace(target, pushed=target.pushed and os.path.relpath(target.pushed, above))
+        for name, target in said.targets.items()
+    }
+    console = rich.console.Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    # Findings are lines that are too long for a picture.
+    summary.show(console, dataclasses.replace(said, findings={}, targets=targets), results)
+    return console.export_svg(title="specialist run", theme=rich.terminal_theme.MONOKAI).encode()
+
+
+def draw_page(path: str) -> bytes:
+    """Returns the top of a page, as headless Chromium shows it, as WebP.
+
+    Raises:
+      ValueError: there is no Chromium.
+    """
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if browser is None:
+        raise ValueError("chromium: not installed; install it (on Debian, apt-get install chromium)")
+    with tempfile.TemporaryDirectory() as folder:
+        shot = os.path.join(folder, "page.png")
+        options = [
+            *("--headless", "--no-sandbox", "--hide-scrollbars", "--virtual-time-budget=10000"),
+            *(f"--user-data-dir={folder}/profile", f"--window-size={_SIZE[0]},{_SIZE[1]}", f"--screenshot={shot}"),
+        ]
+        subprocess.run([browser, *options, pathlib.Path(path).absolute().as_uri()], check=True, capture_output=True)
+        with PIL.Image.open(shot) as picture:
+            smaller = picture.convert("RGB").resize((_WIDTH, round(_SIZE[1] * _WIDTH / _SIZE[0])))
+    content = io.BytesIO()
+    smaller.save(content, "WEBP", quality=85)
+    return content.getvalue()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""The model card: what a run knows about a model, and marked gaps for what only a person knows. Pure.
+
+The headings are those of Mitchell et al. 2019, Model Cards for Model Reporting, FAT* 2019, and one for weights that the
+model starts from.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from components.settings import did_you_mean
+from components.transfer_report import words
+from components.transfer_report.block import Block, Target
+
+FILE_NAME = "model_card.md"
+_SHOWN_CLASSES = 50
+GAP = "To be filled in by a person"
+
+
+@dataclasses.dataclass(frozen=True)
+class Section:
+    """A section of a card.
+
+    Attributes:
+      heading: its title.
+      facts: (name, text) in their order; the name may be "".
+      gaps: what only a person knows, each a question.
+    """
+
+    heading: str
+    facts: tuple[tuple[str, str], ...] = ()
+    gaps: tuple[str, ...] = ()
+
+
+def make_card(block: Block, name: str) -> list[Section]:
+    """Returns the card of a target's model; each section has a fact or a gap.
+
+    Args:
+      block: the data block.
+      name: of the target.
+
+    Raises:
+      ValueError: there is no such target.
+    """
+    if name not in block.targets:
+        known = ", ".join(block.targets)
+        raise ValueError(f"target: {name!r} is not in the block{did_you_mean(name, block.targets)}; it has {known}")
+    target = block.targets[name]
+    return [
+        _describe_model(block, target),
+        Section(
+            "Intended use",
+            (("Task", f"Classification of images into one of {len(target.classes):,} classes."),),
+            ("Who is to use it, and for what?", "What must it not be used for?"),
+        ),
+        Section(
+            "Factors",
+            (("Classes", _list_names(target.classes)),),
+            ("Which groups of people, devices or conditions of recording could change its results?",),
+        ),
+        _describe_metrics(block, target),
+        Section(
+            "Evaluation data",
+            (
+                ("Split", f"{target.split}, {words.count(target.images.get(target.split))} images"),
+                *(("Found in the data", finding) for finding in target.findings),
+            ),
+            ("Where do the images come from, and do they stand for those of its use?",),
+        ),
+        _describe_training(block, target),
+        Section("Quantitative analyses", _list_results(target) or (("Results", "No arm has a result."),)),
+        _describe_weights(block),
+        Section("Ethical considerations", (), ("Whom could a wrong answer harm? Who agreed to the images?",)),
+        Section(
+            "Caveats and recommendations",
+            tuple(("", text) for text in (*target.verdict.sentences, *block.caveats))
+            + tuple(("Missing", f"{gap.what}: {gap.why}") for gap in block.missing if gap.target in ("", name)),
+            ("Who is to be asked, and when is it to be trained again?",),
+        ),
+    ]
+
+
+def render_card(block: Block, target: str | None = None) -> str:
+    """Returns the model card in Markdown (CommonMark).
+
+    Args:
+      block: the data block.
+      target: the one whose model it is of; None: one card after the other.
+
+    Raises:
+      ValueError: there is no such target.
+    """
+    names = list(block.targets) if target is None else [target]
+    parts = []
+    for name in names:
+        parts.append(f"# Model card: {escape(name)}")
+        for section in make_card(block, name):
+            parts.append(f"## {section.heading}")
+            lines = [
+                f"- **{escape(key)}**: {escape(text)}" if key else f"- {_escape_prose(text)}"
+                for key, text in section.facts
+            ]
+            lines += [f"- **{GAP}**: {gap}" for gap in section.gaps]
+            parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """Returns text as Markdown shows it: no markup of its own, and on one line."""
+    line = re.sub(r"\s+", " ", text)
+    # An underscore or a hyphen inside a word is none.
+    return re.sub(r"[\\`*\[\]<>|~$&]|(?<!\w)[_#+-]|_(?!\w)", lambda found: "\\" + found.group(), line)
+
+
+def _escape_prose(text: str) -> str:
+    """Returns a sentence of ours as Markdown shows it; what stands in `backticks` is code."""
+    pieces = text.split("`")
+    if len(pieces) % 2 == 0:  # a backtick without its other one
+        return escape(text)
+    return "".join(f"`{piece}`" if i % 2 else escape(piece) for i, piece in enumerate(pieces))
+
+
+def _describe_model(block: Block, target: Target) -> Section:
+    verdict = target.verdict
+    arm = next((arm for arm in target.arms if arm.name == (verdict.pushed_arm or verdict.arm)), None)
+    facts = [("Name", target.name), ("Made", block.made)]
+    if arm is not None:
+        facts.append(("Arm", f"{arm.name}{f': {arm.description}' if arm.description else ''}"))
+    facts += [(key, text) for key, text in target.facts.items()]
+    if verdict.served:
+        facts.append(("Served from", verdict.served))
+    elif verdict.why_not:
+        facts.append(("Not served", verdict.why_not))
+    facts += [("Software", ", ".join(f"{name} {version}" for name, version in block.versions.items()))]
+    return Section(
+        "Model details",
+        tuple((key, text) for key, text in facts if text),
+        ("Who made it, under which licence, and whom to ask?",),
+    )
+
+
+def _describe_metrics(block: Block, target: Target) -> Section:
+    return Section(
+        "Metrics",
+        (
+            ("Reported", f"{words.name_metric(target.metric)} on {target.split}"),
+            ("Chosen on", "eval; the reported split has no part in the choice" if target.split != "eval" else "eval"),
+            ("Intervals", f"{block.level:.0%}, from seeds and images"),
+        ),
+    )
+
+
+def _describe_training(block: Block, target: Target) -> Section:
+    facts = [(f"Target, {split}", words.plural(number, "image")) for split, number in target.images.items()]
+    gaps = ("Under which licence are the target's images?",)
+    if block.source is not None:
+        for split, number in block.source.images.items():
+            excluded = block.source.excluded.get(split)
+            without = f", {words.count(excluded)} of them excluded as near-duplicates" if excluded else ""
+            facts.append((f"Source, {split}", f"{words.plural(number, 'image')}{without}"))
+        facts.append(("Source labels", words.count(block.source.labels)))
+        gaps = ("Under which licences are the source's and the target's images?",)
+    if target.labels is not None:
+        top = ", ".join(
+            f"{words.isolate(label.name)} ({label.share})" for label in words.find_top_labels(target.labels)
+        )
+        facts.append(("Source labels with the largest share of the target", top))
+    facts += [(f"Set aside: {aside.reason}", words.plural(aside.count, "image")) for aside in target.set_aside]
+    return Section("Training data", tuple(facts), gaps)
+
+
+def _list_results(target: Target) -> tuple[tuple[str, str], ...]:
+    found = []
+    for arm in target.arms:
+        if arm.mean is None:
+            continue
+        text = f"{words.percent(arm.mean)} over {words.plural(len(arm.seeds), 'seed')}"
+        if arm.reference:
+            text += ", the reference"
+        elif arm.difference is not None:
+            known = words.interval(arm.difference_low, arm.difference_high)
+            text += f", {words.points(arm.difference)} points"
+            text += f" ({known})" if known != words.UNKNOWN else ""
+        found.append((arm.name, text))
+    if target.confusion is not None:
+        for pair in target.confusion.pairs[:3]:
+            true, predicted = words.isolate(pair.true), words.isolate(pair.predicted)
+            found.append(("Confused", f"{true} taken for {predicted}: {words.plural(pair.count, 'image')}"))
+    return tuple(found)
+
+
+def _describe_weights(block: Block) -> Section:
+    if not block.weights:
+        return Section("Published weights", (("Weights", "None: all training started from random weights."),))
+    facts, gaps = [], []
+    for weights in block.weights:
+        for key, text in (("file", weights.path), ("SHA-256", weights.sha256), ("source", weights.source)):
+            facts.append((f"{weights.key}, {key}", text or "not known"))
+        if weights.licence:
+            facts.append((f"{weights.key}, licence", weights.licence))
+        else:
+            gaps.append(f"Under which licence are the weights of {weights.key}?")
+    return Section("Published weights", tuple(facts), tuple(gaps))
+
+
+def _list_names(names: Sequence[str]) -> str:
+    shown = ", ".join(map(words.isolate, names[:_SHOWN_CLASSES]))
+    more = len(names) - _SHOWN_CLASSES
+    return f"{shown} and {more:,} more" if more > 0 else shown

@@ -1,0 +1,285 @@
+"""The charts: static SVG where nothing moves, and the specification of the live one.
+
+Each static chart is drawn twice, for a screen and for a phone, so that its text stays legible. All are drawn in the
+colours of the light page; report.css gives the same elements other colours on a dark one.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from components.transfer_report import words
+from components.transfer_report.block import Curve, Labels, Target
+
+if TYPE_CHECKING:
+    import altair as alt
+
+WIDE, NARROW = 760, 320  # pixels of the whole picture
+
+VERSION = "6.4"  # of Vega-Lite, in vl-convert: Altair's own
+# Blue and orange are told apart by all kinds of colour vision (Okabe and Ito 2008); report.css has their dark versions.
+_PAGE, _INK, _QUIET, _LINE = "#ffffff", "#1c2430", "#5b6675", "#dfe3e8"
+_BLUE, _ORANGE, _GREY = "#0b62a8", "#b35c00", "#8a94a3"
+_FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+_WIDTH_OF_LETTER = 8  # pixels, of a wide font
+_TOP = 15  # labels of a chart
+_MAX_CLASSES = 40  # of a matrix that can be read
+
+
+def draw_accuracy(target: Target, width: int) -> str:
+    """Returns the arms' accuracies as SVG: a dot with its interval, and a tick for each seed; "" without results."""
+    import altair as alt
+
+    found = [(arm.mean, arm) for arm in target.arms if arm.mean is not None]
+    if not found:
+        return ""
+    arms = [arm for _, arm in sorted(found, key=lambda entry: -entry[0])]
+    rows, ticks = [], []
+    for arm in arms:
+        role = "best" if arm.name == target.verdict.arm else "reference" if arm.reference else "other"
+        rows.append({"arm": arm.name, "mean": arm.mean, "low": arm.low, "high": arm.high, "role": role})
+        ticks += [{"arm": arm.name, "value": value, "role": role} for value in arm.values if value is not None]
+    order = [arm.name for arm in arms]
+    y = alt.Y("arm:N", sort=order, title=None, scale=alt.Scale(padding=0.4), axis=_label_axis(order, width))
+    color = alt.Color(
+        "role:N",
+        scale=alt.Scale(domain=["best", "reference", "other"], range=[_BLUE, _ORANGE, _GREY]),
+        legend=None,
+    )
+    title = f"{words.name_metric(target.metric)} on {target.split}"
+    x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=14), axis=_percent_axis(width))
+    base = alt.Chart(_values(rows))
+    seeds = (
+        alt.Chart(_values(ticks)).mark_tick(thickness=1.5, size=12, opacity=0.55).encode(x="value:Q", y=y, color=color)
+    )
+    layers = [
+        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color),
+        seeds,
+        base.mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, color=color),
+    ]
+    return _to_svg(alt.layer(*layers).properties(height=alt.Step(30)), width)
+
+
+def draw_labels(labels: Labels, width: int) -> str:
+    """Returns the labels with the most P_t as SVG: their share of the target with its interval, and of the source."""
+    import altair as alt
+
+    first = words.order_by_share(labels)[:_TOP]
+    columns: dict[str, Sequence[float | None]] = {"target": labels.target_share, "source": labels.source_share}
+    if labels.low and labels.high:
+        columns |= {"low": labels.low, "high": labels.high}
+    base, y = _chart_labels(labels.names, first, columns, width)
+    x = alt.X("target:Q", title="share", axis=_percent_axis(width))
+    layers = [base.mark_bar(color=_BLUE, height=9).encode(x=x, y=y)]
+    if "low" in columns:
+        layers.append(base.mark_rule(color=_INK, strokeWidth=1.2).encode(x="low:Q", x2="high:Q", y=y))
+    layers.append(base.mark_tick(color=_ORANGE, thickness=3, size=15).encode(x="source:Q", y=y))
+    return _to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
+
+
+def draw_achieved(labels: Labels, width: int) -> str:
+    """Returns as SVG what was asked for and drawn, of the labels that were asked for most; "" unless drawn."""
+    import altair as alt
+
+    total = sum(labels.drawn)
+    if not labels.asked or not total:
+        return ""
+    first = sorted(range(len(labels.names)), key=lambda index: -(labels.asked[index] or 0.0))[:_TOP]
+    drawn, unique = ([number / total for number in column] for column in (labels.drawn, labels.unique or labels.drawn))
+    base, y = _chart_labels(labels.names, first, {"asked": labels.asked, "drawn": drawn, "unique": unique}, width)
+    x = alt.X("drawn:Q", title="share of the sample", axis=_percent_axis(width))
+    layers = [
+        base.mark_bar(color=_GREY, height=9).encode(x=x, y=y),
+        base.mark_bar(color=_BLUE, height=9).encode(x="unique:Q", y=y),
+        base.mark_tick(color=_ORANGE, thickness=3, size=15).encode(x="asked:Q", y=y),
+    ]
+    return _to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
+
+
+def draw_confusion(target: Target, width: int) -> str:
+    """Returns the confusion matrix as SVG, each row as shares of its class; "" with more classes than can be read."""
+    import altair as alt
+
+    found = target.confusion
+    if found is None or not 1 < len(found.classes) <= _MAX_CLASSES:
+        return ""
+    names = [_number_name(found.classes, index) for index in range(len(found.classes))]
+    cells = [
+        {"true": names[i], "predicted": names[j], "count": number, "share": number / max(1, sum(row))}
+        for i, row in enumerate(found.rows)
+        for j, number in enumerate(row)
+    ]
+    size = (width - (140 if width >= WIDE else 90)) / len(names)
+    axis = {"labelLimit": 110 if width >= WIDE else 70, "labelExpr": _STRIP_NUMBER, "ticks": False, "domain": False}
+    angle = 0 if max(map(len, found.classes)) <= 3 else -60
+    x = alt.X("predicted:N", sort=names, title="predicted", axis=alt.Axis(labelAngle=angle, grid=False, **axis))
+    y = alt.Y("true:N", sort=names, title="true class", axis=alt.Axis(grid=False, **axis))
+    base = alt.Chart(_values(cells)).encode(x=x, y=y)
+    # One colour, more or less opaque: report.css can then give it another one on a dark page.
+    opacity = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None)
+    layers = [base.mark_rect(color=_BLUE).encode(opacity=opacity)]
+    if size >= 24:
+        color = alt.condition("datum.share > 0.55", alt.value(_PAGE), alt.value(_INK))
+        text = base.transform_filter("datum.count > 0").mark_text(fontSize=min(12, size / 2.6))
+        layers.append(text.encode(text="count:Q", color=color))
+    return _to_svg(alt.layer(*layers).properties(height=max(160, min(480, 0.8 * (width - 130)))), width)
+
+
+def draw_curves(curves: Mapping[str, Curve], width: int) -> str:
+    """Returns the losses of the trainings as SVG, for print and for a page without scripts; "" without any."""
+    rows = list_reports(curves)
+    return _to_svg(_make_curves(rows, "loss"), width) if rows else ""
+
+
+def list_reports(curves: Mapping[str, Curve]) -> list[dict[str, Any]]:
+    """Returns the points of the curves, a row each: node, step, split, loss and accuracy."""
+    rows: list[dict[str, Any]] = []
+    for node, curve in curves.items():
+        for split, loss, accuracy in (
+            ("train", curve.loss, curve.accuracy),
+            ("eval", curve.eval_loss, curve.eval_accuracy),
+        ):
+            for i, step in enumerate(curve.step):
+                row = {"node": node, "step": step, "split": split}
+                known = {"loss": loss[i] if loss else None, "accuracy": accuracy[i] if accuracy else None}
+                if known["loss"] is not None or known["accuracy"] is not None:
+                    rows.append(row | known)
+    return rows
+
+
+def specify_curves(metric: str) -> dict[str, Any]:
+    """Returns the live chart of the training curves in Vega-Lite; the page adds its data and theme."""
+    found: dict[str, Any] = json.loads(_make_curves([], metric, live=True).to_json())
+    found["data"] = {"name": "reports"}
+    found["width"] = "container"
+    return found
+
+
+def _make_curves(rows: Sequence[Mapping[str, Any]], metric: str, *, live: bool = False) -> "alt.Chart | alt.LayerChart":
+    import altair as alt
+
+    axis = alt.Axis(grid=True, format=".0%" if metric == "accuracy" else "~g", tickCount=5)
+    encoded = alt.Chart(_values(rows)).encode(
+        x=alt.X("step:Q", title="step", axis=alt.Axis(grid=False, format="~s", tickCount=6, labelOverlap="greedy")),
+        y=alt.Y(f"{metric}:Q", title=metric, scale=alt.Scale(zero=False), axis=axis),
+        detail="node:N",
+        strokeDash=alt.StrokeDash(
+            "split:N",
+            scale=alt.Scale(domain=["train", "eval"], range=[[1, 0], [5, 3]]),
+            legend=alt.Legend(title=None, orient="top") if not live else None,
+        ),
+    )
+    if not live:
+        return encoded.mark_line(
+            strokeWidth=1.3, color=_BLUE, opacity=0.8, point={"size": 8, "color": _BLUE}
+        ).properties(height=220)
+    near = alt.selection_point(
+        name="near", on="pointerover", nearest=True, fields=["node"], empty=False, clear="pointerout"
+    )
+    picked = alt.param(name="picked", value="")
+    shown = alt.condition("picked == '' || datum.node == picked", alt.value(0.95), alt.value(0.12))
+    line = encoded.mark_line(strokeWidth=1.6).encode(
+        color=alt.Color("node:N", legend=None), opacity=shown, size=alt.condition(near, alt.value(3), alt.value(1.6))
+    )
+    tooltip = [alt.Tooltip(field) for field in ("node:N", "split:N", "step:Q")]
+    tooltip += [alt.Tooltip("loss:Q", format=".4~f"), alt.Tooltip("accuracy:Q", format=".1%")]
+    points = encoded.mark_point(size=50, opacity=0).encode(tooltip=tooltip).add_params(near)
+    return alt.layer(line, points).add_params(picked).properties(height=300)
+
+
+def _values(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":
+    import altair as alt
+
+    return alt.Data(values=[dict(row) for row in rows])
+
+
+# Two names may look alike once they are shortened, and a chart merges equal ones: a number keeps them apart.
+_STRIP_NUMBER = r"replace(datum.label, /^\d+ /, '')"
+
+
+def _number_name(names: Sequence[str], index: int) -> str:
+    return f"{index} {names[index]}"
+
+
+def _chart_labels(
+    names: Sequence[str], shown: Sequence[int], columns: Mapping[str, Sequence[float | None]], width: int
+) -> "tuple[alt.Chart, alt.Y]":
+    """Returns a chart of the columns with a row for each of the labels `shown`, and its axis of names."""
+    import altair as alt
+
+    order = [_number_name(names, index) for index in shown]
+    rows = [
+        {"label": name, **{key: column[index] for key, column in columns.items()}}
+        for name, index in zip(order, shown, strict=True)
+    ]
+    axis = _label_axis([names[index] for index in shown], width, numbered=True)
+    return alt.Chart(_values(rows)), alt.Y("label:N", sort=order, title=None, scale=alt.Scale(padding=0.3), axis=axis)
+
+
+def _label_axis(names: Sequence[str], width: int, *, numbered: bool = False) -> "alt.Axis":
+    """Returns the axis of names, with room for fonts that are wider than the one they are measured in."""
+    import altair as alt
+
+    more = {"labelExpr": _STRIP_NUMBER} if numbered else {}
+    most = (0.34 if width >= WIDE else 0.42) * width
+    return alt.Axis(
+        labelLimit=0.85 * most,
+        labelPadding=8,
+        minExtent=max(40, min(most, _WIDTH_OF_LETTER * max(map(len, names)) + 12)),
+        ticks=False,
+        domain=False,
+        grid=False,
+        **more,
+    )
+
+
+def _percent_axis(width: int) -> "alt.Axis":
+    import altair as alt
+
+    return alt.Axis(
+        format="~%",
+        grid=True,
+        tickCount=6 if width >= WIDE else 3,
+        labelFlush=False,
+        labelOverlap="greedy",
+        labelSeparation=8,
+        labelPadding=6,
+        domain=False,
+        ticks=False,
+    )
+
+
+def _to_svg(chart: "alt.Chart | alt.LayerChart", width: int) -> str:
+    """Returns a chart as an inline SVG that a page with a strict policy shows: no style attributes, no roles."""
+    import altair as alt
+    import vl_convert
+
+    with alt.data_transformers.enable("default", max_rows=None):
+        fitted = chart.properties(
+            width=width, background="transparent", autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
+        ).configure(
+            aria=False,
+            font=_FONT,
+            padding=4,
+            view=alt.ViewConfig(stroke=None),
+            axis=alt.AxisConfig(
+                labelColor=_INK,
+                titleColor=_QUIET,
+                gridColor=_LINE,
+                labelFontSize=12,
+                titleFontSize=12,
+                titleFontWeight="normal",
+                domainColor=_LINE,
+                tickColor=_LINE,
+            ),
+            legend=alt.LegendConfig(labelColor=_INK, labelFontSize=12),
+        )
+        svg = vl_convert.vegalite_to_svg(fitted.to_dict(), vl_version=VERSION)
+    svg = re.sub(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>", _open_svg, svg, count=1)
+    return re.sub(r' (role|aria-[a-z]+|class)="[^"]*"(?=[^<>]*>)', "", svg)
+
+
+def _open_svg(found: re.Match) -> str:
+    width, height = found.groups()
+    return f'<svg viewBox="0 0 {width} {height}" width="{width}" height="{height}" focusable="false">'

@@ -1,0 +1,256 @@
+"use strict";
+// The table of the source's labels. Texts become nodes, never HTML, whatever a label is called.
+const explorer = (() => {
+  const tables = new Map(); // id of a target → its explorer
+
+  const node = (tag, content, className) => {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (content !== undefined) made.append(...[content].flat());
+    return made;
+  };
+  const bdi = (text) => node("bdi", text);
+  const count = (value) => value == null ? "–" : value.toLocaleString("en");
+  const percent = (share) => {
+    if (share == null) return "–";
+    const value = 100 * share;
+    return value !== 0 && value < 0.0005 ? "<0.001%" : `${value.toFixed(value === 0 || value >= 0.95 ? 1 : value >= 0.095 ? 2 : 3)}%`;
+  };
+  const factor = (weight) => {
+    if (weight == null) return "–";
+    if (weight !== 0 && weight < 0.095) return "<0.1×";
+    return `${weight >= 9.95 ? Math.round(weight).toLocaleString("en") : weight.toFixed(1)}×`;
+  };
+  const fold = (text) => text.normalize("NFKC").toLowerCase();
+
+  const kinds = [
+    ["source", "Of the source", percent, "P_s: share of the source's train images"],
+    ["target", "Of the target", percent, "P_t: share of the target's images, as the source classifier sees them"],
+    ["weight", "Weight", factor, "w: share of the target / share of the source"],
+    ["count", "Images", count, "N: images in the source"],
+    ["drawn", "Drawn", count, "n: images in the sample"],
+    ["unique", "Different", count, "different images among those drawn"],
+    ["repeats", "Repeats", count, "images drawn again"],
+  ];
+
+  class Explorer {
+    constructor(part) {
+      const data = page.data();
+      this.part = part;
+      this.target = data.targets[Number(part.dataset.number)];
+      this.vocabulary = data.vocabularies[this.target.vocabulary];
+      this.columns = this.target.columns;
+      this.detail = part.querySelector(".detail");
+      this.output = part.querySelector("output");
+      this.grouped = part.querySelector("[name=group]");
+      this.search = part.querySelector("[type=search]");
+      this.filter = part.querySelector("[name=show]");
+      this.sort = part.querySelector("[name=sort]");
+      this.kinds = kinds.filter(([field]) => this.columns[field]);
+      this.rows = this.makeRows();
+      this.ready = new Promise((resolve) => { this.table = this.makeTable(resolve); });
+      this.connect();
+    }
+
+    makeRows() {
+      const { names, path, paths } = this.vocabulary;
+      const searched = paths.map(([nodes]) => fold(nodes.join(" ")));
+      return names.map((name, index) => {
+        const row = { id: index, name, top: paths[path[index]][1], parent: paths[path[index]][2] };
+        row.text = `${fold(name)} ${searched[path[index]]}`;
+        for (const [field] of this.kinds) row[field] = this.columns[field][index];
+        return row;
+      });
+    }
+
+    makeTable(resolve) {
+      const most = this.rows.reduce((max, row) => Math.max(max, row.target ?? 0), 0) || 1;
+      const title = (cell) => { const made = node("button", cell.getValue(), "sorter"); made.type = "button"; return made; };
+      const share = (cell) => {
+        const bar = node("i");
+        bar.style.width = `${(40 * (cell.getValue() ?? 0)) / most}px`;
+        return node("span", [bar, percent(cell.getValue())], "share");
+      };
+      const name = (cell) => {
+        const pick = node("button", bdi(cell.getValue()), "pick");
+        pick.type = "button";
+        pick.title = cell.getValue();
+        pick.dataset.key = String(cell.getData().id);
+        return pick;
+      };
+      const order = { target: 0, weight: 0, source: 2, count: 3, drawn: 4, unique: 6, repeats: 7 };
+      const columns = [{ title: "Label", field: "name", formatter: name, titleFormatter: title, widthGrow: 3, minWidth: 120, responsive: 0, sorter: "string" }];
+      for (const [field, words, format, tooltip] of this.kinds) {
+        columns.push({
+          title: words, field, hozAlign: "right", headerHozAlign: "right", sorter: "number", headerSortStartingDir: "desc",
+          headerTooltip: tooltip, titleFormatter: title, minWidth: field === "target" ? 124 : 94, responsive: order[field],
+          formatter: field === "target" ? share : (cell) => format(cell.getValue()),
+        });
+      }
+      const table = new Tabulator(this.part.querySelector(".grid"), {
+        data: this.rows, columns, height: Math.min(480, 56 + 38 * Math.max(2, this.rows.length)), layout: "fitColumns", responsiveLayout: "hide",
+        selectableRows: 1, initialSort: [{ column: "target", dir: "desc" }], placeholder: "No label is like that.",
+        groupHeader: (value, number, rows, group) => this.makeGroup(value, number, rows, group), groupStartOpen: false, groupToggleElement: false,
+        columnDefaults: { headerWordWrap: true, resizable: false },
+      });
+      table.on("tableBuilt", () => { this.mendRoles(this.part.querySelector(".grid")); this.tell(); resolve(); });
+      table.on("dataFiltered", (filters, rows) => { this.found = rows.length; this.tell(); });
+      table.on("dataSorted", (sorters) => { if (sorters[0]) this.sort.value = sorters[0].field; });
+      table.on("rowClick", (event, row) => { if (row.getData) this.show(row.getData().id, false); });
+      return table;
+    }
+
+    makeGroup(value, number, rows, group) {
+      let [source, target] = [0, 0];
+      for (const row of rows) { source += row.source ?? 0; target += row.target ?? 0; }
+      const words = `${count(number)} ${number === 1 ? "label" : "labels"}, ${percent(target)} of the target, ${source ? factor(target / source) : "–"}`;
+      const made = node("button", [bdi(value || "without a group"), node("span", words, "quiet")], "group");
+      made.type = "button";
+      made.setAttribute("aria-expanded", String(group.isVisible()));
+      made.dataset.key = JSON.stringify([group.getParentGroup() ? group.getParentGroup().getKey() : null, value]);
+      const cell = node("div", made);
+      cell.setAttribute("role", "gridcell");
+      return cell;
+    }
+
+    // What screen readers hear: groups are rows, and what scrolls is no part of the grid that could be chosen.
+    mendRoles(grid) {
+      const holder = grid.querySelector(".tabulator-tableholder");
+      holder.removeAttribute("tabindex");
+      holder.setAttribute("role", "presentation");
+      const mend = () => {
+        for (const header of holder.querySelectorAll(".tabulator-group[role=rowgroup]")) header.setAttribute("role", "row");
+      };
+      new MutationObserver(mend).observe(holder, { childList: true, subtree: true });
+    }
+
+    connect() {
+      this.sort.append(...[["name", "Label"], ...this.kinds].map(([field, words]) => { const made = node("option", words); made.value = field; return made; }));
+      this.sort.value = "target";
+      this.sort.addEventListener("change", () => this.table.setSort(this.sort.value, this.sort.value === "name" ? "asc" : "desc"));
+      let timer = 0;
+      this.search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => this.refine(), 150); });
+      this.filter.addEventListener("change", () => this.refine());
+      const levels = ["top", "parent"].filter((level) => new Set(this.rows.map((row) => row[level])).size > 1);
+      if (levels.length === 2 && this.rows.every((row) => row.top === row.parent)) levels.pop();
+      this.grouped.hidden = !levels.length;
+      this.grouped.addEventListener("click", () => {
+        const on = this.grouped.getAttribute("aria-pressed") !== "true";
+        this.grouped.setAttribute("aria-pressed", String(on));
+        this.table.setGroupBy(on ? levels : false);
+      });
+      const grid = this.part.querySelector(".grid");
+      this.keepFocus(grid);
+      grid.addEventListener("click", (event) => {
+        const header = event.target.closest(".tabulator-group");
+        if (header) this.toggle(header);
+      });
+      grid.addEventListener("keydown", (event) => this.move(event));
+    }
+
+    toggle(header) {
+      const find = (groups) => groups.flatMap((group) => [group, ...find(group.getSubGroups())]);
+      const group = find(this.table.getGroups()).find((candidate) => candidate.getElement() === header);
+      if (!group) return;
+      const key = header.querySelector(".group").dataset.key;
+      group.toggle();
+      const next = this.find(key);
+      next?.setAttribute("aria-expanded", String(group.isVisible()));
+      next?.focus({ preventScroll: true });
+    }
+
+    find(key) {
+      return [...this.part.querySelectorAll(".grid [data-key]")].find((part) => part.dataset.key === key);
+    }
+
+    // The library makes rows anew, at its own time: what had the focus gets it back.
+    keepFocus(grid) {
+      let kept = null;
+      document.addEventListener("focusin", (event) => { kept = grid.contains(event.target) ? event.target.dataset.key : null; });
+      document.addEventListener("pointerdown", (event) => { if (!grid.contains(event.target)) kept = null; });
+      this.table.on("renderComplete", () => {
+        if (kept != null && document.activeElement === document.body) this.find(kept)?.focus({ preventScroll: true });
+      });
+    }
+
+    // Arrows lead from row to row.
+    move(event) {
+      const step = { ArrowDown: "nextElementSibling", ArrowUp: "previousElementSibling" }[event.key];
+      const row = event.target.closest(".tabulator-row");
+      if (!step || !row) return;
+      const next = row[step]?.querySelector(".pick, .group");
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    }
+
+    refine() {
+      const text = fold(this.search.value.trim());
+      const kept = {
+        "": () => true,
+        up: (row) => row.weight > 1,
+        down: (row) => row.count > 0 && row.weight < 1,
+        none: (row) => !row.count,
+        drawn: (row) => row.drawn > 0,
+        pictures: (row) => this.target.pictures[row.id] !== undefined,
+      }[this.filter.value];
+      this.table.setFilter((row) => kept(row) && row.text.includes(text));
+    }
+
+    tell() {
+      const found = this.found ?? this.rows.length;
+      this.output.textContent = found === this.rows.length ? `${count(found)} labels` : `${count(found)} of ${count(this.rows.length)} labels`;
+    }
+
+    async reveal(index) {
+      await this.ready;
+      this.search.value = "";
+      this.filter.value = "";
+      this.table.clearFilter(true);
+      if (this.grouped.getAttribute("aria-pressed") === "true") this.grouped.click();
+      await this.table.scrollToRow(index, "center", false).catch(() => {});
+      this.show(index, true);
+    }
+
+    show(index, focused) {
+      const row = this.rows[index];
+      const [nodes] = this.vocabulary.paths[this.vocabulary.path[index]];
+      this.table.deselectRow();
+      this.table.selectRow(index);
+      const numbers = node("dl");
+      const add = (words, value) => numbers.append(node("div", [node("dt", words), node("dd", value)]));
+      for (const [field, words, format] of this.kinds) add(words, format(row[field]));
+      if (this.columns.low && this.columns.high) add("Interval of the target's share", `${percent(this.columns.low[index])} to ${percent(this.columns.high[index])}`);
+      const parts = [node("h4", bdi(row.name))];
+      if (nodes.length) parts.push(node("p", nodes.flatMap((above, i) => i ? [" › ", bdi(above)] : [bdi(above)]), "quiet"));
+      const shown = this.target.pictures[index];
+      if (shown) parts.push(node("div", shown.map((picture) => this.makePicture(picture)), "pictures"));
+      else parts.push(node("p", "No picture of it is in this report.", "quiet"));
+      this.detail.replaceChildren(...parts, numbers);
+      if (focused) this.detail.focus({ preventScroll: true });
+    }
+
+    makePicture([number, caption]) {
+      const image = node("img");
+      image.src = page.data().pictures[number];
+      image.alt = caption;
+      return node("figure", [image, node("figcaption", bdi(caption))], "picture");
+    }
+  }
+
+  const make = (id) => {
+    if (!tables.has(id)) tables.set(id, new Explorer(document.querySelector(`[data-explorer="${id}"]`)));
+    return tables.get(id);
+  };
+  for (const part of document.querySelectorAll("[data-explorer]")) page.whenNear(part, () => make(part.dataset.explorer));
+  // A label or a thumbnail elsewhere leads to its row.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-label-index]");
+    if (!link) return;
+    event.preventDefault();
+    const made = make(link.dataset.in);
+    made.part.scrollIntoView({ block: "start" });
+    made.reveal(Number(link.dataset.labelIndex));
+  });
+  return { make };
+})();

@@ -1,0 +1,184 @@
+"""The report on a run."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from components import storage
+from components.artifacts import predicted_labels
+from components.transfer_report import block
+from components.transfer_report.executor import ReportArgs
+from pipeline.compare import advice, comparison
+from pipeline.compare.arms import METRICS
+from pipeline.compare.results import make_result
+from pipeline.compare.rows import Cell, Result
+from pipeline.config.run import Config
+from pipeline.nodes import ids
+from pipeline.nodes.arms import reported_split
+from pipeline.report import about, arms, data, inputs, labels, target
+from pipeline.report.inputs import Inputs
+from pipeline.report.target import Shared
+
+
+def report_fn(args: ReportArgs) -> block.Block:
+    """Returns the data block of the run that a TransferReport is a node of."""
+    return collect(inputs.from_args(args))
+
+
+def collect(found: Inputs) -> block.Block:
+    """Returns the data block of a run."""
+    shared = Shared.of(found)
+    source = target.read_source(shared)
+    results = list_results(found)
+    outcome = _compare(found.config, results)
+    missing = _list_missing(found, source)
+    targets = {
+        name: _collect_target(shared, name, outcome, any(each.target in ("", name) for each in missing))
+        for name in found.config.targets
+    }
+    return about.make_block(
+        found,
+        "run",
+        source=source,
+        targets=targets,
+        missing=missing,
+        seeds=[found.config.seed],
+        mean=arms.describe_means(outcome),
+        caveats=outcome.notes if outcome else (),  # the others are about intervals, which one seed has not
+    )
+
+
+def list_results(found: Inputs) -> list[Result]:
+    """Returns the results of those arms of a run that ended well."""
+    config, results = found.config, []
+    for name, settings in config.targets.items():
+        for arm in settings.arms:
+            finetune = ids.arm_node(name, arm, ids.FINETUNE)
+            model_run = found.uri(finetune, "model_run")
+            if model_run is None:
+                continue
+            specialist = ids.sample_node(name, arm, ids.SPECIALIST, config.shared_settings(name, arm))
+            results.append(
+                make_result(
+                    config,
+                    Cell(name, arm, config.seed, None, config.finetune.learning_rate),
+                    model_run,
+                    pretrain_seconds=found.seconds_of(specialist, "model_run"),
+                    finetune_seconds=found.seconds_of(finetune, "model_run"),
+                    classifier_seconds=found.seconds_of(ids.CLASSIFIER, "model_run"),
+                )
+            )
+    return results
+
+
+def metric_of(config: Config, name: str) -> str:
+    """Returns the metric by which the arms of a target are compared: that of its evaluation, where arms have it."""
+    metric = config.targets[name].evaluation.metric
+    return metric if metric in METRICS else METRICS[0]
+
+
+def _compare(config: Config, results: Sequence[Result]) -> comparison.Outcome | None:
+    """Returns how the arms compare; None: none has a result. A run has one seed, from which no interval follows."""
+    if not results:
+        return None
+    names = [result.cell.arm for result in results]
+    reference = config.compare.reference if config.compare.reference in names else names[0]
+    return comparison.compare_arms(results, None, reference, metric=metric_of(config, results[0].cell.target))
+
+
+def _list_missing(found: Inputs, source: block.Source | None) -> list[block.Missing]:
+    missing = []
+    if source is None:
+        missing.append(block.Missing("the source data", found.why_missing(ids.side_node(ids.SOURCE, ids.EXAMPLES))))
+    for name, settings in found.config.targets.items():
+        wanted = {
+            f"the data of {name}": (ids.side_node(name, ids.EXAMPLES), "index"),
+            f"the label prior of {name}": (ids.side_node(name, ids.PRIOR), "label_prior"),
+            **{f"arm {arm} of {name}": (ids.arm_node(name, arm, ids.FINETUNE), "model_run") for arm in settings.arms},
+        }
+        if settings.push:
+            wanted[f"the evaluation of {name}"] = (ids.side_node(name, ids.EVALUATOR), "blessing")
+            wanted[f"the push of {name}"] = (ids.side_node(name, ids.PUSHER), "pushed_model")
+        missing += [
+            block.Missing(what, found.why_missing(node), name)
+            for what, (node, output) in wanted.items()
+            if found.uri(node, output) is None
+        ]
+    return missing
+
+
+def _collect_target(shared: Shared, name: str, outcome: comparison.Outcome | None, missing: bool) -> block.Target:
+    found, config = shared.inputs, shared.inputs.config
+    settings = config.targets[name]
+    summary, classes = data.read_summary(found, name), data.read_vocabulary(found, name)
+    names = classes.names if classes else ()
+    prior = target.read_prior(found, ids.side_node(name, ids.PRIOR))
+    plans = {
+        arm: table
+        for arm in settings.arms
+        if (table := target.read_plan(found, _resample_node(config, name, arm))) is not None
+    }
+    has_result = outcome is not None and name in outcome.targets
+    best = outcome.targets[name].best if outcome is not None and has_result else None
+    shown = settings.push if settings.push in plans else next(iter(plans), None)
+    split = reported_split(config, name)
+    judged = target.judge(found, name)
+    pictured = {} if prior is None else target.picture_labels(shared, prior, target.count_labels(len(config.targets)))
+    explained = []
+    if prior is not None:
+        predictor = ids.side_node(name, ids.PREDICTIONS)
+        explained = target.explain_images(shared, name, predictor, prior, names)
+    return block.Target(
+        name=name,
+        images=summary.get("examples", {}),
+        classes=names,
+        split=split,
+        metric=metric_of(config, name),
+        verdict=block.Verdict(
+            arm=best,
+            sentences=advice.advise(outcome, name, settings.push) if outcome is not None and has_result else (),
+            next_steps=arms.suggest_steps(config, name, outcome, kind="run", served=judged.served, missing=missing),
+            pushed_arm=settings.push,
+            pushed=judged.served is not None,
+            served=judged.served,
+            why_not=judged.reason,
+        ),
+        arms=arms.describe_arms(config, name, settings.arms, outcome),
+        labels=None
+        if prior is None
+        else labels.describe_labels(prior, shared.vocabulary, plans.get(shown or ""), shown),
+        thumbnails=pictured,
+        explained=explained,
+        achieved={arm: labels.describe_sample(table, prior) for arm, table in plans.items()},
+        duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
+        set_aside=data.list_set_aside(found, name, shared.made),
+        findings=data.list_findings(summary),
+        curves=target.read_curves(found, _list_trainings(config, name)),
+        confusion=_read_confusion(shared, name, settings.push or best, best, split, names),
+        facts=arms.find_facts(config, name, settings.push or best),
+    )
+
+
+def _read_confusion(
+    shared: Shared, name: str, arm: str | None, best: str | None, split: str, classes: Sequence[str]
+) -> block.Confusion | None:
+    """Returns the matrix of the model that is pushed or, if it failed, of the best arm's."""
+    for each in dict.fromkeys(filter(None, [arm, best])):
+        path = shared.inputs.path(
+            ids.arm_node(name, each, ids.FINETUNE), "model_run", predicted_labels.file_name(split)
+        )
+        if path and tf.io.gfile.exists(path):
+            return target.read_confusion(shared, name, each, storage.read_table(path), split, classes)
+    return None
+
+
+def _resample_node(config: Config, name: str, arm: str) -> str:
+    return ids.sample_node(name, arm, ids.RESAMPLE, config.shared_settings(name, arm))
+
+
+def _list_trainings(config: Config, name: str) -> list[str]:
+    nodes = [ids.CLASSIFIER]
+    for arm in config.targets[name].arms:
+        nodes.append(ids.sample_node(name, arm, ids.SPECIALIST, config.shared_settings(name, arm)))
+        nodes.append(ids.arm_node(name, arm, ids.FINETUNE))
+    return list(dict.fromkeys(nodes))

@@ -1,0 +1,79 @@
+import dataclasses
+import re
+
+import pytest
+import report_blocks
+
+from components.transfer_report import block, card
+
+HEADINGS = [
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Published weights",
+    "Ethical considerations",
+    "Caveats and recommendations",
+]
+
+
+@pytest.mark.parametrize("name", ["make_block", "fail_arm", "compare_with_gaps", "of_two_labels"])
+def test_each_heading_has_a_fact_or_a_gap(name):
+    made = getattr(report_blocks, name)()
+    for target in made.targets:
+        sections = card.make_card(made, target)
+        assert [section.heading for section in sections] == HEADINGS
+        assert all(section.facts or section.gaps for section in sections)
+        text = card.render_card(made, target)
+        assert re.findall(r"^## (.*)$", text, re.MULTILINE) == HEADINGS
+        assert text.count(f"**{card.GAP}**") == sum(len(section.gaps) for section in sections) > 0
+
+
+def test_weights_have_hash_source_and_licence():
+    known = block.Weights("vit", "weights/vit.h5", "ab" * 32, "https://example.org/vit", "Apache-2.0")
+    unknown = block.Weights("own", "own.h5", "", "", "")
+    made = report_blocks.make_block(weights=[known, unknown])
+    section = next(s for s in card.make_card(made, "handwritten_digits") if s.heading == "Published weights")
+    texts = [text for _, text in section.facts]
+    assert {"ab" * 32, "https://example.org/vit", "Apache-2.0"} <= set(texts)
+    assert len(section.gaps) == 1 and "own" in section.gaps[0]
+
+
+def test_a_card_for_each_target_or_for_one():
+    made = report_blocks.compare_with_gaps()
+    assert re.findall(r"^# .*: (.*)$", card.render_card(made), re.MULTILINE) == ["digits", "letters"]
+    assert re.findall(r"^# .*: (.*)$", card.render_card(made, "letters"), re.MULTILINE) == ["letters"]
+    with pytest.raises(ValueError, match=r"target: 'leters' is not in the block \(did you mean letters\?\)"):
+        card.render_card(made, "leters")
+
+
+def test_what_is_missing_is_in_the_card():
+    made = report_blocks.fail_arm()
+    assert made.missing[0].why in dict(card.make_card(made, "handwritten_digits")[-1].facts)["Missing"]
+
+
+def test_names_are_no_markup():
+    assert card.escape("same_distribution") == "same_distribution"
+    assert card.escape("_a_ *b* [c](d) <e> `f`\n# g | h") == (r"\_a\_ \*b\* \[c\](d) \<e\> \`f\` \# g \| h")
+    target = dataclasses.replace(report_blocks.make_target(), classes=[report_blocks.HOSTILE, "b"])
+    text = card.render_card(report_blocks.make_block(target))
+    assert "<img" not in text.replace(r"\<img", "")
+
+
+def test_commands_in_sentences_stay_code():
+    target = report_blocks.make_target()
+    verdict = dataclasses.replace(target.verdict, sentences=["Run `specialist compare a_b`.", "One ` alone."])
+    text = card.render_card(report_blocks.make_block(dataclasses.replace(target, verdict=verdict)))
+    assert "- Run `specialist compare a_b`.\n" in text and "- One \\` alone.\n" in text
+
+
+def test_names_do_not_turn_their_line():
+    target = report_blocks.make_target()
+    pairs = [block.ConfusedPair("\u05d0", "b", 3)]
+    confusion = dataclasses.replace(target.confusion, pairs=pairs)
+    made = report_blocks.make_block(dataclasses.replace(target, confusion=confusion, classes=["\u05d0", "b"]))
+    texts = [text for section in card.make_card(made, target.name) for _, text in section.facts]
+    assert sum("\u2068\u05d0\u2069" in text for text in texts) == 2
