@@ -54,6 +54,7 @@ setuptools.setup(
         "deploy": ["kfp", "kfp-kubernetes"],  # compiles for Kubeflow Pipelines and Vertex AI, and sends it there
         "figures": ["matplotlib"],
         "emd": ["pot"],  # the earth mover's distance
+        "hub": ["keras-hub"],  # image networks of its presets
         "test": [
             "axe-playwright-python",  # carries axe, which finds what keeps people from reading a page
             "check-jsonschema",

@@ -70,6 +70,25 @@ def write(folder: str, debian_folder: str = DEBIAN_FOLDER) -> None:
         storage.write_records(paths[role, split], (*records, *(_make_record(*glyph) for glyph in glyphs)))
 
 
+def write_clothes(folder: str, debian_folder: str = DEBIAN_FOLDER) -> None:
+    """Writes all clothes, and nothing else, to `clothes-train.tfrecord` and `clothes-eval.tfrecord` in `folder`.
+
+    Raises:
+      FileNotFoundError: as `write`.
+    """
+    paths = {split: os.path.join(folder, f"clothes-{split}.tfrecord") for split in ("train", "eval")}
+    if all(map(os.path.exists, paths.values())):
+        return
+    test = read_clothes("test", debian_folder)
+    tested = {photograph.id for photograph in test}
+    train = [photograph for photograph in read_clothes("train", debian_folder) if photograph.id not in tested]
+    os.makedirs(folder, exist_ok=True)
+    for split, chosen in (("train", train), ("eval", test)):
+        storage.write_records(
+            paths[split], (_make_record(each.id, CLASSES[each.label], _encode(each.pixels)) for each in chosen)
+        )
+
+
 def read_clothes(split: str, debian_folder: str = DEBIAN_FOLDER) -> list[Photograph]:
     """Returns the images of Fashion-MNIST's split 'train' or 'test', by the SHA-256 of their pixels, none twice.
 

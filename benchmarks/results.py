@@ -12,13 +12,14 @@ stands `entire_source`; the page has the ratios and the differences.
 
 import argparse
 import itertools
+import json
 import os
 import pathlib
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from benchmarks import photographs, result_page, result_rows
+from benchmarks import photographs, published, result_page, result_rows
 from benchmarks.result_rows import Entry
 from pipeline import session
 from pipeline import workspace as workspaces
@@ -62,7 +63,9 @@ BLOCKS = (
     Block("glyphs", (*SIZES, *TEMPERATURES, *ESTIMATORS, *STEPS), range(3)),
     Block("photographs", CORE, range(3, 5)),
     Block("glyphs", (*CORE, *PRESETS), range(3, 5)),
+    Block("glyphs", result_page.EXISTING, range(3)),
 )
+_PUBLISHED = {"published_finetune", "published_warm_start", "linear_probe", "knn"}  # what start from its weights
 DATA = tuple(dict.fromkeys(block.data for block in BLOCKS))
 
 
@@ -122,18 +125,22 @@ def train(
         if data in lost:
             continue
         try:
-            config = _load(data, workspace, overrides)
+            group = list(cells)
+            config = _load(data, {arm for _, arm, _ in group}, workspace, overrides)
         except FileNotFoundError as error:
             print(f"{data}: {error}", flush=True)
             lost.add(data)
             continue
-        if _train_cells(data, config, os.path.join(workspace, data), folder, list(cells), end - time.monotonic()):
+        if _train_cells(data, config, os.path.join(workspace, data), folder, group, end - time.monotonic()):
             print("the time is over: run the same command to go on", flush=True)
             return
 
 
-def _load(data: str, workspace: str, overrides: Sequence[str]) -> Config:
+def _load(data: str, arms: Collection[str], workspace: str, overrides: Sequence[str]) -> Config:
     path = str(result_rows.FOLDER / f"{data}.yaml")
+    if data == "glyphs" and not _PUBLISHED.isdisjoint(arms):
+        weights = {"path": published.train(workspace), "source": published.SOURCE, "licence": published.LICENCE}
+        return load(path, [f"backbone.weights={json.dumps(weights)}", *overrides])
     if data != "photographs":
         return load(path, overrides)
     written = os.path.join(workspace, "photographs-data")

@@ -32,7 +32,7 @@ from components import storage
 from components.example_gen.readers import tfds_builders
 from pipeline.config.load import load
 from pipeline.nodes import ids
-from trainer import run as training
+from trainer import results
 
 _DEMO = "pipeline/configs/demo.yaml"
 _BATCH_SIZE = 128
@@ -62,9 +62,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         wall = time.perf_counter() - start
         config = load(_DEMO, args.set)
         recipes = {ids.SPECIALIST: config.pretrain, ids.FINETUNE: config.finetune}
+        if config.trained_classifier is not None:
+            recipes[ids.CLASSIFIER_KIND] = config.trained_classifier
         # The workspace was new: all that is there is of this run.
         runs = [(path.parts[-3], str(path)) for path in workspace.glob("artifacts/*/model_run/*")]
-        steps = (_step_seconds(uri, recipes.get(ids.kind_of(name), config.classifier).batch_size) for name, uri in runs)
+        steps = (_step_seconds(uri, recipes[ids.kind_of(name)].batch_size) for name, uri in runs)
         compute = {
             "drawing": _time_drawing(f"{folder}/drawn"),
             "training steps": sum(steps),
@@ -79,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _step_seconds(model_run: str, batch_size: int) -> float:
     """Returns the seconds that the steps of a training took without waiting for input, the first one left out."""
-    history = csv.DictReader(io.StringIO(storage.read_text(os.path.join(model_run, training.HISTORY_FILE))))
+    history = csv.DictReader(io.StringIO(storage.read_text(os.path.join(model_run, results.HISTORY_FILE))))
     # What the steps did not wait for their input, per image.
     entries = [
         (int(entry["step"]), (1 - float(entry["input_wait"])) / float(entry["images_per_second"])) for entry in history
@@ -99,7 +101,7 @@ def _count_images(workspace: pathlib.Path, model_runs: Iterable[str]) -> int:
     """Returns how many images the networks were called on: by Predictors, and to evaluate after each training."""
     count = 0
     for uri in model_runs:
-        metrics = json.loads(storage.read_text(os.path.join(uri, training.METRICS_FILE)))
+        metrics = json.loads(storage.read_text(os.path.join(uri, results.METRICS_FILE)))
         count += sum(split["examples"] for split in metrics.values())
     for uri in map(str, workspace.glob("artifacts/*/predictions/*")):
         for split in storage.list_splits(uri):

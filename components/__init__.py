@@ -13,11 +13,13 @@ __getattr__, __dir__, __all__ = exports.lazy(
         # Artifact types are exported because Kubeflow resolves a type as `package.ClassName`, with one dot.
         "ExampleIndex": "components.artifacts.types",
         "Exclusions": "components.artifacts.types",
+        "LabelCounts": "components.artifacts.types",
         "LabelPrior": "components.artifacts.types",
         "LabelVocabulary": "components.artifacts.types",
         "Predictions": "components.artifacts.types",
         "Rejected": "components.artifacts.types",
         "ResamplePlan": "components.artifacts.types",
+        "CountsImporter": "components.label_counts.component",
         "EmbeddingDuplicateFilter": "components.near_duplicates.component",
         "Evaluator": "components.evaluator.component",
         "ExampleIndexer": "components.example_gen.component",

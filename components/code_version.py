@@ -14,7 +14,7 @@ import functools
 import hashlib
 import importlib.util
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _NOT_IN_CACHE_KEYS = "a change of these rules changes the versions by itself"
 
@@ -23,7 +23,7 @@ _LOGGERS = frozenset({"logging", "logger", "log", "_log"})
 _LOGGING = frozenset({"debug", "info", "warning", "error", "exception", "critical", "log"})
 
 
-def code_version(*modules: str) -> str:
+def code_version(*modules: str, elsewhere: Sequence[str] = (), data: str = "") -> str:
     """Returns 16 hex digits that change when the code behind `modules` changes.
 
     It follows import statements, those inside functions too. It does not see a module whose name is made at run time;
@@ -31,13 +31,16 @@ def code_version(*modules: str) -> str:
 
     Args:
       modules: dotted names of modules of this project, for example 'components.predictor.executor'.
+      elsewhere: dotted names of modules of the user's own packages. Their imports are followed within those packages.
+      data: what the code reads, besides its inputs and parameters.
 
     Raises:
-      ValueError: one of them is not a module of this project.
+      ValueError: one of `modules` is not a module of this project, or one of `elsewhere` has no source file.
     """
     digest = hashlib.sha256()
-    for name, syntax in sorted(_find_modules(modules).items()):
+    for name, syntax in sorted(_find_modules(modules, elsewhere).items()):
         digest.update(f"{name}\n{syntax}\n".encode())
+    digest.update(data.encode())
     return digest.hexdigest()[:16]
 
 
@@ -62,16 +65,20 @@ def hash_packages() -> str:
     return digest.hexdigest()[:16]
 
 
-def _find_modules(modules: tuple[str, ...]) -> dict[str, str]:
+def _find_modules(modules: Sequence[str], elsewhere: Sequence[str] = ()) -> dict[str, str]:
     for module in modules:
         if _path(module) is None:
             raise ValueError(f"module: {module!r} is not a module of {', '.join(_PACKAGES)}")
+    for module in elsewhere:
+        if _file(module) is None:
+            raise ValueError(f"module: {module!r} has no source file, by which a change of it would be seen")
+    packages = {module.partition(".")[0] for module in elsewhere}
     found: dict[str, str] = {}
     seen: set[str] = set()
-    waiting = list(modules)
+    waiting = [*modules, *elsewhere]
     while waiting:
         name = waiting.pop()
-        path = _path(name)
+        path = _file(name) if name.partition(".")[0] in packages else _path(name)
         if name in seen or path is None:
             continue
         seen.add(name)
@@ -145,9 +152,17 @@ def _imports(tree: ast.AST, package: str) -> Iterator[str]:
 
 def _path(module: str) -> pathlib.Path | None:
     """Returns the file of a module of this project, or None; imports nothing."""
+    return _file(module) if module.partition(".")[0] in _PACKAGES else None
+
+
+def _file(module: str) -> pathlib.Path | None:
+    """Returns the source file of a module, or None; imports nothing."""
     package, *below = module.split(".")
-    spec = importlib.util.find_spec(package) if package in _PACKAGES else None
-    if spec is None or spec.submodule_search_locations is None:
+    spec = importlib.util.find_spec(package)
+    if spec is None:
         return None
+    if spec.submodule_search_locations is None:
+        path = pathlib.Path(spec.origin or "")
+        return path if not below and path.suffix == ".py" and path.is_file() else None
     path = pathlib.Path(spec.submodule_search_locations[0], *below)
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)

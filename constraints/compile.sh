@@ -10,7 +10,7 @@ compile() { # lane, Python, platform, file
   case "${LANE:-$1}" in "$1") ;; *) return ;; esac
   "$uv" pip compile --quiet --upgrade --python-version "$2" --python-platform "x86_64-manylinux_$3" \
     --no-emit-index-url --custom-compile-command "make constraints" \
-    --extra demo --extra deploy --extra emd --extra figures --extra test setup.py "$here/$1.in" --output-file "$here/$4.txt"
+    --extra demo --extra deploy --extra emd --extra figures --extra hub --extra test setup.py "$here/$1.in" --output-file "$here/$4.txt"
 }
 
 compile tfx-1.16 3.10 2_28 tfx-1.16

@@ -1,5 +1,7 @@
 """Creates the pipeline: the source's nodes once, then those of every target and of every arm of a target."""
 
+from typing import Literal, TypeAlias
+
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.orchestration import pipeline as tfx_pipeline
 
@@ -12,14 +14,27 @@ from pipeline.nodes.push import push
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
 
+# How far a run goes: to the label priors of all targets. None in its place: to the end.
+Until: TypeAlias = Literal["prior"]
 
-def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
+
+def create_pipeline(config: Config, place: Place, until: Until | None = None) -> tfx_pipeline.Pipeline:
     """Returns the pipeline of `config`; its files are where `place` says, and nothing is written yet.
+
+    Args:
+      config: the configuration.
+      place: where the files are.
+      until: what it ends with. 'prior': it has the nodes that the targets' label priors need, and no others; they are
+        those of the whole pipeline, so that either reuses the results of the other. None: it is the whole pipeline.
 
     Raises:
       ValueError: a data set is unknown or not prepared.
       ModuleNotFoundError: an arm needs an extra that is not installed.
     """
+    if until is None:
+        config.require_source()
+    else:
+        config = config.without_arms()  # what only they need is not looked for
     nodes = Registry()
     ingested = ingest(nodes, config, place)
     early_filters = start_filters(nodes, config, place, ingested)
@@ -27,18 +42,25 @@ def create_pipeline(config: Config, place: Place) -> tfx_pipeline.Pipeline:
     adaptation = adapt(nodes, config, place, ingested, early_filters, all_splits=by_embeddings)
     filters = finish_filters(nodes, config, place, ingested, early_filters, adaptation)
     basis = Basis(config, place, ingested, early_filters, filters, adaptation)
+    priors = []
     for name, target in config.targets.items():
-        estimate_prior(nodes, config, place, ingested, adaptation, filters, name, config.prior)  # always shown
+        # Always shown, whether an arm needs it or not.
+        priors.append(estimate_prior(nodes, config, place, ingested, adaptation, filters, name, config.prior))
         for arm in target.arms:
             made = make_arm(nodes, basis, name, arm)
             if arm == target.push:
                 nodes.add(*push(name, target, ingested.targets[name]["examples"], made.finetune, place))
-    _wait_for_samples(adaptation.classifier, nodes)
+    if until == "prior":
+        return assemble(nodes.select(priors), config, place, whole=False)
+    if config.trained_classifier is not None:
+        _wait_for_samples(adaptation.classifier, nodes)
     return assemble(nodes, config, place)
 
 
 def start_filters(nodes: Registry, config: Config, place: Place, ingested: Ingested) -> exclude.Filters:
     """Adds and returns the filters that come before the training of a classifier."""
+    if config.counts is not None:  # there are no images to leave out
+        return exclude.Filters()
     indices = {name: target["index"] for name, target in ingested.targets.items()}
     filters = exclude.filter_by_hashes(
         config.near_duplicates, ingested.source["index"], indices, resolvers=place.resolvers
@@ -56,6 +78,8 @@ def finish_filters(
     adaptation: Adaptation,
 ) -> exclude.Filters:
     """Adds those filters that need a classifier, and returns all."""
+    if config.counts is not None:
+        return early_filters
     source = ingested.source
     filters = exclude.filter_by_embeddings(
         config.near_duplicates,
@@ -70,10 +94,15 @@ def finish_filters(
     return filters
 
 
-def assemble(nodes: Registry, config: Config, place: Place) -> tfx_pipeline.Pipeline:
-    """Returns the pipeline of `nodes`; the other arguments are those of `create_pipeline`."""
+def assemble(nodes: Registry, config: Config, place: Place, *, whole: bool = True) -> tfx_pipeline.Pipeline:
+    """Returns the pipeline of `nodes`; the other arguments are those of `create_pipeline`.
+
+    Args:
+      nodes, config, place: of the pipeline.
+      whole: whether it has all nodes that the section `beam` may name.
+    """
     if place.beam:
-        beam.tell_nodes(nodes, config.beam)
+        beam.tell_nodes(nodes, config.beam if whole else beam.select_runners(nodes, config.beam))
     known = {node.id for node in nodes}
     for node in nodes:  # those that were made and are not needed do not wait for it any more
         for waiting in [each for each in node.downstream_nodes if each.id not in known]:

@@ -81,6 +81,8 @@ class Place:
         remote = config.require_remote()
         files = remote.files_root
         parameters = {"n", "classifier_steps", "pretrain_steps", "finetune_steps"}
+        if config.trained_classifier is None:
+            parameters -= {"classifier_steps"}
         used = {name for target in config.targets.values() for name in target.arms}
         if comparison or any(isinstance(config.arm(name).steps, str) for name in used):
             # The steps of some arms are multiples of these, which are fixed when the pipeline is compiled.

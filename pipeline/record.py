@@ -40,12 +40,14 @@ class Record:
       nodes: node id → node, in the order of execution.
       ended: whether all nodes have had their turn: the run was not stopped.
       verdicts: target → why its model was not pushed.
+      until: what the run ended with, such as 'prior', if that was not its end.
     """
 
     config: dict
     nodes: dict[str, Node]
     ended: bool = True
     verdicts: dict[str, str] = dataclasses.field(default_factory=dict)
+    until: str | None = None
 
     def uri(self, node: str, output: str) -> str:
         """Returns the URI of an output's artifact.
@@ -184,7 +186,8 @@ def _read(path: pathlib.Path) -> Record:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         nodes = {name: Node(**node) for name, node in content["nodes"].items()}
-        stored = Record(content["config"], nodes, content.get("ended", True), content.get("verdicts", {}))
+        rest = {key: content[key] for key in ("ended", "verdicts", "until") if key in content}  # earlier ones have less
+        stored = Record(content["config"], nodes, **rest)
         workspace = path.absolute().parent.parent
         return _map_uris(stored, lambda uri: uri if "://" in uri else os.path.join(workspace, uri))
     except (ValueError, KeyError, TypeError) as error:

@@ -15,6 +15,7 @@ from pipeline.config.run import Config
 from pipeline.terminal import logs
 
 if TYPE_CHECKING:
+    from pipeline.pipeline import Until
     from pipeline.place import Place
     from pipeline.runners.compile import Compiled
 
@@ -36,15 +37,22 @@ class ComparisonOutcome:
     log: str
 
 
-def run_config(config: Config, workspace: str) -> Outcome:
+def run_config(config: Config, workspace: str, until: "Until | None" = None) -> Outcome:
     """Runs the pipeline of `config` in the folder `workspace`.
 
     Nothing is written to the workspace before the configuration and its data have been checked.
+
+    Args:
+      config: the configuration.
+      workspace: the folder.
+      until: what the run ends with, as `create_pipeline` takes it.
 
     Raises:
       ValueError, RuntimeError: the configuration is wrong, or another run uses the workspace.
       trainer.loop.interruption.Interrupted: a signal ended the run.
     """
+    if until is None:
+        config.require_source()
     with (
         workspaces.lock_workspace(workspace),
         logs.redirect_output(os.devnull) as console,
@@ -58,15 +66,16 @@ def run_config(config: Config, workspace: str) -> Outcome:
             from pipeline.runners import local
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
+        config = config.pin_weights(arms=until is None)
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         place = Place.local(workspace)
-        nodes = pipeline.create_pipeline(config, place)
+        nodes = pipeline.create_pipeline(config, place, until)
         name = time.strftime("%Y-%m-%d-%H%M%S", time.gmtime())
         log = os.path.join(workspace, "logs", f"{name}.log")
         with logs.write_log(log):
             write_policies(config, place)
             view = Display(console)
-            known = record.Record(config.model_dump(), {}, ended=False)
+            known = record.Record(config.model_dump(), {}, ended=False, until=until)
 
             def end(result: local.NodeResult) -> None:
                 # After each node: others read the record while the run goes on, and after it was stopped.
@@ -79,13 +88,15 @@ def run_config(config: Config, workspace: str) -> Outcome:
                     results = local.run(nodes, on_start=view.start, on_end=end)
             finally:
                 view.stop()
-            found = summary.collect(config, results, workspace)
+            found = summary.collect(config, results, workspace, until)
             verdicts = {target: each.verdict for target, each in found.targets.items() if each.verdict}
             record.write(workspace, name, dataclasses.replace(known, ended=True, verdicts=verdicts))
             summary.show(console, found, results)
-            _advise(console, config, results)
+            if until is None:
+                _advise(console, config, results)
     failed = [result.node for result in results if result.state is local.State.FAILED]
-    unpushed = [target for target, each in config.targets.items() if each.push and not found.targets[target].pushed]
+    pushing = config.targets.items() if until is None else ()
+    unpushed = [target for target, each in pushing if each.push and not found.targets[target].pushed]
     return Outcome(failed, unpushed, log)
 
 
@@ -104,6 +115,7 @@ def compare_config(
       ValueError, RuntimeError: the configuration is wrong, the disk is too small, or another run uses the workspace.
       trainer.loop.interruption.Interrupted: a signal ended the comparison.
     """
+    config.require_source()
     with (
         workspaces.lock_workspace(workspace),
         logs.redirect_output(os.devnull) as console,
@@ -115,6 +127,7 @@ def compare_config(
             from pipeline.place import Place
             from pipeline.terminal.progress import Display
             from trainer.loop import progress
+        config = config.pin_weights()
         cells = matrix.list_cells(config)
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         with logs.show_waiting(console, "looking for finished cells"):
@@ -165,6 +178,7 @@ def write_policies(config: Config, place: "Place") -> None:
 
 def show_results(config: Config, workspaces: list[str], *, table: str | None, figure: str | None) -> None:
     """Shows a table or a figure from the results at hand in `workspaces`; nothing is trained."""
+    config.require_source()
     with logs.redirect_output(os.devnull) as console:
         from pipeline.compare import show
 
@@ -186,6 +200,7 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
     Raises:
       ValueError: the backend cannot run it as configured, or data are missing; one line for each reason.
     """
+    config.require_source()
     with logs.redirect_output(os.devnull) as console, end_on_signals(console, "nothing was sent"):
         with logs.show_waiting(console, "starting"):
             from components import extras
@@ -198,6 +213,7 @@ def compile_config(config: Config, backend: str, *, comparison: bool = False, se
             from pipeline.runners import checks, submit
             from pipeline.runners.compile import compile_pipeline
         checks.check(config, backend, comparison=comparison, sending=sending)
+        config = config.pin_weights()
         ingest.prepare(config, functools.partial(logs.show_waiting, console))
         with logs.show_waiting(console, "compiling"):
             baselines = {} if comparison else submit.find_baselines(config, backend)
@@ -249,8 +265,10 @@ def submit_config(
         console.print(f"look at it: {place}", markup=False, highlight=False)
 
 
-def show_forecast(config: Config, workspace: str) -> None:
+def show_forecast(config: Config, workspace: str, until: "Until | None" = None) -> None:
     """Prints, for each node, whether a run would reuse its results. Nothing is written to the workspace."""
+    if until is None:
+        config.require_source()
     with logs.redirect_output(os.devnull) as console, end_on_signals(console, "no run was changed"):
         with logs.show_waiting(console, "starting"):
             from pipeline.nodes import ingest
@@ -260,7 +278,7 @@ def show_forecast(config: Config, workspace: str) -> None:
             console.print(f"{data.location} would be made, and everything run that needs it", highlight=False)
             return
         with logs.show_waiting(console, "comparing with earlier runs"):
-            states = forecast.forecast(config, workspace)
+            states = forecast.forecast(config, workspace, until)
         for node, state in states.items():
             show_state(console, node, state)
         count = sum(state is None for state in states.values())

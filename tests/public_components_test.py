@@ -15,7 +15,7 @@ from tfx.types import standard_artifacts
 import components
 import schemas
 from components.artifacts import types as artifact_types
-from trainer import Trainer
+from trainer import ModelImporter, Trainer
 
 # In an order in which each example has what it reads from the others.
 COMPONENTS = {
@@ -33,11 +33,13 @@ COMPONENTS = {
         )
     },
     "Trainer": Trainer,
+    "ModelImporter": ModelImporter,
     **{
         name: getattr(components, name)
         for name in (
             "Predictor",
             "EmbeddingDuplicateFilter",
+            "CountsImporter",
             "PriorEstimator",
             "ImportanceResampler",
             "Evaluator",
@@ -60,7 +62,7 @@ def example_of(component: type) -> str:
 
 def test_all_of_them_are_here():
     artifacts = {name for name, _ in inspect.getmembers(artifact_types, inspect.isclass)}
-    assert set(COMPONENTS) == set(components.__all__) - artifacts | {"Trainer"}
+    assert set(COMPONENTS) == set(components.__all__) - artifacts | {"ModelImporter", "Trainer"}
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,7 @@ def calls(tmp_path_factory) -> dict[type, dict]:
         path.parent.mkdir(parents=True)
         path.write_bytes(picture.getvalue())
     (root / "data" / "pets.csv").write_text("path,label\nanimals/owl/1.png,owl\n")
+    (root / "models" / "animals").mkdir(parents=True)
     made: dict[type, dict] = {}
 
     def recorded(component: type):
@@ -140,9 +143,11 @@ def test_what_each_component_takes():
         "NearDuplicateFilter": 2,
         "TargetSampler": 2,
         "Trainer": 6,
+        "ModelImporter": 0,
         "Predictor": 3,
         "EmbeddingDuplicateFilter": 4,
-        "PriorEstimator": 7,
+        "CountsImporter": 0,
+        "PriorEstimator": 8,
         "ImportanceResampler": 9,
         "Evaluator": 3,
         "Pusher": 4,

@@ -8,7 +8,7 @@ from tfx.utils import path_utils
 
 from components.artifacts import model_labels, vocabulary
 from trainer import serving
-from trainer.models import classifier
+from trainer.models import classifier, saved
 from trainer.models.backbone import Backbone, ImageConfig
 
 _HEADS = ("head", "auxiliary_head")
@@ -18,7 +18,7 @@ class Pretrained:
     """The network of the Model artifact in the folder `model_dir`, with its labels."""
 
     def __init__(self, model_dir: str):
-        self._network = keras.saving.load_model(os.path.join(model_dir, serving.KERAS_FILE), compile=False)
+        self._network = saved.load(os.path.join(model_dir, serving.KERAS_FILE))
         self._labels = model_labels.read(path_utils.serving_model_path(model_dir))
 
     def backbone_for(self, image: ImageConfig) -> keras.Model:
@@ -45,7 +45,7 @@ class Pretrained:
         weights, own = classifier.backbone_of(self._network).get_weights(), backbone.get_weights()
         if [values.shape for values in weights] != [values.shape for values in own]:
             raise ValueError(
-                f"backbone: {settings.name} {settings.options} has {_describe(own)}, but the base model's has "
+                f"backbone: {settings.label} {settings.options} has {_describe(own)}, but the base model's has "
                 f"{_describe(weights)}; name the base model's backbone, or leave `backbone` out"
             )
         backbone.set_weights(weights)

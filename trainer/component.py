@@ -21,7 +21,6 @@ from components.code_version import code_version
 from trainer.fn_args import FnArgs
 from trainer.loop import checkpoints as checkpoints_module
 from trainer.models.backbone import Backbone
-from trainer.models.registry import SPECS
 
 # The parameters that decide which training it is, and so which checkpoints are its own.
 _OF_TRAINING = ("run_fn", "custom_config", "code_version", "steps", "seed")
@@ -167,7 +166,7 @@ class Trainer(base_component.BaseComponent):
                 custom_config=json_utils.dumps(custom_config),
                 train_args=trainer_pb2.TrainArgs(),
                 eval_args=trainer_pb2.EvalArgs(),
-                code_version=code_version(*modules_of(run_fn, custom_config)),
+                code_version=version_of(run_fn, custom_config),
                 checkpoints=checkpoints,
                 steps=steps,
                 seed=seed,
@@ -210,10 +209,24 @@ def _relative(uri: str, folder: str) -> str:
     return uri if storage.is_remote(uri) or storage.is_remote(folder) else os.path.relpath(uri, folder)
 
 
+def version_of(run_fn: str, custom_config: dict[str, Any]) -> str:
+    """Returns the version of the code that a Trainer runs, and of what its backbone is made of besides code."""
+    backbone = _backbone_of(custom_config)
+    return code_version(
+        *modules_of(run_fn, custom_config),
+        elsewhere=backbone.elsewhere() if backbone else (),
+        data=backbone.fingerprint() if backbone else "",
+    )
+
+
 def modules_of(run_fn: str, custom_config: dict[str, Any]) -> list[str]:
-    """Returns the modules whose code a Trainer runs: those of its run_fn, its executor and its backbone."""
+    """Returns the modules of this project that a Trainer runs: those of its run_fn, its executor and its backbone."""
     modules = [run_fn.rpartition(".")[0], __name__]
-    if backbone := custom_config.get("backbone"):
+    if backbone := _backbone_of(custom_config):
         # The registry imports it by name, so no import statement leads to it.
-        modules.append(SPECS[Backbone(**backbone).name].module)
+        modules.append(backbone.module())
     return modules
+
+
+def _backbone_of(custom_config: dict[str, Any]) -> Backbone | None:
+    return Backbone(**custom_config["backbone"]) if custom_config.get("backbone") else None

@@ -28,7 +28,7 @@ def _make_backbone(settings: run.TrainingSettings, base_model_dir: str | None) -
     if base_model_dir is not None:
         if settings.backbone is not None:
             raise ValueError(
-                f"backbone: {settings.backbone.name} with a base_model, which has a backbone of its own; leave out "
+                f"backbone: {settings.backbone.label} with a base_model, which has a backbone of its own; leave out "
                 "`backbone` to fine-tune the base model, or base_model to start at random"
             )
         return Pretrained(base_model_dir).backbone_for(settings.image)
@@ -37,9 +37,5 @@ def _make_backbone(settings: run.TrainingSettings, base_model_dir: str | None) -
             "base_model: fine-tuning needs one; give the Trainer the model to start from, or name a backbone in "
             "custom_config to start at random"
         )
-    if settings.recipe.frozen_epochs:
-        raise ValueError(
-            f"recipe.frozen_epochs: {settings.recipe.frozen_epochs} without a base_model; a random backbone has to be "
-            "trained: set it to 0"
-        )
+    settings.recipe.check_random_start()
     return settings.backbone.build(settings.image)

@@ -10,6 +10,13 @@ from trainer.presets import PRESETS
 # Implemented in trainer.loop.distribution, which imports TensorFlow.
 Distribution = Literal["auto", "cpu", "one_gpu", "mirrored", "multi_worker", "tpu"]
 
+# The keys of a recipe that a backbone with random weights cannot have, and why.
+_FOR_TRAINED_BACKBONES = {
+    "layer_decay": "whose first layers have to be trained as well",
+    "frozen_epochs": "which has to be trained",
+    "batch_norm": "whose statistics are of no data",
+}
+
 
 class Evaluate(StrictModel):
     """When a training is evaluated on the eval split, besides at its end. The weights do not depend on it.
@@ -59,8 +66,14 @@ class Recipe(StrictModel):
       clip_norm: the largest global norm of a gradient; longer ones are clipped. null: no clipping.
       ema: decay of a moving average of the weights. The average is evaluated and exported. null: the weights of the
         last step are.
+      layer_decay: the learning rate of a layer is that of the head times `layer_decay` to the power of the number of
+        blocks between them (Clark et al. 2020, arXiv 2003.10555; Bao et al. 2022, arXiv 2106.08254), and its decoupled
+        weight decay with it. 1: all layers learn at the same rate. For `finetune`.
       frozen_epochs: number of passes over the data, at the beginning, in which only the head is trained. For
         `finetune`.
+      batch_norm: what batch normalisation does in training. `train`: it normalises by the statistics of the batch, and
+        its moving statistics follow. `frozen`: it normalises by the moving statistics that the backbone came with,
+        which stay; its scales and offsets are trained. For `finetune`.
       loss: `softmax`: exactly one label is right; an example with several labels has equal shares of each. `sigmoid`:
         each label is an independent binary target. `focal`: likewise, but examples that are easy count less (Lin et al.
         2017, arXiv 1708.02002).
@@ -99,7 +112,9 @@ class Recipe(StrictModel):
     weight_decay: pydantic.NonNegativeFloat = 0.0
     clip_norm: pydantic.PositiveFloat | None = None
     ema: float | None = pydantic.Field(None, gt=0, lt=1)
+    layer_decay: float = pydantic.Field(1.0, gt=0, le=1)
     frozen_epochs: pydantic.NonNegativeFloat = 0.0
+    batch_norm: Literal["train", "frozen"] = "train"
     loss: Literal["softmax", "sigmoid", "focal"] = "softmax"
     focal_gamma: pydantic.NonNegativeFloat = 2.0
     focal_alpha: float = pydantic.Field(0.25, gt=0, lt=1)
@@ -128,6 +143,19 @@ class Recipe(StrictModel):
     def ramp_steps(self) -> int:
         """The number of warm-up steps. At least one step is left to decay, even if the share rounds up to all."""
         return min(round(self.warmup * self.steps), self.steps - 1)
+
+    def for_random_start(self) -> "Recipe":
+        """Returns the recipe without what needs a trained backbone to start from."""
+        return self.model_copy(update={key: Recipe.model_fields[key].default for key in _FOR_TRAINED_BACKBONES})
+
+    def check_random_start(self) -> None:
+        """Raises a ValueError if the recipe has what needs a trained backbone to start from."""
+        for key, reason in _FOR_TRAINED_BACKBONES.items():
+            value, default = getattr(self, key), Recipe.model_fields[key].default
+            if value != default:
+                raise ValueError(
+                    f"{key}: {value!r} for a backbone that starts at random, {reason}: set it to {default!r}"
+                )
 
     @pydantic.model_validator(mode="before")
     @classmethod

@@ -1,6 +1,9 @@
 """Export: the SavedModel for serving, and the Keras file that the next Trainer starts from."""
 
+import dataclasses
 import os
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -17,10 +20,36 @@ KERAS_FILE = os.path.join("Format-Keras", "model.keras")
 _TOP = 5
 
 
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """A classifier, whatever it was made with.
+
+    Attributes:
+      call: pixels uint8 [B, size, size, channels] → `logits` float32 [B, K], and `features` float32 [B, width] unless
+        the network does not tell them. It is called while a graph is traced.
+      variables: what `call` needs, as an attribute of a `tf.Module`: a list of variables, or an object that tracks
+        them.
+      save: writes the Keras network to a path; None: it is not one of Keras.
+    """
+
+    call: Callable[[tf.Tensor], dict[str, tf.Tensor]]
+    variables: Any
+    save: Callable[[str], None] | None = None
+
+
+def network_of(model: keras.Model) -> Network:
+    """Returns the network of a model that gives `logits` and `features`."""
+    # The model itself would be tracked twice, and TensorFlow Serving, which restores by name, would not find some of
+    # its variables.
+    variables = [variable.value for variable in model.variables]
+    return Network(lambda pixels: _select_outputs(model(pixels, training=False)), variables, model.save)
+
+
 class ServingModule(tf.Module):
     """A classifier with image decoding and label names, so that a server needs nothing else.
 
-    `activation` is the recipe's. With 'sigmoid' each label has an independent probability, and they do not sum to 1.
+    `model` is a Keras model that gives `logits` and `features`, or a Network. `activation` is the recipe's. With
+    'sigmoid' each label has an independent probability, and they do not sum to 1.
     `scale_16_bit` is that of the data: what becomes of images of 16 bits.
 
     Signatures, for any batch size B and K labels:
@@ -29,7 +58,8 @@ class ServingModule(tf.Module):
         [B, K] in the order of the vocabulary; `top_labels` string and `top_probabilities` float32 [B, min(5, K)], the
         most probable first. Fails if one cannot be decoded, and names its place in the batch.
       decode: `encoded` string [], such an image → `pixels` uint8 [size, size, channels], as the network sees it.
-      features: `pixels` uint8 [B, size, size, channels] → `logits` float32 [B, K], `features` float32 [B, width].
+      features: `pixels` uint8 [B, size, size, channels] → `logits` float32 [B, K]; and `features` float32 [B, width],
+        unless the network does not tell them.
 
     `decode` and `features` are the two halves of `image_bytes`, for batch jobs that decode while the network runs.
 
@@ -39,7 +69,7 @@ class ServingModule(tf.Module):
 
     def __init__(
         self,
-        model: keras.Model,
+        model: keras.Model | Network,
         image: ImageConfig,
         label_names: tuple[str, ...],
         activation: str = "softmax",
@@ -47,17 +77,16 @@ class ServingModule(tf.Module):
     ):
         super().__init__()
         self._activation = {"softmax": tf.nn.softmax, "sigmoid": tf.nn.sigmoid}[activation]
-        # As an attribute, the model would be tracked twice, and TensorFlow Serving, which restores by name, would not
-        # find some of its variables.
-        self._variables = [variable.value for variable in model.variables]
-        self._save = model.save
+        network = model if isinstance(model, Network) else network_of(model)
+        self._variables = network.variables
+        self._save = network.save
         self._image = image
         self._scale_16_bit = scale_16_bit
         self._label_names = tf.constant(label_names)
         pixels = self._pixels_spec()
         # Traced once: all signatures call the same graphs.
         self.features = tf.function(
-            lambda pixels: _select_outputs(model(pixels, training=False)),
+            network.call,
             input_signature=[tf.TensorSpec([None, *pixels.shape], pixels.dtype, name="pixels")],
             autograph=False,
         )
@@ -88,13 +117,13 @@ class ServingModule(tf.Module):
 
         Args:
           saved_model: a folder; None: no SavedModel is written.
-          keras_file: a path; None: no Keras file is written.
+          keras_file: a path; None, or a network that is not one of Keras: no Keras file is written.
         """
         if saved_model is not None:
             tf.saved_model.save(self, saved_model, signatures=self.concrete_signatures())
             model_labels.write(saved_model, [name.decode() for name in self._label_names.numpy()])
             model_images.write(saved_model, self._scale_16_bit)
-        if keras_file is not None:
+        if keras_file is not None and self._save is not None:
             tf.io.gfile.makedirs(os.path.dirname(keras_file))
             self._save(keras_file)
 
@@ -146,4 +175,4 @@ class ServingModule(tf.Module):
 
 def _select_outputs(outputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     # The auxiliary head is for training only.
-    return {name: outputs[name] for name in ("logits", "features")}
+    return {name: outputs[name] for name in ("logits", "features") if name in outputs}

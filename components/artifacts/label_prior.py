@@ -50,6 +50,9 @@ class LabelPrior:
       replicates, level, seed: of the bootstrap; the interval holds the share `level` of the replicates.
       assumption: the distance of the target's images from the source's; None if it was not checked.
       assumption_threshold: the ratio above which labels are flagged.
+      unmapped_mass: the share of the classifier's predictions for labels that the source lacks, without which P_t is
+        renormalised; None: its labels are the source's.
+      unmapped_labels: number of the source's labels that the classifier lacks, which have no P_t; None: as above.
     """
 
     names: tuple[str, ...]
@@ -72,6 +75,8 @@ class LabelPrior:
     seed: int | None = None
     assumption: Assumption | None = None
     assumption_threshold: float | None = None
+    unmapped_mass: float | None = None
+    unmapped_labels: int | None = None
 
     def __post_init__(self) -> None:
         columns = {"counts": self.counts, "target_prior": self.target_prior}

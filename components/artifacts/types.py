@@ -24,6 +24,15 @@ class LabelVocabulary(artifact.Artifact):
     TYPE_NAME = "components.LabelVocabulary"
 
 
+class LabelCounts(artifact.Artifact):
+    """The number of images of each label, of a source whose images are not at hand: `counts.csv`.
+
+    See `components.artifacts.label_counts`.
+    """
+
+    TYPE_NAME = "components.LabelCounts"
+
+
 class Rejected(artifact.Artifact):
     """The rejected images, with the reasons: `Split-<name>/rejected-*.parquet`.
 
@@ -36,7 +45,8 @@ class Rejected(artifact.Artifact):
 class Predictions(artifact.Artifact):
     """Logits of the source classifier for each example: `Split-<name>/predictions-*.parquet`.
 
-    `labels.csv` has the classifier's labels, in the order of the logits. See `components.artifacts.predictions`.
+    `labels.csv` has the classifier's labels, in the order of the logits; `label_map.csv` says what they stand for where
+    they are not the source's. See `components.artifacts.predictions`.
     """
 
     TYPE_NAME = "components.Predictions"

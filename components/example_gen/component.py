@@ -82,6 +82,7 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
 
     SPEC_CLASS = ExampleGenSpec
     EXECUTOR_SPEC = executor_spec.BeamExecutorSpec(executor.Executor)
+    needs_labels = True
 
     def __init__(
         self,
@@ -101,6 +102,8 @@ class _ExampleGen(base_beam_component.BaseBeamComponent):
                 f"dataset: {dataset!r} is no reader; make one, for example by "
                 'components.example_gen.readers.make_reader({"folder": …, "splits": …})'
             )
+        if self.needs_labels and not dataset.is_labelled():
+            raise ValueError("dataset: it has no splits, so that its images have no labels; give it train and eval")
         super().__init__(
             spec=ExampleGenSpec(
                 fingerprint=_fingerprint(dataset.fingerprint(), hierarchy),
@@ -137,6 +140,8 @@ class SourceExampleGen(_ExampleGen):
 class TargetExampleGen(_ExampleGen):
     """The ExampleGen of a target: needs the splits `train` and `eval`; `test` is reported where there is one.
 
+    A folder without splits, whose images are all `train` and have no labels, is enough for a PriorEstimator.
+
     Example:
       from components.example_gen import readers
 
@@ -147,6 +152,8 @@ class TargetExampleGen(_ExampleGen):
           perceptual_hashes=True,
       )
     """
+
+    needs_labels = False
 
 
 class ExampleIndexer(base_beam_component.BaseBeamComponent):

@@ -50,7 +50,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         images = None if contents.examples is None else sum(contents.examples.values())
         working.check_space(work, output.uri, sum(contents.sizes.values()), images)
         labels = hierarchy_file.apply_hierarchy(contents.vocabulary, files)
-        data_checks.check_labels(contents.label_counts or {}, labels.names)
+        if reader.is_labelled():
+            data_checks.check_labels(contents.label_counts or {}, labels.names)
         storage.write_text(os.path.join(vocabulary_uri, vocabulary.FILE_NAME), vocabulary.dumps(labels))
         shards = {
             split: int(exec_properties["shards"]) or sharding.shard_count(size)
@@ -75,7 +76,15 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         artifact_utils.get_single_instance(output_dict["index"]).set_string_custom_property(
             index.HASHED_PROPERTY, index.HASHED[hashed]
         )
-        _report(index_uri, rejected_uri, labels.names, shards, max_rejected, contents.findings)
+        _report(
+            index_uri,
+            rejected_uri,
+            labels.names,
+            shards,
+            max_rejected,
+            contents.findings,
+            labelled=reader.is_labelled(),
+        )
         work.delete()
         if not exec_properties.get("working"):
             tf.io.gfile.rmtree(parent)
@@ -99,8 +108,10 @@ def _report(
     splits: Iterable[str],
     max_rejected: float | None,
     reader_findings: Iterable[Finding],
+    *,
+    labelled: bool,
 ) -> None:
-    """Writes the report beside the index, and refuses too many rejections and an empty split."""
+    """Writes the report beside the index, and refuses too many rejections, an empty split, and unfit labels."""
 
     def tables(uri: str, split: str, pattern: str, columns=None):
         for path in storage.list_files(os.path.join(uri, f"Split-{split}"), pattern):
@@ -117,7 +128,8 @@ def _report(
         rejected.check_share(rejected.count_reasons(all_refused), kept, max_rejected, all_refused)
     reasons = {split: rejected.count_reasons(of_split) for split, of_split in refused.items()}
     data_checks.check_splits({split: len(counted.keys) for split, counted in found.items()}, reasons)
-    data_checks.check_labels({split: counted.label_counts for split, counted in found.items()}, names)
+    if labelled:
+        data_checks.check_labels({split: counted.label_counts for split, counted in found.items()}, names)
     summary = data_report.summarise(found, reasons, names, reader_findings, found["train"].label_counts)
     for finding in findings.load(summary["findings"]):
         logging.warning("%s", findings.describe(finding))

@@ -31,7 +31,7 @@ class PredictorSpec(ComponentSpec):
 
 
 class Predictor(base_beam_component.BaseBeamComponent):
-    """Runs a model on images in a Beam job and keeps the logits and the embeddings.
+    """Runs a model on images in a Beam job and keeps the logits, and the embeddings if the model tells them.
 
     Example:
       predictor = Predictor(

@@ -1,4 +1,4 @@
-"""Beam batch inference: computes the logits and embeddings of each shard of Examples."""
+"""Beam batch inference: computes the logits, and the embeddings if the model tells them, of each shard of Examples."""
 
 import itertools
 import os
@@ -15,7 +15,7 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
 from components import decoding, storage
-from components.artifacts import examples, index, model_labels, predictions, vocabulary
+from components.artifacts import examples, index, label_map, model_labels, predictions, vocabulary
 
 
 class Executor(base_beam_executor.BaseBeamExecutor):
@@ -35,6 +35,8 @@ class Executor(base_beam_executor.BaseBeamExecutor):
         if names := model_labels.read(model):  # the labels of the logits
             labels = vocabulary.dumps(vocabulary.make_vocabulary(names))
             storage.write_text(os.path.join(output_uri, vocabulary.FILE_NAME), labels)
+        if (pairs := model_labels.read_map(model)) is not None:
+            storage.write_text(os.path.join(output_uri, label_map.FILE_NAME), label_map.dumps(pairs))
         # With one handle for all shards, a process loads the model once.
         predict = _Predict(model, int(exec_properties["batch_size"]), shared.Shared())
         with self._make_beam_pipeline() as pipeline:
@@ -63,6 +65,10 @@ def _last_key(indices: list[str], limit: int) -> int:
     return int(np.partition(keys, limit - 1)[limit - 1]) if limit < len(keys) else np.iinfo(np.uint64).max
 
 
+def _to_table(ids: list[str], outputs: dict[str, np.ndarray]) -> pa.Table:
+    return predictions.table(ids, outputs["logits"], outputs.get("features"))
+
+
 class _Predict(beam.DoFn):
     """Reads (shard of Examples, its index, output path), writes the predictions there, and yields the path."""
 
@@ -78,13 +84,12 @@ class _Predict(beam.DoFn):
         shard, index_path, path = element
         is_selected = storage.read_table(index_path, ["key"])["key"].to_numpy() <= np.uint64(last_key)
         features = self._saved_model.signatures["features"]
-        width = {name: spec.shape[1] for name, spec in features.structured_outputs.items()}
-        tables = [predictions.table([], *(np.empty((0, width[name])) for name in ("logits", "features")))]
+        widths = {name: spec.shape[1] for name, spec in features.structured_outputs.items()}
+        tables = [_to_table([], {name: np.empty((0, width)) for name, width in widths.items()})]
         with decoding.name_undecodable(itertools.chain.from_iterable(map(storage.read_records, [shard]))):
             for source_ids, pixels in self._batches(shard, is_selected):
-                outputs = features(pixels=pixels)
-                ids = [source_id.decode() for source_id in source_ids.numpy()]
-                tables.append(predictions.table(ids, outputs["logits"].numpy(), outputs["features"].numpy()))
+                outputs = {name: values.numpy() for name, values in features(pixels=pixels).items()}
+                tables.append(_to_table([source_id.decode() for source_id in source_ids.numpy()], outputs))
         storage.write_table(path, pa.concat_tables(tables))
         yield path
 

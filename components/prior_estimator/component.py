@@ -7,7 +7,15 @@ from tfx.dsl.components.base import base_component, executor_spec
 from tfx.orchestration import data_types
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from components.artifacts.types import ExampleIndex, Exclusions, LabelPrior, LabelVocabulary, Predictions, ResamplePlan
+from components.artifacts.types import (
+    ExampleIndex,
+    Exclusions,
+    LabelCounts,
+    LabelPrior,
+    LabelVocabulary,
+    Predictions,
+    ResamplePlan,
+)
 from components.code_version import code_version
 from components.parameters import default_of
 from components.prior_estimator import executor
@@ -32,7 +40,8 @@ class PriorEstimatorSpec(ComponentSpec):
     INPUTS = {
         "predictions": ChannelParameter(type=Predictions),
         "source_predictions": ChannelParameter(type=Predictions, optional=True),
-        "index": ChannelParameter(type=ExampleIndex),
+        "index": ChannelParameter(type=ExampleIndex, optional=True),
+        "counts": ChannelParameter(type=LabelCounts, optional=True),
         "vocabulary": ChannelParameter(type=LabelVocabulary),
         "exclusions": ChannelParameter(type=Exclusions, optional=True),
         "target_plan": ChannelParameter(type=ResamplePlan, optional=True),
@@ -54,7 +63,11 @@ class PriorEstimator(base_component.BaseComponent):
 
     Args:
       predictions: the source classifier's, for the target's train split.
-      index, vocabulary: the source's; P_s counts its train split.
+      vocabulary: the source's labels.
+      index: the source's; P_s counts its train split.
+      counts: the source's label counts, such as a CountsImporter's, in place of `index`, where its images are not at
+        hand. There is nothing to calibrate with then: 'em', 'bbse' and 'fitted' are refused, and the default
+        temperature of 'sigmoid' is 1.0.
       source_predictions: the same classifier's, for the source's eval split or a sample of it. The temperature
         'fitted', the estimators 'em' and 'bbse', and the default temperature of 'sigmoid' need them. If they and
         `predictions` hold embeddings, the prior's table also says for which labels the target's images do not look
@@ -80,7 +93,8 @@ class PriorEstimator(base_component.BaseComponent):
 
     Raises:
       ValueError: a parameter is out of range, they do not go together, or `source_predictions` is needed and missing;
-        or of `target_plan` and `target_index` only one is given.
+        of `target_plan` and `target_index` only one is given; or not exactly one of `index` and `counts` is given, or
+        with `counts` anything that speaks of the source's images.
     """
 
     SPEC_CLASS = PriorEstimatorSpec
@@ -90,8 +104,9 @@ class PriorEstimator(base_component.BaseComponent):
         self,
         *,
         predictions: types.BaseChannel,
-        index: types.BaseChannel,
         vocabulary: types.BaseChannel,
+        index: types.BaseChannel | None = None,
+        counts: types.BaseChannel | None = None,
         source_predictions: types.BaseChannel | None = None,
         exclusions: types.BaseChannel | None = None,
         target_plan: types.BaseChannel | None = None,
@@ -118,6 +133,8 @@ class PriorEstimator(base_component.BaseComponent):
             assumption_threshold=float(assumption_threshold),
             seed=default_of(seed),
         )
+        if counts is not None:
+            settings = settings.without_source()
         if not force:
             settings.check_temperature()
         if source_predictions is None:
@@ -126,6 +143,7 @@ class PriorEstimator(base_component.BaseComponent):
             predictions=predictions,
             source_predictions=source_predictions,
             index=index,
+            counts=counts,
             vocabulary=vocabulary,
             exclusions=exclusions,
             target_plan=target_plan,
@@ -137,4 +155,16 @@ class PriorEstimator(base_component.BaseComponent):
         if (target_plan is None) != (target_index is None):
             given, missing = ("target_index", "target_plan") if target_plan is None else ("target_plan", "target_index")
             raise ValueError(f"{missing}: missing, but {given} is given; give both, or neither")
+        _check_source(index=index, counts=counts, source_predictions=source_predictions, exclusions=exclusions)
         super().__init__(spec=spec)
+
+
+def _check_source(*, index: object, counts: object, source_predictions: object, exclusions: object) -> None:
+    """Checks that the inputs of the source go together; those that are not given are None."""
+    if (index is None) == (counts is None):
+        said = "both are given" if counts is not None else "neither is given"
+        raise ValueError(f"index, counts: {said}; give the source's index, or its label counts in place of it")
+    of_images = {"source_predictions": source_predictions, "exclusions": exclusions}
+    for name, given in of_images.items() if counts is not None else ():
+        if given is not None:
+            raise ValueError(f"{name}: given, but counts know no images of the source; leave it out, or give index")

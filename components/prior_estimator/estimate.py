@@ -3,13 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from components.artifacts import index, label_prior, predictions
-from components.prior_estimator import assumption, calibration, intervals, priors
+from components.artifacts import index, label_map, label_prior, predictions
+from components.prior_estimator import assumption, calibration, intervals, mapping, priors
 from components.prior_estimator.settings import FITTED, EstimatorSettings
 
 
@@ -101,6 +102,7 @@ def estimate(
     counts: np.ndarray,
     target: Images,
     source: LabelledImages | None = None,
+    match: label_map.Match | None = None,
 ) -> label_prior.LabelPrior:
     """Estimates P_t by `settings`.
 
@@ -111,15 +113,24 @@ def estimate(
       target: predictions for the target's train images.
       source: predictions for a sample of the source's eval split; required by 'fitted', 'em' and 'bbse'. If both have
         embeddings, the assumption P_s(x|y) = P_t(x|y) is checked.
+      match: what the classifier's labels stand for, whose logits the predictions have then. 'mean_prediction' at a
+        number is the mean over all of them, summed by the source's label; the others need one for each of the source's.
+        What stands for no label of the source is reported, and P_t is renormalised without it. None: the labels are
+        the source's.
 
     Raises:
       ValueError: `source` is required and missing, the logits have a different vocabulary, there is no source example,
         or an argument of the estimator is invalid.
     """
-    _check(settings, names, counts, target, source)
+    _check(settings, names, counts, target, source, match)
+    raw = target
+    if match is not None and settings.needs_source:
+        target = _group(target, match)
+        source = source and dataclasses.replace(source, images=_group(source.images, match))
     source_prior = counts / counts.sum()
     temperature, fit_failed = _choose_temperature(settings, source)
-    result, estimate_replicates = _run_estimator(settings, temperature, names, source_prior, target, source)
+    by_label = None if target is not raw else match
+    result, estimate_replicates = _run_estimator(settings, temperature, names, source_prior, target, source, by_label)
 
     def adjust(prior: np.ndarray) -> np.ndarray:
         return priors.adjust(prior, source_prior, smoothing=settings.smoothing, floor=settings.floor)
@@ -133,17 +144,7 @@ def estimate(
             level=settings.level,
             seed=settings.seed,
         )
-    assumption_check = None
-    if source is not None and source.images.embeddings is not None and target.embeddings is not None:
-        assumption_check = assumption.check(
-            source.images.embeddings,
-            source.labels,
-            target.embeddings,
-            target.logits.argmax(axis=1),
-            len(names),
-            source_rows=source.rows,
-            threshold=settings.assumption_threshold,
-        )
+    assumption_check = _check_assumption(settings, len(names), raw, source, match)
     return label_prior.LabelPrior(
         names=tuple(names),
         counts=counts,
@@ -165,20 +166,79 @@ def estimate(
         seed=settings.seed if settings.bootstrap else None,
         assumption=assumption_check,
         assumption_threshold=settings.assumption_threshold if assumption_check else None,
+        **_describe_match(raw, temperature, settings, match),
+    )
+
+
+def _group(images: Images, match: label_map.Match) -> Images:
+    return dataclasses.replace(images, logits=mapping.group_logits(images.logits, match))
+
+
+def _describe_match(
+    images: Images, temperature: float, settings: EstimatorSettings, match: label_map.Match | None
+) -> dict[str, Any]:
+    """Returns what the label prior says of labels that have no counterpart."""
+    if match is None:
+        return {}
+    shares = priors.mean_prediction(images.logits, temperature, activation=settings.activation)
+    return {
+        "unmapped_mass": float(shares[match.positions < 0].sum()),
+        "unmapped_labels": len(match.unmatched),
+    }
+
+
+def _check_assumption(
+    settings: EstimatorSettings,
+    num_labels: int,
+    target: Images,
+    source: LabelledImages | None,
+    match: label_map.Match | None,
+) -> label_prior.Assumption | None:
+    """Returns how far the target's images are from the source's; None: there are no embeddings to tell."""
+    if source is None or source.images.embeddings is None or target.embeddings is None:
+        return None
+    predicted, embeddings = target.logits.argmax(axis=1), target.embeddings
+    if match is not None:
+        predicted = match.positions[predicted]
+        known = predicted >= 0
+        predicted, embeddings = predicted[known], embeddings[known]
+        if not len(predicted):
+            return None
+    return assumption.check(
+        source.images.embeddings,
+        source.labels,
+        embeddings,
+        predicted,
+        num_labels,
+        source_rows=source.rows,
+        threshold=settings.assumption_threshold,
     )
 
 
 def _check(
-    settings: EstimatorSettings, names: Sequence[str], counts: np.ndarray, target: Images, source: LabelledImages | None
+    settings: EstimatorSettings,
+    names: Sequence[str],
+    counts: np.ndarray,
+    target: Images,
+    source: LabelledImages | None,
+    match: label_map.Match | None,
 ) -> None:
     if source is None:
         settings.check_without_source()
+    expected, whose = len(names), "source vocabulary"
+    if match is not None:
+        expected, whose = len(match.positions), "classifier"
+        if match.num_labels != len(names):
+            raise ValueError(f"match: is of {match.num_labels} labels, but names: {len(names)}; make it of these")
+        if settings.needs_source:
+            what = f"estimator: {settings.estimator!r} with temperature {settings.chosen_temperature!r}"
+            mapping.check_complete(match, tuple(names), what)
     inputs = {"predictions": target} if source is None else {"predictions": target, "source_predictions": source.images}
     for argument, images in inputs.items():
-        if images.logits.shape[1] != len(names):
+        if images.logits.shape[1] != expected:
             raise ValueError(
-                f"{argument}: {images.logits.shape[1]} logits an image, but the source vocabulary has {len(names)} "
-                "labels; they must come from a classifier of this source"
+                f"{argument}: {images.logits.shape[1]} logits an image, but the {whose} has {expected} labels; they "
+                "must come from a classifier of this source"
             )
     if not counts.sum() > 0:
         raise ValueError("index: the source's train split has no example; check the data and the exclusions")
@@ -207,8 +267,12 @@ def _run_estimator(
     source_prior: np.ndarray,
     target: Images,
     source: LabelledImages | None,
+    match: label_map.Match | None,
 ) -> tuple[priors.Estimate, Callable[[np.ndarray], np.ndarray]]:
-    """Returns the estimate, and a function from weights [replicates, images] to P_t [replicates, labels], float64."""
+    """Returns the estimate, and a function from weights [replicates, images] to P_t [replicates, labels], float64.
+
+    With a `match`, 'mean_prediction' takes the logits of the classifier's labels.
+    """
     if settings.estimator == "em":
         em = functools.partial(priors.em, target.logits, source_prior, temperature)
         result = em()
@@ -221,5 +285,9 @@ def _run_estimator(
         bbse = functools.partial(priors.bbse, target.logits, *arguments, source_rows=source.rows, names=names)
         result = bbse()
         return result, lambda weights: bbse(weights=weights, regularisation=result.regularisation).prior
-    mean = functools.partial(priors.mean_prediction, target.logits, temperature, activation=settings.activation)
-    return priors.Estimate(mean()), lambda weights: mean(weights=weights)
+
+    def mean(weights: np.ndarray | None = None) -> np.ndarray:
+        prior = priors.mean_prediction(target.logits, temperature, activation=settings.activation, weights=weights)
+        return prior if match is None else mapping.move(prior, match)
+
+    return priors.Estimate(mean()), mean

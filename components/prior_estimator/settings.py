@@ -86,13 +86,24 @@ class EstimatorSettings:
             "to true"
         )
 
+    def without_source(self) -> "EstimatorSettings":
+        """Returns the settings for a source without images to fit a temperature on: the default is a number then."""
+        if self.temperature is None and self.chosen_temperature == FITTED and self.estimator == "mean_prediction":
+            return dataclasses.replace(self, temperature=1.0)
+        return self
+
+    @property
+    def needs_source(self) -> bool:
+        """Whether predictions for a sample of the source's eval split are needed."""
+        return self.estimator != "mean_prediction" or self.chosen_temperature == FITTED
+
     def check_without_source(self) -> None:
         """Checks that the settings need no predictions for the source.
 
         Raises:
           ValueError: they need them.
         """
-        if self.estimator != "mean_prediction" or self.chosen_temperature == FITTED:
+        if self.needs_source:
             raise ValueError(
                 f"source_predictions: missing, but {self.activation!r} and estimator {self.estimator!r} with "
                 f"temperature {self.chosen_temperature!r} need predictions for a sample of the source's eval split; "

@@ -2,11 +2,15 @@
 
 import json
 import os
-from typing import Annotated
+import shlex
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.cli.app import Config, Set, Verbose, app, errors, expand
+
+if TYPE_CHECKING:
+    from pipeline.pipeline import Until
 
 
 @app.command()
@@ -14,6 +18,9 @@ def run(
     config: Config,
     workspace: Annotated[str, typer.Option(help="Artifacts, metadata, logs and pushed models go here.")] = "workspace",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would run, and what be reused.")] = False,
+    until: Annotated[
+        str | None, typer.Option(metavar="prior", help="Stop there: only say which source labels matter.")
+    ] = None,
     require_push: Annotated[bool, typer.Option("--require-push", help="Exit with 3 if a model is not pushed.")] = False,
     set_: Set = None,
     verbose: Verbose = False,
@@ -24,17 +31,28 @@ def run(
         from pipeline.config.load import load
         from pipeline.workspace import resolve_workspace
 
+        end = _check_until(until)
+        if end and require_push:
+            raise ValueError(f"--require-push: a run with --until {until} pushes nothing; leave one of them out")
         folder, settings = resolve_workspace(workspace), load(config, set_ or [])
         if dry_run:
-            session.show_forecast(settings, folder)
+            session.show_forecast(settings, folder, end)
             return
-        outcome = session.run_config(settings, folder)
+        outcome = session.run_config(settings, folder, end)
         if outcome.failed:
             typer.echo(f"error: {', '.join(outcome.failed)} failed; the full log is {outcome.log}", err=True)
             raise typer.Exit(1)
         if require_push and outcome.unpushed:
             typer.echo(f"error: --require-push: nothing was pushed for {', '.join(outcome.unpushed)}", err=True)
             raise typer.Exit(3)
+        if end:
+            typer.echo(f"all labels:   {shlex.join(['specialist', 'prior', workspace])}")
+            if settings.counts is None:
+                options = [f"--set={override}" for override in set_ or []]
+                command = ["specialist", "run", config, "--workspace", workspace, *options]
+                typer.echo(f"the full run: {shlex.join(command)}")
+            else:
+                typer.echo("a full run needs the images of the source: name them in `source`, see docs/data.md")
 
 
 @app.command()
@@ -139,6 +157,19 @@ def data(
             reason = "a run would stop" if stops else f"--strict: there are {warnings:,} warnings"
             typer.echo(f"error: {reason}; see above", err=True)
             raise typer.Exit(1)
+
+
+def _check_until(until: str | None) -> "Until | None":
+    """Returns the option `--until`.
+
+    Raises:
+      ValueError: a run cannot end there.
+    """
+    if until is None:
+        return None
+    if until == "prior":
+        return "prior"
+    raise ValueError(f"--until: {until!r} is not one of prior; choose one, or leave it out for the whole run")
 
 
 def _split_names(option: str, text: str) -> str:

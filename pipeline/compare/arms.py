@@ -87,11 +87,6 @@ class Arm:
         """Whether it was pre-trained on the whole source, from random weights."""
         return self.steps > 0 and not self.matcher and self.start == "random"
 
-    @property
-    def shares_classifier(self) -> bool:
-        """Whether the network is, or started from, the source classifier."""
-        return self.start == "classifier"
-
 
 @dataclasses.dataclass(frozen=True)
 class Selection:

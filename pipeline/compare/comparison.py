@@ -145,16 +145,13 @@ def compare_arms(
             f"{', '.join(names)}, or run `specialist compare` with it as one of the arms"
         )
     notes = list(selection.notes)
-    if not varied_classifier:
-        sharing = [
-            name
-            for name in names
-            if any(arms[name].shares_classifier for arms in selection.arms.values() if name in arms)
-        ]
-        if sharing:
+    starts = {name: next(arms[name].start for arms in selection.arms.values() if name in arms) for name in names}
+    shared = {"published": "published network"} | ({} if varied_classifier else {"classifier": "classifier"})
+    for start, network in shared.items():
+        if sharing := [name for name in names if starts[name] == start]:
             notes.append(
-                f"{', '.join(sharing)}: all seeds start from the same classifier, so that the spread is understated: "
-                "another classifier would have given another result"
+                f"{', '.join(sharing)}: all seeds start from the same {network}, so that the spread is understated: "
+                f"another {network} would have given another result"
             )
     targets = {
         target: _compare_target(target, arms, folder, reference, equivalence, notes)

@@ -165,7 +165,7 @@ def show_matchers(results: Sequence[Result], metric: str = "accuracy") -> Figure
         settings = arm.results[0].settings
         if arm.name == "entire_source":
             records.append({"origin": "at hand", "series": "entire_source", **_describe(arm)})
-        elif arm.matcher in _MATCHERS and not arm.shares_classifier:
+        elif arm.matcher in _MATCHERS and arm.start == "random":
             series = arm.matcher if settings in ("", "{}") else f"{arm.matcher} {settings}"
             records.append({"origin": "at hand", "series": series, "n": arm.n, **_describe(arm)})
     records.sort(key=lambda record: (record["target"], record["series"], record.get("n", 0)))

@@ -64,14 +64,18 @@ def list_cells(config: Config) -> Matrix:
     """Returns the cells that the section `compare` of `config` asks for.
 
     Raises:
-      ValueError: the reference is not one of a target's arms, an arm that is named lacks a setting, or a seed is too
-        large.
+      ValueError: the reference is not one of a target's arms, an arm that is named lacks a setting, a seed is too
+        large, or the classifier should vary and is not trained.
     """
     settings = config.compare
     if config.seed + settings.seeds > _SEEDS:
         raise ValueError(
             f"seed: {config.seed}, from which compare.seeds: {settings.seeds} counts up, past {_SEEDS - 1}; choose a "
             "smaller seed"
+        )
+    if "classifier" in settings.vary and config.trained_classifier is None:
+        raise ValueError(
+            "compare.vary: has classifier, but that exists already and is the same for all seeds; take it out"
         )
     targets = settings.targets or list(config.targets)
     lacking: dict[str, dict[str, str]] = {}
@@ -84,7 +88,7 @@ def list_cells(config: Config) -> Matrix:
             names = [name for name in missing if name not in lacking[target]]
         for name in names:
             if key := config.find_missing(target, name):
-                raise ValueError(f"compare.arms: {name} needs targets.{target}.{key}; set it, or leave the arm out")
+                raise ValueError(f"compare.arms: {name} needs {key}; set it, or leave the arm out")
         if settings.reference not in names:
             raise ValueError(
                 f"compare.reference: {settings.reference!r} is not one of the arms of {target}, {', '.join(names)}; "
@@ -109,7 +113,9 @@ def list_cells(config: Config) -> Matrix:
 def _find_lacking(config: Config, target: str, arm: str) -> str | None:
     """Returns what an arm needs on a target and has not; None: nothing."""
     if key := config.find_missing(target, arm):
-        return f"targets.{target}.{key}"
+        return key
+    if refusal := config.find_refusal(arm):
+        return refusal
     matcher = config.matcher(target, arm)
     try:
         if matcher is not None:

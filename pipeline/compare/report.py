@@ -47,6 +47,8 @@ def list_caveats(outcome: Outcome) -> list[str]:
             "'In all' counts the classifier, in full for each arm that needs it: for P_t, or to start from. It is "
             f"trained once{' a seed' if outcome.varied_classifier else ''} for all of them."
         )
+    if any(arm.start == "published" for arm in arms):
+        caveats.append("What a published network was trained on is in no column: whoever uses it has not paid for it.")
     return [*caveats, *outcome.notes]
 
 

@@ -8,7 +8,7 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.runners.local import NodeResult
-from trainer.run import METRICS_FILE
+from trainer.results import METRICS_FILE
 
 _METRICS = ("accuracy", "mean_per_class_accuracy", "cross_entropy")
 
@@ -35,16 +35,17 @@ def make_result(
         metrics = json.load(file)
     return Result(
         cell=cell,
-        backbone=config.backbone.name,
+        backbone=config.backbone.label,
         matcher=arm.matcher or "",
         start=arm.start,
         n=config.sample_size(cell.arm) if arm.kind is not None and not arm.kind.takes_all else 0,
         steps=recipe.steps if recipe else 0,
         images=recipe.steps * recipe.batch_size if recipe else 0,
-        classifier_images=config.classifier.steps * config.classifier.batch_size if arm.needs_classifier() else 0,
+        classifier_images=config.classifier_images if arm.needs_classifier() else 0,
         seconds=pretrain_seconds + finetune_seconds,
         finetune_seconds=finetune_seconds,
-        classifier_seconds=classifier_seconds if arm.needs_classifier() else 0.0,
+        # One that exists already costs nothing here, whatever its import took.
+        classifier_seconds=classifier_seconds if arm.needs_classifier() and config.trained_classifier else 0.0,
         settings=json.dumps(_list_settings(config, cell), sort_keys=True),
         metrics={(split, name): found[name] for split, found in metrics.items() for name in _METRICS},
     )

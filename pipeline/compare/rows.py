@@ -44,7 +44,7 @@ class Result:
       cell: the training.
       backbone: name of the network.
       matcher: what drew the pre-training sample; "" without one: nothing or all of the source.
-      start: 'random' or 'classifier', where the pre-training started from.
+      start: 'random', 'classifier' or 'published', where the pre-training started from.
       n: (example, label) pairs, or images, of the sample; 0 without one.
       steps: of the pre-training; 0 without one.
       images: that the pre-training saw, repeats included: its steps × its batch. The classifier is not in it.

@@ -224,7 +224,7 @@ def _list_rows(paper: PaperTable, backbone: str, targets: Mapping[str, Mapping[s
 def _find_arms(arms: Mapping[str, Arm], row: str) -> list[Arm]:
     if row in arms:
         return [arms[row]]
-    return [arm for arm in arms.values() if arm.matcher == row and not arm.shares_classifier]
+    return [arm for arm in arms.values() if arm.matcher == row and arm.start == "random"]
 
 
 def _list_missing(rows: Sequence[Row]) -> dict[tuple[str, str], list[str]]:

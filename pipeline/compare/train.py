@@ -159,8 +159,8 @@ class _Run:
         self._cells = {made.finetune.id: cell for cell, made in nodes.cells.items()}
         self._users = collections.defaultdict(set)  # specialist → the fine-tunings that need it
         for made in nodes.cells.values():
-            if made.specialist is not None:
-                self._users[made.specialist.id].add(made.finetune.id)
+            if specialist := _pretrained_for(made):
+                self._users[specialist].add(made.finetune.id)
         self._earlier_seconds = {**_read_seconds(plan.workspace), **plan.store.seconds()}
         self._durations: dict[str, list[float]] = collections.defaultdict(list)
 
@@ -209,12 +209,12 @@ class _Run:
 
     def _make_result(self, cell: Cell, model_run: str) -> Result:
         made, classifier = self.nodes.cells[cell], self.nodes.classifiers.get(cell)
-        is_pretrained = made.specialist is not None and made.specialist is not classifier
+        specialist = _pretrained_for(made)
         return make_result(
             self._config,
             cell,
             model_run,
-            pretrain_seconds=self._seconds(made.specialist.id) if made.specialist and is_pretrained else 0.0,
+            pretrain_seconds=self._seconds(specialist) if specialist else 0.0,
             finetune_seconds=self._seconds(made.finetune.id),
             classifier_seconds=self._seconds(classifier.id) if classifier else 0.0,
         )
@@ -229,18 +229,23 @@ class _Run:
     def _remove_models(self, made: ArmNodes) -> None:
         """Removes the model of a finished cell, and that of its specialist and its sample if no other cell needs it."""
         ends = [made.finetune.id]
-        if made.specialist is not None and made.specialist is not self.nodes.classifiers.get(
-            self._cells[made.finetune.id]
-        ):
-            users = self._users[made.specialist.id]
+        if specialist := _pretrained_for(made):
+            users = self._users[specialist]
             users.discard(made.finetune.id)
-            samples = [node for node in self._needs[made.specialist.id] if ids.kind_of(node) == ids.RESAMPLE]
-            ends += [] if users else [made.specialist.id, *samples]
+            samples = [node for node in self._needs[specialist] if ids.kind_of(node) == ids.RESAMPLE]
+            ends += [] if users else [specialist, *samples]
         outputs = [self.ended[node].uris() for node in ends]
         uris = [uri for named in outputs for key in ("model", "resampled_examples") for uri in named.get(key, [])]
         metadata_file.forget(self._plan.workspace, uris)
         for uri in uris:
             shutil.rmtree(uri, ignore_errors=True)
+
+
+def _pretrained_for(made: ArmNodes) -> str | None:
+    """Returns the id of the pre-training of an arm; None: it starts from a network that is there anyway."""
+    if made.specialist is None or ids.kind_of(made.specialist.id) != ids.SPECIALIST:
+        return None
+    return made.specialist.id
 
 
 def _read_seconds(workspace: str) -> dict[str, float]:

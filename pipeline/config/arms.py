@@ -46,10 +46,15 @@ class _Arm(StrictModel):
     Attributes:
       matcher: how the pre-training set is drawn. null: it is the entire source.
       n: its size. null: `resample.n`.
-      start: the weights that the pre-training starts from: `random`, or those of the source `classifier`.
+      start: the weights that the pre-training starts from: `random`; those of the source `classifier`; `published`,
+        those that `backbone.weights` names; or `existing`, the published ones where there are some, else the
+        classifier's.
       steps: optimiser steps of the pre-training. 0: there is none. `2x` or another multiple: of `pretrain.steps`.
         `total`: those of `pretrain`, and as many as show as many images as the classifier was trained on. null:
         `pretrain.steps`.
+      transfer: what the target makes of the network. `finetune`: it is trained by the recipe `finetune`. It stays as it
+        is for `linear_probe`, a logistic regression on its features, and for `knn`, a vote of the nearest train images;
+        eval chooses the regularisation, and the number of neighbours.
       estimator: that of `prior`, for this arm. null: as there.
       temperature: that of `prior`, for this arm. null: as there.
       smoothing: that of `prior`, for this arm. null: as there.
@@ -58,8 +63,9 @@ class _Arm(StrictModel):
 
     matcher: str | None = pydantic.Field(None, json_schema_extra={"enum": [*MATCHERS, None]})
     n: int | None = pydantic.Field(None, gt=0, lt=1 << 31)
-    start: Literal["random", "classifier"] = "random"
+    start: Literal["random", "classifier", "published", "existing"] = "random"
     steps: Steps = None
+    transfer: Literal["finetune", "linear_probe", "knn"] = "finetune"
     estimator: Literal["mean_prediction", "em", "bbse"] | None = None
     temperature: Temperature = None
     smoothing: float | None = pydantic.Field(None, ge=0, le=1)
@@ -73,6 +79,8 @@ class _Arm(StrictModel):
         kind = MATCHERS[self.matcher] if self.matcher else None
         if kind and self.steps == 0:
             raise ValueError(f"steps: 0, so that nothing is trained on what {self.matcher} draws; leave matcher out")
+        if self.transfer != "finetune" and self.steps == 0 and self.start == "random":
+            raise ValueError(f"transfer: {self.transfer!r} of random weights says nothing; set start, or steps")
         if self.n is not None and (kind is None or kind.takes_all):
             raise ValueError(f"n: {self.n}, but this arm takes every example of the source; leave it out")
         for key in PRIOR_SETTINGS:
@@ -112,6 +120,10 @@ PRESETS: dict[str, Arm] = {
     "random_init": Arm(steps=0),
     "source_classifier": Arm(start="classifier", steps=0),
     "warm_start": Arm(matcher="same_distribution", start="classifier"),
+    "published_finetune": Arm(start="published", steps=0),
+    "published_warm_start": Arm(matcher="same_distribution", start="published"),
+    "linear_probe": Arm(start="existing", steps=0, transfer="linear_probe"),
+    "knn": Arm(start="existing", steps=0, transfer="knn"),
     f"{ENTIRE_SOURCE}_2x": Arm(steps="2x"),
     f"{ENTIRE_SOURCE}_4x": Arm(steps="4x"),
     f"{ENTIRE_SOURCE}_total": Arm(steps="total"),
@@ -122,6 +134,10 @@ DESCRIPTIONS = {
     "random_init": "Nothing: fine-tuning starts from random weights. The paper's lower baseline.",
     "source_classifier": "Nothing more: the source classifier, trained for its own budget, is fine-tuned as it is.",
     "warm_start": "The source classifier goes on with the sample of `same_distribution`.",
+    "published_finetune": "Nothing: a published network is fine-tuned. What one would do instead.",
+    "published_warm_start": "A published network goes on with the sample of `same_distribution`.",
+    "linear_probe": "Nothing: a logistic regression on the features of a published network, or of the classifier.",
+    "knn": "Nothing: a vote of the nearest train images, by the features of the same network.",
     f"{ENTIRE_SOURCE}_2x": "As `entire_source`, for twice the steps: is it only under-trained?",
     f"{ENTIRE_SOURCE}_4x": "The same for four times the steps.",
     f"{ENTIRE_SOURCE}_total": "As `entire_source`, for the steps of pre-training and classifier: an equal total.",

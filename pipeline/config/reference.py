@@ -12,6 +12,7 @@ from typing import Any
 from components.example_gen import readers
 from pipeline.config import arms
 from pipeline.config.schema import json_schema, summary
+from trainer.models.registry import SPECS
 from trainer.presets import PRESETS
 
 _ROOT = pathlib.Path(__file__).parents[2]
@@ -19,12 +20,26 @@ PAGE = _ROOT / "docs" / "configuration.md"
 SCHEMA = _ROOT / "pipeline" / "configs" / "schema.json"
 
 _NAME = "NAME"  # stands for the name of a target
+_CLASSIFIERS = ("model", "weights")  # the keys that tell the kinds of a classifier that exists already apart
 _BOUNDS = {
     "exclusiveMinimum": ">",
     "minimum": "≥",
     "exclusiveMaximum": "<",
     "maximum": "≤",
     "multipleOf": "multiple of",
+}
+
+_BACKBONE = "a name of [Backbones](#backbones) or `null`"
+# Of backbones that are not of keras.applications.
+_FEATURES = {"compact_cnn": "128", "amoebanet_b": "16 × `filters`", "keras_hub": "the preset's"}
+_PREPROCESSING = {
+    "tf": "to -1..1",
+    "torch": "ImageNet's mean and standard deviation",
+    "caffe": "BGR, without ImageNet's mean",
+    "inside": "in its first layers",
+    "compact_cnn": "to -1..1",
+    "amoebanet_b": "to -1..1",
+    "keras_hub": "the preset's",
 }
 
 _HEAD = """\
@@ -76,6 +91,8 @@ def page(schema: dict[str, Any]) -> str:
             parts.append(_table(("key", "type", "default", "meaning"), rows))
     parts.append(f"## Arms\n\nThe values of `targets.{_NAME}.arms`, besides those that `arms` defines.\n")
     parts.append(_table(("arm", "pre-training set", "settings"), _arms()))
+    parts.append("## Backbones\n\nThe values of `backbone.name`.\n")
+    parts.append(_table(("name", "smallest image", "features", "the network's own preprocessing"), _backbones()))
     parts.append("## Presets\n\nThe values of `preset` in a recipe, and the keys that they set.\n")
     parts.append(_table(("key", *(f"`{preset}`" for preset in PRESETS)), _presets()))
     return "\n".join(parts)
@@ -99,9 +116,9 @@ def _sections(schema: dict[str, Any]) -> list[_Section]:
 
     def inside(content: dict[str, Any], path: str) -> None:
         for case in content.get("allOf", ()):
-            name = case["if"]["properties"]["name"]["const"]
-            options = case["then"]["properties"]["options"]
-            found.setdefault(name, _Section([f"{path}.options"], f" of `{name}`", options))
+            if name := case["if"]["properties"]["name"].get("const"):  # else of several, which have no options
+                options = case["then"]["properties"]["options"]
+                found.setdefault(name, _Section([f"{path}.options"], f" of `{name}`", options))
         for key, value in content["properties"].items():
             below = f"{path}.{key}".lstrip(".")
             visit(value, below)
@@ -115,10 +132,10 @@ def _sections(schema: dict[str, Any]) -> list[_Section]:
 
 
 def _kind(section: dict[str, Any]) -> str:
-    """Returns how the title of a section of data, or of a Beam runner, says its kind."""
+    """Returns how the title of a section of data, of a classifier or of a Beam runner says its kind."""
     if "runner" in section["properties"]:
         return f" with `runner: {section['properties']['runner']['const']}`"
-    kinds = readers.KINDS.keys() & set(section.get("required", ()))
+    kinds = {*readers.KINDS, *_CLASSIFIERS, "counts"} & set(section.get("required", ()))
     return "".join(f" with `{kind}`" for kind in kinds)
 
 
@@ -142,20 +159,23 @@ def _object(name: str, schema: dict[str, Any]) -> dict[str, Any]:
 
 def _rows(section: _Section, schema: dict[str, Any]) -> Iterator[tuple[str, ...]]:
     required = set(section.schema.get("required", ()))
-    unless_preset = {key for case in section.schema.get("anyOf", ()) for key in case["required"]} - {"preset"}
+    cases = section.schema.get("anyOf", ())
+    unless = "`preset`" if {"required": ["preset"]} in cases else "`source.counts`"
+    needed = {key for case in cases for key in case.get("required", ())} - {"preset"}
     properties = section.schema["properties"]
     for key in sorted(properties, key=lambda key: key not in required):
         value = properties[key]
         path = f"{section.paths[0]}.{key}".lstrip(".")
         if key in required:
             default = "required"
-        elif key in unless_preset:
-            default = "required without `preset`"
-        elif isinstance(value["default"], dict) and value["default"]:
+        elif key in needed:
+            default = f"required without {unless}"
+        elif isinstance(value["default"], dict) and value["default"] and "$ref" in value:
             default = "its defaults"
         else:
             default = _code(value["default"])
-        yield f"`{path}`", _type(value, schema), default, value["description"]
+        kind = _BACKBONE if path == "backbone.name" else _type(value, schema)
+        yield f"`{path}`", kind, default, value["description"]
 
 
 def _type(value: dict[str, Any], schema: dict[str, Any]) -> str:
@@ -200,6 +220,13 @@ def _arms() -> Iterator[tuple[str, ...]]:
             for key in matcher.model_fields
         )
         yield f"`{name}`", summary(matcher).partition("\n")[0], ", ".join(settings)
+
+
+def _backbones() -> Iterator[tuple[str, ...]]:
+    for name, spec in SPECS.items():
+        known = spec.application
+        features = f"{known.width:,}" if known else _FEATURES[name]
+        yield f"`{name}`", f"{spec.min_size} pixels", features, _PREPROCESSING[known.preprocessing if known else name]
 
 
 def _presets() -> Iterator[tuple[str, ...]]:

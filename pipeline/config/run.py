@@ -1,7 +1,7 @@
 """The typed configuration of a run; `pipeline.config.load` reads one from YAML."""
 
 import re
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import pydantic
 
@@ -9,121 +9,25 @@ from components.importance_resampler.matchers.matcher import Matcher
 from components.prior_estimator.settings import EstimatorSettings
 from components.settings import StrictModel
 from pipeline.config.arms import (
-    MATCHERS,
     PRESETS,
     PRIOR_SETTINGS,
     Arm,
-    ArmName,
     OwnArms,
     find_arm,
-    optional_settings,
     shared_settings,
 )
+from pipeline.config.backbone import ConfiguredBackbone
 from pipeline.config.beam import Beam
+from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, check_classifier, find_refusal
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
 from pipeline.config.remote import Remote, Resources
-from trainer.models.backbone import Backbone, ImageConfig
+from pipeline.config.sections import NearDuplicates, Resample, Target
+from pipeline.config.source import NEEDED, Counts, Needed, Source, check_counts, leave_out_duplicates
+from pipeline.config.weights import Weights
+from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint, Compute, Recipe
-
-
-class Evaluation(StrictModel):
-    """When a model is good enough to be pushed. All values are measured on the target's eval split.
-
-    Attributes:
-      metric: the metric that decides. `accuracy`; `mean_per_class_accuracy` and `f1_macro`, in which rare classes
-        count as much as frequent ones; `cohen_kappa` and `matthews`, which are 0 for a guess.
-      minimum: the smallest value that may be pushed.
-      max_regression: how far the value may fall below that of the model that is served, or if none is, of the last one
-        that was good enough.
-      without_baseline: what happens if a model is served that the new one cannot be compared with, because its files
-        are gone, it is from elsewhere, or it has other labels. `stop`: the new model is not pushed. `push`: it is.
-    """
-
-    renamed = {"max_loss": "max_regression"}
-
-    metric: Literal["accuracy", "mean_per_class_accuracy", "f1_macro", "cohen_kappa", "matthews"] = "accuracy"
-    minimum: float = pydantic.Field(0.0, ge=0, le=1)
-    max_regression: float = pydantic.Field(0.0, ge=0, le=1)
-    without_baseline: Literal["stop", "push"] = "stop"
-
-
-class _Target(StrictModel):
-    """A target task. Settings of matchers that differ from target to target stand here, too.
-
-    Attributes:
-      data: the target's images, of any kind that a source has.
-      arms: the ways to pre-train that are compared.
-      push: the arm whose model is pushed, one of `arms`. null: no model is pushed.
-      evaluation: when a model is good enough to be pushed.
-    """
-
-    data: Data
-    arms: list[ArmName] = pydantic.Field(min_length=1)
-    push: ArmName | None = None
-    evaluation: Evaluation = Evaluation()
-
-    @pydantic.model_validator(mode="after")
-    def _check_consistency(self) -> "_Target":
-        if len(set(self.arms)) != len(self.arms):
-            raise ValueError(f"arms: {self.arms} names an arm twice; remove one")
-        return self
-
-
-class _Resample(StrictModel):
-    """How the pre-training sets are drawn. Settings of matchers that are the same for all targets stand here, too.
-
-    Attributes:
-      n: size of a pre-training set: (example, label) pairs for `same_distribution`, `uniform_labels` and
-        `reversed_weights`, examples for the other arms. `weighted_loss` takes all examples.
-      seed: seed of the draws. null: the run's seed.
-      materialise: whether samples are written as Examples. If not, the Trainer reads the examples from the source's
-        shards.
-    """
-
-    n: int = pydantic.Field(gt=0, lt=1 << 31)
-    seed: int | None = pydantic.Field(None, ge=0, lt=1 << 32)
-    materialise: bool = False
-
-
-def _with_settings(base: type[StrictModel], *, of_target: bool) -> type[StrictModel]:
-    """Returns `base` with the matchers' settings that belong to it. All of them are optional."""
-    fields: dict[str, Any] = {}
-    for matcher in MATCHERS.values():
-        keys = (key for key in matcher.model_fields if (key in matcher.of_target) == of_target)
-        fields |= optional_settings(matcher, tuple(keys))
-    return pydantic.create_model(base.__name__.removeprefix("_"), __base__=base, __doc__=base.__doc__, **fields)
-
-
-if TYPE_CHECKING:
-    Target: TypeAlias = _Target
-    Resample: TypeAlias = _Resample
-else:
-    Target, Resample = _with_settings(_Target, of_target=True), _with_settings(_Resample, of_target=False)
-
-
-class NearDuplicates(StrictModel):
-    """How near-duplicates of the targets' images are kept out of the source.
-
-    Attributes:
-      enabled: whether the filter runs. All images are then decoded once, for their perceptual hashes.
-      distance: the largest Hamming distance, of 64 bits, between the perceptual hashes of two near-duplicates.
-      flips: whether mirror images count as near-duplicates, too.
-      embeddings: the smallest cosine between the classifier's embeddings of two near-duplicates, in a second stage that
-        predicts the whole source. null: no second stage.
-    """
-
-    enabled: bool = True
-    distance: int = pydantic.Field(6, ge=0, le=10)
-    flips: bool = True
-    embeddings: float | None = pydantic.Field(None, gt=0, le=1)
-
-    @pydantic.model_validator(mode="after")
-    def _check_consistency(self) -> "NearDuplicates":
-        if self.embeddings is not None and not self.enabled:
-            raise ValueError(f"embeddings: {self.embeddings} is a second stage; set enabled to true as well")
-        return self
 
 
 class Config(StrictModel):
@@ -135,8 +39,11 @@ class Config(StrictModel):
       image: the images as the networks see them.
       backbone: the network.
       compute: the hardware and precision of all trainings.
-      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind.
-      classifier: recipe of the source classifier, which predicts the target's images.
+      source: the large labelled data set. The key that names the data, such as `folder`, selects the kind. Or only its
+        `counts`, from which `specialist run --until prior` says which labels matter: `image`, `backbone`, `pretrain`,
+        `finetune`, `resample` and `targets.*.arms` may be left out then.
+      classifier: the source classifier, which predicts the target's images: the recipe by which it is trained; or one
+        that exists already, a `model` or the `weights` of a published network.
       pretrain: recipe of the specialists. All arms use the same, so that only their data differ.
       finetune: recipe of the fine-tuning on a target.
       checkpoint: when trainings are saved, so that they can go on after an interruption.
@@ -159,17 +66,17 @@ class Config(StrictModel):
 
     name: str = pydantic.Field(pattern=r"^[a-z0-9-]+$")
     seed: int = pydantic.Field(0, ge=0, lt=1 << 32)
-    image: ImageConfig
-    backbone: Backbone
+    image: Needed[ImageConfig]
+    backbone: Needed[ConfiguredBackbone]
     compute: Compute = Compute()
-    source: Data
-    classifier: Recipe
-    pretrain: Recipe
-    finetune: Recipe
+    source: Source
+    classifier: Classifier
+    pretrain: Needed[Recipe]
+    finetune: Needed[Recipe]
     checkpoint: Checkpoint = Checkpoint()
     near_duplicates: NearDuplicates = NearDuplicates()
     prior: Prior = Prior()
-    resample: Resample
+    resample: Needed[Resample]
     arms: OwnArms = {}
     targets: dict[str, Target] = pydantic.Field(
         min_length=1, json_schema_extra={"propertyNames": {"pattern": "^(?!source$)[a-z0-9-]+$"}}
@@ -181,8 +88,58 @@ class Config(StrictModel):
     resources: dict[str, Resources] = {}
 
     def datasets(self) -> dict[str, Data]:
-        """Returns the data by name: 'source', or that of a target."""
-        return {"source": self.source, **{name: target.data for name, target in self.targets.items()}}
+        """Returns the data by name: 'source', if its images are at hand, or that of a target."""
+        source = {} if isinstance(self.source, Counts) else {"source": self.source}
+        return {**source, **{name: target.data for name, target in self.targets.items()}}
+
+    @property
+    def counts(self) -> Counts | None:
+        """The source's label counts, if they are all that there is of it."""
+        return self.source if isinstance(self.source, Counts) else None
+
+    def require_source(self) -> Data:
+        """Returns the data of the source.
+
+        Raises:
+          ValueError: only its label counts are there.
+        """
+        if isinstance(self.source, Counts):
+            raise ValueError(
+                f"source.counts: {self.source.counts!r} gives no images to train on; add --until prior to "
+                "`specialist run`, or name the source's data, such as a folder, in place of counts"
+            )
+        return self.source
+
+    def list_weights(self) -> dict[str, Weights]:
+        """Returns key → the weights that are there before the run."""
+        found = {"backbone.weights": self.backbone.weights if self.backbone else None}
+        if isinstance(self.classifier, ModelClassifier | WeightsClassifier):
+            found["classifier"] = self.classifier.file
+        return {key: weights for key, weights in found.items() if weights is not None}
+
+    def pin_weights(self, *, arms: bool = True) -> "Config":
+        """Returns the configuration with the hashes of all weights that it names.
+
+        Args:
+          arms: whether arms are run; else the weights of `backbone`, which only they start from, need not be there.
+
+        Raises:
+          ValueError: they are not there, or others than the configuration says.
+        """
+        pinned: dict[str, Any] = {}
+        for key in ("backbone", "classifier") if arms else ("classifier",):
+            section = getattr(self, key)
+            if isinstance(section, ConfiguredBackbone | ModelClassifier | WeightsClassifier):
+                try:
+                    pinned[key] = section.pin()
+                except ValueError as error:
+                    raise ValueError(f"{key}.{error}") from error
+        return self.model_copy(update=pinned)
+
+    def without_arms(self) -> "Config":
+        """Returns a configuration of the same data, whose targets have no arms: of them only P_t is asked for."""
+        targets = {name: target.model_copy(update={"arms": [], "push": None}) for name, target in self.targets.items()}
+        return self.model_copy(update={"targets": targets})
 
     def require_remote(self) -> Remote:
         """Returns the section `remote`.
@@ -199,12 +156,17 @@ class Config(StrictModel):
         return self.require_remote().endpoints[target].name or f"{self.name}-{target}"
 
     def arm(self, name: str) -> Arm:
-        """Returns the arm of that name.
+        """Returns the arm of that name, with the network that it starts from.
 
         Raises:
           ValueError: there is none.
         """
-        return find_arm(name, self.arms)
+        arm = find_arm(name, self.arms)
+        if arm.start != "existing":
+            return arm
+        return arm.model_copy(
+            update={"start": "published" if self.backbone and self.backbone.weights else "classifier"}
+        )
 
     def matcher(self, target: str, arm: str) -> Matcher | None:
         """Returns the matcher of a target's arm; None: it draws nothing."""
@@ -223,6 +185,21 @@ class Config(StrictModel):
         """Returns n of an arm whose matcher does not take everything."""
         return self.arm(arm).n or self.resample.n
 
+    @property
+    def trained_classifier(self) -> Recipe | None:
+        """The recipe of the source classifier; None: it exists already."""
+        return self.classifier if isinstance(self.classifier, Recipe) else None
+
+    @property
+    def classifier_images(self) -> int:
+        """The number of images that the training of the source classifier sees; 0: it exists already."""
+        recipe = self.trained_classifier
+        return recipe.steps * recipe.batch_size if recipe else 0
+
+    def find_refusal(self, arm: str) -> str | None:
+        """Returns why an arm cannot be had with a classifier that exists already; None: it can."""
+        return find_refusal(self.classifier, self.arm(arm), self.backbone, self.image)
+
     def prior_of(self, arm: str) -> Prior:
         """Returns how P_t is estimated for an arm."""
         settings = self.arm(arm)
@@ -233,7 +210,7 @@ class Config(StrictModel):
         """Returns the recipe of an arm's pre-training; None: there is none."""
         steps = self.arm(arm).steps
         if isinstance(steps, str):
-            times, added = (1.0, self.classifier.steps * self.classifier.batch_size / self.pretrain.batch_size)
+            times, added = 1.0, self.classifier_images / self.pretrain.batch_size
             if steps != "total":
                 times, added = float(steps.removesuffix("x")), 0.0
             steps = max(1, round(times * self.pretrain.steps + added))
@@ -246,11 +223,13 @@ class Config(StrictModel):
         return shared_settings(self.arm(arm), dict(self.targets[target]))
 
     def find_missing(self, target: str, arm: str) -> str | None:
-        """Returns the setting of `target` that an arm needs and that neither has; None: nothing is missing."""
+        """Returns the setting that an arm needs on a target and that is not there; None: nothing is missing."""
         settings = self.arm(arm)
+        if settings.start == "published" and self.backbone.weights is None:
+            return "backbone.weights"
         for key in settings.kind.of_target if settings.kind else ():
             if getattr(settings, key) is None and getattr(self.targets[target], key) is None:
-                return key
+                return f"targets.{target}.{key}"
         return None
 
     @pydantic.field_validator("targets")
@@ -261,21 +240,48 @@ class Config(StrictModel):
                 raise ValueError(f"{name!r} is not a valid name of a target: use a-z, 0-9 and -, and not 'source'")
         return value
 
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _leave_out_duplicates(cls, value: Any) -> Any:
+        return leave_out_duplicates(value)
+
     @pydantic.model_validator(mode="after")
     def _check_combinations(self) -> "Config":
-        self.backbone.check(self.image)
-        self._check_arms()
-        for key in ("classifier", "pretrain", "finetune"):
-            if (shift := getattr(self, key).shift) > self.image.size:
-                raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
-        for key in ("classifier", "pretrain"):
-            if frozen := getattr(self, key).frozen_epochs:
-                raise ValueError(f"{key}.frozen_epochs: {frozen}; a random backbone has to be trained: set it to 0")
+        if self.counts is not None:
+            duplicates = self.near_duplicates.enabled
+            check_counts(self.counts, self.classifier, self.image, self.prior, near_duplicates=duplicates)
+        else:
+            self._check_training()
+            self._check_arms()
+        check_classifier(self.classifier, self.image, self.near_duplicates.embeddings)
         self._check_prior("prior.", self.prior)
+        return self
+
+    def _check_training(self) -> None:
+        """Checks what a configuration that trains has to have, and how it goes together."""
+        missing = [key for key in NEEDED if getattr(self, key) is None]
+        missing += [f"targets.{name}.arms" for name, target in self.targets.items() if not target.arms]
+        missing += [
+            f"{name if name == 'source' else f'targets.{name}.data'}.splits"
+            for name, data in self.datasets().items()
+            if not data.is_labelled()
+        ]
+        if missing:
+            raise ValueError(f"{', '.join(missing)}: missing; it can be left out with source.counts only")
+        self.backbone.check(self.image)
+        trained = {"classifier": self.trained_classifier, "pretrain": self.pretrain, "finetune": self.finetune}
+        recipes = {key: recipe for key, recipe in trained.items() if recipe is not None}
+        for key, recipe in recipes.items():
+            if (shift := recipe.shift) > self.image.size:
+                raise ValueError(f"{key}.shift: {shift}; must be at most the image's size, {self.image.size} pixels")
+        for key in recipes.keys() - {"finetune"}:
+            try:
+                recipes[key].check_random_start()
+            except ValueError as error:
+                raise ValueError(f"{key}.{error}") from error
         for name, arm in self.arms.items():
             if arm.depends_on_target():
                 self._check_prior(f"arms.{name}, with what it takes from prior: ", self.prior_of(name))
-        return self
 
     def _check_prior(self, place: str, prior: Prior) -> None:
         if self.classifier.activation == "sigmoid" and prior.estimator != "mean_prediction":
@@ -300,7 +306,9 @@ class Config(StrictModel):
                 except ValueError as error:
                     raise ValueError(f"targets.{target}.arms.{i}: {error}") from error
                 if missing := self.find_missing(target, name):
-                    raise ValueError(f"targets.{target}.{missing}: missing, and the arm {name} needs it; set it")
+                    raise ValueError(f"{missing}: missing, and the arm {name} needs it; set it")
+                if refusal := self.find_refusal(name):
+                    raise ValueError(f"targets.{target}.arms.{i}: {name!r} has {refusal}")
             if settings.push and settings.push not in settings.arms:
                 arms = ", ".join(settings.arms)
                 raise ValueError(f"targets.{target}.push: {settings.push!r} is not one of the arms {arms}")
@@ -310,6 +318,8 @@ class Config(StrictModel):
                     self.arm(name)
                 except ValueError as error:
                     raise ValueError(f"compare.{key}: {error}") from error
+                if refusal := self.find_refusal(name):
+                    raise ValueError(f"compare.{key}: {name!r} has {refusal}")
         self._check_ids()
         if unknown := sorted(set(self.compare.targets or ()) - self.targets.keys()):
             raise ValueError(f"compare.targets: {unknown[0]!r} is not one of {', '.join(self.targets)}")

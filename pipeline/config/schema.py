@@ -15,10 +15,13 @@ from pydantic_core import core_schema
 from components.importance_resampler import matchers
 from pipeline.config.data import Hierarchy
 from pipeline.config.run import Config
+from pipeline.config.source import NEEDED
+from pipeline.config.weights import Weights
 from trainer.models.backbone import Backbone
-from trainer.models.registry import SPECS
+from trainer.models.registry import SPECS, NoOptions
 from trainer.recipes import Recipe
 
+_ONE_OF = ("name", "function")  # says which backbone
 _ENTRY = re.compile(r"(?P<indent> *)(?P<key>\w+): (?P<text>.*)")
 
 
@@ -79,6 +82,24 @@ def _matchers_with(key: str) -> Iterator[tuple[str, type[pydantic.BaseModel]]]:
             yield name, matchers.class_of(name)
 
 
+def _require_unless_counts(found: JsonSchemaValue) -> None:
+    """Says in the schema of a configuration what may be left out with `source.counts` only."""
+    for key in NEEDED:
+        value = found["properties"][key]
+        [only] = (one for one in value.pop("anyOf") if one != {"type": "null"})
+        value |= only
+        del value["default"]
+    labelled = {"required": ["splits"]}
+    trained = {"required": ["data", "arms"], "properties": {"data": labelled, "arms": {"minItems": 1}}}
+    found["anyOf"] = [
+        {
+            "required": [*NEEDED],
+            "properties": {"source": labelled, "targets": {"additionalProperties": trained}},
+        },
+        {"properties": {"source": {"required": ["counts"]}}},
+    ]
+
+
 class _Generator(GenerateJsonSchema):
     """Adds the meaning of each key, and what validators allow that the types of the fields do not tell."""
 
@@ -95,9 +116,13 @@ class _Generator(GenerateJsonSchema):
         if issubclass(model, Recipe):
             found["anyOf"] = [{"required": ["preset"]}, {"required": found.pop("required")}]
         if issubclass(model, Backbone):
-            found["properties"]["name"]["enum"] = list(SPECS)
-            found["allOf"] = [self._options(name) for name in SPECS]
-        if issubclass(model, Hierarchy):
+            found["properties"]["name"] |= {"enum": [*SPECS, None]}
+            found["properties"]["name"].pop("anyOf")
+            found["oneOf"] = [{"properties": {key: {"type": "string"}}, "required": [key]} for key in _ONE_OF]
+            found["allOf"] = self._options()
+        if issubclass(model, Config):
+            _require_unless_counts(found)
+        if issubclass(model, Hierarchy | Weights):
             return {"description": found["description"], "anyOf": [{"type": "string"}, found]}
         return found
 
@@ -109,9 +134,17 @@ class _Generator(GenerateJsonSchema):
             found |= {"properties": dict.fromkeys(names, value), "additionalProperties": False}
         return found
 
-    def _options(self, backbone: str) -> JsonSchemaValue:
-        options = SPECS[backbone].options.model_json_schema(schema_generator=type(self))
-        return {
-            "if": {"properties": {"name": {"const": backbone}}, "required": ["name"]},
-            "then": {"properties": {"options": options}},
-        }
+    def _options(self) -> list[JsonSchemaValue]:
+        """Returns the options of the backbones: of each that has some, then of all others."""
+        classes = {spec.options for spec in SPECS.values()}
+        names = {options: [name for name, spec in SPECS.items() if spec.options is options] for options in classes}
+        return [
+            {
+                "if": {
+                    "properties": {"name": {"enum": found} if options is NoOptions else {"const": found[0]}},
+                    "required": ["name"],
+                },
+                "then": {"properties": {"options": options.model_json_schema(schema_generator=type(self))}},
+            }
+            for options, found in sorted(names.items(), key=lambda item: (item[0] is NoOptions, item[1]))
+        ]

@@ -19,7 +19,9 @@ BEAM_COMPONENTS = (
 COMPONENTS = (
     *BEAM_COMPONENTS,
     "SchemaImporter",
+    "CountsImporter",
     "ExampleValidator",
+    "ModelImporter",
     "Trainer",
     "PriorEstimator",
     "TargetSampler",

@@ -3,19 +3,21 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
+from typing import Any
 
 from tfx.dsl.components.base.base_node import BaseNode
 from tfx.dsl.components.common import importer
-from tfx.types import standard_artifacts
+from tfx.types import BaseChannel, standard_artifacts
 
 from components.predictor.component import Predictor
 from components.prior_estimator.component import PriorEstimator
 from pipeline.config.prior import Prior
 from pipeline.config.run import Config
-from pipeline.nodes import exclude, ids, train
-from pipeline.nodes.ingest import Ingested
+from pipeline.nodes import elsewhere, exclude, ids, train
+from pipeline.nodes.ingest import Ingested, read_source_labels
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
+from trainer.recipes import Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,12 +26,12 @@ class Adaptation:
 
     Attributes:
       predictors: target → the node that predicts its images.
-      source_predictor: the node that predicts the source's eval images.
+      source_predictions: of the source's eval images; None: there are only its label counts.
     """
 
     classifier: BaseNode
     predictors: Mapping[str, BaseNode]
-    source_predictor: BaseNode
+    source_predictions: BaseChannel | None
 
 
 def adapt(
@@ -42,7 +44,7 @@ def adapt(
     all_splits: bool = False,
     part: str = "",
 ) -> Adaptation:
-    """Adds a classifier and its predictions.
+    """Adds a classifier and its predictions. One that exists already is imported before anything is read.
 
     Args:
       nodes: of the pipeline; this function adds to it.
@@ -54,7 +56,6 @@ def adapt(
         prior needs the train split only.
       part: what sets this classifier and its predictions apart, in the ids, from those of others.
     """
-    source = ingested.source
     classifier_id = ids.side_node(ids.SOURCE, ids.CLASSIFIER_KIND, part)
 
     def make_classifier() -> BaseNode:
@@ -62,27 +63,34 @@ def adapt(
             return importer.Importer(
                 source_uri=place.classifier, artifact_type=standard_artifacts.Model, output_key="model"
             )
+        if not isinstance(config.classifier, Recipe):
+            return elsewhere.make_importer(config, config.classifier, read_source_labels(config))
         return train.pretrain(
             classifier_id,
             config,
             place,
-            source,
+            ingested.source,
             config.classifier,
             sample={"plan": early_filters.plan},
             steps_name="classifier_steps",
         )
 
     classifier = nodes.get(classifier_id, make_classifier)
-    source_predictor = nodes.get(
-        ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
-        lambda: Predictor(
-            examples=source["examples"],
-            index=source["index"],
-            model=classifier.outputs["model"],
-            splits=["eval"],
-            max_examples=config.prior.source_images,
-        ),
-    )
+    if config.trained_classifier is None:  # a wrong file is known before the data are read
+        for side in ingested.sides:
+            side.example_gen.add_upstream_node(classifier)
+    source_predictor = None
+    if (source := ingested.source_data) is not None:
+        source_predictor = nodes.get(
+            ids.side_node(ids.SOURCE, ids.PREDICTIONS, part),
+            lambda: Predictor(
+                examples=source["examples"],
+                index=source["index"],
+                model=classifier.outputs["model"],
+                splits=["eval"],
+                max_examples=config.prior.source_images,
+            ),
+        )
     predictors = {
         name: nodes.get(
             ids.side_node(name, ids.PREDICTIONS, part),
@@ -95,7 +103,12 @@ def adapt(
         )
         for name, target in ingested.targets.items()
     }
-    return Adaptation(classifier, predictors, source_predictor)
+    if config.trained_classifier is None and source is not None and source_predictor is not None:
+        # As a training does: nothing is predicted while a mistake in the data may be found.
+        for predictor in (source_predictor, *predictors.values()):
+            predictor.add_upstream_node(source.validator)
+    source_predictions = source_predictor.outputs["predictions"] if source_predictor else None
+    return Adaptation(classifier, predictors, source_predictions)
 
 
 def estimate_prior(
@@ -122,7 +135,6 @@ def estimate_prior(
       part: the part of the id that sets it apart from the priors of other seeds.
     """
     own = "" if settings == config.prior else hashlib.sha256(settings.model_dump_json().encode()).hexdigest()[:6]
-    source = ingested.source
     chosen = (
         {}
         if subset is None
@@ -135,13 +147,22 @@ def estimate_prior(
         ids.arm_node(target, own, ids.PRIOR, part),
         lambda: PriorEstimator(
             predictions=adaptation.predictors[target].outputs["predictions"],
-            source_predictions=adaptation.source_predictor.outputs["predictions"],
-            exclusions=filters.exclusions,
-            index=source["index"],
-            vocabulary=source["vocabulary"],
+            vocabulary=ingested.vocabulary,
+            **_source_of(ingested, adaptation, filters),
             seed=place.parameter("seed", config.seed),
             activation=config.classifier.activation,
             **settings.model_dump(exclude={"source_images"}),
             **chosen,
         ),
     )
+
+
+def _source_of(ingested: Ingested, adaptation: Adaptation, filters: exclude.Filters) -> dict[str, Any]:
+    """Returns what a PriorEstimator takes of the source: its index and predictions for it, or its label counts."""
+    if adaptation.source_predictions is None:
+        return {"counts": ingested.counts.outputs["counts"]} if ingested.counts else {}
+    return {
+        "index": ingested.source["index"],
+        "source_predictions": adaptation.source_predictions,
+        "exclusions": filters.exclusions,
+    }

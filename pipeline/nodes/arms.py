@@ -9,8 +9,8 @@ from tfx.types import BaseChannel
 from components.importance_resampler.component import ImportanceResampler
 from components.target_sampler.component import TargetSampler
 from pipeline.config.run import Config
-from pipeline.nodes import adapt, exclude, ids, train
-from pipeline.nodes.ingest import Ingested
+from pipeline.nodes import adapt, elsewhere, exclude, ids, published, train
+from pipeline.nodes.ingest import Ingested, read_source_labels
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
 
@@ -140,9 +140,12 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
     keep_models = replicate is None or replicate.keep_models
     shared = config.shared_settings(target, name)
     part = replicate.sample_part(depends_on_images=shared is None) if replicate else ""
+    arm = config.arm(name)
     specialist = None
-    if config.arm(name).start == "classifier":
+    if arm.start == "classifier":
         specialist = basis.require_adaptation().classifier
+    elif arm.start == "published":
+        specialist = published.import_backbone(nodes, config)
     recipe = config.pretrain_of(name)
     if recipe is not None:
         sample = _make_sample(nodes, basis, config, target, name, replicate, part)
@@ -158,28 +161,36 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
                 recipe,
                 sample=sample,
                 base_model=start,
-                steps_name="pretrain_steps" if config.arm(name).steps is None else None,
+                new_head=_starts_with_new_head(config, arm.start),
+                steps_name="pretrain_steps" if arm.steps is None else None,
                 evaluate=replicate is None or config.compare.evaluate_specialists,
                 formats=None if keep_models else ["keras"],
             ),
         )
     finetune_part = replicate.finetune_part(of_rate=bool(config.compare.learning_rates)) if replicate else ""
     finetune_id = ids.arm_node(target, name, ids.FINETUNE, finetune_part)
-    finetune = nodes.get(
-        finetune_id,
-        lambda: train.finetune(
-            finetune_id,
-            config,
-            basis.place,
-            basis.ingested.targets[target],
-            scale_16_bit=config.targets[target].data.scale_16_bit,
-            base_model=None if specialist is None else specialist.outputs["model"],
-            plan=replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
-            keep_predictions=[reported_split(config, target)] if replicate else [],
-            formats=None if keep_models else [],
-        ),
-    )
-    return ArmNodes(finetune, specialist)
+    given: dict[str, Any] = {
+        "scale_16_bit": config.targets[target].data.scale_16_bit,
+        "base_model": None if specialist is None else specialist.outputs["model"],
+        "plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
+        "keep_predictions": [reported_split(config, target)] if replicate else [],
+        "formats": None if keep_models else [],
+    }
+
+    def make_last() -> BaseNode:
+        data = basis.ingested.targets[target]
+        if arm.transfer == "finetune":
+            return train.finetune(finetune_id, config, basis.place, data, **given)
+        return train.probe(finetune_id, config, data, arm.transfer, **given)
+
+    return ArmNodes(nodes.get(finetune_id, make_last), specialist)
+
+
+def _starts_with_new_head(config: Config, start: str) -> bool:
+    """Returns whether a network that exists already goes on with a head over the source's labels of its own."""
+    if start == "classifier":
+        return elsewhere.has_other_labels(config, read_source_labels(config))
+    return start == "published"
 
 
 def reported_split(config: Config, target: str) -> str:
@@ -212,7 +223,7 @@ def _make_sample(
         )
         inputs = {
             "label_prior": prior.outputs["label_prior"],
-            "source_predictions": adaptation.source_predictor.outputs["predictions"],
+            "source_predictions": adaptation.source_predictions,
             "target_predictions": adaptation.predictors[target].outputs["predictions"],
             "target_index": basis.ingested.targets[target]["index"],
             "target_plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,

@@ -37,6 +37,13 @@ def tell_nodes(nodes: Iterable[BaseNode], configured: Mapping[str, Runner]) -> N
         spec.beam_pipeline_args = find_runner(configured, name, type(node).__name__).arguments()
 
 
+def select_runners(nodes: Iterable[BaseNode], configured: Mapping[str, Runner]) -> dict[str, Runner]:
+    """Returns the part of the section `beam` that speaks of `nodes`."""
+    jobs = find_jobs(nodes)
+    spoken_of = {steps.ALL, *jobs, *(type(node).__name__ for node in jobs.values())}
+    return {key: runner for key, runner in configured.items() if key in spoken_of}
+
+
 def check(section: str, configured: Mapping[str, Runner], jobs: Iterable[str]) -> None:
     """Checks that the keys of a section name something, and that Beam understands what is said.
 

@@ -11,7 +11,7 @@ from components.artifacts.types import Exclusions, ResamplePlan
 from components.near_duplicates.component import EmbeddingDuplicateFilter, NearDuplicateFilter
 from components.near_duplicates.resolver import FirstOfSameContent
 from components.predictor.component import Predictor
-from pipeline.config.run import NearDuplicates
+from pipeline.config.sections import NearDuplicates
 from pipeline.nodes import ids
 
 

@@ -11,6 +11,7 @@ from typing import Any
 SOURCE = "source"
 # The last part of an id: the kind of the node.
 EXAMPLES, STATISTICS, SCHEMA, VALIDATION = "examples", "statistics", "schema", "validation"
+COUNTS = "counts"  # of the source, in place of its examples
 PREDICTIONS, PRIOR = "predictions", "prior"
 RESAMPLE, SPECIALIST, FINETUNE = "resample", "specialist", "finetune"
 SUBSET = "subset"  # of a target's train images
@@ -18,6 +19,7 @@ DRAFT = "draft"  # a sample that nothing is trained on: it shows in time that it
 BASELINE, EVALUATOR, PUSHER = "baseline", "evaluator", "pusher"
 
 CLASSIFIER_KIND = "classifier"
+PUBLISHED = f"{SOURCE}-published"
 CLASSIFIER = f"{SOURCE}-{CLASSIFIER_KIND}"
 # The stages of the near-duplicate filter, in order. Each contains the exclusions of the earlier ones.
 EXCLUSIONS = (f"{SOURCE}-exclusions", f"{SOURCE}-embedding-exclusions")

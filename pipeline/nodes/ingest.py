@@ -5,16 +5,20 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from tfx.dsl.components.base.base_node import BaseNode
+from tfx.types import BaseChannel
 
 import schemas
+from components.artifacts import label_counts
+from components.artifacts.vocabulary import Vocabulary, make_vocabulary
 from components.example_gen import hierarchy_file, policy
 from components.example_gen.component import SourceExampleGen, TargetExampleGen
 from components.example_validator import schema as schema_importer
 from components.example_validator.component import ExampleValidator
+from components.label_counts.component import CountsImporter
 from components.statistics_gen.component import StatisticsGen
 from pipeline.config.data import Data
 from pipeline.config.run import Config
-from pipeline.nodes import ids
+from pipeline.nodes import elsewhere, ids
 from pipeline.nodes.registry import Registry
 from pipeline.place import Place
 
@@ -39,10 +43,38 @@ class IngestNodes:
 
 @dataclasses.dataclass(frozen=True)
 class Ingested:
-    """The nodes of the data of a pipeline: those of the source, and target → its nodes."""
+    """The nodes of the data of a pipeline.
 
-    source: IngestNodes
+    Attributes:
+      targets: target → its nodes.
+      source_data: those of the source; None: there are only its label counts.
+      counts: the node of the label counts; None: there are the source's data.
+    """
+
     targets: Mapping[str, IngestNodes]
+    source_data: IngestNodes | None = None
+    counts: BaseNode | None = None
+
+    @property
+    def source(self) -> IngestNodes:
+        """The nodes of the source's data.
+
+        Raises:
+          ValueError: there are only its label counts.
+        """
+        if self.source_data is None:
+            raise ValueError("source.counts: gives no images of the source, which this needs; name the source's data")
+        return self.source_data
+
+    @property
+    def sides(self) -> list[IngestNodes]:
+        """The nodes of all data."""
+        return [*([self.source_data] if self.source_data else []), *self.targets.values()]
+
+    @property
+    def vocabulary(self) -> BaseChannel:
+        """The labels of the source."""
+        return (self.counts.outputs if self.counts else self.source.example_gen.outputs)["vocabulary"]
 
 
 def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
@@ -51,7 +83,9 @@ def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
     Raises:
       ValueError: data are missing, or do not fit their role or the arms.
     """
-    source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.source, config, place)
+    source = None
+    if config.counts is None:
+        source = make_ingest_nodes(ids.SOURCE, SourceExampleGen, config.require_source(), config, place)
     targets = {
         name: make_ingest_nodes(name, TargetExampleGen, target.data, config, place)
         for name, target in config.targets.items()
@@ -63,10 +97,14 @@ def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
                 "a source may have; set several_labels to false, or name another label_key or other data"
             )
     check_labels(config)
-    wait_for_checks(source, list(targets.values()))
-    for side in (source, *targets.values()):
+    if source is not None:
+        wait_for_checks(source, list(targets.values()))
+    ingested = Ingested(targets, source, None if source else make_counts_node(config))
+    for side in ingested.sides:
         nodes.add(*side.nodes)
-    return Ingested(source, targets)
+    if ingested.counts is not None:
+        nodes.add(ingested.counts)
+    return ingested
 
 
 def prepare(config: Config, show_waiting: Callable[[str], AbstractContextManager]) -> None:
@@ -131,6 +169,16 @@ def make_ingest_nodes(name: str, example_gen_class: type, data: Data, config: Co
     return IngestNodes(example_gen, statistics, schema, validator, reader.allows_several_labels())
 
 
+def make_counts_node(config: Config) -> BaseNode:
+    """Returns the node of the label counts of a source of which that is all there is.
+
+    Raises:
+      ValueError: they cannot be read, or are of other labels than the classifier's.
+    """
+    text = label_counts.dumps(elsewhere.read_counts(config))
+    return CountsImporter(text=text).with_id(ids.side_node(ids.SOURCE, ids.COUNTS))
+
+
 def wait_for_checks(source: IngestNodes, targets: Sequence[IngestNodes]) -> None:
     """Makes the nodes wait for each other such that nothing is computed while a mistake in the data may be found.
 
@@ -148,6 +196,14 @@ def hierarchy_of(data: Data) -> hierarchy_file.HierarchyFile | None:
     return hierarchy_file.HierarchyFile(**data.hierarchy.model_dump()) if data.hierarchy else None
 
 
+def read_source_labels(config: Config) -> Vocabulary:
+    """Returns the labels of the source as its ExampleGen, or its CountsImporter, will write them."""
+    if config.counts is not None:
+        return make_vocabulary(list(elsewhere.read_counts(config)))
+    source = config.require_source()
+    return hierarchy_file.apply_hierarchy(source.reader().read_vocabulary(), hierarchy_of(source))
+
+
 def check_labels(config: Config) -> None:
     """Checks, before anything is trained, that the source has all labels that the matchers' settings name.
 
@@ -162,7 +218,7 @@ def check_labels(config: Config) -> None:
     }
     if not matchers_with_labels:
         return
-    labels = hierarchy_file.apply_hierarchy(config.source.reader().read_vocabulary(), hierarchy_of(config.source))
+    labels = read_source_labels(config)
     for (target, _), matcher in matchers_with_labels.items():
         try:
             matcher.check_labels(labels)

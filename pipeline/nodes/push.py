@@ -9,7 +9,7 @@ from components.evaluator.component import Evaluator
 from components.evaluator.config import eval_config
 from components.evaluator.resolver import ServedOrLastBlessed
 from components.pusher.component import Pusher
-from pipeline.config.run import Target
+from pipeline.config.sections import Target
 from pipeline.nodes import ids
 from pipeline.place import Place
 

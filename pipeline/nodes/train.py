@@ -21,6 +21,7 @@ def pretrain(
     *,
     sample: Mapping[str, Any],
     base_model: BaseChannel | None = None,
+    new_head: bool = False,
     steps_name: str | None,
     evaluate: bool = True,
     formats: Sequence[str] | None = None,
@@ -35,6 +36,7 @@ def pretrain(
       recipe: of the training.
       sample: the Trainer's `plan` or `train_examples`.
       base_model: the model it starts from; None: it starts at random.
+      new_head: whether only the base model's backbone is used, and not its head.
       steps_name: name of the parameter of the pipeline for the steps; None: they are those of the recipe.
       evaluate: whether it is evaluated on the source's eval split.
       formats: those in which the model is exported; None: all.
@@ -47,8 +49,9 @@ def pretrain(
         custom_config=_settings(
             config,
             recipe,
-            backbone=config.backbone.model_dump(),
+            backbone=config.backbone.network,
             several_labels=source.several_labels,
+            **({"new_head": True} if new_head else {}),
             **({} if evaluate else {"evaluation_splits": []}),
             **_name_formats(formats),
         ),
@@ -87,9 +90,9 @@ def finetune(
     start: dict[str, Any] = {}
     recipe = config.finetune
     if base_model is None:  # whose backbone cannot wait
-        start = {"backbone": config.backbone.model_dump()}
-        recipe = recipe.model_copy(update={"frozen_epochs": 0.0})
-    return Trainer(
+        start = {"backbone": config.backbone.network}
+        recipe = recipe.for_random_start()
+    trainer = Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=target["examples"],
         index=target["index"],
@@ -101,12 +104,47 @@ def finetune(
             recipe,
             scale_16_bit=scale_16_bit,
             **start,
-            **({"keep_predictions": list(keep_predictions)} if keep_predictions else {}),
-            **_name_formats(formats),
+            **_keep_and_name(keep_predictions, formats),
         ),
         checkpoints=place.checkpoints_of(node_id),
         **_name_parameters(place, config, recipe, "finetune_steps"),
     ).with_id(node_id)
+    trainer.add_upstream_node(target.validator)
+    return trainer
+
+
+def probe(
+    node_id: str,
+    config: Config,
+    target: IngestNodes,
+    kind: str,
+    *,
+    scale_16_bit: str,
+    base_model: BaseChannel,
+    plan: BaseChannel | None = None,
+    keep_predictions: Sequence[str] = (),
+    formats: Sequence[str] | None = None,
+) -> Trainer:
+    """Returns a probe of the features of a network on a target: `kind` is 'linear_probe' or 'knn'.
+
+    The other arguments are those of `finetune`.
+    """
+    trainer = Trainer(
+        run_fn="trainer.probe.run_fn",
+        examples=target["examples"],
+        index=target["index"],
+        vocabulary=target["vocabulary"],
+        base_model=base_model,
+        plan=plan,
+        custom_config={
+            "kind": kind,
+            "image": config.image.model_dump(),
+            "scale_16_bit": scale_16_bit,
+            **_keep_and_name(keep_predictions, formats),
+        },
+    ).with_id(node_id)
+    trainer.add_upstream_node(target.validator)
+    return trainer
 
 
 def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
@@ -117,6 +155,11 @@ def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:
         "compute": config.compute.model_dump(),
         **more,
     }
+
+
+def _keep_and_name(keep_predictions: Sequence[str], formats: Sequence[str] | None) -> dict[str, list[str]]:
+    kept = {"keep_predictions": list(keep_predictions)} if keep_predictions else {}
+    return {**kept, **_name_formats(formats)}
 
 
 def _name_formats(formats: Sequence[str] | None) -> dict[str, list[str]]:

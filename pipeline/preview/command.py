@@ -32,6 +32,7 @@ def preview_config(
     Raises:
       ValueError: the data are missing, or differ from the configuration.
     """
+    config.require_source()
     thumbnails.check(thumbnails_folder)
     prepare(config, functools.partial(logs.show_waiting, console))
     with logs.show_waiting(console, "checking the configuration"):
@@ -56,13 +57,13 @@ def preview_config(
         return stops, warnings
     network, basis = None, "--no-timing: the time and size of the network are unknown"
     if timing:
-        with logs.show_waiting(console, f"timing {config.backbone.name} (--no-timing skips this)"):
+        with logs.show_waiting(console, f"timing {config.backbone.label} (--no-timing skips this)"):
             labels = len(previews["source"].labels)
             network = throughput.measure_throughput(
                 config.backbone, config.image, config.pretrain, config.compute, labels
             )
         basis = (
-            f"{config.backbone.name} has {network.parameters:,} parameters; this machine trains "
+            f"{config.backbone.label} has {network.parameters:,} parameters; this machine trains "
             f"{_format_rate(network.training_images_per_second)} images/s and predicts "
             f"{_format_rate(network.prediction_images_per_second)}, in batches of {network.batch_size}; one Beam worker"
         )

@@ -89,10 +89,13 @@ def estimate_costs(
         # A SavedModel and a .keras file.
         return Cost(part, len(recipes), seconds, 2 * len(recipes) * network.parameters * _PARAMETER_BYTES)
 
-    costs.append(estimate_trainings("classifier", [config.classifier], source.evaluated))
+    predictor = None  # unknown of a classifier that exists already, which may be another network
+    if config.trained_classifier is not None:
+        costs.append(estimate_trainings("classifier", [config.trained_classifier], source.evaluated))
+        predictor = network
     predicted = _count_predicted(config, source, targets)
-    seconds = predicted / network.prediction_images_per_second if network else None
-    size = predicted * (source.labels + network.features) * _PREDICTION_BYTES if network else None
+    seconds = predicted / predictor.prediction_images_per_second if predictor else None
+    size = predicted * (source.labels + predictor.features) * _PREDICTION_BYTES if predictor else None
     costs.append(Cost("predictions", kinds[ids.PREDICTIONS], seconds, size))
     arms = {
         (name, arm): (config.matcher(name, arm), config.pretrain_of(arm), config.shared_settings(name, arm))
@@ -126,8 +129,8 @@ def working_bytes(costs: Iterable[DataCosts]) -> float:
 
 def checkpoint_bytes(config: Config, network: Throughput) -> float:
     """Returns the bytes of one training's checkpoints: weights and momentum, and the average and the best weights."""
-    recipes = (config.classifier, config.pretrain, config.finetune)
-    copies = max(2 + (recipe.ema is not None) + (recipe.export == "best") for recipe in recipes)
+    recipes = (config.trained_classifier, config.pretrain, config.finetune)
+    copies = max(2 + (recipe.ema is not None) + (recipe.export == "best") for recipe in recipes if recipe)
     return config.checkpoint.keep * copies * network.parameters * _PARAMETER_BYTES
 
 

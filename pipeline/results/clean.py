@@ -45,6 +45,7 @@ class Plan:
 def make_plan(workspace: str, keep: int) -> Plan:
     """Returns what may be removed from `workspace` such that the last `keep` runs that ended well are as they were.
 
+    A run that was asked for a part only, such as the label priors, counts if there is no whole one.
     Runs that came after them, and failed or were stopped, are kept too. What was pushed is never removed, nor is the
     model of a version that is served, which the next one will be compared with.
 
@@ -55,6 +56,7 @@ def make_plan(workspace: str, keep: int) -> Plan:
     records = record.read_all(workspace)
     names = list(records)
     ended = [name for name in names if records[name].ended and _finished(records[name]) == records[name].nodes.keys()]
+    ended = [name for name in ended if records[name].until is None] or ended
     last = names.index(ended[:keep][-1]) if ended else len(names) - 1
     kept = names[: last + 1]
     needed = {

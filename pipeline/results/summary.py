@@ -15,14 +15,16 @@ from components.artifacts.findings import Finding
 from components.example_validator import anomalies as example_anomalies
 from components.importance_resampler.labels_table import distances_to
 from pipeline.config.run import Config
+from pipeline.config.weights import Weights
 from pipeline.nodes import ids
+from pipeline.pipeline import Until
 from pipeline.place import Place
 from pipeline.results import verdict
 from pipeline.runners.local import NodeResult, State
 from pipeline.terminal.findings import show_findings
 from pipeline.terminal.text import isolate, make_cell
 from trainer.metrics import Metrics
-from trainer.run import METRICS_FILE
+from trainer.results import METRICS_FILE
 
 _TOP = 12
 
@@ -38,6 +40,7 @@ class TargetSummary:
       pushed: folder of the model, if it was pushed and is served; else None.
       verdict: why it is not; empty without a push.
       notes: what else is to know about what is served.
+      without_pretraining: arms that are pre-trained on nothing.
     """
 
     prior: label_prior.LabelPrior | None
@@ -46,6 +49,7 @@ class TargetSummary:
     pushed: str | None = None
     verdict: str = ""
     notes: tuple[str, ...] = ()
+    without_pretraining: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,16 +61,20 @@ class Summary:
       targets: target → its results.
       findings: side → what is suspicious in its data, and the URI of its rejected images.
       excluded: split of the source → (images, images excluded as near-duplicates of a target's).
+      until: what the run ended with, as `create_pipeline` takes it.
+      weights: key → the weights that were there before.
     """
 
     anomalies: list[str]
     targets: dict[str, TargetSummary]
     findings: dict[str, tuple[list[Finding], str]] = dataclasses.field(default_factory=dict)
     excluded: dict[str, tuple[int, int]] = dataclasses.field(default_factory=dict)
+    until: Until | None = None
+    weights: dict[str, Weights] = dataclasses.field(default_factory=dict)
 
 
-def collect(config: Config, results: list[NodeResult], workspace: str) -> Summary:
-    """Reads the artifacts of a run in the folder `workspace`."""
+def collect(config: Config, results: list[NodeResult], workspace: str, until: Until | None = None) -> Summary:
+    """Reads the artifacts of a run in the folder `workspace`; `until` is what it ended with."""
     uris = {
         (result.node, key): artifacts[0] for result in results for key, artifacts in result.outputs.items() if artifacts
     }
@@ -95,7 +103,8 @@ def collect(config: Config, results: list[NodeResult], workspace: str) -> Summar
         prior_path = path(ids.side_node(name, ids.PRIOR), "label_prior", label_prior.FILE_NAME)
         prior = label_prior.from_table(storage.read_table(prior_path)) if prior_path else None
         arms, plans = {}, {}
-        for arm in target.arms:
+        tried = target.arms if until is None else []
+        for arm in tried:
             shared = config.shared_settings(name, arm)
             plan_path = path(ids.sample_node(name, arm, ids.RESAMPLE, shared), "plan", plan.LABELS_FILE)
             if plan_path:
@@ -108,14 +117,16 @@ def collect(config: Config, results: list[NodeResult], workspace: str) -> Summar
                 metrics = json.loads(storage.read_text(metrics_path))
                 split = "test" if "test" in metrics else "eval"
                 arms[arm] = split, Metrics(**metrics[split])
-        outcome = _judge(config, name, results, workspace)
-        targets[name] = TargetSummary(prior, plans, arms, outcome.served, outcome.reason, outcome.notes)
+        outcome = _judge(config, name, results, workspace) if until is None else verdict.Verdict()
+        untrained = frozenset(arm for arm in tried if config.pretrain_of(arm) is None)
+        targets[name] = TargetSummary(prior, plans, arms, outcome.served, outcome.reason, outcome.notes, untrained)
     excluded = {}
     for node in ids.EXCLUSIONS:  # the last stage contains the exclusions of the earlier ones
         if summary_path := path(node, "exclusions", exclusions.SUMMARY_FILE):
             splits = json.loads(storage.read_text(summary_path))["source"]
             excluded = {split: (counts["images"], counts["excluded"]) for split, counts in splits.items()}
-    return Summary(anomalies, targets, found, excluded)
+    used = {key: weights for key, weights in config.list_weights().items() if until is None or key == "classifier"}
+    return Summary(anomalies, targets, found, excluded, until, used)
 
 
 def _judge(config: Config, target: str, results: list[NodeResult], workspace: str) -> verdict.Verdict:
@@ -133,10 +144,16 @@ def show(console: rich.console.Console, summary: Summary, results: list[NodeResu
     if summary.excluded:
         parts = (f"{split} {count:,} of {images:,}" for split, (images, count) in summary.excluded.items())
         console.print(f"source images excluded as near-duplicates of a target's: {', '.join(parts)}", highlight=False)
+    for key, weights in summary.weights.items():
+        said = f"source: {weights.source or 'not given'}, licence: {weights.licence or 'not given'}"
+        text = f"{key}: {weights.path}, SHA-256 {(weights.sha256 or '')[:12]}…, {said}"
+        console.print(text, markup=False, highlight=False)
     for name, target in summary.targets.items():
         console.print(f"\n[bold]{name}[/]")
         if target.prior is not None:
             _show_prior(console, target.prior)
+            if summary.until == "prior":
+                _show_base(console, target.prior)
         if target.arms or target.plans:
             _show_arms(console, target)
         if target.verdict:
@@ -167,6 +184,13 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
             f"{prior.weights[i]:.1f}",
         )
     console.print(table)
+    if prior.unmapped_mass is not None and (prior.unmapped_mass or prior.unmapped_labels):
+        console.print(
+            f"the classifier lacks {prior.unmapped_labels:,} of the source's labels, and {prior.unmapped_mass:.1%} of "
+            "what it predicts is for labels that the source lacks: P_t is without both",
+            style="yellow",
+            highlight=False,
+        )
     if prior.fit_failed:
         console.print(
             "no temperature fits the classifier on the source's eval split: it makes no mistakes there, or knows "
@@ -182,6 +206,14 @@ def _show_prior(console: rich.console.Console, prior: label_prior.LabelPrior) ->
             markup=False,
             highlight=False,
         )
+
+
+def _show_base(console: rich.console.Console, prior: label_prior.LabelPrior) -> None:
+    """Prints what P_t was estimated from, and how much of it no source image can give."""
+    labels = int((prior.counts == 0).sum())
+    lost = 100 * float(prior.header()["lost_mass"] or 0)
+    without = f"; {lost:.2g}% of it is lost: on {labels:,} label(s) without source images" if labels else ""
+    console.print(f"P_t is estimated from {prior.num_images:,} image(s){without}", highlight=False)
 
 
 def _show_arms(console: rich.console.Console, target: TargetSummary) -> None:
@@ -202,7 +234,7 @@ def _show_arms(console: rich.console.Console, target: TargetSummary) -> None:
             row += [f"{sample['examples']:,}", f"{sample['unique_examples']:,}", f"≤ {sample['max_copies']}"]
             row += [f"{sample['distance_seen']:.4f}"]
         else:
-            row += ["all", "", "", ""]
+            row += ["none" if arm in target.without_pretraining else "all", "", "", ""]
         if arm in target.arms:
             _, metrics = target.arms[arm]
             row += [f"{100 * metrics.accuracy:.1f}%", f"{100 * metrics.mean_per_class_accuracy:.1f}%"]

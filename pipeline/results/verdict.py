@@ -10,7 +10,7 @@ from ml_metadata.proto import metadata_store_pb2 as mlmd
 from components.artifacts import versions
 from components.evaluator import config as evaluation_config
 from components.pusher.executor import NOT_COMPARED, ROLLED_BACK, SERVED_INSTEAD
-from pipeline.config.run import Evaluation
+from pipeline.config.sections import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)

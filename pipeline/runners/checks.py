@@ -51,6 +51,8 @@ def check(config: Config, backend: str, *, comparison: bool = False, sending: bo
     ]
     if comparison and config.remote and config.remote.classifier and "classifier" in config.compare.vary:
         reasons.append("remote.classifier: there is one, but compare.vary trains one for each seed; leave one out")
+    if config.remote and config.remote.classifier and config.trained_classifier is None:
+        reasons.append("remote.classifier: there is one, but classifier names one that exists, too; leave one out")
     if reasons:
         raise ValueError("\n".join(reasons))
 
@@ -187,17 +189,20 @@ def _check_credentials(config: Config, backend: str, target: str) -> Iterator[st
 
 
 def _find_local_paths(config: Config) -> Iterator[str]:
-    for name, data in config.datasets().items():
-        key = "source" if name == "source" else f"targets.{name}.data"
-        for field, path in _paths_of(data):
+    keys = {name: "source" if name == "source" else f"targets.{name}.data" for name in config.datasets()}
+    sections: list[tuple[str, StrictModel]] = [("classifier", config.classifier), ("backbone", config.backbone)]
+    sections += [(keys[name], data) for name, data in config.datasets().items()]
+    for key, section in sections:
+        for field, path in _paths_of(section):
             if not path.startswith(_OPENED):
                 yield (
                     f"{key}.{field}: {path!r} is nothing that the containers can open; name a URI that begins with one "
                     f"of {', '.join(_OPENED)}"
                 )
+    for name, data in config.datasets().items():
         dataset = getattr(data, "dataset", None)
         if dataset is not None and dataset not in tfds_builders.EMBEDDED and getattr(data, "data_dir", None) is None:
-            yield f"{key}.data_dir: missing; name the URI of the folder in which {dataset!r} is prepared"
+            yield f"{keys[name]}.data_dir: missing; name the URI of the folder in which {dataset!r} is prepared"
 
 
 def _paths_of(model: StrictModel, prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -21,7 +21,9 @@ class _Launcher(launcher.Launcher):
         raise _WouldRun
 
 
-def forecast(config: Config, workspace: str) -> dict[str, local.State | None]:
+def forecast(
+    config: Config, workspace: str, until: pipeline_module.Until | None = None
+) -> dict[str, local.State | None]:
     """Returns the state of each node after a run that goes well: RESOLVED, REUSED, or None if its executor would run.
 
     What needs a node that would run is taken to run, too; it may be reused after all if that node's result stays the
@@ -30,7 +32,9 @@ def forecast(config: Config, workspace: str) -> dict[str, local.State | None]:
     states: dict[str, local.State | None] = {}
     with tempfile.TemporaryDirectory() as folder:
         metadata_file.copy_file(workspace, folder)
-        compiled = local.CompiledPipeline(pipeline_module.create_pipeline(config, Place.local(workspace, state=folder)))
+        compiled = local.CompiledPipeline(
+            pipeline_module.create_pipeline(config, Place.local(workspace, state=folder), until)
+        )
         metadata_file.update(compiled.connection, workspace)
         with metadata_file.use_keys_without_place(workspace):
             for node in compiled.nodes:

@@ -29,7 +29,7 @@ def test_the_trainer():
     assert code_version.modules_behind(*modules) == sorted(
         [
             *CONTRACTS,
-            *artifacts("examples", "model_images", "model_labels", "plan", "predicted_labels"),
+            *artifacts("examples", "label_map", "model_images", "model_labels", "plan", "predicted_labels"),
             *(
                 f"components.{name}"
                 for name in ("deep_images", "orientation", "parallel_map", "records", "settings", "splitmix", "storage")
@@ -43,6 +43,7 @@ def test_the_trainer():
                     "metrics",
                     "pretrain",
                     "recipes",
+                    "results",
                     "run",
                     "serving",
                 )
@@ -59,20 +60,32 @@ def test_the_trainer():
                 "permutation",
             ),
             *within("trainer.loop", "average", "checkpoints", "distribution", "evaluation", "fit", "history", "losses"),
-            *(f"trainer.loop.{name}" for name in ("optimizer", "precision", "scalars", "schedules")),
-            *within("trainer.models", "backbone", "classifier", "compact_cnn"),
+            *(
+                f"trainer.loop.{name}"
+                for name in ("layer_decay", "optimizer", "precision", "scalars", "schedules", "variables")
+            ),
+            *within("trainer.models", "backbone", "classifier", "compact_cnn", "saved"),
         ]
     )
 
 
+def test_a_probe():
+    modules = code_version.modules_behind(*modules_of("trainer.probe.run_fn", {}))
+    own = {*within("trainer.probes", "logistic", "neighbours"), "trainer.probe", "trainer.results"}
+    assert own <= set(modules)
+    # What trains is no part of it.
+    assert not {"trainer.run", "trainer.finetune", "trainer.loop.fit", "trainer.loop.optimizer"} & set(modules)
+
+
 def test_the_prior_estimator():
-    own = ("assumption", "calibration", "estimate", "executor", "intervals", "posteriors", "priors", "settings")
+    own = ("assumption", "calibration", "estimate", "executor", "intervals", "mapping", "posteriors", "priors")
     assert code_version.modules_behind("components.prior_estimator.executor") == sorted(
         [
             *CONTRACTS,
-            *artifacts("exclusions", "index", "label_prior", "plan", "predictions"),
+            *artifacts("exclusions", "index", "label_counts", "label_map", "label_prior", "plan", "predictions"),
+            "components.settings",
             "components.storage",
-            *(f"components.prior_estimator.{name}" for name in (*own, "simplex")),
+            *(f"components.prior_estimator.{name}" for name in (*own, "settings", "simplex")),
         ]
     )
 

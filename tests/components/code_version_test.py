@@ -198,3 +198,25 @@ def test_this_project(monkeypatch):
         ValueError, match=r"^module: 'numpy' is not a module of components, pipeline, schemas, trainer$"
     ):
         code_version.code_version("numpy")
+
+
+def test_modules_of_other_packages(tmp_path, monkeypatch):
+    (tmp_path / "elsewhere").mkdir()
+    for name, text in (("__init__", ""), ("first", "from elsewhere import second\nimport alone\n"), ("second", "")):
+        (tmp_path / "elsewhere" / f"{name}.py").write_text(text)
+    (tmp_path / "alone.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def version(*modules: str, **more) -> str:
+        return code_version.code_version("components.hashing", elsewhere=modules, **more)
+
+    before, other = version("elsewhere.first"), version("alone")
+    assert len({before, other, version(), version("elsewhere.first", data="of a preset")}) == 4
+    (tmp_path / "alone.py").write_text("CHANGED = True")  # of another package than the first module
+    assert version("elsewhere.first") == before
+    assert version("alone") != other
+    (tmp_path / "elsewhere" / "second.py").write_text("CHANGED = True")
+    assert version("elsewhere.first") != before
+    for module in ("nowhere", "elsewhere.third", "math"):
+        with pytest.raises(ValueError, match=rf"^module: '{module}' has no source file"):
+            version(module)

@@ -10,9 +10,11 @@ import components
 import trainer
 
 ARTIFACTS = {
-    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
+    *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"),
+    "LabelCounts",
 }
 COMPONENTS = {
+    "CountsImporter",
     "EmbeddingDuplicateFilter",
     "Evaluator",
     "ExampleIndexer",
@@ -48,7 +50,8 @@ def test_names():
 
 
 def test_the_trainer():
-    assert trainer.__all__ == dir(trainer) == ["Trainer"]
+    assert trainer.__all__ == dir(trainer) == ["ModelImporter", "Trainer"]
+    assert trainer.ModelImporter is importlib.import_module("trainer.model_import.component").ModelImporter
     assert trainer.Trainer is importlib.import_module("trainer.component").Trainer
 
 

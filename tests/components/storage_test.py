@@ -188,5 +188,5 @@ def test_the_hash_of_a_folder_is_of_names_and_contents(tmp_path):
 
 
 def test_the_hash_of_nothing(tmp_path):
-    with pytest.raises(ValueError, match="weights.h5' is not there"):
+    with pytest.raises(ValueError, match=r"weights\.h5' is not there"):
         storage.find_sha256(str(tmp_path / "weights.h5"))

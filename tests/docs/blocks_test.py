@@ -80,6 +80,8 @@ def merged(content: dict, part: dict) -> dict:
 def test_parts_fit_into_a_configuration(block):
     content = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     part = yaml.safe_load(block.text)
+    if {"model", "weights"} & part.get("classifier", {}).keys():  # is no recipe, whose keys could be added to
+        del content["classifier"]
     assert part.keys() <= Config.model_fields.keys()
     Config.model_validate(merged(content, part))
 

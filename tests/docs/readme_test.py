@@ -1,5 +1,6 @@
 """The README's commands, run as they stand there, on a folder like ImageNet's and some photos."""
 
+import json
 import os
 import pathlib
 import re
@@ -7,6 +8,7 @@ import shlex
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import PIL.Image
 import pytest
@@ -23,16 +25,17 @@ SMALL = [
 ]
 
 
-def config() -> str:
-    (text,) = re.findall(r"```yaml config\n(.*?)```", TEXT, re.DOTALL)
+def config(name: str) -> str:
+    """Returns the configuration of that name."""
+    (text,) = re.findall(rf"```yaml config\n(name: {name}\n.*?)```", TEXT, re.DOTALL)
     return text
 
 
-def commands() -> list[list[str]]:
-    """Returns the words of all commands that look at, or run, the configuration of the README, once and here."""
+def commands(*of: str) -> list[list[str]]:
+    """Returns the words of all commands with a word of `of`, such as a configuration, that run once and here."""
     lines = [line for block in re.findall(r"```sh\n(.*?)```", TEXT, re.DOTALL) for line in block.splitlines()]
     words = [shlex.split(line, comments=True) for line in lines if "specialist" in line]
-    here = [command[1:] for command in words if {"my.yaml", "my-run"} & set(command)]
+    here = [command[1:] for command in words if {*of} & {*command}]
     return [command for command in here if command[0] not in ("compare", "submit")]
 
 
@@ -52,7 +55,7 @@ def folder(tmp_path) -> pathlib.Path:
     for label, name in enumerate(("felt", "silk")):
         for i in range(20):
             draw(tmp_path / "photos" / name / f"{i}.jpg", 5000 + 1000 * label + i)
-    (tmp_path / "my.yaml").write_text(config())
+    (tmp_path / "my.yaml").write_text(config("my-pipeline"))
     return tmp_path
 
 
@@ -62,7 +65,7 @@ def test_the_commands_run(folder):
     small = [word for override in (*SMALL, *data) for word in ("--set", override)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
     said: dict[str, str] = {}
-    for words in commands():
+    for words in commands("my.yaml", "my-run"):
         # What the README overrides goes before.
         steps = ["--set", "finetune.steps=3"] if words[0] in ("data", "run") else []
         more = [*words[:1], *small, *steps, *words[1:]] if steps else words
@@ -77,3 +80,22 @@ def test_the_commands_run(folder):
     assert (folder / "labels.csv").read_text(encoding="utf-8").count("\n") == 1 + 3
     (explained,) = [text for command, text in said.items() if "--example" in command]
     assert explained.startswith("train/n02123045/n02123045_155.JPEG: n02123045: taken ")
+
+
+@pytest.mark.slow
+def test_the_answer_in_two_minutes(tmp_path):
+    network = keras.applications.MobileNetV2(weights=None)
+    network.save_weights(tmp_path / "network.weights.h5")
+    (tmp_path / "network.weights.h5").rename(tmp_path / "mobilenet_v2.h5")
+    classes = {str(i): [f"n{i:08d}", f"thing_{i}"] for i in range(1000)}
+    (tmp_path / "imagenet_class_index.json").write_text(json.dumps(classes))
+    for i in range(3):
+        draw(tmp_path / "pets" / f"{i}.jpg", i)
+    (tmp_path / "which.yaml").write_text(config("which-labels"))
+    [words] = commands("which.yaml")
+    command = [sys.executable, "-m", "pipeline.cli", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    assert "source labels that matter most (of 1,000" in done.stdout
+    assert "P_t is estimated from 3 image(s)" in done.stdout

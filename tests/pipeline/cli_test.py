@@ -3,6 +3,7 @@
 import datetime
 import os
 import pathlib
+import shlex
 import signal
 import subprocess
 import sys
@@ -87,6 +88,8 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         (["run", DEMO, "--set", "targets.digits.arms=[magic]"], "targets.digits.arms.0: 'magic': must be one of"),
         (["run", DEMO, "--set", "image.size=8"], "image.size: 8; compact_cnn needs at least 16"),
         (["run", DEMO, "--set", "resample.n=0"], "resample.n: 0: input should be greater than 0"),
+        (["run", DEMO, "--until", "predictions"], "error: --until: 'predictions' is not one of prior"),
+        (["run", DEMO, "--until", "prior", "--require-push"], "error: --require-push: a run with --until prior pushes"),
         (["run", DEMO, "--workspace", "[1]"], "[1]' has a '[', which TFX would take for a pattern"),
         (["run", DEMO, "--workspace", "broken.yaml"], "broken.yaml' is a file, or in one; name a folder"),
         (["data", "nowhere.yaml"], "error: CONFIG: no file 'nowhere.yaml'"),
@@ -101,6 +104,8 @@ print("heavy:", {{"tensorflow", "keras", "tfx", "numpy", "pydantic"}} & set(sys.
         "arm",
         "size",
         "sample",
+        "until",
+        "until-push",
         "pattern",
         "file",
         "dry-run",
@@ -316,6 +321,19 @@ def test_an_interrupted_run_says_where_it_was(run_in):
 def test_a_model_that_was_not_pushed_is_an_exit_code_if_asked_for(run_in, options, code, error):
     found, _, errors = run_in(lambda nodes, *, on_start, on_end: [], *options)
     assert (found, errors) == (code, error)
+
+
+def test_a_run_until_the_prior_names_the_commands_that_come_next(run_in, tmp_path):
+    override = "targets.digits.evaluation={minimum: 0.9}"
+    code, out, errors = run_in(lambda nodes, *, on_start, on_end: [], "--until", "prior", "--set", override)
+    here = str(tmp_path / "here")
+    assert (code, errors) == (0, "")
+    assert out.splitlines()[-2:] == [
+        f"all labels:   {shlex.join(['specialist', 'prior', here])}",
+        f"the full run: {shlex.join(['specialist', 'run', DEMO, '--workspace', here, f'--set={override}'])}",
+    ]
+    (found,) = record.read_all(here).values()
+    assert (found.until, found.ended) == ("prior", True)
 
 
 def test_the_record_is_there_while_the_run_goes_on_and_after_it_was_stopped(run_in, tmp_path):

@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 import pipeline
 from pipeline import pipeline as pipeline_module
 from pipeline.config.load import load
-from pipeline.config.run import Prior
+from pipeline.config.prior import Prior
 from pipeline.place import Place
 
 FOLDER = pathlib.Path(pipeline.__file__).parent / "configs"

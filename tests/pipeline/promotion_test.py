@@ -14,7 +14,7 @@ from components.artifacts import model_labels
 from components.evaluator import config as evaluation_config
 from components.pusher import executor
 from pipeline import metadata_file
-from pipeline.config.run import Evaluation
+from pipeline.config.sections import Evaluation
 from pipeline.nodes import push as push_nodes
 from pipeline.place import Place
 from pipeline.results import verdict

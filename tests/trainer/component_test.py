@@ -234,7 +234,7 @@ def test_a_training_has_its_checkpoints_apart_from_those_of_any_other(recorded, 
         folder(train_examples=[recorded.examples("another-sample", ["train"])]),
         folder(vocabulary=[recorded.placed(LabelVocabulary(), "another-vocabulary")]),
     }
-    monkeypatch.setattr(component, "code_version", lambda *modules: "changed")
+    monkeypatch.setattr(component, "code_version", lambda *modules, **more: "changed")
     others.add(folder())
     assert len(others - {first}) == 6
 

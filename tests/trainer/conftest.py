@@ -100,7 +100,12 @@ class Trainings:
             run_fn=f"trainer.{run_fn}.run_fn",
             examples=Channel(type=standard_artifacts.Examples),
             vocabulary=Channel(type=LabelVocabulary),
-            custom_config={"recipe": self.recipe(), "image": {"size": 16, "channels": 1}, "seed": 5, **config},
+            custom_config={
+                **({} if run_fn == "probe" else {"recipe": self.recipe()}),
+                "image": {"size": 16, "channels": 1},
+                "seed": 5,
+                **config,
+            },
             checkpoints=checkpoints,
         )
         component.Executor().Do(inputs, {"model": [model], "model_run": [model_run]}, node.exec_properties)

@@ -23,12 +23,13 @@ from components import storage
 from components.artifacts import vocabulary
 from trainer import run
 from trainer.fn_args import FnArgs
-from trainer.loop import progress
+from trainer.loop import progress, variables
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.history import Progress
 from trainer.models import classifier, compact_cnn
 from trainer.models.backbone import ImageConfig
 from trainer.recipes import Checkpoint
+from trainer.results import HISTORY_FILE, METRICS_FILE
 
 STEPS = 12
 RECIPE = {
@@ -65,6 +66,7 @@ def train(
     devices: int,
     normalised: bool,
     compute: dict,
+    recipe: dict | None = None,
     preempt_at: int = STEPS,
     refused: dict[str, dict] | None = None,
 ) -> None:
@@ -89,7 +91,7 @@ def train(
         if preempt_at <= entry.step < STEPS:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    fn_args = make_args(examples, pathlib.Path(results), recipe={}, compute=compute)
+    fn_args = make_args(examples, pathlib.Path(results), recipe=recipe or {}, compute=compute)
     with progress.listen(preempt):
         run.train_and_export(fn_args, lambda *args: make_model(*args, normalised=normalised))
 
@@ -182,7 +184,7 @@ def on_one_device(examples, tmp_path_factory) -> Callable[[bool], pathlib.Path]:
 
 def evaluations(results: pathlib.Path) -> dict[int, list[float]]:
     """Returns loss and accuracy of the eval split by step."""
-    with open(results / "model_run" / run.HISTORY_FILE, newline="") as file:
+    with open(results / "model_run" / HISTORY_FILE, newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["eval_loss"]]
     return {int(row["step"]): [float(row["eval_loss"]), float(row["eval_accuracy"])] for row in rows}
 
@@ -191,7 +193,7 @@ def assert_one_model(results: pathlib.Path, reference: pathlib.Path) -> None:
     """The same weights, metrics and history, written once."""
     for ours, theirs in zip(weights(results), weights(reference), strict=True):
         np.testing.assert_allclose(ours, theirs, **TOLERANCE)
-    metrics = [json.loads((folder / "model_run" / run.METRICS_FILE).read_text()) for folder in (results, reference)]
+    metrics = [json.loads((folder / "model_run" / METRICS_FILE).read_text()) for folder in (results, reference)]
     assert metrics[0]["eval"]["examples"] == 5  # each is evaluated once, and none is left out
     assert metrics[0]["eval"] == pytest.approx(metrics[1]["eval"], rel=1e-3)
     found, expected = evaluations(results), evaluations(reference)
@@ -201,7 +203,7 @@ def assert_one_model(results: pathlib.Path, reference: pathlib.Path) -> None:
     assert len(list((results / "model_run").glob("events.*"))) == 1
     assert not list((results / "checkpoints").glob("*"))
     for folder in (results, reference):
-        assert (folder / "model_run" / run.HISTORY_FILE).read_text().splitlines()[-1].startswith(f"{STEPS},{STEPS},")
+        assert (folder / "model_run" / HISTORY_FILE).read_text().splitlines()[-1].startswith(f"{STEPS},{STEPS},")
 
 
 # What a network without normalisation shows, one with it shows, too; where that fails, the plain one tells why.
@@ -227,6 +229,19 @@ def test_the_weights_did_change_and_normalisation_has_to_be_synchronised(example
     finish(start(examples, tmp_path, devices=2, normalised=True, compute={"distribution": "mirrored"}))
     differences = [np.abs(a - b).max() for a, b in zip(weights(tmp_path), weights(on_one_device(True)), strict=True)]
     assert max(differences) > 100 * TOLERANCE["atol"]
+
+
+@pytest.mark.slow
+def test_frozen_statistics_need_not_be_synchronised(examples, tmp_path):
+    frozen = {"normalised": True, "recipe": {"batch_norm": "frozen", "layer_decay": 0.5}}
+    train(examples, str(tmp_path / "one"), devices=1, compute={"distribution": "cpu"}, **frozen)
+    finish(start(examples, tmp_path / "two", devices=2, compute={"distribution": "mirrored"}, **frozen))
+    assert_one_model(tmp_path / "two", tmp_path / "one")
+    model = keras.saving.load_model(tmp_path / "two" / "model" / "Format-Keras" / "model.keras", compile=False)
+    statistics = variables.statistics(model)
+    assert len(statistics) == 2 * 6
+    for statistic in statistics:  # as they were when the network was made
+        np.testing.assert_array_equal(statistic, float(statistic.path.endswith("variance")))
 
 
 @pytest.mark.slow

@@ -25,7 +25,9 @@ def test_what_is_left_out_is_off():
         "weight_decay": 0.0,
         "clip_norm": None,
         "ema": None,
+        "layer_decay": 1.0,
         "frozen_epochs": 0.0,
+        "batch_norm": "train",
         "loss": "softmax",
         "focal_gamma": 2.0,
         "focal_alpha": 0.25,
@@ -68,6 +70,9 @@ def test_what_has_to_be_there(key):
         ("ema", 1.0, "less than 1"),
         ("ema", 0.0, "greater than 0"),
         ("frozen_epochs", -0.5, "greater than or equal to 0"),
+        ("layer_decay", 0.0, "greater than 0"),
+        ("layer_decay", 1.01, "less than or equal to 1"),
+        ("batch_norm", "fixed", "'train' or 'frozen'"),
         ("optimizer", "adam", "'sgd', 'sgdw', 'adamw' or 'lamb'"),
         ("beta_1", 1.0, "less than 1"),
         ("beta_2", -0.1, "greater than or equal to 0"),
@@ -106,6 +111,11 @@ def test_a_misspelt_key():
         ("inception_v3_pretrain", 2_000_000, 1024, 0.4, 20_000),
         ("amoebanet_b_pretrain", 250_000, 2048, 0.8, 2_500),
         ("finetune", 20_000, 256, 0.1, 2_000),
+        ("finetune_resnet", 20_000, 256, 0.01, 0),
+        ("finetune_efficientnet", 20_000, 256, 0.01, 0),
+        ("finetune_convnext", 20_000, 512, 5e-5, 0),
+        ("finetune_vit", 20_000, 1024, 4e-3, 2_000),
+        ("finetune_vit_sgd", 10_000, 512, 0.01, 500),
         ("small_classifier", 1500, 128, 0.4, 150),
         ("small_pretrain", 300, 128, 0.4, 30),
         ("small_finetune", 100, 64, 0.1, 10),
@@ -119,13 +129,23 @@ def test_presets_and_their_learning_rate_curves(preset, steps, batch_size, peak,
     def cosine(step: int) -> float:
         return peak * (1 + math.cos(math.pi * (step - ramp_steps) / (steps - ramp_steps))) / 2
 
-    assert float(schedule(0)) == 0
-    assert float(schedule(ramp_steps // 2)) == pytest.approx(peak / 2, rel=1e-5)
+    if ramp_steps:
+        assert float(schedule(0)) == 0
+        assert float(schedule(ramp_steps // 2)) == pytest.approx(peak / 2, rel=1e-5)
     assert float(schedule(ramp_steps)) == pytest.approx(peak, rel=1e-5)
     assert float(schedule(steps // 2)) == pytest.approx(cosine(steps // 2), rel=1e-4)
     # Float32 keeps seven digits of the peak, of which the last steps are a part that small.
     assert float(schedule(steps - 1)) == pytest.approx(cosine(steps - 1), abs=1e-6 * peak)
     assert float(schedule(steps)) == pytest.approx(0, abs=1e-6 * peak)
+
+
+def test_a_random_start_drops_what_needs_a_trained_backbone():
+    more = {"layer_decay": 0.8, "frozen_epochs": 2.0, "batch_norm": "frozen"}
+    assert Recipe(**REQUIRED, dropout=0.2, **more).for_random_start() == Recipe(**REQUIRED, dropout=0.2)
+    Recipe(**REQUIRED, dropout=0.2, **more).for_random_start().check_random_start()
+    for key, value in more.items():
+        with pytest.raises(ValueError, match=f"{key}: {value!r} for a backbone that starts at random"):
+            Recipe(**REQUIRED, **{key: value}).check_random_start()
 
 
 def test_decoupled_decay_takes_the_place_of_the_presets():
@@ -149,9 +169,26 @@ def test_every_preset_has_its_curve_tested():
         "inception_v3_pretrain",
         "amoebanet_b_pretrain",
         "finetune",
+        "finetune_resnet",
+        "finetune_efficientnet",
+        "finetune_convnext",
+        "finetune_vit",
+        "finetune_vit_sgd",
         "small_classifier",
         "small_pretrain",
         "small_finetune",
+    }
+
+
+def test_the_optimisers_of_the_families():
+    recipes = {name: Recipe(preset=name) for name in PRESETS if name.startswith("finetune_")}
+    found = {name: (r.optimizer, r.layer_decay, r.weight_decay, r.batch_norm) for name, r in recipes.items()}
+    assert found == {
+        "finetune_resnet": ("sgd", 1.0, 0.0, "train"),
+        "finetune_efficientnet": ("sgd", 1.0, 0.0, "frozen"),
+        "finetune_convnext": ("adamw", 0.8, 1e-8, "train"),
+        "finetune_vit": ("adamw", 0.75, 0.05, "train"),
+        "finetune_vit_sgd": ("sgd", 1.0, 0.0, "train"),
     }
 
 

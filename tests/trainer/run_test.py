@@ -15,7 +15,7 @@ from tfx.types import artifact
 from components import storage
 from components.artifacts import plan
 from components.artifacts.types import ResamplePlan
-from trainer import run
+from trainer import results
 from trainer.data import draws
 from trainer.loop import interruption, progress
 from trainer.loop.history import Progress
@@ -51,8 +51,8 @@ def tuned(trainings, target, pretrained) -> pathlib.Path:
 
 def metrics_and_history(model: pathlib.Path) -> tuple[dict, list[dict[str, str]]]:
     folder = model.with_name(f"{model.name}-run")
-    with open(folder / run.HISTORY_FILE, newline="") as file:
-        return json.loads((folder / run.METRICS_FILE).read_text()), list(csv.DictReader(file))
+    with open(folder / results.HISTORY_FILE, newline="") as file:
+        return json.loads((folder / results.METRICS_FILE).read_text()), list(csv.DictReader(file))
 
 
 def test_pre_training_reports_metrics_and_history(pretrained):

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from components import storage
 from components.artifacts import predicted_labels
-from trainer import run
+from trainer import results
 
 SOURCE, TARGET = ("alpha", "beta", "gamma"), ("nul", "één")
 TARGET_SPLITS = {"train": [1, 0, 1, 1], "eval": [1, 0, 1, 1, 0], "test": [0, 1, 0]}
@@ -41,7 +41,7 @@ def untrained(trainings, target):
 
 
 def metrics_of(model) -> dict:
-    return json.loads((model.with_name(f"{model.name}-run") / run.METRICS_FILE).read_text())
+    return json.loads((model.with_name(f"{model.name}-run") / results.METRICS_FILE).read_text())
 
 
 @pytest.mark.parametrize("backbone", [BACKBONE, None], ids=["named", "the base model's"])
@@ -55,6 +55,17 @@ def test_pre_training_goes_on_from_backbone_and_head(trainings, source, classifi
     for a, b in zip(before, after, strict=True):
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.path)
     assert metrics_of(warm) == {}
+
+
+def test_pre_training_goes_on_from_the_backbone_alone(trainings, target, classifier):
+    """A network that was published has other labels, or none."""
+    recipe = trainings.recipe(**STILL)
+    inputs = {**target, **trainings.base(classifier)}
+    warm = trainings("pretrain", "published", inputs, backbone=BACKBONE, recipe=recipe, new_head=True)
+    before, after = (trainings.load(model) for model in (classifier, warm))
+    assert after.get_layer("head").kernel.shape == (128, 2)
+    for a, b in zip(*(model.get_layer("backbone").trainable_variables for model in (before, after)), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-6, err_msg=a.path)
 
 
 def test_a_base_model_of_another_source_is_refused_before_the_training(trainings, target, classifier):
@@ -76,15 +87,34 @@ def test_fine_tuning_from_random_weights(trainings, untrained):
     [
         (False, {}, "base_model: fine-tuning needs one; .* or name a backbone in custom_config to start at random"),
         (True, {"backbone": BACKBONE}, "backbone: compact_cnn with a base_model, .*; leave out `backbone`"),
-        (False, {"backbone": BACKBONE, "frozen": 0.5}, "frozen_epochs: 0.5 without a base_model; .* set it to 0"),
+        (
+            False,
+            {"backbone": BACKBONE, "recipe": {"frozen_epochs": 0.5}},
+            "frozen_epochs: 0.5 for a backbone .* set it to 0.0",
+        ),
+        (
+            False,
+            {"backbone": BACKBONE, "recipe": {"batch_norm": "frozen"}},
+            "batch_norm: 'frozen' for a backbone .* set it to 'train'",
+        ),
+        (
+            False,
+            {"backbone": BACKBONE, "recipe": {"layer_decay": 0.75}},
+            "layer_decay: 0.75 for a backbone .* set it to 1.0",
+        ),
     ],
-    ids=["neither", "both", "frozen"],
+    ids=["neither", "both", "frozen epochs", "frozen statistics", "layer decay"],
 )
 def test_starts_of_a_fine_tuning_that_are_refused(trainings, target, classifier, base, config, message):
-    config = dict(config)
-    config["recipe"] = trainings.recipe(frozen_epochs=config.pop("frozen", 0.0))
+    config = {**config, "recipe": trainings.recipe(**config.get("recipe", {}))}
     with pytest.raises(ValueError, match=message):
         trainings("finetune", "refused", {**target, **(trainings.base(classifier) if base else {})}, **config)
+    assert not (trainings.root / "refused").exists()
+
+
+def test_pre_training_from_random_weights_needs_statistics_of_the_data(trainings, source):
+    with pytest.raises(ValueError, match="batch_norm: 'frozen' for a backbone that starts at random"):
+        trainings("pretrain", "refused", source, backbone=BACKBONE, recipe=trainings.recipe(batch_norm="frozen"))
     assert not (trainings.root / "refused").exists()
 
 

@@ -16,7 +16,7 @@ from trainer.recipes import Recipe
 
 WINDOW_BYTES = 32 << 20  # of the records that are read at once; three windows are held
 MOST_WINDOW = 1 << 16  # records
-_HELD = 64  # records of a batch that are held where they are only looked at
+_HELD = 64  # records that are read at once where nothing is trained on them
 _LABEL_MULTIPLE = 8  # pads several labels to few different lengths: XLA compiles anew for each
 
 
@@ -112,23 +112,37 @@ def evaluation_batches(
       with_ids: whether to give the examples' ids as well, string [batch].
     """
 
-    def read_example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        encoded, labels, presence = _parse(record, several_labels)
-        return _decoder(image)(encoded), labels, presence, *([_parse_id(record)] if with_ids else [])
-
-    return (
+    records = (
         tf.data.Dataset.from_tensor_slices(list_files(patterns))
         .flat_map(storage.record_dataset)
         .take(-1 if most_examples is None else most_examples)
-        .map(read_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .apply(_batch(batch_size, several_labels, drop_remainder=False))
-        .prefetch(tf.data.AUTOTUNE)
     )
+    return _evaluate_records(records, image, batch_size, several_labels, with_ids)
+
+
+def drawn_batches(draws: Draws, image: ImageConfig, batch_size: int) -> tf.data.Dataset:
+    """Returns each example that `draws` has, once, in their order, as `evaluation_batches` does."""
+
+    def read(start: np.ndarray) -> np.ndarray:
+        return np.array(draws.read(np.arange(start, min(start + _HELD, len(draws.ends)))), object)
+
+    def read_window(start: tf.Tensor) -> tf.Tensor:
+        return tf.ensure_shape(tf.numpy_function(read, [start], tf.string), [None])
+
+    starts = tf.data.Dataset.range(0, len(draws.ends), _HELD)
+    records = starts.map(read_window, num_parallel_calls=2, deterministic=True).unbatch()
+    return _evaluate_records(records, image, batch_size, several_labels=False, with_ids=False)
 
 
 def read_records(patterns: list[str]) -> Iterator[bytes]:
     """Yields the records of all files that match."""
     return itertools.chain.from_iterable(map(storage.read_records, list_files(patterns)))
+
+
+def drawn_records(draws: Draws) -> Iterator[bytes]:
+    """Yields the record of each example that `draws` has, once, in their order."""
+    for start in range(0, len(draws.ends), _HELD):
+        yield from draws.read(np.arange(start, min(start + _HELD, len(draws.ends))))
 
 
 def example_ids(draws: Draws, recipe: Recipe, *, seed: int, step: int) -> list[str]:
@@ -142,6 +156,20 @@ def batch_records(draws: Draws, recipe: Recipe, *, seed: int, step: int) -> Iter
     rows = draws.rows(step * recipe.batch_size + np.arange(recipe.batch_size), seed)
     for start in range(0, len(rows), _HELD):
         yield from draws.read(rows[start : start + _HELD])
+
+
+def _evaluate_records(
+    records: tf.data.Dataset, image: ImageConfig, batch_size: int, several_labels: bool, with_ids: bool
+) -> tf.data.Dataset:
+    def read_example(record: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        encoded, labels, presence = _parse(record, several_labels)
+        return _decoder(image)(encoded), labels, presence, *([_parse_id(record)] if with_ids else [])
+
+    return (
+        records.map(read_example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .apply(_batch(batch_size, several_labels, drop_remainder=False))
+        .prefetch(tf.data.AUTOTUNE)
+    )
 
 
 def _read_draws(draws: Draws, seed: int, first: int, stride: int, least: int) -> tf.data.Dataset:

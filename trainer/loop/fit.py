@@ -12,7 +12,7 @@ import keras
 import tensorflow as tf
 
 from components import decoding
-from trainer.loop import interruption, losses, optimizer, precision, progress
+from trainer.loop import interruption, losses, optimizer, precision, progress, variables
 from trainer.loop.average import Average
 from trainer.loop.checkpoints import Checkpoints
 from trainer.loop.distribution import Workers
@@ -123,7 +123,7 @@ def fit(
         while done < recipe.steps:
             if run is None or done == frozen_steps:
                 if frozen_steps:
-                    classifier.backbone_of(state.model).trainable = done >= frozen_steps
+                    state.train_backbone(done >= frozen_steps)
                 run = _make_run(state, recipe, compute, strategy)
             to_phase = frozen_steps - done if done < frozen_steps else recipe.steps - done
             chunk = min(chunk, to_phase, checkpoints.steps_to_next(done), evaluations.steps_to_next(done))
@@ -175,17 +175,12 @@ def fit(
             chunk = max(1, min(2 * chunk, int(chunk * _REPORT_SECONDS / seconds)))
     if frozen_steps:
         classifier.backbone_of(state.model).trainable = True
-    is_whole = compute == Compute(distribution=compute.distribution)
+    is_whole = compute == Compute(distribution=compute.distribution) and recipe.batch_norm == "train"
     # A model of its own has none of the training's precision, normalisation and replicas.
     model = state.model if replicas == 1 and is_whole else make_model()
     for variable, value in zip(model.variables, evaluations.best or state.result(), strict=True):
         variable.assign(value.numpy())
     return model, history
-
-
-def kernels(model: keras.Model) -> list[keras.Variable]:
-    """Returns the variables that weight decay applies to: the kernels, but not biases or normalisation."""
-    return [variable for variable in model.trainable_variables if variable.path.rsplit("/", 1)[-1].endswith("kernel")]
 
 
 class _State:
@@ -194,8 +189,15 @@ class _State:
     def __init__(self, model: keras.Model, recipe: Recipe, compute: Compute):
         precision.prepare(model, compute)
         self.model = model
+        self._has_frozen_statistics = recipe.batch_norm == "frozen"
+        if self._has_frozen_statistics:
+            variables.freeze_statistics(model)
         self.optimizer = optimizer.make_optimizer(
-            recipe, model.trainable_variables, decayed=kernels(model), loss_scaling=compute.precision == "float16"
+            recipe,
+            model.trainable_variables,
+            decayed=variables.kernels(model),
+            multiples=variables.rate_multiples(model, recipe.layer_decay),
+            loss_scaling=compute.precision == "float16",
         )
         self.step = tf.Variable(
             0, trainable=False, dtype=tf.int64, aggregation=tf.VariableAggregation.ONLY_FIRST_REPLICA
@@ -204,9 +206,17 @@ class _State:
         # `training_progress`, which is not averaged.
         floating = [v for v in model.variables if tf.as_dtype(v.dtype).is_floating and v.name != "training_progress"]
         self.averaged = [variable.value for variable in floating]
-        self.moving = [v.value for v in floating if not v.trainable]
+        # What stays as it is would not, if the means of equal values were rounded.
+        still = set(map(id, variables.statistics(model) if self._has_frozen_statistics else ()))
+        self.moving = [v.value for v in floating if not v.trainable and id(v) not in still]
         self.followers = [v for v in model.non_trainable_variables if v.name == "training_progress"]
         self.average = Average(self.averaged, recipe.ema) if recipe.ema else None
+
+    def train_backbone(self, is_trained: bool) -> None:
+        """Says whether the backbone is trained in the steps that are traced from now on, or only the heads are."""
+        classifier.backbone_of(self.model).trainable = is_trained
+        if is_trained and self._has_frozen_statistics:
+            variables.freeze_statistics(self.model)
 
     def variables(self) -> dict[str, list[tf.Variable]]:
         """Returns the variables that a checkpoint holds, by group."""
@@ -257,7 +267,7 @@ def _make_run(state: _State, recipe: Recipe, compute: Compute, strategy: tf.dist
 
 def _make_replica_step(state: _State, recipe: Recipe, compute: Compute, replicas: int) -> Callable:
     model = state.model
-    decayed = set(map(id, kernels(model)))
+    decayed = set(map(id, variables.kernels(model)))
     trained = model.trainable_variables
 
     def forward_and_backward(images, labels, presence, weights):

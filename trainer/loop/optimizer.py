@@ -14,6 +14,7 @@ def make_optimizer(
     variables: Sequence[keras.Variable],
     *,
     decayed: Sequence[keras.Variable] = (),
+    multiples: Sequence[float] | None = None,
     loss_scaling: bool = False,
 ) -> keras.Optimizer:
     """Returns the optimiser of `recipe`, built.
@@ -22,51 +23,52 @@ def make_optimizer(
       recipe: the hyper-parameters.
       variables: what it trains.
       decayed: those of `variables` that `recipe.weight_decay` applies to.
+      multiples: what the learning rate of each of `variables` is multiplied by, and its decay with it. None: by 1.
       loss_scaling: whether it scales the loss dynamically, as float16 needs.
     """
     schedule = RampThenCosine(recipe.peak_learning_rate, recipe.ramp_steps, recipe.steps)
-    made: keras.optimizers.Optimizer
+    made: _ByVariable
     if recipe.optimizer in ("sgd", "sgdw"):
-        made = _SGD(
-            schedule,
-            name="sgd",  # Keras would call it _sgd, with which no scope may begin
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-            weight_decay=recipe.weight_decay or None,  # with 0 it would go over the weights for nothing
-        )
+        # Keras would call it _sgd, with which no scope may begin.
+        made = _SGD(schedule, name="sgd", momentum=recipe.momentum, nesterov=recipe.nesterov)
     else:
         optimizer_class = {"adamw": _AdamW, "lamb": _Lamb}[recipe.optimizer]
         made = optimizer_class(
-            schedule,
-            name=recipe.optimizer,
-            beta_1=recipe.beta_1,
-            beta_2=recipe.beta_2,
-            epsilon=recipe.epsilon,
-            weight_decay=recipe.weight_decay,
+            schedule, name=recipe.optimizer, beta_1=recipe.beta_1, beta_2=recipe.beta_2, epsilon=recipe.epsilon
         )
     with_decay = set(map(id, decayed))
-    made.exclude_from_weight_decay(var_list=[variable for variable in variables if id(variable) not in with_decay])
+    made.decays = tuple(recipe.weight_decay if id(variable) in with_decay else 0.0 for variable in variables)
+    made.multiples = tuple(multiples) if multiples is not None else (1.0,) * len(variables)
     optimizer = keras.optimizers.LossScaleOptimizer(made) if loss_scaling else made
     optimizer.build(variables)
     return optimizer
 
 
-class _OfSummedGradients:
-    """An optimiser that does not sum over the replicas. Keras' sum, but only after each has clipped its own."""
+class _ByVariable(keras.optimizers.Optimizer):
+    """An optimiser in which each variable has a learning rate and a weight decay of its own.
+
+    It does not sum over the replicas. Keras' sum, but only after each has clipped its own.
+
+    Attributes:
+      multiples: of each variable: what its learning rate is multiplied by.
+      decays: of each variable: a step takes its learning rate times this off it, before the update.
+    """
+
+    multiples: tuple[float, ...]
+    decays: tuple[float, ...]
+
+    def update_step(self, gradient, variable, learning_rate):
+        index = self._get_variable_index(variable)
+        learning_rate = tf.cast(learning_rate, variable.dtype) * self.multiples[index]
+        if self.decays[index]:
+            variable.assign_sub(variable * self.decays[index] * learning_rate)
+        super().update_step(gradient, variable, learning_rate)
 
     def _all_reduce_sum_gradients(self, grads_and_vars):
         return list(grads_and_vars)
 
 
-class _AdamW(_OfSummedGradients, keras.optimizers.AdamW):
-    pass
-
-
-class _Lamb(_OfSummedGradients, keras.optimizers.Lamb):
-    pass
-
-
-class _SGD(_OfSummedGradients, keras.optimizers.SGD):
+class _InOnePass(keras.optimizers.SGD):
     """SGD in one pass over a variable; Keras' own goes over it six times."""
 
     def update_step(self, gradient, variable, learning_rate):
@@ -82,6 +84,18 @@ class _SGD(_OfSummedGradients, keras.optimizers.SGD):
             momentum=tf.cast(self.momentum, variable.dtype),
             use_nesterov=self.nesterov,
         )
+
+
+class _SGD(_ByVariable, _InOnePass):
+    pass
+
+
+class _AdamW(_ByVariable, keras.optimizers.Adam):
+    pass
+
+
+class _Lamb(_ByVariable, keras.optimizers.Lamb):
+    pass
 
 
 def scale(optimizer: keras.Optimizer, values: list[tf.Tensor]) -> list[tf.Tensor]:

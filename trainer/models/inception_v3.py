@@ -2,25 +2,25 @@
 
 import keras
 
+from trainer.models import applications
 from trainer.models.backbone import ImageConfig
+from trainer.models.registry import Application
 
 
-def build(image: ImageConfig, *, width: float = 1.0) -> keras.Model:
+def build(image: ImageConfig, application: Application, *, width: float = 1.0) -> keras.Model:
     """Returns the backbone, [batch, 2048]; 21.8 million parameters. The published size is 299 pixels.
 
     Preprocessing: 0..255 to -1..1. Feature layer: the global average. Minimum size 75 pixels, by keras.applications.
 
     Args:
-      image: the input images.
+      image: the input images. Grey ones are repeated to three channels.
+      application: the network.
       width: factor of the number of filters of every convolution, and so of the number of features.
     """
-    shape = (image.size, image.size, image.channels)
-    images = keras.Input(shape, name="images")
-    x = keras.layers.Rescaling(1 / 127.5, offset=-1, name="to_unit_range")(images)
-    network = keras.applications.InceptionV3(include_top=False, weights=None, input_shape=shape, pooling="avg")
+    network = applications.make_network(image, application)
     if width != 1.0:
         network = keras.models.clone_model(network, clone_function=lambda layer: _scale_filters(layer, width))
-    return keras.Model(images, network(x), name="backbone")
+    return applications.around(network, image, application.preprocessing)
 
 
 def _scale_filters(layer: keras.layers.Layer, width: float) -> keras.layers.Layer:

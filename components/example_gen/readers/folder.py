@@ -9,13 +9,18 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
+import pydantic
 
 from components.artifacts import findings, vocabulary
 from components.artifacts.findings import Finding
 from components.example_gen import splits
 from components.example_gen.readers import files, listing, split_folders
+from components.example_gen.readers.reader import Splits
 from components.example_gen.readers.sieve import Sieve, is_called_like_image
 from components.settings import PathText
+
+UNLABELLED = "unlabelled"  # the one label of images that have none
+_ALL: Splits = {"train": 1.0}
 
 
 class FolderReader(files.FileReader):
@@ -29,10 +34,21 @@ class FolderReader(files.FileReader):
     Attributes:
       folder: path or URI of the folder.
       splits: A split of the data is a folder in it, or a path such as `images/train`, which holds the class folders.
-        With shares, the images of such folders are pooled.
+        With shares, the images of such folders are pooled. Left out: the images need no class folders. All of them are
+        `train`, wherever they are, and have no labels: enough for a label prior, and for no training.
     """
 
     folder: PathText
+    splits: Splits = pydantic.Field(_ALL, json_schema_extra={"required": ["train", "eval"]})
+
+    @pydantic.field_validator("splits")
+    @classmethod
+    def _needed(cls, value: Splits) -> Splits:
+        return value if value == _ALL else super()._needed(value)
+
+    def is_labelled(self) -> bool:
+        """See `Reader.is_labelled`."""
+        return self.splits != _ALL
 
     def fingerprint(self) -> str:
         """See `Reader.fingerprint`."""
@@ -74,6 +90,8 @@ class FolderReader(files.FileReader):
         return files.Listing(pa.table(columns, schema=files.SCHEMA), labels, found)
 
     def _lay_out(self, tree: listing.Tree) -> "_Layout":
+        if not self.is_labelled():
+            return _Layout([_Row(file, None, UNLABELLED) for file in tree.files], {}, False, [], tree.empty, [])
         rules = splits.parse_rules(self.splits)
         own = {rule.own for rule in rules.values() if rule.own is not None}
         counts = collections.Counter(posixpath.dirname(file.path) for file in tree.files if not file.is_folder)
@@ -130,6 +148,8 @@ class FolderReader(files.FileReader):
                     f"splits.{ours}: {self.folder!r} has no folder {own!r} with class folders in it; its folders "
                     f"are {', '.join(tops) or 'none'}{deeper}{excluded}"
                 )
+        if not layout.rows and not self.is_labelled():
+            raise ValueError(f"folder: {self.folder!r} has no images{excluded}")
         if not any(row.label for row in layout.rows):
             raise ValueError(
                 f"folder: {self.folder!r} has no class folders; images have to be in a folder a class{excluded}"

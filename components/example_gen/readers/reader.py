@@ -110,13 +110,13 @@ class Contents:
 
 def _name_or_share(value: Any) -> str | float:
     # Before the union is tried, whose own errors name its members and not the key.
-    if not isinstance(value, str) and not (isinstance(value, float) and 0 < value < 1):
+    if not isinstance(value, str) and not (isinstance(value, float) and 0 < value <= 1):
         raise ValueError("must be a name, such as train or train[:90%], or a share, such as 0.8")
     return value
 
 
 P = TypeVar("P", bound=Part)
-_Share = Annotated[float, pydantic.Field(gt=0, lt=1)]
+_Share = Annotated[float, pydantic.Field(gt=0, le=1)]
 Splits = dict[splits.Split, Annotated[str | _Share, pydantic.BeforeValidator(_name_or_share)]]
 
 
@@ -166,6 +166,10 @@ class Reader(StrictModel, abc.ABC, Generic[P]):
     @abc.abstractmethod
     def fingerprint(self) -> str:
         """Returns 16 hex digits that change when the data do; looks at names, sizes and times, not into images."""
+
+    def is_labelled(self) -> bool:
+        """Returns whether its images have labels, and splits to train and to evaluate on."""
+        return True
 
     def allows_several_labels(self) -> bool:
         """Returns whether an image may have more than one label."""

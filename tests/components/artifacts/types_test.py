@@ -15,7 +15,8 @@ TYPES = [cls for _, cls in inspect.getmembers(artifacts, inspect.isclass) if iss
 
 def test_all_of_them():
     names = {
-        *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan")
+        *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"),
+        "LabelCounts",
     }
     assert {cls.__name__ for cls in TYPES} == names
 

@@ -9,6 +9,7 @@ from tfx.utils import json_utils
 import components
 from components import code_version
 from components.example_gen import executor, hierarchy_file, readers
+from components.example_gen.readers.folder import FolderReader
 from components.example_gen.readers.tfds import TfdsReader
 
 
@@ -112,3 +113,11 @@ def test_a_hierarchy_that_cannot_be_read_is_refused_when_the_pipeline_is_made(
 def test_a_data_set_that_is_not_there_is_refused_when_the_pipeline_is_made(example_gen, dataset, name, message):
     with pytest.raises(ValueError, match=f"^{message}"):
         example_gen(dataset=readers.make_reader({**dict(dataset), "dataset": name}))
+
+
+def test_images_without_labels_are_a_target_only(tmp_path):
+    (tmp_path / "1.png").touch()
+    dataset = FolderReader(folder=str(tmp_path))
+    assert components.TargetExampleGen(dataset=dataset)
+    with pytest.raises(ValueError, match=r"^dataset: it has no splits"):
+        components.SourceExampleGen(dataset=dataset)

@@ -12,6 +12,7 @@ from components import storage
 from components.artifacts import index, vocabulary
 from components.example_gen import readers
 from components.example_gen.images import perceptual_hash
+from components.example_gen.readers.folder import FolderReader
 from components.example_gen.readers.tfds import TfdsPart, TfdsReader
 from components.example_gen.splits import Rule
 
@@ -268,3 +269,15 @@ def test_what_cannot_be_read_is_refused_before_anything_is_written(generate, zoo
     with pytest.raises(ValueError, match=message):
         generate(readers.make_reader({**dict(zoo), **changes}), root=tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_of_pictures_without_labels(generate, picture, tmp_path):
+    for i in range(3):
+        (tmp_path / f"{i}.png").write_bytes(picture(i))
+    made = generate(FolderReader(folder=str(tmp_path)))
+    assert made.examples.splits == ["train"]
+    assert vocabulary.loads(storage.read_text(f"{made.vocabulary}/labels.csv")).names == ("unlabelled",)
+    paths = storage.list_files(f"{made.index}/Split-train", index.FILE_PATTERN)
+    rows = [row for path in paths for row in storage.read_table(path).to_pylist()]
+    assert sorted(row["source_id"] for row in rows) == ["0.png", "1.png", "2.png"]
+    assert {tuple(row["labels"]) for row in rows} == {(0,)}

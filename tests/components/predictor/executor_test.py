@@ -18,7 +18,7 @@ from tfx.utils import json_utils
 
 import components
 from components import storage
-from components.artifacts import index, predictions, vocabulary
+from components.artifacts import index, label_map, model_labels, predictions, vocabulary
 from components.example_gen import testing
 from components.predictor import executor
 from trainer import serving
@@ -162,6 +162,27 @@ def test_embeddings_are_kept(predict, model, tmp_path):
     table = storage.read_table(storage.list_files(f"{tmp_path}/predictions/Split-test", predictions.FILE_PATTERN))
     flat = [pixels("test", 0, row).ravel() for row in range(2)]
     np.testing.assert_array_equal(predictions.embeddings_of(table), np.array(flat, np.float16))
+
+
+def test_a_model_without_features(predict, model, tmp_path):
+    kernel = tf.constant(KERNEL, tf.float32)
+    network = serving.Network(
+        lambda pixels: {"logits": tf.reshape(tf.cast(pixels, tf.float32), [-1, 4]) @ kernel + BIAS}, []
+    )
+    plain = standard_artifacts.Model()
+    plain.uri = str(tmp_path / "plain")
+    module = serving.ServingModule(network, ImageConfig(size=2, channels=1), ("a", "b", "c"))
+    module.export(saved_model=f"{plain.uri}/Format-Serving")
+    pairs = (("a", "x"), ("b", "x"))
+    model_labels.write_map(f"{plain.uri}/Format-Serving", pairs)
+    found = predict(plain, ["train"], 2)
+    for shard in range(3):
+        ids, logits = found[f"Split-train/predictions-{shard:05d}-of-00003.parquet"]
+        assert ids == expected("train", shard)[0]
+        np.testing.assert_array_equal(logits, expected("train", shard)[1])
+    table = storage.read_table(storage.list_files(f"{tmp_path}/predictions/Split-train", predictions.FILE_PATTERN))
+    assert not predictions.has_embeddings(table)
+    assert label_map.loads((tmp_path / "predictions" / label_map.FILE_NAME).read_text()) == pairs
 
 
 @pytest.mark.parametrize("limit", [1, 4, 8, 9, 10])

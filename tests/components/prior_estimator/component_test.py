@@ -11,10 +11,11 @@ from tfx.utils import json_utils
 import components
 from components import code_version, storage
 from components import prior_estimator as on_arrays
-from components.artifacts import exclusions, index, label_prior, plan, predictions, vocabulary
+from components.artifacts import exclusions, index, label_counts, label_map, label_prior, plan, predictions, vocabulary
 from components.artifacts.types import (
     ExampleIndex,
     Exclusions,
+    LabelCounts,
     LabelPrior,
     LabelVocabulary,
     Predictions,
@@ -100,6 +101,24 @@ def test_mean_prediction_without_the_source(estimation):
     assert prior.names == tuple(NAMES)
     assert prior.assumption is None
     assert prior.header()["lost_mass"] > 0
+
+
+def test_the_labels_of_a_classifier_from_elsewhere(estimation):
+    """Four labels of its own: two crows, one that the source lacks, and a wren; it knows no owl."""
+    del estimation.inputs["source_predictions"]
+    folder = estimation.root / "predictions"
+    own = vocabulary.make_vocabulary(["hooded crow", "carrion crow", "gull", "wren"])
+    (folder / "labels.csv").write_text(vocabulary.dumps(own))
+    (folder / "label_map.csv").write_text(label_map.dumps([("hooded crow", "crow"), ("carrion crow", "crow")]))
+    prior = estimation()
+    halves = estimation.target_logits.astype(np.float16).astype(float)
+    shares = scipy.special.softmax(halves / 2, axis=1).mean(axis=0)
+    expected = np.array([0, shares[0] + shares[1], shares[3], 0]) / (1 - shares[2])
+    assert prior.target_prior == pytest.approx(expected, abs=1e-12)
+    assert prior.unmapped_mass == pytest.approx(shares[2], abs=1e-12)
+    assert prior.header()["unmapped_labels"] == 2
+    table = storage.read_table(str(estimation.root / "label_prior" / "label_prior.parquet"))
+    assert label_prior.from_table(table).unmapped_mass == prior.unmapped_mass
 
 
 @pytest.mark.parametrize("estimator", ["mean_prediction", "em", "bbse"])
@@ -218,6 +237,29 @@ def test_exclusions(estimation):
     assert estimation(temperature="fitted").temperature == prior.temperature
 
 
+def test_counts_in_place_of_the_index(estimation):
+    expected = estimation()
+    for name in ("index", "source_predictions"):
+        del estimation.inputs[name]
+    estimation.inputs["counts"] = [estimation._artifact(LabelCounts, "counts")]
+    # In another order than the vocabulary.
+    text = label_counts.dumps({"dodo": 0, "crow": 2, "owl": 4, "wren": 4})
+    storage.write_text(f"{estimation.root}/counts/counts.csv", text)
+    prior = estimation()
+    assert prior.counts.tolist() == expected.counts.tolist() == [4, 2, 4, 0]
+    assert np.array_equal(prior.target_prior, expected.target_prior)
+    assert np.array_equal(prior.weights, expected.weights)
+    assert prior.header()["lost_mass"] == expected.header()["lost_mass"] > 0
+    assert prior.assumption is None
+
+
+def test_counts_of_other_labels(estimation):
+    estimation.inputs["counts"] = [estimation._artifact(LabelCounts, "counts")]
+    storage.write_text(f"{estimation.root}/counts/counts.csv", label_counts.dumps({"owl": 1, "emu": 2}))
+    with pytest.raises(ValueError, match=r"^counts: its labels .* lacks 3 \(\['crow', .* has 1 others \(\['emu'\]"):
+        estimation()
+
+
 def test_a_plan_of_the_target(estimation):
     copies = np.random.default_rng(6).integers(0, 4, 40).astype(np.int32)
     ids = [str(i) for i in np.random.default_rng(7).permutation(40)]
@@ -294,9 +336,30 @@ def test_what_decides_the_same_has_the_same_properties():
     assert executor.settings_of(default) == EstimatorSettings(estimator="em")
 
 
+def with_counts(**changes) -> dict:
+    return {"index": None, "counts": types.Channel(type=LabelCounts), **changes}
+
+
+def test_the_default_temperature_with_counts():
+    found = {
+        activation: json_utils.loads(component(**with_counts(activation=activation)).exec_properties["temperature"])
+        for activation in ("softmax", "sigmoid")
+    }
+    assert found == {"softmax": 2.0, "sigmoid": 1.0}
+    assert set(component(**with_counts()).inputs) == {"predictions", "counts", "vocabulary"}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
+        ({"index": None}, "^index, counts: neither is given"),
+        ({"counts": types.Channel(type=LabelCounts)}, "^index, counts: both are given"),
+        (with_counts(exclusions=types.Channel(type=Exclusions)), "^exclusions: given, but counts"),
+        (with_counts(source_predictions=types.Channel(type=Predictions)), "^source_predictions: given, but counts"),
+        (with_counts(estimator="em"), "^source_predictions: missing"),
+        (with_counts(estimator="bbse"), "^source_predictions: missing"),
+        (with_counts(temperature="fitted"), "^source_predictions: missing"),
+        (with_counts(activation="sigmoid", temperature="fitted"), "^source_predictions: missing"),
         ({"estimator": "bbse"}, "source_predictions: missing"),
         ({"temperature": "fitted"}, "source_predictions: missing"),
         ({"activation": "sigmoid"}, "source_predictions: missing"),

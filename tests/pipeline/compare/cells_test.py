@@ -27,6 +27,7 @@ from pipeline.pipeline import create_pipeline
 from pipeline.place import Place
 from pipeline.runners import local
 from pipeline.runners.local import State
+from trainer import results as trainer_results
 from trainer import run as trainer_run
 from trainer import serving
 
@@ -94,7 +95,7 @@ class Trainings:
                 predicted = np.where(right == 1, labels, (labels + 1) % len(names))
                 table = predicted_labels.table([name for name, _ in found], labels, predicted, np.full(len(found), 0.5))
                 storage.write_table(os.path.join(fn_args.model_run_dir, predicted_labels.file_name(split)), table)
-        storage.write_text(os.path.join(fn_args.model_run_dir, trainer_run.METRICS_FILE), json.dumps(metrics))
+        storage.write_text(os.path.join(fn_args.model_run_dir, trainer_results.METRICS_FILE), json.dumps(metrics))
 
     def predict(self, executor, input_dict, output_dict, exec_properties) -> None:
         uri = output_dict["predictions"][0].uri

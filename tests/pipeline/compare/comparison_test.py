@@ -205,6 +205,16 @@ def test_a_shared_classifier_is_told_unless_it_varies(make_result):
     assert compare_arms(results, None, varied_classifier=True).notes == ()
 
 
+@pytest.mark.parametrize("varied", [True, False])
+def test_a_published_network_is_shared_whatever_varies(make_result, varied):
+    """Its own training has one seed. Both notes name their own arms."""
+    started = {"published_finetune": "published", "knn": "published", "warm_start": "classifier"}
+    results = [make_result("entire_source"), *(make_result(arm, start=start) for arm, start in started.items())]
+    notes = compare_arms(results, None, varied_classifier=varied).notes
+    assert notes[0].startswith("published_finetune, knn: all seeds start from the same published network, so that")
+    assert [note.partition(":")[0] for note in notes[1:]] == ([] if varied else ["warm_start"])
+
+
 def test_a_target_without_the_reference_is_told(make_result):
     outcome = compare_arms([make_result("entire_source"), make_result("emd_subset", target="pets")], None)
     assert outcome.notes == ("pets: has no result of entire_source; its arms are not compared",)

@@ -27,10 +27,14 @@ def test_arms_that_lack_something_are_named(monkeypatch):
 
     monkeypatch.setattr(extras, "require", require)
     found = matrix.list_cells(load(DEMO, [MORE, "arms.own={matcher: label_subset}", "compare.arms=all"]))
-    no_package = {"emd_subset": "ot: not installed; pip install 'specialist[emd]'"}
+    lacking = {
+        "emd_subset": "ot: not installed; pip install 'specialist[emd]'",
+        "published_finetune": "backbone.weights",
+        "published_warm_start": "backbone.weights",
+    }
     assert found.lacking == {
-        "digits": no_package,
-        "more": {"label_subset": "targets.more.label_subset", "own": "targets.more.label_subset", **no_package},
+        "digits": lacking,
+        "more": {"label_subset": "targets.more.label_subset", "own": "targets.more.label_subset", **lacking},
     }
     arms = {target: {cell.arm for cell in found.cells if cell.target == target} for target in ("digits", "more")}
     assert arms["digits"] - arms["more"] == {"label_subset", "own"}

@@ -15,6 +15,7 @@ import yaml
 import pipeline
 from pipeline.config import reference, run
 from pipeline.config.schema import attributes, json_schema
+from pipeline.config.source import NEEDED
 from trainer.models.registry import SPECS
 
 CONFIGS = pathlib.Path(pipeline.__file__).parent / "configs"
@@ -49,7 +50,7 @@ def paths_of(model: type[pydantic.BaseModel], path: str = "") -> set[str]:
             found |= paths_of(inner, below)
             if key == "beam":  # one for all needs no name
                 found |= paths_of(inner, f"{path}{key}.")
-    if model is run.Backbone:
+    if model is run.ConfiguredBackbone:
         found |= {f"{path}options.{key}" for spec in SPECS.values() for key in spec.options.model_fields}
     return found
 
@@ -137,6 +138,7 @@ def mistakes(change: dict) -> list[str]:
 
 
 SHARES = {"train": 0.9, "eval": 0.1}
+FOLDER = {"folder": "a"}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +149,9 @@ SHARES = {"train": 0.9, "eval": 0.1}
         ({"source": {"folder": "a", "splits": SHARES, "separator": ";"}}, "$.source"),
         ({"source": {"folder": "a", "uris": "b", "splits": SHARES}}, "$.source"),
         ({"pretrain": {"steps": 3}}, "$.pretrain"),
-        ({"classifier": {"preset": "small"}}, "$.classifier.preset"),
+        ({"finetune": {"preset": "small"}}, "$.finetune.preset"),
+        ({"classifier": {"model": "a", "input": {"size": 8, "range": [0]}}}, "$.classifier"),
+        ({"classifier": {"backbone": {"name": "compact_cnn"}, "weights": "a"}}, "$.classifier"),
         ({"image": {"size": 32, "channels": 2}}, "$.image.channels"),
         ({"backbone": {"name": "compact_cnn", "options": {"width": 0.5}}}, "$.backbone.options"),
         ({"backbone": {"name": "compact"}}, "$.backbone.name"),
@@ -155,7 +159,19 @@ SHARES = {"train": 0.9, "eval": 0.1}
         ({"prior": {"temperature": 0}}, "$.prior.temperature"),
     ],
     ids=[
-        *("key", "split", "key of another kind", "two kinds", "recipe", "preset", "channels", "option", "backbone"),
+        *(
+            "key",
+            "split",
+            "key of another kind",
+            "two kinds",
+            "recipe",
+            "preset",
+            "range",
+            "no labels",
+            "channels",
+            "option",
+            "backbone",
+        ),
         *("no target", "temperature"),
     ],
 )
@@ -171,8 +187,39 @@ def test_mistakes_break_the_schema(change, where):
         {"backbone": {"name": "inception_v3", "options": {"width": 0.5}}},
         {"pretrain": {"steps": 3, "batch_size": 2, "learning_rate": 1}},
         {"prior": {"temperature": "fitted"}},
+        {"classifier": {"model": "a", "input": {"size": 8, "range": [-1, 1]}, "labels": "l", "licence": "MIT"}},
+        {"classifier": {"backbone": {"name": "compact_cnn"}, "weights": "a", "labels": "l"}},
+        {"classifier": {"backbone": {"name": "compact_cnn"}, "weights": {"path": "a", "source": "b"}, "labels": "l"}},
     ],
-    ids=["hierarchy as a text", "hierarchy", "options", "recipe without a preset", "temperature"],
+    ids=[
+        *("hierarchy as a text", "hierarchy", "options", "recipe without a preset", "temperature", "model"),
+        *("weights as a text", "weights"),
+    ],
 )
 def test_what_validators_allow_fits_the_schema(change):
     assert mistakes(change) == []
+
+
+def test_what_may_be_missing_with_label_counts_only():
+    schema = jsonschema.Draft202012Validator(json.loads(reference.SCHEMA.read_text(encoding="utf-8")))
+    least = {
+        "name": "least",
+        "source": {"counts": "uniform"},
+        "classifier": {"model": "a", "labels": "b"},
+        "targets": {"pets": {"data": FOLDER}},
+    }
+    assert schema.is_valid(least)
+    demo = yaml.safe_load((CONFIGS / "demo.yaml").read_text(encoding="utf-8"))
+    assert schema.is_valid({**demo, "source": {"counts": "uniform"}})
+    whole = {**demo, "source": {**FOLDER, "splits": SHARES}}
+    assert schema.is_valid(whole)
+    [(name, target)] = demo["targets"].items()
+    for wrong in (
+        {**least, "source": {**FOLDER, "splits": SHARES}},
+        {**whole, "source": FOLDER},
+        {**whole, "targets": {name: {**target, "data": FOLDER}}},
+        {**whole, "targets": {name: {**target, "arms": []}}},
+        {**whole, "targets": {name: {"data": target["data"]}}},
+        *({key: value for key, value in whole.items() if key != missing} for missing in NEEDED),
+    ):
+        assert not schema.is_valid(wrong)

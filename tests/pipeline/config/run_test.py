@@ -1,6 +1,7 @@
 """Reading a configuration: what is taken, and what each mistake says."""
 
 import ast
+import hashlib
 import pathlib
 import subprocess
 import sys
@@ -88,6 +89,17 @@ def test_temperatures_that_suit_the_estimator(overrides):
             ["classifier.stepz=3"],
             r"classifier: unknown key 'stepz' \(did you mean 'steps'\?\); allowed are preset, steps, batch",
         ),
+        (
+            ["targets.digits.arms=[published_finetune]", "targets.digits.push=null"],
+            r"backbone\.weights: missing, and the arm published_finetune needs it; set it",
+        ),
+        (["backbone.weights={path: a.h5, sha256: 12ab}"], r"backbone\.weights\.sha256: '12ab': string should match"),
+        (["backbone.weights={licence: MIT}"], r"backbone\.weights\.path: field required"),
+        (
+            ["arms.mine={transfer: knn, steps: 0}"],
+            r"arms\.mine: transfer: 'knn' of random weights says nothing; set start, or steps",
+        ),
+        (["arms.mine={start: published, transfer: svm}"], r"arms\.mine\.transfer: 'svm': input should be 'finetune', "),
         (["colour=red"], r"unknown key 'colour'; allowed are name, seed, image"),
         (["seed=zero"], r"seed: 'zero': input should be a valid integer"),
         (["seed=-1"], r"seed: -1: input should be greater than or equal to 0"),
@@ -116,7 +128,12 @@ def test_temperatures_that_suit_the_estimator(overrides):
             r"pretrain: .*'small_pretrian' is not one of .*did you mean small_pretrain",
         ),
         (["finetune.shift=33"], r"finetune\.shift: 33; must be at most the image's size, 32 pixels"),
-        (["pretrain.frozen_epochs=1"], r"pretrain\.frozen_epochs: 1\.0; a random backbone has to be trained"),
+        (
+            ["pretrain.frozen_epochs=1"],
+            r"pretrain\.frozen_epochs: 1\.0 for a backbone that starts at random, which has to be trained",
+        ),
+        (["classifier.batch_norm=frozen"], r"classifier\.batch_norm: 'frozen' for a backbone .*: set it to 'train'"),
+        (["pretrain.layer_decay=0.8"], r"pretrain\.layer_decay: 0\.8 for a backbone .*: set it to 1\.0"),
         (["classifier.loss=sigmoid", "prior.estimator=em"], r"prior\.estimator: 'em' assumes one label an image"),
         (["backbone.name=compct_cnn"], r"backbone\.name: 'compct_cnn': must be one of .*did you mean compact_cnn"),
         (["backbone.options={width: 2}"], r"backbone\.options.*unknown key 'width'; allowed are none"),
@@ -126,7 +143,7 @@ def test_temperatures_that_suit_the_estimator(overrides):
             ["targets.digits.arms=[entire]", "targets.digits.push=null"],
             r"targets\.digits\.arms\.0: 'entire': must be one of entire_source",
         ),
-        (["targets.digits.arms=[]"], r"targets\.digits\.arms.*at least 1"),
+        (["targets.digits.arms=[]"], r"targets\.digits\.arms: missing"),
         (
             ["targets.digits.evaluation.max_loss=1"],
             r"targets\.digits\.evaluation: unknown key 'max_loss'; it is called 'max_regression' now",
@@ -198,7 +215,7 @@ def test_anomalies_stop_a_run_unless_said_otherwise():
 
 
 def test_a_missing_key(write):
-    with pytest.raises(ValueError, match=r"resample: field required"):
+    with pytest.raises(ValueError, match=r"resample: missing; it can be left out with source.counts only"):
         load(write(resample=None))
 
 
@@ -348,13 +365,55 @@ def test_steps_of_the_presets(arm, steps):
     assert (recipe and recipe.steps) == steps
 
 
-@pytest.mark.parametrize(("subset", "missing"), [(None, "label_subset"), (["Latn"], None)], ids=["without", "with"])
+@pytest.mark.parametrize(
+    ("subset", "missing"), [(None, "targets.digits.label_subset"), (["Latn"], None)], ids=["without", "with"]
+)
 def test_what_an_arm_lacks(write, subset, missing):
     content = yaml.safe_load(DEMO.read_text(encoding="utf-8"))
     content["targets"]["digits"]["label_subset"] = subset
     loaded = load(write(targets=content["targets"]))
     assert loaded.find_missing("digits", "label_subset") == missing
     assert loaded.find_missing("digits", "same_distribution") is None
+
+
+WITH_WEIGHTS = "backbone.weights={path: small.keras, source: https://example.org, licence: MIT}"
+
+
+def test_published_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "small.keras").write_bytes(b"weights")
+    loaded = load(str(DEMO), [WITH_WEIGHTS])
+    assert loaded.backbone.network == load(str(DEMO), ["backbone.weights=none"]).backbone.network
+    assert loaded.find_missing("digits", "published_finetune") is None
+    pinned = loaded.pin_weights()
+    digest = hashlib.sha256(b"weights").hexdigest()
+    assert pinned.model_dump()["backbone"]["weights"] == {
+        "path": "small.keras",
+        "source": "https://example.org",
+        "licence": "MIT",
+        "sha256": digest,
+    }
+    assert pinned.pin_weights() == pinned
+    (tmp_path / "small.keras").write_bytes(b"others")
+    with pytest.raises(
+        ValueError, match=rf"backbone\.weights: sha256: {digest}, but 'small\.keras' has [0-9a-f]{{64}};"
+    ):
+        pinned.pin_weights()
+
+
+def test_weights_that_are_not_there():
+    with pytest.raises(ValueError, match=r"backbone\.weights: 'nowhere\.h5' is not there"):
+        load(str(DEMO), ["backbone.weights=nowhere.h5"]).pin_weights()
+
+
+@pytest.mark.parametrize("weights", [True, False], ids=["published", "classifier"])
+def test_a_probe_is_of_the_network_that_exists(weights):
+    loaded = load(str(DEMO), [WITH_WEIGHTS] if weights else [])
+    for name in ("knn", "linear_probe"):
+        assert loaded.arm(name).start == ("published" if weights else "classifier")
+        assert loaded.arm(name).needs_classifier() is not weights
+        assert loaded.pretrain_of(name) is None
+    assert loaded.arm("random_init").start == "random"
 
 
 def test_arms_of_different_targets_never_share_nodes():

@@ -11,7 +11,7 @@ def names_of(kind: type) -> set[str]:
 
 
 def test_all_components_that_a_run_has_can_be_named():
-    assert {*steps.COMPONENTS} == names_of(base_component.BaseComponent) | {"Trainer"}
+    assert {*steps.COMPONENTS} == names_of(base_component.BaseComponent) | {"ModelImporter", "Trainer"}
     assert {*steps.BEAM_COMPONENTS} == names_of(base_beam_component.BaseBeamComponent)
 
 

@@ -112,6 +112,16 @@ def test_the_model_that_is_served_is_kept_with_its_blessing(workspace):
     assert clean.make_plan(str(workspace), 1).unneeded == []
 
 
+def test_a_run_until_the_prior_does_not_take_the_place_of_a_whole_one(workspace):
+    nodes = {"b": Node("reused", 1.0, {"index": [f"{workspace}/artifacts/b/index/1"]})}
+    record.write(str(workspace), "2026-01-08", Record({}, nodes, until="prior"))
+    assert clean.make_plan(str(workspace), 1).kept == [f"2026-01-0{number}" for number in (8, 5, 4, 3)]
+    for number in range(1, 6):
+        (workspace / "runs" / f"2026-01-0{number}.json").unlink()
+    record.write(str(workspace), "2026-01-07", Record({}, nodes, until="prior"))
+    assert clean.make_plan(str(workspace), 1).kept == ["2026-01-08"]
+
+
 def test_no_workspace(tmp_path):
     with pytest.raises(ValueError, match=r"^RUN: .* holds no record of a run"):
         clean.make_plan(str(tmp_path), 1)

@@ -16,6 +16,7 @@ from components.artifacts import data_report, findings, label_prior
 from components.artifacts.findings import Finding
 from components.artifacts.label_prior import Assumption
 from pipeline.config.load import load
+from pipeline.config.weights import Weights
 from pipeline.results import summary
 from pipeline.runners import local
 from pipeline.runners.local import State
@@ -91,6 +92,29 @@ def test_a_temperature_that_could_not_be_fitted(found):
     assert "no temperature fits" in shown(summary.Summary([], {"digits": digits}))
 
 
+def test_labels_of_a_classifier_that_are_not_the_sources(found):
+    assert "the classifier lacks" not in shown(found)
+    for mass, labels in ((0.0, 0), (0.25, 0), (0.0, 1), (0.25, 1200)):
+        prior = dataclasses.replace(PRIOR, unmapped_mass=mass, unmapped_labels=labels)
+        digits = dataclasses.replace(found.targets["digits"], prior=prior)
+        text = " ".join(shown(summary.Summary([], {"digits": digits})).split())
+        told = (
+            f"lacks {labels:,} of the source's labels, and {mass:.1%} of what it predicts is for labels that the source"
+        )
+        assert (told in text) == bool(mass or labels)
+
+
+def test_a_run_until_the_prior(found):
+    some = dataclasses.replace(PRIOR, counts=np.array([6, 4, 0]))
+    digits = summary.TargetSummary(prior=some, plans={}, arms={})
+    text = " ".join(shown(summary.Summary([], {"digits": digits}, until="prior"), State.DONE).split())
+    assert "P_t is estimated from 9 image(s); 20% of it is lost: on 1 label(s) without source images" in text
+    whole = dataclasses.replace(digits, prior=PRIOR)
+    lines = shown(summary.Summary([], {"digits": whole}, until="prior")).splitlines()
+    assert "P_t is estimated from 9 image(s)" in lines
+    assert "P_t is estimated from" not in shown(found, State.DONE)
+
+
 def test_a_sample_that_is_smaller_than_asked_for(found):
     assert "resample.n" not in shown(found)
     plans = {"same_distribution": PLAN, "label_subset": PLAN | {"examples": 1199}}
@@ -154,3 +178,16 @@ def test_a_model_that_is_not_good_enough(found):
     )
     text = shown(summary.Summary([], {"digits": digits}))
     assert "not pushed: accuracy [0.5]\n7 is incomplete\n" in text and "pushed to" not in text
+
+
+def test_weights_that_were_there_before_are_named():
+    weights = {"backbone.weights": Weights(path="w.h5", licence="MIT", sha256="ab" * 32)}
+    text = " ".join(shown(summary.Summary([], {}, weights=weights)).split())
+    assert "backbone.weights: w.h5, SHA-256 abababababab…, source: not given, licence: MIT" in text
+
+
+def test_an_arm_without_pre_training(found):
+    digits = dataclasses.replace(found.targets["digits"], without_pretraining=frozenset({"entire_source"}))
+    rows = [shown(dataclasses.replace(found, targets={"digits": each})) for each in (found.targets["digits"], digits)]
+    [[before], [after]] = ([line.split() for line in row.splitlines() if "entire_source" in line] for row in rows)
+    assert (before[1], after[1]) == ("all", "none")

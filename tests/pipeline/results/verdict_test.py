@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.config.run import Evaluation
+from pipeline.config.sections import Evaluation
 from pipeline.results import verdict
 
 MINIMUM = "accuracy 0.667 < 0.95 (minimum)"

@@ -36,6 +36,22 @@ def test_the_demo_lacks_nothing(backend):
     assert errors(backend) == []
 
 
+def test_the_files_of_a_classifier_that_exists_already():
+    assert errors("vertex", "classifier={model: gs://b/net.keras, labels: gs://b/labels.txt}") == []
+    model = "classifier={model: models/net, labels: gs://b/labels.txt, label_map: map.csv}"
+    assert [line.partition(";")[0] for line in errors("vertex", model)] == [
+        "classifier.label_map: 'map.csv' is nothing that the containers can open",
+        "classifier.model: 'models/net' is nothing that the containers can open",
+    ]
+    weights = "classifier={backbone: {name: compact_cnn}, weights: w.h5, labels: gs://b/labels.txt}"
+    assert [line.partition(";")[0] for line in errors("kubeflow", weights)] == [
+        "classifier.weights.path: 'w.h5' is nothing that the containers can open"
+    ]
+    assert errors("vertex", "classifier={model: gs://b/net}", classifier="gs://b/model") == [
+        "remote.classifier: there is one, but classifier names one that exists, too; leave one out"
+    ]
+
+
 @pytest.mark.parametrize(
     ("backend", "remote", "expected"),
     [

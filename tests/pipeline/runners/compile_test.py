@@ -6,6 +6,7 @@ import yaml
 from google.auth import credentials
 from google.protobuf import json_format
 
+from components import storage
 from pipeline.config.load import load
 from pipeline.runners import submit
 
@@ -47,6 +48,25 @@ def test_vertex_takes_it_and_its_name_says_which_run_it_is(compiled, tmp_path):
         != run.name
         == submit.name_of(run, run.parameters())
     )
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_classifier_that_exists_already(compiled, backend):
+    """It is not trained, and no step but its own is told where it is."""
+    net = f"ram://given-{backend}/net"
+    labels = "".join(f'{i},"{name}",""\n' for i, name in enumerate("357"))
+    storage.write_text(f"{net}/assets.extra/labels.csv", f"index,name,parents\n{labels}")
+    storage.write_text(f"{net}/saved_model.pb", "graph")
+    run = compiled(backend, f"classifier={{model: {net}}}")
+    spec = run.job["pipelineSpec"]
+    given = json.dumps(spec["root"]["dag"]["tasks"]["source-classifier"]["inputs"])
+    assert net in given
+    assert [name for name, task in spec["root"]["dag"]["tasks"].items() if net in json.dumps(task)] == [
+        "source-classifier"
+    ]
+    assert "source-classifier" in spec["root"]["dag"]["tasks"]["digits-examples"]["dependentTasks"]
+    assert "classifier_steps" not in run.parameters()
+    assert "pretrain_steps" in run.parameters()
 
 
 def test_kubeflow_takes_it(compiled):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.loop import evaluation, fit, progress
+from trainer.loop import evaluation, fit, progress, variables
 from trainer.loop.history import Progress
 from trainer.models import classifier
 from trainer.models.backbone import Backbone, ImageConfig
@@ -451,7 +451,7 @@ class FitTest(tf.test.TestCase):
 class KernelsTest(tf.test.TestCase):
     def test_weight_decay_touches_the_kernels_and_nothing_else(self):
         model = compact_cnn()
-        decayed = fit.kernels(model)
+        decayed = variables.kernels(model)
         self.assertEqual(
             [variable.path.split("/")[-2:] for variable in decayed],
             [*([f"conv_{i}", "kernel"] for i in range(6)), ["head", "kernel"]],
@@ -472,7 +472,7 @@ class KernelsTest(tf.test.TestCase):
             ),
         ):
             model = classifier.build(Backbone(name=name, options=options).build(image), CLASSES)
-            decayed = fit.kernels(model)
+            decayed = variables.kernels(model)
             self.assertEqual({variable.path.split("/")[-1] for variable in decayed}, names)
             paths = {variable.path for variable in decayed}
             others = [variable for variable in model.trainable_variables if variable.path not in paths]

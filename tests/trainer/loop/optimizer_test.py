@@ -90,6 +90,35 @@ def test_adaptive_ones(name, decay):
 OPTIMIZERS = ("sgd", "sgdw", "adamw", "lamb")
 
 
+@pytest.mark.parametrize("loss_scaling", [False, True])
+@pytest.mark.parametrize("momentum", [0.0, 0.8])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_each_variable_moves_by_its_multiple(name, momentum, loss_scaling):
+    # With a decay LAMB's steps would not be in proportion: they depend on the norm, which the decay changes before.
+    settings = recipe(optimizer=name, momentum=momentum, weight_decay=0.3 if name in ("sgdw", "adamw") else 0.0)
+    gradient = tf.constant(GRADIENTS[0])
+    moved = {}
+    for multiples in (None, (0.25, 0.5, 1.0)):
+        trained = [keras.Variable(KERNEL, name=f"{part}_kernel") for part in ("first", "second", "head")]
+        made = optimizer.make_optimizer(
+            settings, trained, decayed=trained[:2], multiples=multiples, loss_scaling=loss_scaling
+        )
+        made.apply(optimizer.scale(made, [gradient, -gradient, 2 * gradient]), trained)
+        moved[multiples] = [variable.numpy() - KERNEL for variable in trained]
+    plain, scaled = moved.values()
+    assert np.abs(plain).min() > 1e-3
+    for one, other, multiple in zip(plain, scaled, (0.25, 0.5, 1.0), strict=True):
+        np.testing.assert_allclose(other, multiple * one, rtol=1e-4)
+
+
+def test_a_multiple_goes_with_its_variable_where_only_some_are_trained():
+    trained = [keras.Variable(KERNEL, name=f"{part}_kernel") for part in ("first", "second", "head")]
+    made = optimizer.make_optimizer(recipe(momentum=0.0), trained, multiples=(0.25, 0.5, 1.0))
+    made.apply([tf.ones((3, 2)), tf.ones((3, 2))], trained[:0:-1])  # the head and the second
+    moved = [float((KERNEL - variable.numpy()).mean()) for variable in trained]
+    np.testing.assert_allclose(moved, [0.0, 0.05, 0.1], rtol=1e-5)
+
+
 def test_two_replicas_do_not_sum_again(tmp_path):
     path = tmp_path / "weights.npz"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.loop import fit
+from trainer.loop import variables
 from trainer.models import amoebanet, classifier
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
@@ -78,7 +78,7 @@ class AmoebaNetTest(tf.test.TestCase):
     def test_every_kernel_starts_differently_and_by_the_seed(self):
         def kernels(seed: int) -> list[np.ndarray]:
             keras.utils.set_random_seed(seed)
-            return [kernel.numpy() for kernel in fit.kernels(backbone(auxiliary=True))]
+            return [kernel.numpy() for kernel in variables.kernels(backbone(auxiliary=True))]
 
         first, again, other = kernels(1), kernels(1), kernels(2)
         self.assertLen({kernel.tobytes() for kernel in first + other}, 2 * len(first))
@@ -109,7 +109,7 @@ class AmoebaNetTest(tf.test.TestCase):
 
     def test_weight_decay_touches_exactly_the_kernels(self):
         model = classifier.build(backbone(auxiliary=True), 5)
-        decayed = fit.kernels(model)
+        decayed = variables.kernels(model)
         layers = {
             layer.name: layer
             for network in (model, classifier.backbone_of(model))

@@ -1,7 +1,9 @@
 """Images that a network can only memorise."""
 
+import pathlib
 from collections.abc import Callable
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -33,3 +35,31 @@ def accuracy_by_heart() -> Callable[[Backbone, int, Recipe], float]:
         ).accuracy
 
     return accuracy
+
+
+@pytest.fixture
+def jitter() -> Callable[[keras.Model], None]:
+    def jitter(model: keras.Model) -> None:
+        """Changes every float weight a little, so that none is as it was initialised; variances stay positive."""
+        random = np.random.default_rng(7)
+        for variable in model.weights:
+            if "float" in variable.dtype:
+                values = variable.numpy()
+                variable.assign(values * random.uniform(0.8, 1.2, values.shape) + random.uniform(0, 0.02, values.shape))
+
+    return jitter
+
+
+@pytest.fixture
+def write_layers(tmp_path) -> Callable[[keras.Model, pathlib.Path], None]:
+    def write(model: keras.Model, path: pathlib.Path) -> None:
+        """Writes weights as the files of keras.applications have them: the layers at the top of the file."""
+        whole = tmp_path / "whole.h5"
+        model.save(whole)
+        with h5py.File(whole) as file, h5py.File(path, "w") as layers:
+            for name, values in file["model_weights"].attrs.items():
+                layers.attrs[name] = values
+            for name in file["model_weights"]:
+                file.copy(f"model_weights/{name}", layers)
+
+    return write

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.loop import fit
+from trainer.loop import variables
 from trainer.models import classifier
 from trainer.models.backbone import Backbone, ImageConfig
 from trainer.recipes import Recipe
@@ -23,8 +23,8 @@ class InceptionV3Test(tf.test.TestCase):
     def test_width_scales_every_convolution_and_survives_saving(self):
         backbone = Backbone(name="inception_v3", options={"width": 0.25}).build(ImageConfig(size=75, channels=1))
         self.assertEqual(backbone.output_shape, (None, 512))
-        # Σ height·width·(in/4)·(out/4) over the kernels (in = 1 for the first) + 3·out/4 for the normalisations.
-        self.assertEqual(backbone.count_params(), 1_372_376)
+        # Σ height·width·(in/4)·(out/4) over the kernels (in = 3 for the first) + 3·out/4 for the normalisations.
+        self.assertEqual(backbone.count_params(), 1_372_520)
 
         path = self.folder / "narrow.keras"
         backbone.save(path)
@@ -33,7 +33,7 @@ class InceptionV3Test(tf.test.TestCase):
 
     def test_weight_decay_touches_exactly_the_kernels(self):
         model = classifier.build(Backbone(name="inception_v3", options={"width": 0.125}).build(ImageConfig(size=75)), 5)
-        decayed = fit.kernels(model)
+        decayed = variables.kernels(model)
         self.assertLen(decayed, 94 + 1)  # convolutions, and the head
         self.assertEqual({variable.name for variable in decayed}, {"kernel"})
         left = [variable.name for variable in model.trainable_variables if variable.name != "kernel"]

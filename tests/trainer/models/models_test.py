@@ -12,7 +12,7 @@ from trainer.models.registry import SPECS
 
 @pytest.mark.parametrize(
     ("name", "hint"),
-    [("inceptionv3", " (did you mean inception_v3?)"), ("resnet", "")],
+    [("inceptionv3", " (did you mean inception_v3?)"), ("transformer", "")],
     ids=["near match", "no match"],
 )
 def test_an_unknown_backbone(name, hint):
@@ -30,6 +30,16 @@ def test_options_get_their_defaults():
     assert Backbone(name="inception_v3", options={"width": 0.25}).options == {"width": 0.25}
     published = {"normal_cells": 18, "filters": 512, "drop_path": 0.0, "auxiliary": False}
     assert Backbone(name="amoebanet_b").options == published
+
+
+def test_a_backbone_has_a_name_or_a_function():
+    for values in ({}, {"name": "compact_cnn", "function": "json.loads"}):
+        with pytest.raises(
+            pydantic.ValidationError, match=r"give a name of .* or a function of your own, and not both"
+        ):
+            Backbone(**values)
+    assert Backbone(name="compact_cnn").label == "compact_cnn"
+    assert Backbone(function="json.loads").label == "json.loads"
 
 
 @pytest.mark.parametrize(
@@ -74,16 +84,6 @@ def test_images_that_no_network_sees(key, value):
     with pytest.raises(pydantic.ValidationError) as error:
         ImageConfig(**{"size": 32, key: value})
     assert [entry["loc"] for entry in error.value.errors()] == [(key,)]
-
-
-@pytest.mark.parametrize("name", SPECS)
-def test_a_backbone_maps_images_to_features(name):
-    image = ImageConfig(size=SPECS[name].min_size, channels=1)
-    small = {"amoebanet_b": {"normal_cells": 3, "filters": 16}}  # 2 GB otherwise
-    model = Backbone(name=name, options=small.get(name, {})).build(image)
-    assert model.name == "backbone"  # by which fine-tuning finds it
-    assert model.input_shape == (None, image.size, image.size, 1)
-    assert len(model.output_shape) == 2
 
 
 def test_a_configuration_is_checked_without_importing_keras():

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from components.artifacts.findings import Finding
+from components.example_gen import readers
 from components.example_gen.readers import listing
 from components.example_gen.readers.folder import FolderReader
 from components.example_gen.readers.sieve import Sieve
@@ -468,3 +469,33 @@ def test_the_fingerprint_sees_names_sizes_and_times(tree, tmp_path):
         found.append(dataset.fingerprint())
         assert dataset.fingerprint() == found[-1]
     assert len(set(found)) == 7
+
+
+def test_without_splits_all_images_are_one_set_without_labels(tree):
+    folder = tree("1.jpg", "train/owl/2.jpg", "test/owl/2.jpg", "notes.txt", ".hidden/3.jpg")
+    reader = FolderReader(folder=folder)
+    assert not reader.is_labelled() and FolderReader(folder=folder, splits=SHARES).is_labelled()
+    table, labels, _ = reader.list_images()
+    assert labels.names == ("unlabelled",)
+    rows = {row["source_id"]: (row["labels"], row["split"]) for row in table.to_pylist()}
+    assert rows == dict.fromkeys(["1.jpg", "test/owl/2.jpg", "train/owl/2.jpg"], ([0], None))
+    before = reader.fingerprint()
+    tree("4.jpg")
+    assert reader.fingerprint() != before
+
+
+def test_without_splits_it_survives_what_readers_are_written_as(tree):
+    reader = FolderReader(folder=tree("1.jpg"))
+    assert readers.loads(readers.dumps(reader)) == reader
+    assert readers.make_reader(reader.model_dump()) == reader
+
+
+def test_a_folder_without_images_is_refused_without_splits_too(tree):
+    with pytest.raises(ValueError, match=r"^folder: .* has no images"):
+        FolderReader(folder=tree("notes.txt")).list_images()
+
+
+def test_train_alone_is_refused_if_it_is_a_part(tree):
+    for splits in ({"train": 0.9}, {"train": "train"}, {}):
+        with pytest.raises(ValueError, match=r"lacks eval|lacks eval and train"):
+            FolderReader(folder=tree("owl/1.jpg"), splits=splits)

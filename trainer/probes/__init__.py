@@ -1,0 +1,1 @@
+"""Classifiers on the features of a network that is not trained."""
