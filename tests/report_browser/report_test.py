@@ -50,6 +50,20 @@ def test_nothing_overlaps_or_is_cut_off(open_report, name, width):
     assert found == {"wide": [], "outside": [], "clipped": [], "overlapping": []}
 
 
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_groups_fit(open_report, width):
+    report = open_report("of_many_labels", width=width)
+    report.build()
+    report.page.locator("button[name=group]").click()
+    report.page.locator(".group").first.click()
+    report.page.locator(".tabulator-group-level-1 .group").first.click()
+    report.page.locator(".tabulator-row .pick").first.wait_for()
+    assert report.page.locator(".tabulator-tableholder").evaluate("part => part.scrollWidth - part.clientWidth") <= 0
+    found = report.page.evaluate(LAYOUT)
+    assert found.pop("texts") > 50
+    assert found == {"wide": [], "outside": [], "clipped": [], "overlapping": []}
+
+
 def test_layout_is_measured(open_report):
     report = open_report("fail_arm", width=390)
     report.page.evaluate(
