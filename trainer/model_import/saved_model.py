@@ -125,8 +125,8 @@ def _find_call(
     _, inputs = function.structured_input_signature
     if len(inputs) != 1:
         raise ValueError(
-            f"signature: {name!r} of {settings.model!r} takes {', '.join(inputs)}; set signature to one that takes "
-            "images alone"
+            f"signature: {name!r} of {settings.model!r} takes {', '.join(sorted(inputs))}; set signature to one that "
+            "takes images alone"
         )
     ((argument, spec),) = inputs.items()
     if not (spec.dtype.is_floating or spec.dtype == tf.uint8):
