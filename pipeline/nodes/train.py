@@ -109,7 +109,8 @@ def finetune(
         checkpoints=place.checkpoints_of(node_id),
         **_name_parameters(place, config, recipe, "finetune_steps"),
     ).with_id(node_id)
-    trainer.add_upstream_node(target.validator)
+    if base_model is not None:  # else it needs nothing of the source, which the validation waits for
+        trainer.add_upstream_node(target.validator)
     return trainer
 
 
