@@ -180,8 +180,12 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
     def make_last() -> BaseNode:
         data = basis.ingested.targets[target]
         if arm.transfer == "finetune":
-            return train.finetune(finetune_id, config, basis.place, data, **given)
-        return train.probe(finetune_id, config, data, arm.transfer, **given)
+            last = train.finetune(finetune_id, config, basis.place, data, **given)
+        else:
+            last = train.probe(finetune_id, config, data, arm.transfer, **given)
+        if replicate is None:  # a cell of a comparison may need nothing of the source, for which the validation waits
+            last.add_upstream_node(data.validator)
+        return last
 
     return ArmNodes(nodes.get(finetune_id, make_last), specialist)
 

@@ -92,7 +92,7 @@ def finetune(
     if base_model is None:  # whose backbone cannot wait
         start = {"backbone": config.backbone.network}
         recipe = recipe.for_random_start()
-    trainer = Trainer(
+    return Trainer(
         run_fn="trainer.finetune.run_fn",
         examples=target["examples"],
         index=target["index"],
@@ -109,9 +109,6 @@ def finetune(
         checkpoints=place.checkpoints_of(node_id),
         **_name_parameters(place, config, recipe, "finetune_steps"),
     ).with_id(node_id)
-    if base_model is not None:  # else it needs nothing of the source, which the validation waits for
-        trainer.add_upstream_node(target.validator)
-    return trainer
 
 
 def probe(
@@ -130,7 +127,7 @@ def probe(
 
     The other arguments are those of `finetune`.
     """
-    trainer = Trainer(
+    return Trainer(
         run_fn="trainer.probe.run_fn",
         examples=target["examples"],
         index=target["index"],
@@ -144,8 +141,6 @@ def probe(
             **_keep_and_name(keep_predictions, formats),
         },
     ).with_id(node_id)
-    trainer.add_upstream_node(target.validator)
-    return trainer
 
 
 def _settings(config: Config, recipe: Recipe, **more: Any) -> dict[str, Any]:

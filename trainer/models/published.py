@@ -32,6 +32,14 @@ def load_classifier(backbone: Backbone, image: ImageConfig, classes: int, path: 
             if file.load(own):
                 return _split(own, image, application)
         network = backbone.build(image)
+        if head := file.lone_head(
+            network.outputs[-1].shape[-1]
+        ):  # newer presets of keras-hub have it in a file of its own
+            _check_classes(head[1].size, classes, path)
+            weights.load_backbone_weights(network, path)
+            model = classifier.build(network, classes)
+            model.get_layer("head").set_weights(head)
+            return model
         inside = weights.network_of(network)
         found = file.classes_above(inside)
         if found is None:

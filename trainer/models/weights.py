@@ -113,6 +113,7 @@ class WeightsFile:
 
     def __init__(self, path: str, weights: list[h5py.Dataset], normalization: dict[str, h5py.Dataset]):
         self.path = path
+        self._weights = weights
         self._shapes = Counter(weight.shape for weight in weights)
         self._normalization = normalization
 
@@ -152,6 +153,13 @@ class WeightsFile:
             return 0
         found = [_pop_head(rest, output.shape[-1]) for output in model.outputs]
         return found[0] if all(found) and not +rest else None
+
+    def lone_head(self, width: int) -> list[np.ndarray] | None:
+        """Returns kernel and bias, if the file has nothing but a dense head on features of this width; else None."""
+        weights = sorted(self._weights, key=lambda weight: -len(weight.shape))
+        if [len(weight.shape) for weight in weights] != [2, 1] or weights[0].shape != (width, *weights[1].shape):
+            return None
+        return [weight[()] for weight in weights]
 
     def refusal(self, model: keras.Model) -> ValueError:
         """Returns the error that the file is not of this model."""

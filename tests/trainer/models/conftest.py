@@ -45,7 +45,10 @@ def jitter() -> Callable[[keras.Model], None]:
         for variable in model.weights:
             if "float" in variable.dtype:
                 values = variable.numpy()
-                variable.assign(values * random.uniform(0.8, 1.2, values.shape) + random.uniform(0, 0.02, values.shape))
+                added = 0.02 if values.ndim == 1 else 0.0  # to many kernels, it would let activations grow without end
+                variable.assign(
+                    values * random.uniform(0.8, 1.2, values.shape) + random.uniform(0, added, values.shape)
+                )
 
     return jitter
 

@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import sys
 
+import h5py
 import keras
 import numpy as np
 import pydantic
@@ -102,6 +103,21 @@ def test_a_classifier_with_its_head(keras_hub, presets, name):
     assert classifier.backbone_of(model).output_shape == (None, 12)
     with pytest.raises(ValueError, match="has a head over 5 classes, but there are 4 labels"):
         published.load_classifier(Backbone(name="keras_hub", options={"preset": preset}), IMAGE, 4, preset)
+
+
+def test_a_head_in_a_file_of_its_own(presets, tmp_path):
+    shutil.copytree(presets / "vit", tmp_path / "vit")
+    preset = str(tmp_path / "vit")
+    settings = Backbone(name="keras_hub", options={"preset": preset})
+    expected = published.load_classifier(settings, IMAGE, 5, preset)
+    with h5py.File(tmp_path / "vit" / "task.weights.h5", "a") as file:  # as later versions of Keras write it
+        for name in ["optimizer", *(f"layers/{name}" for name in file["layers"] if name != "dense")]:
+            if name in file:
+                del file[name]
+    model = published.load_classifier(settings, IMAGE, 5, preset)
+    np.testing.assert_array_equal(model(IMAGES)["logits"], expected(IMAGES)["logits"])
+    with pytest.raises(ValueError, match="has a head over 5 classes, but there are 4 labels"):
+        published.load_classifier(settings, IMAGE, 4, preset)
 
 
 def test_images_and_presets_that_do_not_fit(keras_hub, presets):
