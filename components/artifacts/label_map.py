@@ -64,7 +64,7 @@ def parse_labels(text: str) -> ClassifierLabels:
       ValueError: there is no label, a name occurs twice, or the JSON is something else.
     """
     text = text.removeprefix("\ufeff")
-    if text.lstrip().startswith("{"):
+    if text.lstrip().startswith("{") or _is_json_list(text):
         return _parse_class_index(text)
     first = text.partition("\n")[0].replace('"', "").strip()
     if first == "index,name,parents":
@@ -77,10 +77,18 @@ def parse_labels(text: str) -> ClassifierLabels:
     return ClassifierLabels(vocabulary.make_vocabulary(names).names)
 
 
+def _is_json_list(text: str) -> bool:
+    """Returns whether it is one; a label in brackets is none."""
+    try:
+        return isinstance(json.loads(text), list)
+    except ValueError:
+        return False
+
+
 def _parse_class_index(text: str) -> ClassifierLabels:
     try:
         classes = json.loads(text)
-        rows = [classes[str(index)] for index in range(len(classes))]
+        rows = [classes[str(index)] for index in range(len(classes))]  # fails for a list, too
         found = [(str(wordnet), str(name)) for wordnet, name in rows]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(

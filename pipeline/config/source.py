@@ -52,7 +52,8 @@ class Counts(StrictModel):
         """
         if self.counts == UNIFORM:
             return label_counts.count_alike(labels)
-        return label_counts.loads(text.read_text("source.counts", self.counts), f"source.counts: {self.counts!r}")
+        content = text.read_text("source.counts", self.counts, advice="write it in UTF-8")
+        return label_counts.loads(content, f"source.counts: {self.counts!r}")
 
 
 def _tag(value: Any) -> str:

@@ -77,8 +77,8 @@ def adapt(
 
     classifier = nodes.get(classifier_id, make_classifier)
     if config.trained_classifier is None:  # a wrong file is known before the data are read
-        for side in ingested.sides:
-            side.example_gen.add_upstream_node(classifier)
+        for data in ingested.all_data:
+            data.example_gen.add_upstream_node(classifier)
     source_predictor = None
     if (source := ingested.source_data) is not None:
         source_predictor = nodes.get(

@@ -103,11 +103,17 @@ def read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.Cl
 
 
 def has_other_labels(config: Config, source_labels: Vocabulary) -> bool:
-    """Returns whether the classifier exists already, and has other labels than the source: its head is of no use."""
+    """Returns whether the classifier exists already, and has other labels than the source: its head is of no use.
+
+    Labels of the same names that stand for others are other ones, too.
+    """
     if config.trained_classifier is not None:
         return False
     assert isinstance(config.classifier, ModelClassifier | WeightsClassifier)
-    return set(read_labels(config.classifier).names) != set(source_labels.names)
+    names = read_labels(config.classifier).names
+    match = _match_labels(config.classifier, source_labels.names)
+    meant = [source_labels.names[position] for position in match.positions if position >= 0]
+    return meant != list(names) or len(match.unmatched) > 0
 
 
 def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:

@@ -67,7 +67,7 @@ class Ingested:
         return self.source_data
 
     @property
-    def sides(self) -> list[IngestNodes]:
+    def all_data(self) -> list[IngestNodes]:
         """The nodes of all data."""
         return [*([self.source_data] if self.source_data else []), *self.targets.values()]
 
@@ -100,8 +100,8 @@ def ingest(nodes: Registry, config: Config, place: Place) -> Ingested:
     if source is not None:
         wait_for_checks(source, list(targets.values()))
     ingested = Ingested(targets, source, None if source else make_counts_node(config))
-    for side in ingested.sides:
-        nodes.add(*side.nodes)
+    for data in ingested.all_data:
+        nodes.add(*data.nodes)
     if ingested.counts is not None:
         nodes.add(ingested.counts)
     return ingested

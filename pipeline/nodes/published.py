@@ -18,6 +18,10 @@ def import_backbone(nodes: Registry, config: Config) -> BaseNode:
     assert weights is not None, "Config.find_missing has seen to it"
 
     def make_importer() -> ModelImporter:
+        try:
+            fingerprint = weights.fingerprint()
+        except ValueError as error:
+            raise ValueError(f"backbone.weights: {error}") from error
         return ModelImporter(
             kind="backbone",
             settings={
@@ -25,7 +29,7 @@ def import_backbone(nodes: Registry, config: Config) -> BaseNode:
                 "weights": weights.path,
                 "image": config.image.model_dump(),
             },
-            fingerprint=weights.fingerprint(),
+            fingerprint=fingerprint,
         )
 
     return nodes.get(ids.PUBLISHED, make_importer)

@@ -168,7 +168,8 @@ def test_the_default_temperature_is_a_number(content, loss, temperature):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (None, r"^source\.counts: .*counts.csv' cannot be read"),
+        (None, r"^source\.counts: .*counts.csv' cannot be read: .*; correct the path"),
+        ("label,count\n\xf6wl,1\n", r"^source\.counts: line 2 of .* is not utf-8: .*'\xf6wl,1'\); write it in UTF-8$"),
         ("label,count\nowl,x\n", r"^source\.counts: '.*counts.csv': line 2: the count of 'owl' is 'x'"),
         (
             "label,count\ncat,1\ndog,2\n",
@@ -183,7 +184,7 @@ def test_the_default_temperature_is_a_number(content, loss, temperature):
 def test_counts_that_do_not_fit(content, tmp_path, text, message):
     path = tmp_path / "counts.csv"
     if text is not None:
-        path.write_text(text)
+        path.write_text(text, encoding="latin-1")
     with pytest.raises(ValueError, match=message):
         nodes_of({**content, "source": {"counts": str(path)}})
 

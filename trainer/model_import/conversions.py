@@ -36,6 +36,12 @@ def to_logits(values: tf.Tensor, output: str, activation: str) -> tf.Tensor:
     return logarithm - tf.math.log(tf.maximum(1.0 - values, _EPSILON))
 
 
+def check_finite(values: np.ndarray, model: str) -> None:
+    """Raises a ValueError if not all of a model's outputs for some images are numbers; `model` is what it is called."""
+    if not np.isfinite(values).all():
+        raise ValueError(f"model: {model!r} gives {values[~np.isfinite(values)][0]} for images of noise; name another")
+
+
 def check_outputs(values: np.ndarray, output: str, loss: str, model: str) -> None:
     """Checks that a model's outputs for some images can be what the settings say.
 
@@ -47,8 +53,7 @@ def check_outputs(values: np.ndarray, output: str, loss: str, model: str) -> Non
     Raises:
       ValueError: they cannot.
     """
-    if not np.isfinite(values).all():
-        raise ValueError(f"model: {model!r} gives {values[~np.isfinite(values)][0]} for images of noise; name another")
+    check_finite(values, model)
     sums = values.sum(axis=1)
     in_range = bool((values >= -_ROUNDING).all() and (values <= 1 + _ROUNDING).all())
     sums_to_one = bool((np.abs(sums - 1) <= _ROUNDING).all())

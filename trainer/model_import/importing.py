@@ -7,8 +7,8 @@ from tfx.utils import path_utils
 
 from components.artifacts import label_map, model_labels
 from trainer import serving
-from trainer.model_import import keras_file, label_files, saved_model
-from trainer.model_import.opened import Opened
+from trainer.model_import import conversions, keras_file, label_files, saved_model
+from trainer.model_import.opened import Opened, make_noise
 from trainer.model_import.settings import PublishedBackbone, PublishedClassifier, SavedClassifier, path_of
 from trainer.models import classifier, published
 from trainer.models.weights import load_backbone_weights
@@ -50,6 +50,7 @@ def import_classifier(settings: SavedClassifier | PublishedClassifier, folder: s
     else:
         labels = _require(labels, settings)
         model = published.load_classifier(settings.backbone, settings.image, len(labels.names), settings.weights)
+        conversions.check_finite(model(make_noise(settings.image), training=False)["logits"].numpy(), settings.weights)
         opened = Opened(serving.network_of(model), settings.image, model.output["logits"].shape[1])
     pairs = label_files.read_pairs(settings, labels)
     if opened.num_outputs != len(labels.names):

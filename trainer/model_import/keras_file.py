@@ -22,7 +22,7 @@ def open_keras_file(settings: SavedClassifier) -> Opened:
     Raises:
       ValueError: there is no such file, or what the settings say of it is not so.
     """
-    model = _load(settings.model)
+    model = _to_functional(_load(settings.model), settings)
     shape = model.input_shape
     if not isinstance(shape, tuple):
         raise ValueError(f"model: {settings.model!r} has several inputs; name a model that takes images alone")
@@ -62,7 +62,8 @@ def _load(path: str) -> keras.Model:
     except (ValueError, TypeError, OSError, KeyError, zipfile.BadZipFile) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ValueError(
-            f"model: {path!r} cannot be loaded: {reason}; name a .keras file that Keras 3 wrote"
+            f"model: {path!r} cannot be loaded: {reason}; name a .keras file that Keras 3 wrote, with layers of Keras "
+            "alone, or save yours as a SavedModel"
         ) from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"model: {path!r} has a {type(model).__name__} in it, not a model; name another file")
@@ -81,15 +82,26 @@ def _local(path: str) -> Iterator[str]:
         yield copy
 
 
+def _to_functional(model: keras.Model, settings: SavedClassifier) -> keras.Model:
+    """Returns the same model with inputs and outputs, which a sequential one only has inside."""
+    if isinstance(model, keras.Sequential) and model.built:
+        return keras.Model(model.inputs, model.outputs[0])
+    if not hasattr(model, "operations"):
+        raise _no_classifier(settings)
+    return model
+
+
+def _no_classifier(settings: SavedClassifier) -> ValueError:
+    return ValueError(
+        f"model: {settings.model!r} is not a functional or sequential classifier with one output [images, labels]; "
+        "name one, or save yours as a SavedModel"
+    )
+
+
 def _split(model: keras.Model, settings: SavedClassifier) -> keras.Model:
     """Returns a model that gives logits and, if its last layer with weights is Dense, the features that this takes."""
-    if isinstance(model, keras.Sequential):
-        model = keras.Model(model.inputs, model.outputs)
-    if not hasattr(model, "operations") or len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
-        raise ValueError(
-            f"model: {settings.model!r} is not a functional or sequential classifier with one output [images, labels]; "
-            "name one, or save yours as a SavedModel"
-        )
+    if len(model.outputs) != 1 or len(model.outputs[0].shape) != 2:
+        raise _no_classifier(settings)
     last = next((layer for layer in reversed(model.layers) if layer.weights), None)
     outputs = {"logits": model.outputs[0]}
     if isinstance(last, keras.layers.Dense) and len(last.input.shape) == 2:

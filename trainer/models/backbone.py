@@ -149,6 +149,10 @@ def _find(path: str) -> Callable[..., Any]:
         ) from error
     except AttributeError as error:
         raise ValueError(f"{path!r}: {module} has no {name!r}; correct the path") from error
+    except Exception as error:  # whatever a module of somebody else raises
+        raise ValueError(
+            f"{path!r} cannot be imported: {module} failed with {type(error).__name__}: {error}; correct the module"
+        ) from error
     if not callable(found):
         raise ValueError(f"{path!r} is a {type(found).__name__}, not a function; name one that returns a Keras model")
     return cast("Callable[..., Any]", found)

@@ -19,9 +19,16 @@ def build(image: ImageConfig, function: Callable[..., Any], path: str, options: 
       options: keyword arguments of the function.
 
     Raises:
-      ValueError: the model takes other images, returns anything else, or cannot be saved and loaded.
+      ValueError: the function fails; or its model takes other images, returns anything else, or cannot be saved and
+        loaded.
     """
-    model = function(image, **options)
+    try:
+        model = function(image, **options)
+    except Exception as error:  # whatever a function of somebody else raises
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"backbone.function: {path} failed with {type(error).__name__}: {reason}; correct it, or backbone.options"
+        ) from error
     if not isinstance(model, keras.Model):
         raise ValueError(f"backbone.function: {path} returned {type(model).__name__}; it has to return a keras.Model")
     images = keras.Input((image.size, image.size, image.channels), name="images")

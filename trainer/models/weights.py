@@ -68,10 +68,18 @@ def open_weights(path: str, *, head: bool = False) -> Iterator["WeightsFile"]:
         _fetch(path, local, [_CLASSIFIER, _IN_FOLDER] if head else [_IN_FOLDER])
         if not h5py.is_hdf5(local):
             raise ValueError(f"weights: {path!r} is not a file of weights; {_FORMATS}")
-        with h5py.File(local, "r") as file:
+        with _open(path, local) as file:
             # Keras 2 kept the weights by layer, and so does keras.applications; its whole models have them in a group.
             group = file.get("model_weights", file)
             yield _ByLayer(path, group) if _has_layers(group) else _ByPath(path, local, file)
+
+
+def _open(path: str, local: str) -> h5py.File:
+    try:
+        return h5py.File(local, "r")
+    except OSError as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"weights: {path!r} cannot be read: {reason}; copy the whole file again") from error
 
 
 def _fetch(path: str, local: str, names: list[str]) -> None:

@@ -42,12 +42,17 @@ def test_a_class_index_of_keras():
         ('{"1": ["n1", "owl"]}', "^it is JSON, but not of the form"),
         ('{"0": "owl"}', "^it is JSON, but not of the form"),
         ('{"0": ', "^it is JSON, but not of the form"),
+        ('["owl",\n "jay"]', "^it is JSON, but not of the form"),
     ],
-    ids=["gap", "nothing", "twice", "numbers", "names alone", "half"],
+    ids=["gap", "nothing", "twice", "numbers", "names alone", "half", "list"],
 )
 def test_files_that_are_not_of_labels(text, message):
     with pytest.raises(ValueError, match=message):
         label_map.parse_labels(text)
+
+
+def test_a_label_may_be_in_brackets():
+    assert label_map.parse_labels("[background]\nowl").names == ("[background]", "owl")
 
 
 def test_several_labels_for_one_and_none_for_others():

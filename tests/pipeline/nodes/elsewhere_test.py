@@ -253,6 +253,22 @@ def test_arms_that_start_from_a_keras_file(files):
         files.nodes(broken, ("warm_start",))
 
 
+def test_the_head_is_left_out_unless_each_label_stands_for_itself(files):
+    def new_head(labels: list[str], pairs: str = "") -> bool:
+        classifier = {"model": files.keras, "labels": files.text("own.txt", "\n".join(labels))}
+        if pairs:
+            classifier["label_map"] = files.text("map.csv", f"label,source\n{pairs}")
+        node = files.nodes(classifier, ("warm_start",))["pets-warm-start-specialist"]
+        return json.loads(node.exec_properties["custom_config"]).get("new_head", False)
+
+    assert not new_head(["dog", "owl", "cat"])  # the source's, in another order
+    assert not new_head(["dog", "owl", "cat"], "dog,dog\n")
+    assert new_head(["dog", "owl"])
+    assert new_head(["dog", "owl", "cat", "emu"])
+    assert new_head(["dog", "owl", "cat"], "dog,cat\ncat,dog\n")
+    assert new_head(["dog", "owl", "cat"], "dog,\n")
+
+
 def test_a_comparison_cannot_vary_it(files):
     config = files.config({"model": files.own}, compare={"vary": ["classifier"]})
     with pytest.raises(ValueError, match=r"^compare.vary: has classifier, but that exists already"):

@@ -78,3 +78,10 @@ def test_other_weights_are_another_key_of_what_starts_from_them(load_with, place
     before, after = keys(b"weights"), keys(b"others")
     assert {cell.arm for cell in before if before[cell] != after[cell]} == set(PUBLISHED)
     assert {cell.arm for cell in before if before[cell] == after[cell]} == set(OTHERS)
+
+
+def test_weights_that_are_gone(load_with, place, tmp_path):
+    config = load_with(b"weights", PUBLISHED)
+    (tmp_path / "weights.keras").unlink()
+    with pytest.raises(ValueError, match=r"^backbone\.weights: '.*weights.keras' is not there; correct the path$"):
+        pipeline_module.create_pipeline(config, place)

@@ -4,6 +4,7 @@ import os
 import pathlib
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -65,6 +66,15 @@ def test_a_training_can_start_from_a_network_of_keras(forms, import_model, form)
     expected = forms.model(forms.pixels, training=False)["features"]
     for network in (backbone, other):
         np.testing.assert_allclose(network(forms.pixels, training=False), expected, atol=1e-5)
+
+
+def test_a_sequential_network_of_keras(forms, import_model):
+    head = keras.layers.Dense(len(NAMES))
+    layers = [keras.layers.Rescaling(255.0), forms.model.get_layer("backbone"), head, keras.layers.Softmax()]
+    model = keras.Sequential([keras.Input(forms.model.input_shape[1:]), *layers])
+    head.set_weights(forms.model.get_layer("head").get_weights())
+    model.save(forms.root / "sequential.keras")
+    check_form(forms, import_model(forms.settings("keras", model=str(forms.root / "sequential.keras"))), "keras")
 
 
 def test_the_features_of_a_saved_model_that_tells_them(forms, import_model):

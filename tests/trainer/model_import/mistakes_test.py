@@ -1,6 +1,7 @@
 """A wrong file, or a setting that is not so, gives one line that names the key and the way out."""
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -74,6 +75,41 @@ def test_files_that_are_no_models(forms, import_model, form, name, message):
     (forms.root / "artifact" / "Format-Serving").mkdir(parents=True, exist_ok=True)
     forms.write("text.keras", "no model")
     check(import_model, forms.settings(form, model=str(forms.root / name)), message)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (keras.Sequential([keras.layers.Dense(5)]), r"^model: '.*odd.keras' is not a functional or sequential classif"),
+        (
+            keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Lambda(lambda images: images)]),
+            r"^model: '.*odd.keras' cannot be loaded: .*; name a .keras file .* or save yours as a SavedModel",
+        ),
+        (
+            keras.Sequential([keras.Input((16, 16, 1)), keras.layers.Dense(5)]),
+            r"^model: '.*odd.keras' is not a functional or sequential classifier with one output \[images, labels\]",
+        ),
+    ],
+    ids=["unbuilt", "lambda", "no batch of logits"],
+)
+def test_networks_of_keras_that_are_no_classifiers(forms, import_model, model, message):
+    model.save(forms.root / "odd.keras")
+    check(import_model, forms.settings("keras", model=str(forms.root / "odd.keras")), message)
+
+
+def test_weights_that_are_no_numbers(forms, import_model):
+    model = keras.models.clone_model(forms.model)
+    model.set_weights([np.full_like(values, np.nan) for values in model.get_weights()])
+    model.save_weights(forms.root / "nan.weights.h5")
+    settings = forms.settings("weights", weights=str(forms.root / "nan.weights.h5"))
+    check(import_model, settings, r"^model: '.*nan.weights.h5' gives nan for images of noise; name another")
+
+
+def test_weights_that_were_cut_off(forms, import_model):
+    whole = (forms.root / "model.weights.h5").read_bytes()
+    (forms.root / "cut.weights.h5").write_bytes(whole[: len(whole) // 2])
+    settings = forms.settings("weights", weights=str(forms.root / "cut.weights.h5"))
+    check(import_model, settings, r"^weights: '.*cut.weights.h5' cannot be read: .*; copy the whole file again")
 
 
 class _Odd(tf.Module):

@@ -66,6 +66,10 @@ def unregistered(image):
     return keras.Model(model.input, Shift()(model.output))
 
 
+def failing(image):
+    raise RuntimeError(f"{{image.size}} is too small\\nfor me")
+
+
 def with_lambda(image):
     model = build(image)
     return keras.Model(model.input, keras.layers.Lambda(lambda x: 2 * x)(model.output))
@@ -92,6 +96,7 @@ def package(tmp_path, monkeypatch, request) -> str:
     folder.mkdir()
     (folder / "__init__.py").write_text("")
     (folder / "models.py").write_text(MODULE.format(package=name))
+    (folder / "broken.py").write_text("def build(")
     (folder / "blocks.py").write_text(BLOCKS.format(package=name))
     monkeypatch.syspath_prepend(tmp_path)
     return name
@@ -147,6 +152,7 @@ def test_its_weights_are_loaded_from_files_of_its_own(package, tmp_path, jitter)
         ("other_images", r"takes \(None, 16, 16, 3\), not images \(None, 16, 16, 1\); build it for image.size and"),
         ("a_layer", "returned Dense; it has to return a keras.Model"),
         ("unregistered", "cannot be saved and loaded: Could not locate class 'Shift'; give its own layers"),
+        ("failing", "models.failing failed with RuntimeError: 16 is too small; correct it, or backbone.options"),
         ("with_lambda", "cannot be saved and loaded: .*use no Lambda layer"),
     ],
 )
@@ -163,6 +169,10 @@ def test_models_that_are_no_backbone(package, function, message):
         ("a b.c", "'a b.c' is no dotted path"),
         ("{package}.nowhere.build", r"cannot be imported \(No module named .*\); install its package"),
         ("{package}.models.bild", "{package}.models has no 'bild'; correct the path"),
+        (
+            "{package}.broken.build",
+            "cannot be imported: {package}.broken failed with SyntaxError: .*; correct the modu",
+        ),
         ("{package}.models.NUMBER", "is a int, not a function"),
     ],
 )
