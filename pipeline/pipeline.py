@@ -36,6 +36,8 @@ def create_pipeline(config: Config, place: Place, until: Until | None = None) ->
         config.require_source()
     else:
         config = config.without_arms()  # what only they need is not looked for
+    if until is None and config.backbone.is_from_elsewhere:  # a mistake in it is known before the data are read
+        config.backbone.build(config.image)
     nodes = Registry()
     ingested = ingest(nodes, config, place)
     early_filters = start_filters(nodes, config, place, ingested)

@@ -60,6 +60,10 @@ def check_outputs(values: np.ndarray, output: str, loss: str, model: str) -> Non
     if output == "logits":
         if in_range and sums_to_one:
             raise ValueError(f"output: 'logits', but those of {model!r} sum to 1; set output to probabilities")
+        if in_range and loss == "sigmoid":
+            raise ValueError(
+                f"output: 'logits', but those of {model!r} are all from 0 to 1; set output to probabilities"
+            )
     elif not in_range:
         raise ValueError(
             f"output: 'probabilities', but {model!r} gives numbers from {values.min():.4g} to {values.max():.4g}; set "

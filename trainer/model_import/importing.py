@@ -2,6 +2,8 @@
 
 import os
 
+import keras
+import numpy as np
 import tensorflow as tf
 from tfx.utils import path_utils
 
@@ -22,6 +24,8 @@ def import_backbone(settings: PublishedBackbone, folder: str) -> None:
     """
     backbone = settings.backbone.build(settings.image)
     load_backbone_weights(backbone, settings.weights)
+    outputs = keras.tree.flatten(backbone(make_noise(settings.image), training=False))
+    conversions.check_finite(np.concatenate([output.numpy() for output in outputs], axis=1), settings.weights)
     path = os.path.join(folder, serving.KERAS_FILE)
     tf.io.gfile.makedirs(os.path.dirname(path))
     classifier.build(backbone, 1).save(path)

@@ -93,6 +93,11 @@ class Backbone(StrictModel):
         """What tables and messages call it: its name, or the path of its function."""
         return self.name or self.function or ""
 
+    @property
+    def is_from_elsewhere(self) -> bool:
+        """Whether another package builds the network, which says only then whether it can."""
+        return self.function is not None or self.name == "keras_hub"
+
     def check(self, image: ImageConfig) -> None:
         """Checks that it can be built for such images.
 

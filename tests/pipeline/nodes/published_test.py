@@ -3,7 +3,9 @@
 import json
 import pathlib
 
+import keras
 import pytest
+import small_backbone
 
 import pipeline
 from pipeline import pipeline as pipeline_module
@@ -84,4 +86,14 @@ def test_weights_that_are_gone(load_with, place, tmp_path):
     config = load_with(b"weights", PUBLISHED)
     (tmp_path / "weights.keras").unlink()
     with pytest.raises(ValueError, match=r"^backbone\.weights: '.*weights.keras' is not there; correct the path$"):
+        pipeline_module.create_pipeline(config, place)
+
+
+def test_a_function_that_builds_no_backbone_is_known_before_the_data_are_read(place, monkeypatch):
+    images = keras.Input((32, 32, 1))
+    maps = keras.Model(images, keras.layers.Conv2D(2, 3)(images))
+    monkeypatch.setattr(small_backbone, "build", lambda image: maps)
+    config = load(str(DEMO), ["backbone={function: small_backbone.build}"])
+    monkeypatch.setattr(pipeline_module, "ingest", lambda *_: pytest.fail("it was read"))
+    with pytest.raises(ValueError, match=r"^backbone\.function: 'small_backbone\.build'"):
         pipeline_module.create_pipeline(config, place)

@@ -40,6 +40,12 @@ class BackboneTest(tf.test.TestCase):
         pixels = np.random.default_rng(1).integers(0, 256, (3, 16, 16, 1), np.uint8)
         self.assertAllEqual(other(pixels), self.published(pixels))
 
+    def test_weights_that_are_no_numbers(self):
+        self.published.set_weights([np.full_like(values, np.nan) for values in self.published.get_weights()])
+        self.published.save_weights(self.weights)
+        with self.assertRaisesRegex(ValueError, r"^model: '.*published\.weights\.h5' gives nan for images of noise"):
+            self.imported()
+
     def test_what_it_is_decides_the_cache_key(self):
         settings = {"backbone": {"name": "compact_cnn"}, "image": {"size": 16}, "weights": self.weights}
 
