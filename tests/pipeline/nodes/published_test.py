@@ -95,5 +95,5 @@ def test_a_function_that_builds_no_backbone_is_known_before_the_data_are_read(pl
     monkeypatch.setattr(small_backbone, "build", lambda image: maps)
     config = load(str(DEMO), ["backbone={function: small_backbone.build}"])
     monkeypatch.setattr(pipeline_module, "ingest", lambda *_: pytest.fail("it was read"))
-    with pytest.raises(ValueError, match=r"^backbone\.function: 'small_backbone\.build'"):
+    with pytest.raises(ValueError, match=r"^backbone\.function: the features of small_backbone\.build"):
         pipeline_module.create_pipeline(config, place)
