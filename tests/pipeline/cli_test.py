@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -234,7 +235,9 @@ def run_in(tmp_path, monkeypatch, capfd):
     def run_in(runner, *options: str) -> tuple[int, str, str]:
         """Returns the exit code, standard output and standard error."""
         monkeypatch.setattr(TfdsReader, "prepare", lambda dataset: None)
-        monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: None)
+        nodes = [types.SimpleNamespace(id=name, upstream_nodes=[]) for name in ("one", "two", "three")]
+        fake = types.SimpleNamespace(components=nodes)
+        monkeypatch.setattr(pipeline_module, "create_pipeline", lambda *arguments: fake)
         monkeypatch.setattr(local, "run", runner)
         capfd.readouterr()  # what the imports said
         with pytest.raises(SystemExit) as stop:
@@ -253,7 +256,7 @@ def test_a_run_that_failed_says_so_on_stderr(run_in, tmp_path):
         NodeResult("three", State.FAILED, 1.0, error=ValueError("n: 1")),
     ]
 
-    def runner(nodes, *, on_start, on_end):
+    def runner(nodes, *, on_start, on_end, describe):
         os.write(1, b"a library speaks\n")
         for result in results:
             on_end(result)
@@ -295,7 +298,7 @@ def test_data_fails_if_a_run_would_stop_or_by_strict_if_there_is_a_warning(monke
 
 
 def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
-    def runner(nodes, *, on_start, on_end):
+    def runner(nodes, *, on_start, on_end, describe):
         on_start("one")
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -307,7 +310,7 @@ def test_ctrl_c_is_a_line_and_exit_code_130(run_in, tmp_path):
 def test_an_interrupted_run_says_where_it_was(run_in):
     from trainer.loop import interruption
 
-    def runner(nodes, *, on_start, on_end):
+    def runner(nodes, *, on_start, on_end, describe):
         raise interruption.Interrupted(signal.SIGTERM, "after step 7 of 30")
 
     assert run_in(runner) == (143, "stopped: SIGTERM after step 7 of 30; run the same command to resume\n", "")
@@ -319,13 +322,13 @@ def test_an_interrupted_run_says_where_it_was(run_in):
     ids=["by default", "required"],
 )
 def test_a_model_that_was_not_pushed_is_an_exit_code_if_asked_for(run_in, options, code, error):
-    found, _, errors = run_in(lambda nodes, *, on_start, on_end: [], *options)
+    found, _, errors = run_in(lambda nodes, **_: [], *options)
     assert (found, errors) == (code, error)
 
 
 def test_a_run_until_the_prior_names_the_commands_that_come_next(run_in, tmp_path):
     override = "targets.digits.evaluation={minimum: 0.9}"
-    code, out, errors = run_in(lambda nodes, *, on_start, on_end: [], "--until", "prior", "--set", override)
+    code, out, errors = run_in(lambda nodes, **_: [], "--until", "prior", "--set", override)
     here = str(tmp_path / "here")
     assert (code, errors) == (0, "")
     assert out.splitlines()[-2:] == [
@@ -341,7 +344,7 @@ def test_the_record_is_there_while_the_run_goes_on_and_after_it_was_stopped(run_
 
     seen = []
 
-    def runner(nodes, *, on_start, on_end):
+    def runner(nodes, *, on_start, on_end, describe):
         for node in ("one", "two"):
             on_start(node)
             on_end(NodeResult(node, State.DONE, 1.0))

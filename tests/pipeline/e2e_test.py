@@ -18,6 +18,7 @@ from components.prior_estimator import component as prior_estimator
 from pipeline import pipeline as pipeline_module
 from pipeline.config.arms import MATCHERS
 from pipeline.config.load import load
+from pipeline.nodes import ids
 from pipeline.place import Place
 from pipeline.results import predict, summary
 from pipeline.runners import forecast, local
@@ -48,7 +49,8 @@ def run(workspace: pathlib.Path, *overrides: str) -> dict[str, local.NodeResult]
 
 
 def executed(results: dict[str, local.NodeResult]) -> set[str]:
-    return {node for node, result in results.items() if result.state is State.DONE}
+    """Returns the nodes that ran, without the report, which follows every change."""
+    return {node for node, result in results.items() if result.state is State.DONE} - {ids.REPORT}
 
 
 def versions(workspace: pathlib.Path) -> list[str]:
@@ -120,7 +122,9 @@ def test_the_whole_pipeline_pushes_a_model_and_does_nothing_twice(first_run, tmp
     assert len(set(prediction.labels)) == 5 and set(prediction.labels) <= set("0123456789")
     assert not list((workspace / "serving").rglob("*.keras"))
 
-    assert executed(run(workspace, "targets.digits.arms=[same_distribution]")) == set()
+    again = run(workspace, "targets.digits.arms=[same_distribution]")
+    assert executed(again) == set()
+    assert (results[ids.REPORT].state, again[ids.REPORT].state) == (State.DONE, State.REUSED)
     assert versions(workspace) == [version]
 
 
@@ -158,6 +162,7 @@ def test_a_forecast_says_what_would_run_and_changes_nothing(workspace):
         *DRAWN,
         "digits-baseline",
         *PUSH,
+        ids.REPORT,
     }
     assert {states["source-classifier"], states["digits-entire-source-finetune"]} == {State.REUSED}
     assert states["source-schema"] is State.REUSED

@@ -15,8 +15,17 @@ TYPES = [cls for _, cls in inspect.getmembers(artifacts, inspect.isclass) if iss
 
 def test_all_of_them():
     names = {
-        *("ExampleIndex", "Exclusions", "LabelPrior", "LabelVocabulary", "Predictions", "Rejected", "ResamplePlan"),
-        "LabelCounts",
+        *(
+            "ExampleIndex",
+            "Exclusions",
+            "LabelPrior",
+            "LabelVocabulary",
+            "Predictions",
+            "Rejected",
+            "Report",
+            "ResamplePlan",
+        ),
+        *("LabelCounts", "Report"),
     }
     assert {cls.__name__ for cls in TYPES} == names
 
