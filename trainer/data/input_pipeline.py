@@ -123,7 +123,7 @@ def evaluation_batches(
 def drawn_batches(draws: Draws, image: ImageConfig, batch_size: int) -> tf.data.Dataset:
     """Returns each example that `draws` has, once, in their order, as `evaluation_batches` does."""
 
-    def read(start: np.ndarray) -> np.ndarray:
+    def read(start: np.int64) -> np.ndarray:
         return np.array(draws.read(np.arange(start, min(start + _HELD, len(draws.ends)))), object)
 
     def read_window(start: tf.Tensor) -> tf.Tensor:
