@@ -124,7 +124,8 @@ def drawn_batches(draws: Draws, image: ImageConfig, batch_size: int) -> tf.data.
     """Returns each example that `draws` has, once, in their order, as `evaluation_batches` does."""
 
     def read(start: np.int64) -> np.ndarray:
-        return np.array(draws.read(np.arange(start, min(start + _HELD, len(draws.ends)))), object)
+        first = int(start)
+        return np.array(draws.read(np.arange(first, min(first + _HELD, len(draws.ends)))), object)
 
     def read_window(start: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.numpy_function(read, [start], tf.string), [None])
