@@ -108,7 +108,7 @@ def list_cells(config: Config) -> Matrix:
         for target, names in chosen.items()
         for arm in names
         for shots in (*settings.shots, None)
-        for rate in (rates if config.arm(arm).transfer == "finetune" else rates[:1])  # a probe has none
+        for rate in rates
     ]
     return Matrix(tuple(cells), lacking)
 

@@ -58,16 +58,6 @@ def test_learning_rates_that_differ_little_have_nodes_of_their_own(tmp_path):
     assert "digits-entire-source-s0-lr1e-05-finetune" in ends
 
 
-def test_a_probe_has_no_learning_rate_to_choose():
-    settings = ["compare.learning_rates=[0.1, 0.01]", "compare.seeds=1", "compare.arms=[entire_source, knn]"]
-    cells = matrix.list_cells(load(DEMO, settings)).cells
-    assert [(cell.arm, cell.learning_rate) for cell in cells] == [
-        ("entire_source", 0.1),
-        ("entire_source", 0.01),
-        ("knn", 0.1),
-    ]
-
-
 def test_what_matches_the_target_sees_no_more_images_than_the_fine_tuning(tmp_path):
     config = load(DEMO, ["compare.arms=[entire_source, emd_subset]", "compare.shots=[2]", "compare.seeds=1"])
     nodes = {node.id: node for node in create(config, tmp_path).pipeline.components}
