@@ -108,7 +108,7 @@ def list_cells(config: Config) -> Matrix:
         for target, names in chosen.items()
         for arm in names
         for shots in (*settings.shots, None)
-        for rate in rates
+        for rate in rates  # a probe has none, but all arms are chosen from the rates that all of them have
     ]
     return Matrix(tuple(cells), lacking)
 

@@ -6,7 +6,7 @@ import pytest
 
 import pipeline
 from components import extras
-from pipeline.compare import matrix
+from pipeline.compare import arms, matrix
 from pipeline.config.load import load
 from pipeline.place import Place
 
@@ -56,6 +56,16 @@ def test_learning_rates_that_differ_little_have_nodes_of_their_own(tmp_path):
     ends = {made.finetune.id for made in nodes.cells.values()}
     assert len(ends) == len(nodes.cells) == 6
     assert "digits-entire-source-s0-lr1e-05-finetune" in ends
+
+
+def test_a_probe_leaves_the_other_arms_all_their_learning_rates(make_result):
+    settings = ["compare.learning_rates=[0.1, 0.01]", "compare.seeds=1", "compare.arms=[entire_source, knn]"]
+    cells = matrix.list_cells(load(DEMO, settings)).cells
+    found = [make_result(cell.arm, learning_rate=cell.learning_rate) for cell in cells]
+    assert {name: arm.rates for name, arm in arms.select(found).arms["digits"].items()} == {
+        "entire_source": (0.01, 0.1),
+        "knn": (0.01, 0.1),
+    }
 
 
 def test_what_matches_the_target_sees_no_more_images_than_the_fine_tuning(tmp_path):
