@@ -9,6 +9,7 @@ import dataclasses
 import io
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     from pipeline.report import command
 
     path, _ = command.find_report(workspace)
-    for name, content in (("demo.svg", draw_end(workspace)), ("report.webp", draw_page(path))):
+    for name, content in (("demo.svg", draw_end(workspace)), ("report.webp", draw_page(path, workspace))):
         if len(content) > _MOST_BYTES:
             raise ValueError(f"{name}: {len(content):,} bytes, more than {_MOST_BYTES:,}; show less of it")
         (DOCS / name).write_bytes(content)
@@ -69,8 +70,10 @@ def draw_end(workspace: str) -> bytes:
     return console.export_svg(title="specialist run", theme=rich.terminal_theme.MONOKAI).encode()
 
 
-def draw_page(path: str) -> bytes:
-    """Returns the top of a page, as headless Chromium shows it, as WebP.
+def draw_page(path: str, workspace: str) -> bytes:
+    """Returns the top of a workspace's report at `path`, as headless Chromium shows it, as WebP.
+
+    Paths begin with the name of the workspace: where it is on this machine is nobody's business.
 
     Raises:
       ValueError: there is no Chromium.
@@ -79,12 +82,15 @@ def draw_page(path: str) -> bytes:
     if browser is None:
         raise ValueError("chromium: not installed; install it (on Debian, apt-get install chromium)")
     with tempfile.TemporaryDirectory() as folder:
-        shot = os.path.join(folder, "page.png")
+        shot, page = os.path.join(folder, "page.png"), pathlib.Path(folder, "page.html")
+        above = os.path.join(os.path.dirname(os.path.abspath(workspace)), "")
+        written = re.escape(above).replace("/", "/(?:<wbr>)?")  # the page says where a path may break
+        page.write_text(re.sub(written, "", pathlib.Path(path).read_text(encoding="utf-8")), encoding="utf-8")
         options = [
             *("--headless", "--no-sandbox", "--hide-scrollbars", "--virtual-time-budget=10000"),
             *(f"--user-data-dir={folder}/profile", f"--window-size={_SIZE[0]},{_SIZE[1]}", f"--screenshot={shot}"),
         ]
-        subprocess.run([browser, *options, pathlib.Path(path).absolute().as_uri()], check=True, capture_output=True)
+        subprocess.run([browser, *options, page.as_uri()], check=True, capture_output=True)
         with PIL.Image.open(shot) as picture:
             smaller = picture.convert("RGB").resize((_WIDTH, round(_SIZE[1] * _WIDTH / _SIZE[0])))
     content = io.BytesIO()
