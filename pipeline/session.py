@@ -198,13 +198,13 @@ def _say_report(console: rich.console.Console, path: str) -> None:
 def _advise(console: rich.console.Console, config: Config, nodes: list) -> None:
     """Prints what a run of several arms says about which of them to push."""
     from pipeline.compare import advice
-    from pipeline.compare.results import results_of_run
+    from pipeline.compare.results import metric_of, results_of_run
 
     results = results_of_run(config, nodes)
     for target, settings in config.targets.items():
         found = [result for result in results if result.cell.target == target]
         if len(found) > 1:
-            for sentences in advice.advise_run(found, settings.push, settings.evaluation.metric).values():
+            for sentences in advice.advise_run(found, settings.push, metric_of(config, target)).values():
                 console.print(f"{target}: {' '.join(sentences)}", markup=False, highlight=False)
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from components import storage
+from pipeline.compare.arms import METRICS
 from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
@@ -74,6 +75,12 @@ def results_of_run(config: Config, nodes: Sequence[NodeResult]) -> list[Result]:
                 )
             )
     return results
+
+
+def metric_of(config: Config, name: str) -> str:
+    """Returns the metric by which the arms of a target are compared: that of its evaluation, where arms have it."""
+    metric = config.targets[name].evaluation.metric
+    return metric if metric in METRICS else METRICS[0]
 
 
 def _list_settings(config: Config, cell: Cell) -> dict[str, object]:

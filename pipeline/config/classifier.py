@@ -121,7 +121,7 @@ def _check_form(value: Any) -> Any:
 
 
 if TYPE_CHECKING:
-    Classifier = Recipe | ModelClassifier | WeightsClassifier
+    Classifier = Recipe | ImportedClassifier
 else:
     Classifier = Annotated[
         Annotated[Recipe, pydantic.Tag("[recipe]")]

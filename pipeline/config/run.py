@@ -18,7 +18,7 @@ from pipeline.config.arms import (
 )
 from pipeline.config.backbone import ConfiguredBackbone
 from pipeline.config.beam import Beam
-from pipeline.config.classifier import Classifier, ModelClassifier, WeightsClassifier, check_classifier, find_refusal
+from pipeline.config.classifier import Classifier, ImportedClassifier, check_classifier, find_refusal
 from pipeline.config.compare import Compare
 from pipeline.config.data import Data
 from pipeline.config.prior import Prior
@@ -116,7 +116,7 @@ class Config(StrictModel):
     def list_weights(self) -> dict[str, Weights]:
         """Returns key → the weights that are there before the run."""
         found = {"backbone.weights": self.backbone.weights if self.backbone else None}
-        if isinstance(self.classifier, ModelClassifier | WeightsClassifier):
+        if isinstance(self.classifier, ImportedClassifier):
             found["classifier"] = self.classifier.file
         return {key: weights for key, weights in found.items() if weights is not None}
 
@@ -132,7 +132,7 @@ class Config(StrictModel):
         pinned: dict[str, Any] = {}
         for key in ("backbone", "classifier") if arms else ("classifier",):
             section = getattr(self, key)
-            if isinstance(section, ConfiguredBackbone | ModelClassifier | WeightsClassifier):
+            if isinstance(section, ConfiguredBackbone | ImportedClassifier):
                 try:
                     pinned[key] = section.pin()
                 except ValueError as error:

@@ -11,7 +11,7 @@ from components.artifacts import label_map, model_labels
 from components.artifacts.vocabulary import Vocabulary
 from components.prior_estimator import mapping
 from components.prior_estimator.settings import EstimatorSettings
-from pipeline.config.classifier import ModelClassifier, WeightsClassifier
+from pipeline.config.classifier import ImportedClassifier, ModelClassifier
 from pipeline.config.run import Config
 from trainer.model_import import label_files
 from trainer.model_import.component import ModelImporter
@@ -21,9 +21,7 @@ _ARCHITECTURE = "config.json"  # of a .keras file
 _BACKBONE = "backbone"  # the layer from which trainings start
 
 
-def make_importer(
-    config: Config, classifier: ModelClassifier | WeightsClassifier, source_labels: Vocabulary
-) -> ModelImporter:
+def make_importer(config: Config, classifier: ImportedClassifier, source_labels: Vocabulary) -> ModelImporter:
     """Returns the node that imports the `classifier` of `config`.
 
     Args:
@@ -77,7 +75,7 @@ def read_counts(config: Config) -> dict[str, int]:
     return found
 
 
-def _find_fingerprint(classifier: ModelClassifier | WeightsClassifier) -> str:
+def _find_fingerprint(classifier: ImportedClassifier) -> str:
     key = "model" if isinstance(classifier, ModelClassifier) else "weights"
     found = []
     try:
@@ -90,7 +88,7 @@ def _find_fingerprint(classifier: ModelClassifier | WeightsClassifier) -> str:
     return "-".join(found)
 
 
-def read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
+def read_labels(classifier: ImportedClassifier) -> label_map.ClassifierLabels:
     """Returns the labels of a classifier that exists already.
 
     Raises:
@@ -109,14 +107,14 @@ def has_other_labels(config: Config, source_labels: Vocabulary) -> bool:
     """
     if config.trained_classifier is not None:
         return False
-    assert isinstance(config.classifier, ModelClassifier | WeightsClassifier)
+    assert isinstance(config.classifier, ImportedClassifier)
     names = read_labels(config.classifier).names
     match = _match_labels(config.classifier, source_labels.names)
     meant = [source_labels.names[position] for position in match.positions if position >= 0]
     return meant != list(names) or len(match.unmatched) > 0
 
 
-def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.ClassifierLabels:
+def _read_labels(classifier: ImportedClassifier) -> label_map.ClassifierLabels:
     """Returns the labels of a classifier: those in its file of labels, or in the model."""
     labels = label_files.read_labels(classifier)
     if labels is None and isinstance(classifier, ModelClassifier):
@@ -129,7 +127,7 @@ def _read_labels(classifier: ModelClassifier | WeightsClassifier) -> label_map.C
     return labels
 
 
-def _match_labels(classifier: ModelClassifier | WeightsClassifier, source_labels: tuple[str, ...]) -> label_map.Match:
+def _match_labels(classifier: ImportedClassifier, source_labels: tuple[str, ...]) -> label_map.Match:
     """Returns which of the source's labels the classifier's stand for, as the PriorEstimator will see it."""
     labels = _read_labels(classifier)
     chosen = label_files.read_chosen(classifier, labels)

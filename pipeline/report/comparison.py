@@ -13,7 +13,7 @@ from components.transfer_report import block
 from components.transfer_report.executor import ReportArgs
 from pipeline.compare import advice, comparison, predictions, report
 from pipeline.compare import arms as arms_module
-from pipeline.compare.results import make_result
+from pipeline.compare.results import make_result, metric_of
 from pipeline.compare.rows import Cell, Result
 from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
@@ -21,7 +21,6 @@ from pipeline.nodes import ids
 from pipeline.nodes.arms import reported_split
 from pipeline.report import about, arms, data, inputs, labels, paper, target
 from pipeline.report.inputs import Inputs
-from pipeline.report.run import metric_of
 from pipeline.report.target import Shared
 
 

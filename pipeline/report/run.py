@@ -9,8 +9,7 @@ from components.artifacts import predicted_labels
 from components.transfer_report import block
 from components.transfer_report.executor import ReportArgs
 from pipeline.compare import advice, comparison
-from pipeline.compare.arms import METRICS
-from pipeline.compare.results import make_result
+from pipeline.compare.results import make_result, metric_of
 from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
@@ -69,12 +68,6 @@ def list_results(found: Inputs) -> list[Result]:
                 )
             )
     return results
-
-
-def metric_of(config: Config, name: str) -> str:
-    """Returns the metric by which the arms of a target are compared: that of its evaluation, where arms have it."""
-    metric = config.targets[name].evaluation.metric
-    return metric if metric in METRICS else METRICS[0]
 
 
 def _compare(config: Config, results: Sequence[Result]) -> comparison.Outcome | None:
