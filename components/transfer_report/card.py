@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from components.settings import did_you_mean
-from components.transfer_report import words
+from components.transfer_report import top_labels, words
 from components.transfer_report.block import Block, Target
 
 FILE_NAME = "model_card.md"
@@ -162,7 +162,7 @@ def _describe_training(block: Block, target: Target) -> Section:
         gaps = ("Under which licences are the source's and the target's images?",)
     if target.labels is not None:
         top = ", ".join(
-            f"{words.isolate(label.name)} ({label.share})" for label in words.find_top_labels(target.labels)
+            f"{words.isolate(label.name)} ({label.share})" for label in top_labels.find_top_labels(target.labels)
         )
         facts.append(("Source labels with the largest share of the target", top))
     facts += [(f"Set aside: {aside.reason}", words.plural(aside.count, "image")) for aside in target.set_aside]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from components.transfer_report import words
+from components.transfer_report import top_labels, words
 from components.transfer_report.block import Curve, Labels, Target
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def draw_labels(labels: Labels, width: int) -> str:
     """Returns the labels with the most P_t as SVG: their share of the target with its interval, and of the source."""
     import altair as alt
 
-    first = words.order_by_share(labels)[:_TOP]
+    first = top_labels.order_by_share(labels)[:_TOP]
     columns: dict[str, Sequence[float | None]] = {"target": labels.target_share, "source": labels.source_share}
     if labels.low and labels.high:
         columns |= {"low": labels.low, "high": labels.high}

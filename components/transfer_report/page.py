@@ -9,7 +9,7 @@ import hashlib
 import importlib.resources
 from typing import TYPE_CHECKING, Any
 
-from components.transfer_report import card, charts, markup, payload, words
+from components.transfer_report import card, charts, claims, markup, payload, top_labels, words
 from components.transfer_report.block import FILE_NAME as BLOCK_FILE
 from components.transfer_report.block import Block, Target
 
@@ -67,14 +67,14 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "id": f"t{number}",
         "number": number,
         "target": target,
-        "headline": words.make_headline(target),
-        "certainty": words.explain_certainty(block, target),
-        "cost": words.explain_cost(target),
-        "reference": words.find_reference(target),
+        "headline": claims.make_headline(target),
+        "certainty": claims.explain_certainty(block, target),
+        "cost": claims.explain_cost(target),
+        "reference": claims.find_reference(target),
         "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
-        "top_labels": words.find_top_labels(labels) if labels else [],
-        "first_labels": words.order_by_share(labels)[: payload.PRINTED] if labels else [],
+        "top_labels": top_labels.find_top_labels(labels) if labels else [],
+        "first_labels": top_labels.order_by_share(labels)[: payload.PRINTED] if labels else [],
         "card": card.make_card(block, name),
         "arms": sorted(target.arms, key=lambda arm: -1.0 if arm.mean is None else arm.mean, reverse=True),
         "accuracy": draw(charts.draw_accuracy, target),
@@ -115,8 +115,9 @@ def _make_environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "name_metric", "subtract"):
+    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "name_metric"):
         environment.filters[name] = getattr(words, name)
+    environment.filters["subtract"] = claims.subtract
     # Only what this package has made itself: charts, vendored files, escaped JSON.
     environment.filters["own"] = markupsafe.Markup
     environment.filters["figure_uri"] = markup.make_figure_uri
