@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.transfer_report import charts
+from components.transfer_report import charts, label_names
 from components.transfer_report.block import Block, Labels, Picture, Target
 
 PRINTED = 25  # labels of the table that stands in for the explorer in print, and without scripts
@@ -37,25 +37,6 @@ def to_script_json(value: Any) -> str:
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text
-
-
-def group_levels(paths: Sequence[Sequence[str]]) -> list[tuple[str, str]]:
-    """Returns, for each label, the two nodes of the hierarchy that it is grouped by.
-
-    The first is the topmost node below those that all labels share, the second the one right above the label: of a
-    hierarchy with two levels, or a deep one, the levels that tell labels apart. Both are "" without a hierarchy.
-
-    Args:
-      paths: for each label the nodes above it, the topmost first.
-    """
-    known = [tuple(path) for path in paths if path]
-    shared = 0
-    if known:
-        first, last = min(known), max(known)
-        limit = min(len(first), len(last))
-        shared = next((i for i in range(limit) if first[i] != last[i]), limit)
-        shared = min(shared, min(map(len, known)) - 1)
-    return [(path[shared], path[-1]) if path else ("", "") for path in paths]
 
 
 class _Pictures:
@@ -97,15 +78,19 @@ def _describe(target: Target, vocabularies: list[dict[str, Any]], pictures: _Pic
         "vocabulary": vocabularies.index(vocabulary),
         "arm": labels.arm,
         "columns": {name: list(map(_shorten, column)) for name, column in columns.items() if column},
+        "flagged": [index for index, is_flagged in enumerate(labels.flagged) if is_flagged] if labels.flagged else None,
         "pictures": {str(index): list(map(pictures.add, shown)) for index, shown in target.thumbnails.items()},
     }
 
 
 def _describe_vocabulary(labels: Labels) -> dict[str, Any]:
     numbers: Mapping[Sequence[str], int] = {path: i for i, path in enumerate(dict.fromkeys(labels.paths))}
-    levels = group_levels(list(numbers))
+    levels = label_names.group_levels(list(numbers))
+    named = label_names.name_labels(labels.names, labels.paths)
     return {
         "names": list(labels.names),
+        # Few labels need a code, and most sources have none that does.
+        "codes": {str(index): [each.code, each.unicode] for index, each in enumerate(named) if each.code},
         "paths": [[list(path), *level] for path, level in zip(numbers, levels, strict=True)],
         "path": [numbers[path] for path in labels.paths],
     }

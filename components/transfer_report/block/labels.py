@@ -1,10 +1,18 @@
 """The source's labels as a target sees them. Pure."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from components.transfer_report.block.data import Picture
 from components.transfer_report.block.part import Part, check_lengths
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassShare(Part):
+    """A class of the target, and the share of a label in its images."""
+
+    name: str
+    share: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,6 +27,8 @@ class Labels(Part):
       target_share: P_t.
       low, high: the interval of P_t; () without one.
       weights: w.
+      flagged: whether the target's images that are taken for a label are unlike the source's images of it; () where
+        that was not tested.
       arm: the arm whose sample the columns below are of; None without one, and then they are ().
       asked: the share that the sample should have (P_t over the labels with images).
       drawn: n, how many were drawn for the label.
@@ -28,6 +38,9 @@ class Labels(Part):
       level: of the interval, such as 0.95.
       effective_labels: exp of P_t's entropy.
       lost_mass: share of P_t on labels without a source image.
+      seen_in: label, by its index → the target's classes in whose images it has the largest mean share, the largest
+        first; of the labels with the most P_t.
+      looked_at: the number of target images that `seen_in` is a mean over.
       notes: what else is to know about P_t, in words.
 
     Raises:
@@ -42,6 +55,7 @@ class Labels(Part):
     weights: Sequence[float]
     low: Sequence[float | None] = ()
     high: Sequence[float | None] = ()
+    flagged: Sequence[bool] = ()
     arm: str | None = None
     asked: Sequence[float] = ()
     drawn: Sequence[int] = ()
@@ -53,12 +67,14 @@ class Labels(Part):
     level: float | None = None
     effective_labels: float | None = None
     lost_mass: float | None = None
+    seen_in: Mapping[int, Sequence[ClassShare]] = dataclasses.field(default_factory=dict)
+    looked_at: int | None = None
     notes: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         required = ("paths", "counts", "source_share", "target_share", "weights")
-        optional = ("low", "high", "asked", "drawn", "unique", "repeats")
+        optional = ("low", "high", "flagged", "asked", "drawn", "unique", "repeats")
         check_lengths(
             "labels",
             {"names": self.names}
