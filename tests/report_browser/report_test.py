@@ -227,7 +227,7 @@ def test_curves_move(open_report):
     report.page.locator("select[name=metric]").select_option("accuracy")
     _wait(report, "old => document.querySelector('.live canvas')?.toDataURL() !== old", before)
     all_of_them = live.evaluate("canvas => canvas.toDataURL()")
-    report.page.locator("select[name=node]").select_option(index=1)
+    report.page.locator("select[name=training]").select_option(index=1)
     _wait(report, "old => document.querySelector('.live canvas')?.toDataURL() !== old", all_of_them)
     live.hover(position={"x": 200, "y": 100})
     report.page.locator("#vg-tooltip-element.visible").wait_for()

@@ -10,7 +10,7 @@ import re
 import pytest
 import report_blocks
 
-from components.transfer_report import block, charts, markup, page
+from components.transfer_report import block, charts, markup, page, training_charts
 
 STYLE = pathlib.Path(page.__file__).with_name("templates").joinpath("report.css").read_text(encoding="utf-8")
 VOID = {"meta", "img", "input", "wbr", "link", "br", "hr"}
@@ -134,14 +134,13 @@ def test_charts_are_plain_svg():
         charts.draw_labels(target.labels, charts.NARROW),
         charts.draw_achieved(target.labels, charts.WIDE),
         charts.draw_confusion(target, charts.NARROW),
-        charts.draw_curves(target.curves, charts.WIDE),
+        training_charts.draw_curves(target.curves, charts.WIDE),
     ]
     for svg in drawn:
         assert svg.startswith("<svg viewBox=")
         assert not re.search(r'\s(style|role|class|on\w+)="', svg)
-        assert set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', svg)) <= set(
-            re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"\]', STYLE)
-        )
+        known = {*re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"\]', STYLE), *training_charts.COLOURS}
+        assert set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', svg)) <= known
 
 
 def test_charts_have_a_mark_for_each_value():
@@ -149,13 +148,13 @@ def test_charts_have_a_mark_for_each_value():
     svg = charts.draw_accuracy(target, charts.WIDE)
     assert all(f">{arm.name}<" in svg for arm in target.arms)
     assert charts.draw_accuracy(report_blocks.fail_arm().targets["handwritten_digits"], charts.WIDE).count(">") > 20
-    assert charts.draw_curves({}, charts.WIDE) == ""
+    assert training_charts.draw_curves({}, charts.WIDE) == ""
     assert charts.draw_confusion(report_blocks.fail_arm().targets["handwritten_digits"], charts.WIDE) == ""
 
 
 def test_reports_are_those_with_a_value():
     curve = block.Curve([10, 20], [2.0, None], [0.5, None], [None, 1.5], [None, 0.25])
-    assert charts.list_reports({"n": curve}) == [
-        {"node": "n", "step": 10, "split": "train", "loss": 2.0, "accuracy": 0.5},
-        {"node": "n", "step": 20, "split": "eval", "loss": 1.5, "accuracy": 0.25},
+    assert training_charts.list_reports({"n": curve}) == [
+        {"training": "n", "step": 10, "split": "train", "loss": 2.0, "accuracy": 0.5},
+        {"training": "n", "step": 20, "split": "eval", "loss": 1.5, "accuracy": 0.25},
     ]
