@@ -59,7 +59,7 @@ def draw_accuracy(target: Target, width: int) -> str:
     )
     ends = ("mean", "low", "high", "images_low", "images_high")
     shown = [row[key] for row in rows for key in ends if row.get(key) is not None] + [tick["value"] for tick in ticks]
-    domain, at = axes.span_shares(shown, 6 if width >= WIDE else 4)
+    domain, at = axes.span_shares(shown, 7 if width >= WIDE else 4)
     title = f"{words.name_metric(target.metric)} on {target.split}"
     axis = _percent_axis(width, at)
     x = alt.X("mean:Q", title=title, scale=alt.Scale(domain=domain, nice=False, zero=False), axis=axis)

@@ -97,10 +97,8 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
     if compared.difference_low is None or compared.difference_high is None:
         if other is None or other is best:
             return [f"One arm is no comparison ({basis})."]
-        return [
-            *explain_images(block, target),
-            "Other seeds add to it; how much, one seed does not show, so that this may be chance.",
-        ]
+        seeds = "Other seeds add to it; how much, one seed does not show, so that this may be chance."
+        return [*explain_images(block, target), *([seeds] if compared.gained is not None else [])]
     low, high = compared.difference_low, compared.difference_high
     if best.reference:
         low, high = -high, -low

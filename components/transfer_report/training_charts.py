@@ -50,10 +50,11 @@ def _make_curves(
 ) -> "alt.Chart | alt.LayerChart":
     import altair as alt
 
+    steps = alt.Axis(grid=False, format=",.0f", tickCount=5, labelFlush=False, labelOverlap="greedy", labelSeparation=8)
     splits = {row["split"] for row in rows}
     axis = alt.Axis(grid=True, format=".0%" if metric == "accuracy" else "~g", tickCount=5)
     encoded = alt.Chart(charts.values(rows)).encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(grid=False, format="~s", tickCount=6, labelOverlap="greedy")),
+        x=alt.X("step:Q", title="step", axis=steps),
         y=alt.Y(f"{metric}:Q", title=metric, scale=alt.Scale(zero=False), axis=axis),
         detail="training:N",
         strokeDash=alt.StrokeDash(
@@ -76,11 +77,18 @@ def _make_curves(
     picked = alt.param(name="picked", value="")
     shown = alt.condition("picked == '' || datum.training == picked", alt.value(0.95), alt.value(0.12))
     line = encoded.mark_line(strokeWidth=1.6).encode(
-        color=alt.Color("training:N", legend=None),
+        color=alt.Color("training:N", sort=None, legend=None),
         opacity=shown,
         size=alt.condition(near, alt.value(3), alt.value(1.6)),
     )
     tooltip = [alt.Tooltip(field) for field in ("training:N", "split:N", "step:Q")]
     tooltip += [alt.Tooltip("loss:Q", format=".4~f"), alt.Tooltip("accuracy:Q", format=".1%")]
-    points = encoded.mark_point(size=50, opacity=0).encode(tooltip=tooltip).add_params(near)
+    # Evaluations are few, and a line needs two.
+    seen = alt.condition(
+        "datum.split == 'eval' && (picked == '' || datum.training == picked)", alt.value(0.9), alt.value(0)
+    )
+    points = encoded.mark_point(size=40, filled=True).encode(
+        tooltip=tooltip, opacity=seen, color=alt.Color("training:N", sort=None, legend=None)
+    )
+    points = points.add_params(near)
     return alt.layer(line, points).add_params(picked).properties(height=300)

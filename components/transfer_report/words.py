@@ -18,14 +18,23 @@ def percent(share: float | None) -> str:
     return f"{value:.{digits}f}%" if value == 0 or abs(value) >= 0.0005 else "<0.001%"
 
 
-def points(difference: float | None) -> str:
-    """Returns a difference of shares in points, with its sign and a true minus."""
-    return UNKNOWN if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+def points(difference: float | None, digits: int = 1) -> str:
+    """Returns a difference of shares in points, with its sign and a true minus; one that rounds to 0 has no sign."""
+    if difference is None:
+        return UNKNOWN
+    rounded = round(100 * difference, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Returns an interval of differences in points, or what is unknown of it."""
-    return UNKNOWN if low is None or high is None else f"{points(low)} to {points(high)}"
+    """Returns an interval of differences in points, or what is unknown of it.
+
+    It has as many digits as it takes to see on which side of 0 it ends.
+    """
+    if low is None or high is None:
+        return UNKNOWN
+    digits = next((n for n in (1, 2, 3) if round(100 * low, n) and round(100 * high, n)), 1)
+    return f"{points(low, digits)} to {points(high, digits)}"
 
 
 def factor(weight: float | None) -> str:
