@@ -5,8 +5,10 @@ import unicodedata
 from collections.abc import Sequence
 
 UNKNOWN = "–"
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July")
-_MONTHS += ("August", "September", "October", "November", "December")
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def percent(share: float | None) -> str:

@@ -21,7 +21,7 @@ for (const part of document.querySelectorAll("[data-curves]")) {
     const trainings = new Set(reports.map((report) => report.training));
     if (trainings.size <= 8) {
       const legend = { title: null, orient: "bottom", columns: holder.clientWidth < 500 ? 1 : 2, labelLimit: 0, labelColor: ink, labelFontSize: 12, symbolType: "stroke" };
-      spec.layer[0].encoding.color.legend = legend;
+      for (const layer of spec.layer) layer.encoding.color.legend = legend;
     }
     made?.finalize();
     made = await vegaEmbed(holder, spec, {
