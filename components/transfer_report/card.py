@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from components.settings import did_you_mean
-from components.transfer_report import top_labels, words
+from components.transfer_report import claims, top_labels, words
 from components.transfer_report.block import Block, Target
 
 FILE_NAME = "model_card.md"
@@ -93,8 +93,9 @@ def render_card(block: Block, target: str | None = None) -> str:
     names = list(block.targets) if target is None else [target]
     parts = []
     for name in names:
-        parts.append(f"# Model card: {escape(name)}")
-        for section in make_card(block, name):
+        sections = make_card(block, name)
+        parts += [f"# Model card: {escape(name)}", _escape_prose(describe_gaps(sections))]
+        for section in sections:
             parts.append(f"## {section.heading}")
             lines = [
                 f"- **{escape(key)}**: {escape(text)}" if key else f"- {_escape_prose(text)}"
@@ -103,6 +104,18 @@ def render_card(block: Block, target: str | None = None) -> str:
             lines += [f"- **{GAP}**: {gap}" for gap in section.gaps]
             parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
+
+
+def describe_gaps(sections: Sequence[Section]) -> str:
+    """Returns a sentence on how many answers of a card are missing, and where to write them; "" without any."""
+    number = sum(len(section.gaps) for section in sections)
+    if not number:
+        return ""
+    return (
+        f"{words.plural(number, 'answer')} only a person can give, marked `{GAP}`. Write them into `{FILE_NAME}` "
+        "beside the report or, of a model that is served, in the folder `assets.extra` of the served version. A new "
+        "run makes a new card: keep a copy of what you write."
+    )
 
 
 def escape(text: str) -> str:
@@ -123,7 +136,7 @@ def _escape_prose(text: str) -> str:
 def _describe_model(block: Block, target: Target) -> Section:
     verdict = target.verdict
     arm = next((arm for arm in target.arms if arm.name == (verdict.pushed_arm or verdict.arm)), None)
-    facts = [("Name", target.name), ("Made", block.made)]
+    facts = [("Name", target.name), ("Made", words.moment(block.made))]
     if arm is not None:
         facts.append(("Arm", f"{arm.name}{f': {arm.description}' if arm.description else ''}"))
     facts += [(key, text) for key, text in target.facts.items()]
@@ -145,9 +158,20 @@ def _describe_metrics(block: Block, target: Target) -> Section:
         (
             ("Reported", f"{words.name_metric(target.metric)} on {target.split}"),
             ("Chosen on", "eval; the reported split has no part in the choice" if target.split != "eval" else "eval"),
-            ("Intervals", f"{block.level:.0%}, from seeds and images"),
+            ("Intervals", _describe_intervals(block, target)),
         ),
     )
+
+
+def _describe_intervals(block: Block, target: Target) -> str:
+    if any(arm.difference_low is not None for arm in target.arms):
+        return f"{block.level:.0%}, of differences, from seeds and images"
+    if any(arm.images_low is not None for arm in target.arms):
+        return (
+            f"{block.level:.0%}, of differences, from the {target.split} images alone: one seed does not show how "
+            "others would differ"
+        )
+    return "none"
 
 
 def _describe_training(block: Block, target: Target) -> Section:
@@ -170,16 +194,18 @@ def _describe_training(block: Block, target: Target) -> Section:
 
 
 def _list_results(target: Target) -> tuple[tuple[str, str], ...]:
-    found = []
+    found, reference = [], claims.find_reference(target)
     for arm in target.arms:
         if arm.mean is None:
             continue
         text = f"{words.percent(arm.mean)} over {words.plural(len(arm.seeds), 'seed')}"
         if arm.reference:
-            text += ", the reference"
-        elif arm.difference is not None:
+            text += ", with which the others are compared"
+        elif (difference := claims.subtract(arm, reference)) is not None:
             known = words.interval(arm.difference_low, arm.difference_high)
-            text += f", {words.points(arm.difference)} points"
+            if known == words.UNKNOWN:
+                known = words.interval(arm.images_low, arm.images_high)
+            text += f", {words.points(difference)} points"
             text += f" ({known})" if known != words.UNKNOWN else ""
         found.append((arm.name, text))
     if target.confusion is not None:

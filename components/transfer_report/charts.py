@@ -1,16 +1,15 @@
-"""The charts: static SVG where nothing moves, and the specification of the live one.
+"""The charts that do not move, as static SVG.
 
 Each static chart is drawn twice, for a screen and for a phone, so that its text stays legible. All are drawn in the
 colours of the light page; report.css gives the same elements other colours on a dark one.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from components.transfer_report import top_labels, words
-from components.transfer_report.block import Curve, Labels, Target
+from components.transfer_report import axes, top_labels, words
+from components.transfer_report.block import Labels, Target
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,21 +24,32 @@ _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, 
 _WIDTH_OF_LETTER = 8  # pixels, of a wide font
 _TOP = 15  # labels of a chart
 _MAX_CLASSES = 40  # of a matrix that can be read
+_SMALLEST_FONT = 8.0  # pixels
 
 
 def draw_accuracy(target: Target, width: int) -> str:
-    """Returns the arms' accuracies as SVG: a dot with its interval, and a tick for each seed; "" without results."""
+    """Returns the arms' accuracies as SVG; "" without results.
+
+    Each has a dot, its interval over seeds, and a tick for each of several seeds. Where one seed is all there is, a
+    dashed line is the interval that the images alone give its difference to the reference, laid at the reference's dot.
+    """
     import altair as alt
 
     found = [(arm.mean, arm) for arm in target.arms if arm.mean is not None]
     if not found:
         return ""
     arms = [arm for _, arm in sorted(found, key=lambda entry: -entry[0])]
-    rows, ticks = [], []
-    for arm in arms:
+    base_value = next((mean for mean, arm in found if arm.reference), None)
+    rows: list[dict[str, Any]] = []
+    ticks = []
+    for mean, arm in sorted(found, key=lambda entry: -entry[0]):
         role = "best" if arm.name == target.verdict.arm else "reference" if arm.reference else "other"
-        rows.append({"arm": arm.name, "mean": arm.mean, "low": arm.low, "high": arm.high, "role": role})
-        ticks += [{"arm": arm.name, "value": value, "role": role} for value in arm.values if value is not None]
+        row = {"arm": arm.name, "mean": mean, "low": arm.low, "high": arm.high, "role": role}
+        if base_value is not None and arm.images_low is not None and arm.images_high is not None:
+            row |= {"images_low": base_value + arm.images_low, "images_high": base_value + arm.images_high}
+        rows.append(row)
+        if len(arm.values) > 1:
+            ticks += [{"arm": arm.name, "value": value, "role": role} for value in arm.values if value is not None]
     order = [arm.name for arm in arms]
     y = alt.Y("arm:N", sort=order, title=None, scale=alt.Scale(padding=0.4), axis=_label_axis(order, width))
     color = alt.Color(
@@ -47,18 +57,23 @@ def draw_accuracy(target: Target, width: int) -> str:
         scale=alt.Scale(domain=["best", "reference", "other"], range=[_BLUE, _ORANGE, _GREY]),
         legend=None,
     )
+    ends = ("mean", "low", "high", "images_low", "images_high")
+    shown = [row[key] for row in rows for key in ends if row.get(key) is not None] + [tick["value"] for tick in ticks]
+    domain, at = axes.span_shares(shown, 7 if width >= WIDE else 4)
     title = f"{words.name_metric(target.metric)} on {target.split}"
-    x = alt.X("mean:Q", title=title, scale=alt.Scale(zero=False, nice=False, padding=14), axis=_percent_axis(width))
-    base = alt.Chart(_values(rows))
-    seeds = (
-        alt.Chart(_values(ticks)).mark_tick(thickness=1.5, size=12, opacity=0.55).encode(x="value:Q", y=y, color=color)
-    )
+    axis = _percent_axis(width, at)
+    x = alt.X("mean:Q", title=title, scale=alt.Scale(domain=domain, nice=False, zero=False), axis=axis)
+    base, known = alt.Chart(values(rows)), alt.Chart(values([row for row in rows if row["low"] is not None]))
+    by_images = alt.Chart(values([row for row in rows if "images_low" in row]))
     layers = [
-        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color),
-        seeds,
+        by_images.mark_rule(strokeWidth=1.6, strokeDash=[4, 3]).encode(
+            x=alt.X("images_low:Q"), x2="images_high:Q", y=y, color=color
+        ),
+        known.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q"), x2="high:Q", y=y, color=color),
+        alt.Chart(values(ticks)).mark_tick(thickness=1.5, size=12, opacity=0.55).encode(x="value:Q", y=y, color=color),
         base.mark_point(filled=True, size=110, opacity=1).encode(x=x, y=y, color=color),
     ]
-    return _to_svg(alt.layer(*layers).properties(height=alt.Step(30)), width)
+    return to_svg(alt.layer(*layers).properties(height=alt.Step(30)), width)
 
 
 def draw_labels(labels: Labels, width: int) -> str:
@@ -75,7 +90,7 @@ def draw_labels(labels: Labels, width: int) -> str:
     if "low" in columns:
         layers.append(base.mark_rule(color=_INK, strokeWidth=1.2).encode(x="low:Q", x2="high:Q", y=y))
     layers.append(base.mark_tick(color=_ORANGE, thickness=3, size=15).encode(x="source:Q", y=y))
-    return _to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
+    return to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
 
 
 def draw_achieved(labels: Labels, width: int) -> str:
@@ -94,7 +109,7 @@ def draw_achieved(labels: Labels, width: int) -> str:
         base.mark_bar(color=_BLUE, height=9).encode(x="unique:Q", y=y),
         base.mark_tick(color=_ORANGE, thickness=3, size=15).encode(x="asked:Q", y=y),
     ]
-    return _to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
+    return to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
 
 
 def draw_confusion(target: Target, width: int) -> str:
@@ -111,84 +126,28 @@ def draw_confusion(target: Target, width: int) -> str:
         for j, number in enumerate(row)
     ]
     size = (width - (140 if width >= WIDE else 90)) / len(names)
+    height = max(184, min(480, 0.8 * (width - 130)))
     axis = {"labelLimit": 110 if width >= WIDE else 70, "labelExpr": _STRIP_NUMBER, "ticks": False, "domain": False}
-    angle = 0 if max(map(len, found.classes)) <= 3 else -60
-    x = alt.X("predicted:N", sort=names, title="predicted", axis=alt.Axis(labelAngle=angle, grid=False, **axis))
-    y = alt.Y("true:N", sort=names, title="true class", axis=alt.Axis(grid=False, **axis))
-    base = alt.Chart(_values(cells)).encode(x=x, y=y)
+    axis |= {"grid": False, "labelOverlap": "greedy", "labelSeparation": 1}
+    # Upright names stand closer than slanted ones, whose boxes overlap.
+    angle = 0 if _WIDTH_OF_LETTER * max(map(len, found.classes)) <= size else -90
+    x = alt.X("predicted:N", sort=names, title="predicted class", axis=alt.Axis(labelAngle=angle, **axis))
+    y = alt.Y("true:N", sort=names, title="true class", axis=alt.Axis(**axis))
+    base = alt.Chart(values(cells)).encode(x=x, y=y)
     # One colour, more or less opaque: report.css can then give it another one on a dark page.
     opacity = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None)
     layers = [base.mark_rect(color=_BLUE).encode(opacity=opacity)]
-    if size >= 24:
+    digits = len(str(max(map(max, found.rows))))
+    font = min(12.0, size / (0.65 * digits + 0.3), height / len(names) - 3)
+    if font >= _SMALLEST_FONT:
         color = alt.condition("datum.share > 0.55", alt.value(_PAGE), alt.value(_INK))
-        text = base.transform_filter("datum.count > 0").mark_text(fontSize=min(12, size / 2.6))
+        text = base.transform_filter("datum.count > 0").mark_text(fontSize=round(font, 1))
         layers.append(text.encode(text="count:Q", color=color))
-    return _to_svg(alt.layer(*layers).properties(height=max(160, min(480, 0.8 * (width - 130)))), width)
+    return to_svg(alt.layer(*layers).properties(height=height), width)
 
 
-def draw_curves(curves: Mapping[str, Curve], width: int) -> str:
-    """Returns the losses of the trainings as SVG, for print and for a page without scripts; "" without any."""
-    rows = list_reports(curves)
-    return _to_svg(_make_curves(rows, "loss"), width) if rows else ""
-
-
-def list_reports(curves: Mapping[str, Curve]) -> list[dict[str, Any]]:
-    """Returns the points of the curves, a row each: node, step, split, loss and accuracy."""
-    rows: list[dict[str, Any]] = []
-    for node, curve in curves.items():
-        for split, loss, accuracy in (
-            ("train", curve.loss, curve.accuracy),
-            ("eval", curve.eval_loss, curve.eval_accuracy),
-        ):
-            for i, step in enumerate(curve.step):
-                row = {"node": node, "step": step, "split": split}
-                known = {"loss": loss[i] if loss else None, "accuracy": accuracy[i] if accuracy else None}
-                if known["loss"] is not None or known["accuracy"] is not None:
-                    rows.append(row | known)
-    return rows
-
-
-def specify_curves(metric: str) -> dict[str, Any]:
-    """Returns the live chart of the training curves in Vega-Lite; the page adds its data and theme."""
-    found: dict[str, Any] = json.loads(_make_curves([], metric, live=True).to_json())
-    found["data"] = {"name": "reports"}
-    found["width"] = "container"
-    return found
-
-
-def _make_curves(rows: Sequence[Mapping[str, Any]], metric: str, *, live: bool = False) -> "alt.Chart | alt.LayerChart":
-    import altair as alt
-
-    axis = alt.Axis(grid=True, format=".0%" if metric == "accuracy" else "~g", tickCount=5)
-    encoded = alt.Chart(_values(rows)).encode(
-        x=alt.X("step:Q", title="step", axis=alt.Axis(grid=False, format="~s", tickCount=6, labelOverlap="greedy")),
-        y=alt.Y(f"{metric}:Q", title=metric, scale=alt.Scale(zero=False), axis=axis),
-        detail="node:N",
-        strokeDash=alt.StrokeDash(
-            "split:N",
-            scale=alt.Scale(domain=["train", "eval"], range=[[1, 0], [5, 3]]),
-            legend=alt.Legend(title=None, orient="top") if not live else None,
-        ),
-    )
-    if not live:
-        return encoded.mark_line(
-            strokeWidth=1.3, color=_BLUE, opacity=0.8, point={"size": 8, "color": _BLUE}
-        ).properties(height=220)
-    near = alt.selection_point(
-        name="near", on="pointerover", nearest=True, fields=["node"], empty=False, clear="pointerout"
-    )
-    picked = alt.param(name="picked", value="")
-    shown = alt.condition("picked == '' || datum.node == picked", alt.value(0.95), alt.value(0.12))
-    line = encoded.mark_line(strokeWidth=1.6).encode(
-        color=alt.Color("node:N", legend=None), opacity=shown, size=alt.condition(near, alt.value(3), alt.value(1.6))
-    )
-    tooltip = [alt.Tooltip(field) for field in ("node:N", "split:N", "step:Q")]
-    tooltip += [alt.Tooltip("loss:Q", format=".4~f"), alt.Tooltip("accuracy:Q", format=".1%")]
-    points = encoded.mark_point(size=50, opacity=0).encode(tooltip=tooltip).add_params(near)
-    return alt.layer(line, points).add_params(picked).properties(height=300)
-
-
-def _values(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":
+def values(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":
+    """Returns rows as the data of a chart."""
     import altair as alt
 
     return alt.Data(values=[dict(row) for row in rows])
@@ -214,7 +173,7 @@ def _chart_labels(
         for name, index in zip(order, shown, strict=True)
     ]
     axis = _label_axis([names[index] for index in shown], width, numbered=True)
-    return alt.Chart(_values(rows)), alt.Y("label:N", sort=order, title=None, scale=alt.Scale(padding=0.3), axis=axis)
+    return alt.Chart(values(rows)), alt.Y("label:N", sort=order, title=None, scale=alt.Scale(padding=0.3), axis=axis)
 
 
 def _label_axis(names: Sequence[str], width: int, *, numbered: bool = False) -> "alt.Axis":
@@ -234,10 +193,13 @@ def _label_axis(names: Sequence[str], width: int, *, numbered: bool = False) -> 
     )
 
 
-def _percent_axis(width: int) -> "alt.Axis":
+def _percent_axis(width: int, at: Sequence[float] | None = None) -> "alt.Axis":
+    """Returns an axis of shares, with ticks at `at` or, without them, where they fit."""
     import altair as alt
 
+    given = {} if at is None else {"values": list(at)}
     return alt.Axis(
+        **given,
         format="~%",
         grid=True,
         tickCount=6 if width >= WIDE else 3,
@@ -250,7 +212,7 @@ def _percent_axis(width: int) -> "alt.Axis":
     )
 
 
-def _to_svg(chart: "alt.Chart | alt.LayerChart", width: int) -> str:
+def to_svg(chart: "alt.Chart | alt.LayerChart", width: int) -> str:
     """Returns a chart as an inline SVG that a page with a strict policy shows: no style attributes, no roles."""
     import altair as alt
     import vl_convert

@@ -97,8 +97,8 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
     if compared.difference_low is None or compared.difference_high is None:
         if other is None or other is best:
             return [f"One arm is no comparison ({basis})."]
-        sentence = "How much other seeds would change the difference is not known"
-        return [f"{sentence}: {basis}.", *([_end(compared.in_words)] if compared.in_words else [])]
+        seeds = "Other seeds add to it; how much, one seed does not show, so that this may be chance."
+        return [*explain_images(block, target), *([seeds] if compared.gained is not None else [])]
     low, high = compared.difference_low, compared.difference_high
     if best.reference:
         low, high = -high, -low
@@ -119,26 +119,79 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
     return sentences
 
 
+def explain_images(block: Block, target: Target) -> list[str]:
+    """Returns sentences on what the images of the reported split alone say of the best arm, where seeds say nothing."""
+    best, other = find_arm(target, target.verdict.arm), find_other(target)
+    if best is None or other is None or other is best:
+        return []
+    compared, turned = (other, True) if best.reference else (best, False)
+    gained, lost, low, high = compared.gained, compared.lost, compared.images_low, compared.images_high
+    number = target.images.get(target.split)
+    if gained is None or lost is None or low is None or high is None:
+        seeds = words.plural(len(best.seeds), "seed")
+        images = f" and {words.plural(number, f'{target.split} image')}" if number else ""
+        return [
+            f"There is no interval for {seeds}{images}: the predictions for the single images are not kept for both "
+            "arms."
+        ]
+    if turned:
+        gained, lost, low, high = lost, gained, -high, -low
+    difference = subtract(other, best) if turned else subtract(best, other)
+    size = -(difference or 0.0) if turned else difference or 0.0
+    more = gained - lost
+    kind = "more" if more >= 0 else "fewer"
+    of = f" of {words.plural(number, f'{target.split} image')}" if number else f" {target.split} images"
+    return [
+        f"{words.points(size)} points: {abs(more):,} {kind}{of} right ({gained:,} right only with {best.name}, "
+        f"{lost:,} only with {other.name}).",
+        f"From these images alone the {block.level:.0%} interval is {words.interval(low, high)} points.",
+    ]
+
+
 def explain_cost(target: Target) -> list[str]:
     """Returns sentences on what the best arm costs, and what that is of the reference's cost."""
     best, reference = find_arm(target, target.verdict.arm), find_reference(target)
-    if best is None or best.total_images is None:
+    if best is None or best.total_images is None or best.images is None:
         return ["What it costs is not known."]
-    if not best.total_images:
-        return ["It is not pre-trained, so its pre-training costs nothing."]
-    sentences = [f"{words.count(best.total_images)} images in pre-training{_describe_classifier(best)}."]
-    if best.total_seconds is not None:
-        sentences.append(f"{words.duration(best.total_seconds)} of training in all.")
-    if reference is not None and reference is not best and reference.total_images:
+    sentences = []
+    if best.images:
+        sentences.append(f"Its own pre-training: {describe_pretraining(best)}.")
+    else:
+        sentences.append("It has no pre-training of its own.")
+    shared = best.total_images - best.images
+    if shared:
+        sentences.append(f"The source classifier: {words.count(shared)} images more, once for all targets.")
+    if reference is not None and reference is not best and reference.total_images and best.total_images:
         ratio = best.total_images / reference.total_images
-        sentences.append(f"That is {ratio:.1f} times the images of {reference.name}.")
+        both = "Both together" if shared and best.images else "That"
+        times = f"as many as {reference.name} needs"
+        if f"{ratio:.1f}" != "1.0":
+            times = f"{ratio:.1f} times those of {reference.name} ({words.count(reference.total_images)})"
+        sentences.append(f"{both}: {words.count(best.total_images)} images, {times}.")
+    if best.total_seconds is not None:
+        parts = [
+            *(["classifier"] if shared else []),
+            *(["pre-training"] if best.images else []),
+            "fine-tuning",
+        ]
+        sentences.append(
+            f"Training took {words.duration(best.total_seconds)} ({words.join(parts)}; reading, drawing and evaluation "
+            "are not in it)."
+        )
     return sentences
 
 
-def _describe_classifier(arm: Arm) -> str:
-    if arm.images is None or arm.total_images == arm.images:
-        return ""
-    return f", {words.count((arm.total_images or 0) - arm.images)} of them for the source classifier"
+def describe_pretraining(arm: Arm) -> str:
+    """Returns the images that the pre-training of an arm saw, and how many passes over how many images that was."""
+    if arm.images is None:
+        return words.UNKNOWN
+    if not arm.images:
+        return "none of its own"
+    seen = f"{words.count(arm.images)} images seen"
+    if not arm.pool:
+        return seen
+    over = f"a sample of {words.count(arm.pool)}" if arm.pool_kind == "sample" else f"{words.count(arm.pool)} images"
+    return f"{seen}, {words.passes(arm.images, arm.pool)} over {over}"
 
 
 def _end(line: str) -> str:

@@ -9,7 +9,7 @@ import hashlib
 import importlib.resources
 from typing import TYPE_CHECKING, Any
 
-from components.transfer_report import card, charts, claims, markup, payload, top_labels, words
+from components.transfer_report import card, charts, claims, markup, payload, top_labels, training_charts, words
 from components.transfer_report.block import FILE_NAME as BLOCK_FILE
 from components.transfer_report.block import Block, Target
 
@@ -57,7 +57,7 @@ def render(block: Block) -> str:
 def _view(block: Block, name: str, number: int) -> dict[str, Any]:
     """Returns what the templates need of a target besides the target itself."""
     target = block.targets[name]
-    labels = target.labels
+    labels, sections = target.labels, _list_sections(target)
 
     def draw(function: Any, *arguments: Any) -> list[str]:
         drawn = [function(*arguments, width) for width in (charts.WIDE, charts.NARROW)]
@@ -75,14 +75,18 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
         "top_labels": top_labels.find_top_labels(labels) if labels else [],
         "first_labels": top_labels.order_by_share(labels)[: payload.PRINTED] if labels else [],
+        "best": claims.find_arm(target, target.verdict.arm),
+        "other": claims.find_other(target),
+        "evaluated": any(any(value is not None for value in curve.eval_loss) for curve in target.curves.values()),
         "card": card.make_card(block, name),
         "arms": sorted(target.arms, key=lambda arm: -1.0 if arm.mean is None else arm.mean, reverse=True),
         "accuracy": draw(charts.draw_accuracy, target),
         "labels": draw(charts.draw_labels, labels) if labels else [],
         "achieved": draw(charts.draw_achieved, labels) if labels else [],
         "confusion": draw(charts.draw_confusion, target),
-        "curves": draw(charts.draw_curves, target.curves),
-        "sections": _list_sections(target),
+        "curves": draw(training_charts.draw_curves, target.curves),
+        "sections": sections,
+        "titles": dict(sections),
     }
 
 
@@ -90,15 +94,15 @@ def _list_sections(target: Target) -> list[tuple[str, str]]:
     """Returns the (id, title) of the sections that the target has, in the order in which questions are asked."""
     labels = target.labels
     found = [
-        ("accuracy", "Accuracy", True),
+        ("accuracy", "Accuracy of the arms", True),
         ("labels", "Source labels", labels is not None),
         ("why", "Why these labels", bool(target.explained)),
         ("achieved", "Asked and drawn", bool(target.achieved) or bool(labels and labels.drawn)),
         ("duplicates", "Near-duplicates", bool(target.duplicates)),
-        ("aside", "Set aside", True),
-        ("curves", "Training", bool(target.curves)),
-        ("confusion", "Confusions", target.confusion is not None),
-        ("paper", "The paper's tables", bool(target.tables or target.figures)),
+        ("aside", "What was set aside", True),
+        ("curves", "Training curves", bool(target.curves)),
+        ("confusion", "What is confused", target.confusion is not None),
+        ("paper", "The paper's tables and figures", bool(target.tables or target.figures)),
         ("card", "Model card", True),
     ]
     return [(key, title) for key, title, is_there in found if is_there]
@@ -115,7 +119,7 @@ def _make_environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "name_metric"):
+    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "moment", "name_metric"):
         environment.filters[name] = getattr(words, name)
     environment.filters["subtract"] = claims.subtract
     # Only what this package has made itself: charts, vendored files, escaped JSON.
@@ -123,6 +127,8 @@ def _make_environment() -> "jinja2.Environment":
     environment.filters["figure_uri"] = markup.make_figure_uri
     environment.filters["coded"] = markup.mark_code
     environment.filters["breakable"] = markup.let_break
+    environment.filters["describe_pretraining"] = claims.describe_pretraining
+    environment.filters["describe_gaps"] = card.describe_gaps
     environment.globals["gap"] = card.GAP
     return environment
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from components.transfer_report import charts, label_names
+from components.transfer_report import label_names, training_charts
 from components.transfer_report.block import Block, Labels, Picture, Target
 
 PRINTED = 25  # labels of the table that stands in for the explorer in print, and without scripts
@@ -21,7 +21,7 @@ def make_payload(block: Block) -> dict[str, Any]:
     vocabularies: list[dict[str, Any]] = []
     pictures = _Pictures()
     targets = [_describe(target, vocabularies, pictures) for target in block.targets.values()]
-    curves = {metric: charts.specify_curves(metric) for metric in ("loss", "accuracy")}
+    curves = {metric: training_charts.specify_curves(metric) for metric in ("loss", "accuracy")}
     has_curves = any(target.curves for target in block.targets.values())
     return {
         "targets": targets,
@@ -56,7 +56,7 @@ class _Pictures:
 
 
 def _describe(target: Target, vocabularies: list[dict[str, Any]], pictures: _Pictures) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": target.name, "reports": charts.list_reports(target.curves)}
+    found: dict[str, Any] = {"name": target.name, "reports": training_charts.list_reports(target.curves)}
     labels = target.labels
     if labels is None:
         return found

@@ -1,8 +1,14 @@
 """How the report writes numbers and names. Pure."""
 
+import datetime
 import unicodedata
+from collections.abc import Sequence
 
 UNKNOWN = "–"
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
 
 
 def percent(share: float | None) -> str:
@@ -14,14 +20,23 @@ def percent(share: float | None) -> str:
     return f"{value:.{digits}f}%" if value == 0 or abs(value) >= 0.0005 else "<0.001%"
 
 
-def points(difference: float | None) -> str:
-    """Returns a difference of shares in points, with its sign and a true minus."""
-    return UNKNOWN if difference is None else f"{100 * difference:+.1f}".replace("-", "−")
+def points(difference: float | None, digits: int = 1) -> str:
+    """Returns a difference of shares in points, with its sign and a true minus; one that rounds to 0 has no sign."""
+    if difference is None:
+        return UNKNOWN
+    rounded = round(100 * difference, digits)
+    return f"{rounded:+.{digits}f}".replace("-", "−") if rounded else f"{0:.{digits}f}"
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Returns an interval of differences in points, or what is unknown of it."""
-    return UNKNOWN if low is None or high is None else f"{points(low)} to {points(high)}"
+    """Returns an interval of differences in points, or what is unknown of it.
+
+    It has as many digits as it takes to see on which side of 0 it ends.
+    """
+    if low is None or high is None:
+        return UNKNOWN
+    digits = next((n for n in (1, 2, 3) if round(100 * low, n) and round(100 * high, n)), 1)
+    return f"{points(low, digits)} to {points(high, digits)}"
 
 
 def factor(weight: float | None) -> str:
@@ -45,14 +60,40 @@ def duration(seconds: float | None) -> str:
     """Returns a duration in its two largest units."""
     if seconds is None:
         return UNKNOWN
+    if 0 < seconds < 0.05:
+        return "<0.1 s"
     whole = round(seconds)
     if whole < 60:
-        return f"{whole} s" if seconds >= 1 else f"{seconds:.1f} s"
+        return f"{whole} s" if seconds >= 1 or seconds == 0 else f"{seconds:.1f} s"
     minutes, rest = divmod(whole, 60)
     if minutes < 60:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
+
+
+def moment(iso: str) -> str:
+    """Returns a time in ISO 8601 as '28 November 2026, 02:40 UTC'; a text that is none as it is."""
+    try:
+        found = datetime.datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    except ValueError:
+        return iso
+    if found.tzinfo is not None:
+        found = found.astimezone(datetime.timezone.utc)
+    return f"{found.day} {_MONTHS[found.month - 1]} {found.year}, {found:%H:%M} UTC"
+
+
+def passes(images: int | None, pool: int | None) -> str:
+    """Returns how often a training went through the images that it could draw from, such as '3.8 passes'."""
+    if images is None or not pool:
+        return UNKNOWN
+    number = images / pool
+    return "1 pass" if f"{number:.2g}" == "1" else f"{number:,.0f} passes" if number >= 9.95 else f"{number:.2g} passes"
+
+
+def join(parts: Sequence[str]) -> str:
+    """Returns the parts as a list in a sentence, such as 'a, b and c'."""
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
 
 
 def isolate(name: str) -> str:

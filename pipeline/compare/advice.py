@@ -25,10 +25,7 @@ def advise(outcome: Outcome, target: str, pushed: str | None = None) -> list[str
             f"{best.name} is the only arm, and whether it helps is not known: compare it with entire_source and "
             "random_init."
         ]
-    push = f"Push {best.name}: it is the best on eval ({percent(best.eval_value)}%)."
-    if pushed and pushed in found.arms and pushed != best.name:
-        push = f"{push[:-1]}; {pushed}, which is set, has {percent(found.arms[pushed].eval_value)}%."
-    sentences = [push, _report(outcome, found, best)]
+    sentences = [_advise_push(found, best, pushed), _report(outcome, found, best)]
     if cheaper := _describe_cheaper(outcome, found, best):
         sentences.append(cheaper)
     return sentences
@@ -46,6 +43,17 @@ def advise_run(results: Sequence[Result], pushed: str | None = None, metric: str
     reference = "entire_source" if "entire_source" in names else next(iter(names), "")
     outcome = compare_arms(results, None, reference, metric=metric)
     return {target: advise(outcome, target, pushed) for target in outcome.targets}
+
+
+def _advise_push(found: TargetOutcome, best: Arm, pushed: str | None) -> str:
+    """Returns the sentence on which arm to push: nothing is to be done where it is the configured one."""
+    value = percent(best.eval_value)
+    if pushed == best.name:
+        return f"{best.name}, which is set to be pushed, is the best on eval ({value}%)."
+    if pushed and pushed in found.arms:
+        other = percent(found.arms[pushed].eval_value)
+        return f"Push {best.name}: it is the best on eval ({value}%); {pushed}, which is set, has {other}%."
+    return f"Push {best.name}: it is the best on eval ({value}%)."
 
 
 def _report(outcome: Outcome, found: TargetOutcome, best: Arm) -> str:

@@ -19,7 +19,7 @@ from pipeline.compare.verdict import Verdict
 _SAME_BUDGET = 1.05
 
 # The rows and the predictions of one model may differ by so much, for they may come from graphs of another precision.
-_SAME_VALUE = 0.005
+SAME_VALUE = 0.005
 
 
 @dataclasses.dataclass(frozen=True)
@@ -176,8 +176,8 @@ class _Pairs:
         self._classes = read.labels if arm.metric == "mean_per_class_accuracy" else None
         for result, right in zip(found, read.correct, strict=True):
             self._rows[result.cell] = right.astype(np.float64)
-            value, expected = _measure(right, self._classes), result.metrics[arm.split, arm.metric]
-            if abs(value - expected) > _SAME_VALUE:
+            value, expected = measure(right, self._classes), result.metrics[arm.split, arm.metric]
+            if abs(value - expected) > SAME_VALUE:
                 raise ValueError(
                     f"{predictions.path(folder, result.cell)}: its {arm.metric} is {value:.4f}, but the results have "
                     f"{expected:.4f}; they are of different runs: delete the file and let `specialist compare` write "
@@ -252,7 +252,8 @@ def _combine(
     }
 
 
-def _measure(right: np.ndarray, classes: np.ndarray | None) -> float:
+def measure(right: np.ndarray, classes: np.ndarray | None) -> float:
+    """Returns the share of images that are right; with `classes` the mean over the classes of each one's share."""
     if classes is None:
         return float(right.mean())
     return float(np.mean([right[classes == label].mean() for label in np.unique(classes)]))

@@ -114,10 +114,7 @@ def compare(differences: np.ndarray, classes: np.ndarray | None = None) -> Compa
     """
     differences = _check_differences(differences)
     seeds, images = differences.shape
-    if classes is None:
-        strata, weights = np.zeros(images, np.int64), np.full(images, 1 / images)
-    else:
-        strata, weights = _stratify(np.asarray(classes), images)
+    strata, weights = _weigh(classes, images)
     difference = float((differences @ weights).mean())
     if seeds == 1 or images == 1:
         unknown = VarianceComponents(seeds, images, math.nan, math.nan, math.nan, math.nan)
@@ -144,11 +141,41 @@ def compare(differences: np.ndarray, classes: np.ndarray | None = None) -> Compa
         image_degrees_of_freedom=by_image**2 / image_squares if image_squares else float(images - 1),
     )
     if max(by_seed, by_image, by_residual) <= _ROUNDING**2:
-        # With unequal weights, 1 / Σ w² images of equal weight know as much (Kish 1965).
-        changed = 1 - ((1 - LEVEL) / 2) ** float(np.square(weights).sum())
-        error = changed * (1 + abs(difference)) / float(scipy.stats.norm.isf((1 - LEVEL) / 2))
+        error = _bound_unseen(difference, weights) / float(scipy.stats.norm.isf((1 - LEVEL) / 2))
         components = VarianceComponents(seeds, images, 0.0, error**2, 0.0, math.inf)
     return _make_comparison(difference, (components,))
+
+
+def find_image_interval(differences: np.ndarray, classes: np.ndarray | None = None) -> tuple[float, float]:
+    """Returns the interval of the mean difference of one seed: what other test images of the same models would give.
+
+    How other seeds would differ is not in it, so that it says less than `compare` of several seeds. It is that of a t
+    distribution, from the variance of the images' differences; see `compare` for classes, and for differences none of
+    which varies.
+
+    Args:
+      differences: float [images], correct(arm) − correct(reference).
+      classes: [images], the class of each image; None: every image weighs the same.
+
+    Raises:
+      ValueError: there are fewer than two images, a shape does not fit, or a difference is not finite.
+    """
+    differences = _check_differences(np.asarray(differences)[np.newaxis])[0]
+    images = len(differences)
+    if images < 2:
+        raise ValueError(f"differences: {images} image; give two at least, one does not show how images vary")
+    strata, weights = _weigh(classes, images)
+    difference, variance, squares = float(differences @ weights), 0.0, 0.0
+    for stratum in np.unique(strata):
+        within = differences[strata == stratum]
+        term = float(np.square(weights[strata == stratum]).sum()) * float(within.var(ddof=1))
+        variance += term
+        squares += term**2 / (len(within) - 1)
+    if variance <= _ROUNDING**2:
+        half_width = _bound_unseen(difference, weights)
+    else:
+        half_width = float(scipy.stats.t.isf((1 - LEVEL) / 2, variance**2 / squares)) * math.sqrt(variance)
+    return difference - half_width, difference + half_width
 
 
 def combine(comparisons: Sequence[Comparison]) -> Comparison:
@@ -219,6 +246,20 @@ def _check_differences(differences: np.ndarray) -> np.ndarray:
             "that an arm has no prediction for"
         )
     return checked
+
+
+def _bound_unseen(difference: float, weights: np.ndarray) -> float:
+    """Returns half the width of the interval where no difference varies, as `compare` says."""
+    # With unequal weights, 1 / Σ w² images of equal weight know as much (Kish 1965).
+    changed = 1 - ((1 - LEVEL) / 2) ** float(np.square(weights).sum())
+    return changed * (1 + abs(difference))
+
+
+def _weigh(classes: np.ndarray | None, images: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the stratum and the weight of each image."""
+    if classes is None:
+        return np.zeros(images, np.int64), np.full(images, 1 / images)
+    return _stratify(np.asarray(classes), images)
 
 
 def _stratify(classes: np.ndarray, images: int) -> tuple[np.ndarray, np.ndarray]:

@@ -128,18 +128,34 @@ PRESETS: dict[str, Arm] = {
     f"{ENTIRE_SOURCE}_4x": Arm(steps="4x"),
     f"{ENTIRE_SOURCE}_total": Arm(steps="total"),
 }
-# What the reference page says of those that are not a matcher.
+# What each of them is, for the reference page and for reports.
 DESCRIPTIONS = {
-    ENTIRE_SOURCE: "All examples of the source, each once.",
-    "random_init": "Nothing: fine-tuning starts from random weights. The paper's lower baseline.",
-    "source_classifier": "Nothing more: the source classifier, trained for its own budget, is fine-tuned as it is.",
-    "warm_start": "The source classifier goes on with the sample of `same_distribution`.",
-    "published_finetune": "Nothing: a published network is fine-tuned. What one would do instead.",
-    "published_warm_start": "A published network goes on with the sample of `same_distribution`.",
-    "linear_probe": "Nothing: a logistic regression on the features of a published network, or of the classifier.",
-    "knn": "Nothing: a vote of the nearest train images, by the features of the same network.",
+    ENTIRE_SOURCE: "Pre-trained on the whole source, all of its images in random order: the usual way.",
+    "same_distribution": "Pre-trained on a sample of the source in which each label has the share that the source "
+    "classifier gives it among the target's images: the paper's choice.",
+    "elastic_distribution": "Pre-trained on the source images whose labels the target has most often, compared with "
+    "the source, each image once.",
+    "uniform_subsample": "Pre-trained on source images drawn at random, whatever the target is.",
+    "label_subset": "Pre-trained on source images drawn at random from those of the labels that the configuration "
+    "names.",
+    "emd_subset": "Pre-trained on the source images of those labels whose images resemble the target's most, by a "
+    "network's features.",
+    "reversed_weights": "Pre-trained on a sample of the labels with the largest share of the target, but with the "
+    "largest and the smallest share exchanged, and so on: a control.",
+    "uniform_labels": "Pre-trained on a sample of the labels with the largest share of the target, as many images of "
+    "each.",
+    "weighted_loss": "Pre-trained on the whole source; an image counts as much as the target has its label more often "
+    "than the source.",
+    "random_init": "Not pre-trained: fine-tuning starts from random weights. The paper's lower baseline.",
+    "source_classifier": "Not pre-trained anew: the source classifier, trained for its own budget, is fine-tuned as it "
+    "is.",
+    "warm_start": "The source classifier, trained on with the sample of `same_distribution`.",
+    "published_finetune": "Not pre-trained here: a published network is fine-tuned. What one would do instead.",
+    "published_warm_start": "A published network, trained on with the sample of `same_distribution`.",
+    "linear_probe": "Not trained: a logistic regression on the features of a published network, or of the classifier.",
+    "knn": "Not trained: a vote of the nearest train images, by the features of the same network.",
     f"{ENTIRE_SOURCE}_2x": "As `entire_source`, for twice the steps: is it only under-trained?",
-    f"{ENTIRE_SOURCE}_4x": "The same for four times the steps.",
+    f"{ENTIRE_SOURCE}_4x": "As `entire_source`, for four times the steps.",
     f"{ENTIRE_SOURCE}_total": "As `entire_source`, for the steps of pre-training and classifier: an equal total.",
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from components.example_gen import readers
 from pipeline.config import arms
-from pipeline.config.schema import json_schema, summary
+from pipeline.config.schema import json_schema
 from trainer.models.registry import SPECS
 from trainer.presets import PRESETS
 
@@ -210,16 +210,15 @@ def _code(value: Any) -> str:
 
 
 def _arms() -> Iterator[tuple[str, ...]]:
-    for name, arm in arms.PRESETS.items():
-        matcher = None if name in arms.DESCRIPTIONS else arm.kind
-        if matcher is None:
-            yield f"`{name}`", arms.DESCRIPTIONS[name], ""
-            continue
-        settings = (
-            f"`targets.{_NAME}.{key}`" if key in matcher.of_target else f"`resample.{key}`"
-            for key in matcher.model_fields
-        )
-        yield f"`{name}`", summary(matcher).partition("\n")[0], ", ".join(settings)
+    for name in arms.PRESETS:
+        settings: list[str] = []
+        if name in arms.MATCHERS:
+            of_target = arms.MATCHERS[name].of_target
+            settings = [
+                f"`targets.{_NAME}.{key}`" if key in of_target else f"`resample.{key}`"
+                for key in arms.MATCHERS[name].model_fields
+            ]
+        yield f"`{name}`", arms.DESCRIPTIONS[name], ", ".join(settings)
 
 
 def _backbones() -> Iterator[tuple[str, ...]]:

@@ -1,5 +1,6 @@
 """The arms of a target with their results, and what follows from them. Pure."""
 
+import dataclasses
 import inspect
 import math
 from collections.abc import Mapping, Sequence
@@ -8,11 +9,31 @@ from typing import Any
 from components.transfer_report import block
 from pipeline.compare.arms import Arm, find_half_width
 from pipeline.compare.comparison import Compared, Outcome
-from pipeline.config.arms import DESCRIPTIONS, PRESETS
+from pipeline.config.arms import DESCRIPTIONS, ENTIRE_SOURCE
 from pipeline.config.run import Config
+from pipeline.report.paired import Paired
+
+_STARTS = {"classifier": "the source classifier", "published": "published weights"}
 
 
-def describe_arms(config: Config, target: str, names: Sequence[str], outcome: Outcome | None) -> list[block.Arm]:
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What is known of a target's arms besides their results.
+
+    Attributes:
+      source: the source data; None: they were not read.
+      samples: arm → its sample.
+      paired: arm → how its model compares with the reference's, image by image.
+    """
+
+    source: block.Source | None = None
+    samples: Mapping[str, block.Achieved] = dataclasses.field(default_factory=dict)
+    paired: Mapping[str, Paired] = dataclasses.field(default_factory=dict)
+
+
+def describe_arms(
+    config: Config, target: str, names: Sequence[str], outcome: Outcome | None, known: Known
+) -> list[block.Arm]:
     """Returns the arms of a target, each with its results; one without a result has no values.
 
     Args:
@@ -20,16 +41,18 @@ def describe_arms(config: Config, target: str, names: Sequence[str], outcome: Ou
       target: its name.
       names: of the arms, in their order.
       outcome: the comparison; None: no arm has a result.
+      known: what else is known of them.
     """
     found = outcome.targets.get(target) if outcome else None
-    if outcome is None or found is None:
-        return [block.Arm(name, describe_arm(config, name)) for name in names]
-    return [
-        _describe_result(config, found.arms[name], found.compared.get(name), is_reference=name == outcome.reference)
-        if name in found.arms
-        else block.Arm(name, describe_arm(config, name))
-        for name in names
-    ]
+    described = []
+    for name in names:
+        facts: dict[str, Any] = {"description": describe_arm(config, name), **_find_pool(config, name, known)}
+        if outcome is not None and found is not None and name in found.arms:
+            facts |= {"reference": name == outcome.reference}
+            facts |= _describe_result(config, found.arms[name], found.compared.get(name))
+            facts |= _describe_paired(known.paired.get(name))
+        described.append(block.Arm(name, **facts))
+    return described
 
 
 def describe_means(outcome: Outcome | None) -> list[block.Difference]:
@@ -52,21 +75,20 @@ def describe_arm(config: Config, name: str) -> str:
     if name in DESCRIPTIONS:
         return DESCRIPTIONS[name]
     arm = config.arm(name)
-    drawn = "All examples of the source."
-    if arm.kind is not None:
+    drawn = DESCRIPTIONS.get(arm.matcher or ENTIRE_SOURCE, "")
+    if arm.steps == 0:
+        drawn = "Not pre-trained."
+    elif not drawn and arm.kind is not None:  # a matcher of a user's own
         drawn = (inspect.getdoc(arm.kind) or "").partition("\n")[0]
-    if name in PRESETS:
-        return drawn
-    starts = {"classifier": "the source classifier", "published": "published weights"}
-    start = f" The pre-training starts from {starts[arm.start]}." if arm.start in starts else ""
-    steps = "" if arm.steps is None else f" Steps: {arm.steps}."
+    start = f" It starts from {_STARTS[arm.start]}." if arm.start in _STARTS else ""
+    steps = "" if not arm.steps else f" Steps: {arm.steps}."
     return f"{drawn}{start}{steps}"
 
 
 def suggest_steps(
     config: Config, target: str, outcome: Outcome | None, *, kind: str, served: str | None, missing: bool
-) -> list[str]:
-    """Returns what to do next, each a sentence, the most useful first.
+) -> list[block.Step]:
+    """Returns what to do next, the most useful first.
 
     Args:
       config: the configuration.
@@ -80,23 +102,24 @@ def suggest_steps(
     steps = []
     if missing:
         again = "run" if kind == "run" else "compare"
-        steps.append(f"Run the same `specialist {again}` again when the cause is mended: what is finished is reused.")
-    if kind == "run" and found is not None:
-        steps.append(
-            "Run `specialist compare CONFIG`, which repeats each arm with several seeds, to tell chance apart."
-        )
+        text = "Mend the cause of what is missing, and run the same again: what is finished is reused."
+        steps.append(block.Step(text, f"specialist {again} CONFIG"))
     if kind == "comparison" and found is not None and outcome is not None:
         pushed = config.targets[target].push
         if pushed != found.best:
-            steps.append(
-                f"Set `targets.{target}.push` to `{found.best}`, and run `specialist run CONFIG`: it pushes the model."
-            )
+            text = f"Set `targets.{target}.push: {found.best}` in the configuration, and run it: its model is pushed."
+            steps.append(block.Step(text, "specialist run CONFIG"))
         judged = found.compared.get(found.best)
         if judged is not None and judged.verdict.more_seeds:
             seeds = max(len(arm.seeds) for arm in found.arms.values()) + judged.verdict.more_seeds
-            steps.append(f"Go on with more seeds: `specialist compare CONFIG --seeds {seeds}`.")
+            text = f"Train with {judged.verdict.more_seeds} more seeds: about so many would tell."
+            steps.append(block.Step(text, f"specialist compare CONFIG --seeds {seeds}"))
+    if kind == "run" and found is not None and len(found.arms) > 1:
+        seeds = config.compare.seeds
+        text = f"Train each arm with {seeds} seeds, to see whether the difference is more than chance."
+        steps.append(block.Step(text, f"specialist compare CONFIG --seeds {seeds}"))
     if served:
-        steps.append(f"Try the model: `specialist predict {served} IMAGE.png`.")
+        steps.append(block.Step("Try the model on an image of yours.", f"specialist predict {served} IMAGE.png"))
     return steps
 
 
@@ -133,7 +156,28 @@ def find_facts(config: Config, target: str, arm: str | None) -> Mapping[str, str
     return facts
 
 
-def _describe_result(config: Config, arm: Arm, compared: Compared | None, *, is_reference: bool) -> block.Arm:
+def _find_pool(config: Config, name: str, known: Known) -> dict[str, Any]:
+    """Returns the images that an arm's pre-training could draw from, as fields of `block.Arm`."""
+    kind = config.arm(name).kind
+    if config.pretrain_of(name) is None:
+        return {}
+    if kind is not None and not kind.takes_all:
+        sample = known.samples.get(name)
+        size = sample.examples if sample is not None else None
+        return {"pool": config.sample_size(name) if size is None else size, "pool_kind": "sample"}
+    images = known.source.images.get("train") if known.source else None
+    without = 0 if known.source is None else known.source.excluded.get("train", 0)
+    return {"pool": None if images is None else images - without, "pool_kind": "source"}
+
+
+def _describe_paired(paired: Paired | None) -> dict[str, Any]:
+    if paired is None:
+        return {}
+    return {"gained": paired.gained, "lost": paired.lost, "images_low": paired.low, "images_high": paired.high}
+
+
+def _describe_result(config: Config, arm: Arm, compared: Compared | None) -> dict[str, Any]:
+    """Returns the results of an arm, as fields of `block.Arm`."""
     half_width = find_half_width(arm.values)
     known = math.isfinite(half_width)
     difference: dict[str, Any] = {}
@@ -145,19 +189,19 @@ def _describe_result(config: Config, arm: Arm, compared: Compared | None, *, is_
             "verdict": compared.verdict.kind,
             "in_words": str(compared),
         }
-    return block.Arm(
-        arm.name,
-        describe_arm(config, arm.name),
-        reference=is_reference,
-        seeds=arm.seeds,
-        values=arm.values,
-        mean=arm.value,
-        low=arm.value - half_width if known else None,
-        high=arm.value + half_width if known else None,
-        eval_mean=arm.eval_value,
-        images=round(arm.images),
-        total_images=round(arm.total_images),
-        seconds=arm.seconds,
-        total_seconds=arm.total_seconds,
+    # No training takes no time: 0 stands for what is not known.
+    own = None if arm.seconds == 0 else arm.seconds
+    lacks = config.arm(arm.name).needs_classifier() and config.trained_classifier and arm.classifier_seconds == 0
+    return {
+        "seeds": arm.seeds,
+        "values": arm.values,
+        "mean": arm.value,
+        "low": arm.value - half_width if known else None,
+        "high": arm.value + half_width if known else None,
+        "eval_mean": arm.eval_value,
+        "images": round(arm.images),
+        "total_images": round(arm.total_images),
+        "seconds": own,
+        "total_seconds": None if own is None or lacks else arm.total_seconds,
         **difference,
-    )
+    }

@@ -19,7 +19,7 @@ from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import reported_split
-from pipeline.report import about, arms, data, inputs, labels, paper, target
+from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -71,7 +71,7 @@ def collect(found: Inputs, planned: Sequence[Planned], results: Sequence[Result]
     outcome, notes = _compare(found.config, results, folder)
     shown = {name: _read_prior(found, store, name) for name in names}
     targets = {
-        name: _collect_target(shared, name, planned, results, outcome, shown[name], folder, len(names))
+        name: _collect_target(shared, name, source, planned, results, outcome, shown[name], folder, len(names))
         for name in names
     }
     return about.make_block(
@@ -167,6 +167,7 @@ def _read_prior(found: Inputs, store: Store, name: str) -> LabelPrior | None:
 def _collect_target(
     shared: Shared,
     name: str,
+    source: block.Source | None,
     planned: Sequence[Planned],
     results: Sequence[Result],
     outcome: comparison.Outcome | None,
@@ -189,6 +190,8 @@ def _collect_target(
     explained: Sequence[block.Explained] = ()
     if prior is not None:
         explained = target.explain_images(shared, name, _find_predictor(found, name), prior, class_names)
+    samples = {arm: labels.describe_sample(table, prior) for arm, table in plans.items()}
+    known = arms.Known(source, samples, _pair_arms(of_target, outcome, folder))
     return block.Target(
         name=name,
         images=summary.get("examples", {}),
@@ -202,13 +205,13 @@ def _collect_target(
             pushed_arm=pushed,
             why_not="a comparison pushes no model",
         ),
-        arms=arms.describe_arms(config, name, names, outcome),
+        arms=arms.describe_arms(config, name, names, outcome, known),
         labels=None
         if prior is None
         else labels.describe_labels(prior, shared.vocabulary, plans.get(shown or ""), shown),
         thumbnails={} if prior is None else target.picture_labels(shared, prior, target.count_labels(targets)),
         explained=explained,
-        achieved={arm: labels.describe_sample(table, prior) for arm, table in plans.items()},
+        achieved=samples,
         duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
         set_aside=data.list_set_aside(found, name, shared.made),
         findings=data.list_findings(summary),
@@ -242,18 +245,43 @@ def _find_predictor(found: Inputs, name: str) -> str:
     return next((node for node in nodes if found.uri(node, "predictions")), ids.side_node(name, ids.PREDICTIONS))
 
 
-def _list_trainings(planned: Sequence[Planned], name: str) -> list[str]:
-    """Returns the trainings of a target's cells with the first seed."""
+def _list_trainings(planned: Sequence[Planned], name: str) -> dict[str, str]:
+    """Returns node → what it trains, of a target's cells with the first seed."""
     of_target = [each for each in planned if each.cell.target == name and each.finetune]
-    first = min((each.cell.seed for each in of_target), default=0)
-    nodes = [
-        node
-        for each in of_target
-        if each.cell.seed == first
-        for node in (each.classifier, each.specialist, each.finetune)
-        if node
-    ]
-    return list(dict.fromkeys(nodes))
+    first = [each for each in of_target if each.cell.seed == min(every.cell.seed for every in of_target)]
+    found: dict[str, str] = {}
+    for each in first:
+        details = []
+        if len({other.cell.shots for other in first}) > 1:
+            details.append("all images" if each.cell.shots is None else f"{each.cell.shots} images a class")
+        if len({other.cell.learning_rate for other in first}) > 1:
+            details.append(f"learning rate {each.cell.learning_rate:g}")
+        names = {
+            each.classifier: curves.CLASSIFIER,
+            each.specialist: curves.name_pretraining(each.cell.arm),
+            each.finetune: curves.name_finetuning(each.cell.arm, *details),
+        }
+        found |= {node: title for node, title in names.items() if node and node not in found}
+    return found
+
+
+def _pair_arms(
+    found: comparison.TargetOutcome | None, outcome: comparison.Outcome | None, folder: str
+) -> dict[str, paired.Paired]:
+    """Returns arm → how it compares with the reference on the images, of the arms with one seed in common with it."""
+    if found is None or outcome is None or outcome.reference not in found.arms:
+        return {}
+    alone = {name: each.seeds[0] for name, each in found.compared.items() if len(each.seeds) == 1}
+    pairs: dict[str, paired.Paired] = {}
+    for name, seed in alone.items():
+        results = {
+            arm: next(result for result in found.arms[arm].results if result.cell.seed == seed)
+            for arm in (outcome.reference, name)
+        }
+        tables = {arm: predictions.read(folder, result.cell) for arm, result in results.items()}
+        values = {arm: result.metrics[found.split, outcome.metric] for arm, result in results.items()}
+        pairs |= paired.pair_arms(tables, values, outcome.reference, outcome.metric)
+    return pairs
 
 
 def _read_confusion(

@@ -8,8 +8,21 @@ from components.transfer_report import block
 _MOST = 400  # reports of a training that are shown
 
 
-def parse_history(text: str) -> block.Curve:
-    """Returns the curve in the text of a `history.csv`."""
+CLASSIFIER = "source classifier"
+
+
+def name_pretraining(arm: str) -> str:
+    """Returns what a reader calls an arm's pre-training."""
+    return f"{arm}: pre-training"
+
+
+def name_finetuning(arm: str, *details: str) -> str:
+    """Returns what a reader calls an arm's fine-tuning; `details` tell several of them apart."""
+    return ", ".join([f"{arm}: fine-tuning", *details])
+
+
+def parse_history(text: str, title: str = "") -> block.Curve:
+    """Returns the curve in the text of a `history.csv`; `title` says what is trained."""
     rows = list(csv.DictReader(io.StringIO(text, newline="")))
     step = -(-len(rows) // _MOST) or 1
     # With the last one, and the evaluated ones, of which there are few.
@@ -28,4 +41,5 @@ def parse_history(text: str) -> block.Curve:
         optional("accuracy"),
         optional("eval_loss"),
         optional("eval_accuracy"),
+        title,
     )

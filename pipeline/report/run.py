@@ -14,7 +14,7 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import reported_split
-from pipeline.report import about, arms, data, inputs, labels, target
+from pipeline.report import about, arms, curves, data, inputs, labels, paired, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -32,7 +32,7 @@ def collect(found: Inputs) -> block.Block:
     outcome = _compare(found.config, results)
     missing = _list_missing(found, source)
     targets = {
-        name: _collect_target(shared, name, outcome, any(each.target in ("", name) for each in missing))
+        name: _collect_target(shared, name, source, outcome, any(each.target in ("", name) for each in missing))
         for name in found.config.targets
     }
     return about.make_block(
@@ -100,7 +100,9 @@ def _list_missing(found: Inputs, source: block.Source | None) -> list[block.Miss
     return missing
 
 
-def _collect_target(shared: Shared, name: str, outcome: comparison.Outcome | None, missing: bool) -> block.Target:
+def _collect_target(
+    shared: Shared, name: str, source: block.Source | None, outcome: comparison.Outcome | None, missing: bool
+) -> block.Target:
     found, config = shared.inputs, shared.inputs.config
     settings = config.targets[name]
     summary, classes = data.read_summary(found, name), data.read_vocabulary(found, name)
@@ -121,6 +123,8 @@ def _collect_target(shared: Shared, name: str, outcome: comparison.Outcome | Non
     if prior is not None:
         predictor = ids.side_node(name, ids.PREDICTIONS)
         explained = target.explain_images(shared, name, predictor, prior, names)
+    samples = {arm: labels.describe_sample(table, prior) for arm, table in plans.items()}
+    known = arms.Known(source, samples, _pair_arms(found, name, outcome))
     return block.Target(
         name=name,
         images=summary.get("examples", {}),
@@ -136,13 +140,13 @@ def _collect_target(shared: Shared, name: str, outcome: comparison.Outcome | Non
             served=judged.served,
             why_not=judged.reason,
         ),
-        arms=arms.describe_arms(config, name, settings.arms, outcome),
+        arms=arms.describe_arms(config, name, settings.arms, outcome, known),
         labels=None
         if prior is None
         else labels.describe_labels(prior, shared.vocabulary, plans.get(shown or ""), shown),
         thumbnails=pictured,
         explained=explained,
-        achieved={arm: labels.describe_sample(table, prior) for arm, table in plans.items()},
+        achieved=samples,
         duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
         set_aside=data.list_set_aside(found, name, shared.made),
         findings=data.list_findings(summary),
@@ -157,10 +161,8 @@ def _read_confusion(
 ) -> block.Confusion | None:
     """Returns the matrix of the model that is pushed or, if it failed, of the best arm's."""
     for each in dict.fromkeys(filter(None, [arm, best])):
-        path = shared.inputs.path(
-            ids.arm_node(name, each, ids.FINETUNE), "model_run", predicted_labels.file_name(split)
-        )
-        if path and tf.io.gfile.exists(path):
+        path = _find_predictions(shared.inputs, name, each, split)
+        if path is not None:
             return target.read_confusion(shared, name, each, storage.read_table(path), split, classes)
     return None
 
@@ -169,9 +171,31 @@ def _resample_node(config: Config, name: str, arm: str) -> str:
     return ids.sample_node(name, arm, ids.RESAMPLE, config.shared_settings(name, arm))
 
 
-def _list_trainings(config: Config, name: str) -> list[str]:
-    nodes = [ids.CLASSIFIER]
+def _list_trainings(config: Config, name: str) -> dict[str, str]:
+    """Returns node → what it trains, of those that a target's results depend on."""
+    found = {ids.CLASSIFIER: curves.CLASSIFIER}
     for arm in config.targets[name].arms:
-        nodes.append(ids.sample_node(name, arm, ids.SPECIALIST, config.shared_settings(name, arm)))
-        nodes.append(ids.arm_node(name, arm, ids.FINETUNE))
-    return list(dict.fromkeys(nodes))
+        specialist = ids.sample_node(name, arm, ids.SPECIALIST, config.shared_settings(name, arm))
+        found[specialist] = curves.name_pretraining(arm)
+        found[ids.arm_node(name, arm, ids.FINETUNE)] = curves.name_finetuning(arm)
+    return found
+
+
+def _pair_arms(found: Inputs, name: str, outcome: comparison.Outcome | None) -> dict[str, paired.Paired]:
+    """Returns arm → how its model compares with the reference's on the images of the reported split."""
+    of_target = outcome.targets.get(name) if outcome else None
+    if outcome is None or of_target is None:
+        return {}
+    tables = {}
+    for arm in of_target.arms:
+        path = _find_predictions(found, name, arm, of_target.split)
+        if path is not None:
+            tables[arm] = storage.read_table(path)
+    values = {arm: each.value for arm, each in of_target.arms.items()}
+    return paired.pair_arms(tables, values, outcome.reference, outcome.metric)
+
+
+def _find_predictions(found: Inputs, name: str, arm: str, split: str) -> str | None:
+    """Returns the path of what an arm's model predicts for a split; None: it is not kept."""
+    path = found.path(ids.arm_node(name, arm, ids.FINETUNE), "model_run", predicted_labels.file_name(split))
+    return path if path and tf.io.gfile.exists(path) else None

@@ -141,13 +141,18 @@ def explain_images(shared: Shared, target: str, node: str, prior: LabelPrior, cl
     ]
 
 
-def read_curves(inputs: Inputs, nodes: Sequence[str]) -> dict[str, block.Curve]:
-    """Returns node → the history of its training, of those that are there."""
+def read_curves(inputs: Inputs, trainings: Mapping[str, str]) -> dict[str, block.Curve]:
+    """Returns node → the history of its training, of those that are there.
+
+    Args:
+      inputs: what the report is made of.
+      trainings: node → what it trains, for a reader.
+    """
     found = {}
-    for node in nodes:
+    for node, title in trainings.items():
         path = inputs.path(node, "model_run", HISTORY_FILE)
         if path and tf.io.gfile.exists(path):
-            found[node] = curves.parse_history(storage.read_text(path))
+            found[node] = curves.parse_history(storage.read_text(path), title)
     return found
 
 

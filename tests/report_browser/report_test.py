@@ -209,6 +209,36 @@ def test_choose_a_target(open_report):
     assert report.page.locator("article:visible").get_attribute("aria-label") == "digits"
 
 
+def test_the_contents_name_the_sections_as_their_headings_do(open_report):
+    report = open_report("make_block")
+    for part in ("accuracy", "duplicates", "aside", "curves", "confusion", "paper", "card"):
+        link = report.page.locator(f"nav a[href='#t0-{part}']").inner_text()
+        assert link == report.page.locator(f"#t0-{part} h3").first.inner_text()
+
+
+def test_commands_have_the_whole_width(open_report):
+    report = open_report("make_block")
+    commands = report.page.locator(".steps pre")
+    steps = report_blocks.make_target().verdict.next_steps
+    assert commands.all_text_contents() == [step.command for step in steps]  # nothing is put into what is copied
+    whole = report.page.locator("#t0-verdict").bounding_box()["width"]
+    assert all(command.bounding_box()["width"] > 0.9 * whole for command in commands.all())
+
+
+def test_no_dot_is_at_the_edge_of_its_chart(open_report):
+    for width, part in ((1280, "wide"), (390, "narrow")):
+        report = open_report("fail_arm", width=width)
+        found = report.page.locator(f"#t0-accuracy .{part} svg").evaluate(
+            """svg => {
+              const dots = [...svg.querySelectorAll("path")].map((part) => part.getBoundingClientRect())
+                .filter((box) => box.width > 6 && Math.abs(box.width - box.height) < 1);
+              const whole = svg.getBoundingClientRect();
+              return dots.map((box) => [box.left - whole.left, whole.right - box.right]);
+            }"""
+        )
+        assert len(found) == 3 and all(min(pair) > 4 for pair in found)
+
+
 def test_lineage_unfolds(open_report):
     report = open_report("fail_arm")
     assert report.page.locator("#lineage").get_attribute("open") is None
@@ -227,7 +257,7 @@ def test_curves_move(open_report):
     report.page.locator("select[name=metric]").select_option("accuracy")
     _wait(report, "old => document.querySelector('.live canvas')?.toDataURL() !== old", before)
     all_of_them = live.evaluate("canvas => canvas.toDataURL()")
-    report.page.locator("select[name=node]").select_option(index=1)
+    report.page.locator("select[name=training]").select_option(index=1)
     _wait(report, "old => document.querySelector('.live canvas')?.toDataURL() !== old", all_of_them)
     live.hover(position={"x": 200, "y": 100})
     report.page.locator("#vg-tooltip-element.visible").wait_for()

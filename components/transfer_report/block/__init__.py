@@ -14,6 +14,7 @@ from components.transfer_report.block.results import (
     Curve,
     Difference,
     Figure,
+    Step,
     Table,
     Verdict,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "Picture",
     "SetAside",
     "Source",
+    "Step",
     "Table",
     "Target",
     "Verdict",

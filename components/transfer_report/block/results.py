@@ -23,6 +23,12 @@ class Arm(Part):
       difference, difference_low, difference_high: to the reference; None for itself, and where it is not compared.
       verdict: 'better', 'worse', 'equal' or 'cannot tell'; "" where it is not compared.
       in_words: the comparison as one line; "" where it is not compared.
+      gained, lost: images of the reported split that only this arm has right, and that only the reference has right, of
+        the one seed that both have; None with more seeds, and where the predictions are not kept.
+      images_low, images_high: the interval of the difference from those images alone: of other images, not other seeds.
+      pool: images that its pre-training could draw from: those of its sample, repeats included, or of the whole source;
+        None without a pre-training.
+      pool_kind: which of the two it is; "" without a pre-training.
       images, total_images: that the pre-training saw; with the classifier's.
       seconds, total_seconds: of training; with the classifier's.
 
@@ -44,6 +50,12 @@ class Arm(Part):
     difference_high: float | None = None
     verdict: Literal["better", "worse", "equal", "cannot tell", ""] = ""
     in_words: str = ""
+    gained: int | None = None
+    lost: int | None = None
+    images_low: float | None = None
+    images_high: float | None = None
+    pool: int | None = None
+    pool_kind: Literal["source", "sample", ""] = ""
     images: int | None = None
     total_images: int | None = None
     seconds: float | None = None
@@ -67,13 +79,21 @@ class Difference(Part):
 
 
 @dataclasses.dataclass(frozen=True)
+class Step(Part):
+    """Something to do next: a sentence, and the command that does it; "" without one."""
+
+    text: str
+    command: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
 class Verdict(Part):
     """What follows for a target.
 
     Attributes:
       arm: the best arm, chosen on eval; None if no arm has a result.
       sentences: advice in words, about the result first.
-      next_steps: what to do next, each a sentence, the most useful first; a command stands in `backticks`.
+      next_steps: what to do next, the most useful first.
       pushed_arm: the arm that is configured to be pushed; None without one.
       pushed: whether its model was pushed.
       served: folder of the version that is served, if it is this model; else None.
@@ -82,7 +102,7 @@ class Verdict(Part):
 
     arm: str | None
     sentences: Sequence[str] = ()
-    next_steps: Sequence[str] = ()
+    next_steps: Sequence[Step] = ()
     pushed_arm: str | None = None
     pushed: bool = False
     served: str | None = None
@@ -97,6 +117,7 @@ class Curve(Part):
       step: steps done.
       loss, accuracy: on the training images since the last report.
       eval_loss, eval_accuracy: on eval; None where it was not evaluated; () without any.
+      title: what is trained, for a reader.
     """
 
     step: Sequence[int]
@@ -104,10 +125,11 @@ class Curve(Part):
     accuracy: Sequence[float | None] = ()
     eval_loss: Sequence[float | None] = ()
     eval_accuracy: Sequence[float | None] = ()
+    title: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        columns = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        columns = {field.name: getattr(self, field.name) for field in dataclasses.fields(self) if field.name != "title"}
         given = {name: column for name, column in columns.items() if column or name == "loss"}
         check_lengths("curve", {"step": self.step} | given)
 

@@ -3,7 +3,7 @@
 for (const part of document.querySelectorAll("[data-curves]")) {
   const holder = part.querySelector(".live");
   const metric = part.querySelector("[name=metric]");
-  const node = part.querySelector("[name=node]");
+  const training = part.querySelector("[name=training]");
   let made = null;
 
   const draw = async () => {
@@ -18,21 +18,21 @@ for (const part of document.querySelectorAll("[data-curves]")) {
       // Told apart by all kinds of colour vision, on light and on dark (Okabe and Ito 2008, the darkest and lightest left out).
       range: { category: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"] },
     };
-    const nodes = new Set(reports.map((report) => report.node));
-    if (nodes.size <= 8) {
+    const trainings = new Set(reports.map((report) => report.training));
+    if (trainings.size <= 8) {
       const legend = { title: null, orient: "bottom", columns: holder.clientWidth < 500 ? 1 : 2, labelLimit: 0, labelColor: ink, labelFontSize: 12, symbolType: "stroke" };
-      spec.layer[0].encoding.color.legend = legend;
+      for (const layer of spec.layer) layer.encoding.color.legend = legend;
     }
     made?.finalize();
     made = await vegaEmbed(holder, spec, {
       ast: true, actions: false, defaultStyle: false, renderer: "canvas", tooltip: { disableDefaultStyle: true },
     });
-    made.view.signal("picked", node.value).runAsync();
+    made.view.signal("picked", training.value).runAsync();
     part.classList.add("ready");
   };
 
   metric.addEventListener("change", draw);
-  node.addEventListener("change", () => made?.view.signal("picked", node.value).runAsync());
+  training.addEventListener("change", () => made?.view.signal("picked", training.value).runAsync());
   document.addEventListener("themechange", () => { if (made) draw(); });
   page.whenNear(part, draw);
 }

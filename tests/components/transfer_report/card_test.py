@@ -77,3 +77,29 @@ def test_names_do_not_turn_their_line():
     made = report_blocks.make_block(dataclasses.replace(target, confusion=confusion, classes=["\u05d0", "b"]))
     texts = [text for section in card.make_card(made, target.name) for _, text in section.facts]
     assert sum("\u2068\u05d0\u2069" in text for text in texts) == 2
+
+
+def test_intervals_are_those_that_there_are():
+    def find(target: block.Target) -> str:
+        made = report_blocks.make_block(target)
+        section = next(s for s in card.make_card(made, target.name) if s.heading == "Metrics")
+        return dict(section.facts)["Intervals"]
+
+    several, one = report_blocks.make_target(), report_blocks.make_target(seeds=1)
+    bare = [dataclasses.replace(arm, images_low=None, images_high=None) for arm in one.arms]
+    assert "seeds and images" in find(several) and "images alone" in find(one)
+    assert find(dataclasses.replace(one, arms=bare)) == "none"
+
+
+def test_the_number_of_gaps_stands_first():
+    made = report_blocks.make_block()
+    sections = card.make_card(made, "handwritten_digits")
+    gaps = sum(len(section.gaps) for section in sections)
+    line = card.render_card(made).splitlines()[2]
+    assert line.startswith(f"{gaps} answers") and card.FILE_NAME in line.replace("\\", "") and "assets.extra" in line
+    assert card.describe_gaps([card.Section("a", (("b", "c"),))]) == ""
+
+
+def test_the_time_is_in_words():
+    facts = dict(card.make_card(report_blocks.make_block(), "handwritten_digits")[0].facts)
+    assert facts["Made"] == "1 March 2025, 12:00 UTC"

@@ -83,4 +83,55 @@ def test_cost_is_that_of_the_best_arm():
     text = " ".join(claims.explain_cost(report_blocks.make_target()))
     assert "230,400" in text and "192,000" in text and "6.0 times" in text and "3 min 22 s" in text
     free = dataclasses.replace(report_blocks.make_target(), verdict=block.Verdict("random_init"))
-    assert len(claims.explain_cost(free)) == 1
+    assert not any("images" in text for text in claims.explain_cost(free))
+    assert "1 min 2 s" in claims.explain_cost(free)[-1]
+
+
+@pytest.mark.parametrize(
+    ("best", "shown"),
+    [
+        ("same_distribution", ["+3.0 points: 39 more", "(50 right only", "11 only", "+1.0 to +5.0"]),
+        ("entire_source", ["−3.0 points: 39 fewer", "(11 right only", "50 only", "−5.0 to −1.0"]),
+    ],
+)
+def test_images_alone_say_something_of_one_seed(best, shown):
+    target = _make_pair("", 0.03, best=best)
+    paired = {"gained": 50, "lost": 11, "images_low": 0.01, "images_high": 0.05}
+    unknown = {"difference": None, "difference_low": None, "difference_high": None, "in_words": ""}
+    arms = [dataclasses.replace(arm, seeds=[1], values=[0.5]) for arm in target.arms]
+    target = dataclasses.replace(target, arms=[arms[0], dataclasses.replace(arms[1], **paired, **unknown)])
+    text = " ".join(claims.explain_certainty(report_blocks.make_block(target), target))
+    assert all(part in text for part in shown) and "1,297 test images" in text and "95%" in text
+    assert claims.make_headline(target).tone == "unsure"  # other seeds may say otherwise
+    lost = dataclasses.replace(target, arms=[arms[0], dataclasses.replace(arms[1], **unknown)])
+    assert "not kept" in " ".join(claims.explain_certainty(report_blocks.make_block(lost), lost))
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        (
+            {"images": 38_400, "pool": 10_000, "pool_kind": "sample"},
+            "38,400 images seen, 3.8 passes over a sample of 10,000",
+        ),
+        (
+            {"images": 38_400, "pool": 76_419, "pool_kind": "source"},
+            "38,400 images seen, 0.5 passes over 76,419 images",
+        ),
+        ({"images": 38_400, "pool_kind": "source"}, "38,400 images seen"),
+        ({"images": 0}, "none of its own"),
+        ({}, "–"),
+    ],
+)
+def test_passes_of_a_pretraining(fields, expected):
+    assert claims.describe_pretraining(block.Arm("a", **fields)) == expected
+
+
+def test_cost_of_the_classifier_alone():
+    target = report_blocks.make_target()
+    arms = [*target.arms[:3], dataclasses.replace(target.arms[3], images=0, total_images=192_000)]
+    text = " ".join(claims.explain_cost(dataclasses.replace(target, arms=arms)))
+    assert "192,000" in text and "5.0 times" in text and "no pre-training" in text
+    free = [*target.arms[:3], dataclasses.replace(target.arms[3], total_images=38_400, total_seconds=None)]
+    text = " ".join(claims.explain_cost(dataclasses.replace(target, arms=free)))
+    assert "lassifier" not in text and "took" not in text

@@ -1,6 +1,7 @@
 """The page, parsed: what stands in it, and that nothing in it is more than text."""
 
 import base64
+import dataclasses
 import hashlib
 import html.parser
 import json
@@ -10,7 +11,7 @@ import re
 import pytest
 import report_blocks
 
-from components.transfer_report import block, charts, markup, page
+from components.transfer_report import block, charts, markup, page, training_charts
 
 STYLE = pathlib.Path(page.__file__).with_name("templates").joinpath("report.css").read_text(encoding="utf-8")
 VOID = {"meta", "img", "input", "wbr", "link", "br", "hr"}
@@ -134,14 +135,13 @@ def test_charts_are_plain_svg():
         charts.draw_labels(target.labels, charts.NARROW),
         charts.draw_achieved(target.labels, charts.WIDE),
         charts.draw_confusion(target, charts.NARROW),
-        charts.draw_curves(target.curves, charts.WIDE),
+        training_charts.draw_curves(target.curves, charts.WIDE),
     ]
     for svg in drawn:
         assert svg.startswith("<svg viewBox=")
         assert not re.search(r'\s(style|role|class|on\w+)="', svg)
-        assert set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', svg)) <= set(
-            re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"\]', STYLE)
-        )
+        known = {*re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"\]', STYLE), *training_charts.COLOURS}
+        assert set(re.findall(r'(?:fill|stroke)="(#[0-9a-f]{6})"', svg)) <= known
 
 
 def test_charts_have_a_mark_for_each_value():
@@ -149,13 +149,42 @@ def test_charts_have_a_mark_for_each_value():
     svg = charts.draw_accuracy(target, charts.WIDE)
     assert all(f">{arm.name}<" in svg for arm in target.arms)
     assert charts.draw_accuracy(report_blocks.fail_arm().targets["handwritten_digits"], charts.WIDE).count(">") > 20
-    assert charts.draw_curves({}, charts.WIDE) == ""
+    assert training_charts.draw_curves({}, charts.WIDE) == ""
+    assert "stroke-dasharray" not in svg
+    alone = charts.draw_accuracy(report_blocks.make_target(seeds=1), charts.WIDE)
+    assert alone.count("stroke-dasharray") == 3  # of each arm but the reference
     assert charts.draw_confusion(report_blocks.fail_arm().targets["handwritten_digits"], charts.WIDE) == ""
 
 
 def test_reports_are_those_with_a_value():
     curve = block.Curve([10, 20], [2.0, None], [0.5, None], [None, 1.5], [None, 0.25])
-    assert charts.list_reports({"n": curve}) == [
-        {"node": "n", "step": 10, "split": "train", "loss": 2.0, "accuracy": 0.5},
-        {"node": "n", "step": 20, "split": "eval", "loss": 1.5, "accuracy": 0.25},
+    assert training_charts.list_reports({"n": curve}) == [
+        {"training": "n", "step": 10, "split": "train", "loss": 2.0, "accuracy": 0.5},
+        {"training": "n", "step": 20, "split": "eval", "loss": 1.5, "accuracy": 0.25},
     ]
+
+
+def test_a_phone_shows_the_numbers_of_ten_classes():
+    target = report_blocks.make_target()
+    svg = charts.draw_confusion(target, charts.NARROW)
+    assert svg.count(">40</text>") == 10 and ">9</text>" in svg
+    classes = [f"a class with a long name {i}" for i in range(40)]
+    crowded = block.Confusion("a", classes, [[1_000 * (i == j) for j in range(40)] for i in range(40)])
+    assert ">1000</text>" not in charts.draw_confusion(dataclasses.replace(target, confusion=crowded), charts.NARROW)
+
+
+def test_trainings_are_called_by_their_titles(case):
+    made, parsed = case
+    for target in made.targets.values():
+        for node, curve in target.curves.items():
+            assert curve.title in parsed.texts and node not in parsed.texts
+
+
+def test_what_is_not_evaluated_has_no_legend():
+    target = report_blocks.make_target()
+    curves = {node: dataclasses.replace(curve, eval_loss=[], eval_accuracy=[]) for node, curve in target.curves.items()}
+    bare = dataclasses.replace(target, curves=curves)
+    assert "eval" not in training_charts.draw_curves(curves, charts.WIDE)
+    assert "eval" in training_charts.draw_curves(target.curves, charts.WIDE)
+    texts = [" ".join(_Parsed(page.render(report_blocks.make_block(each))).texts) for each in (target, bare)]
+    assert "Dashed: on eval" in texts[0] and "Dashed: on eval" not in texts[1]

@@ -136,6 +136,12 @@ def test_advice_names_the_best_on_eval_and_what_test_says(outcome):
     assert str(compared).endswith("over entire_source: better")
 
 
+@pytest.mark.parametrize(("pushed", "starts"), [(None, True), ("same_distribution", True), ("warm_start", False)])
+def test_advice_does_not_tell_to_push_what_is_set_to_be_pushed(outcome, pushed, starts):
+    first = advice.advise(outcome, "digits", pushed)[0]
+    assert first.startswith("Push ") is starts and "warm_start" in first
+
+
 def test_advice_names_a_cheaper_arm_that_is_as_good(make, folder):
     results = make(["entire_source", "same_distribution", "warm_start"])
     cheap = make(["same_distribution"], evals={"same_distribution": 0.96}, classifier_images=0)

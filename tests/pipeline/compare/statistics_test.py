@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from pipeline.compare.statistics import VarianceComponents, combine, compare, estimate_spread
+from pipeline.compare.statistics import VarianceComponents, combine, compare, estimate_spread, find_image_interval
 
 outcomes = hnp.arrays(np.float64, st.tuples(st.integers(2, 5), st.integers(2, 9)), elements=st.sampled_from([-1, 0, 1]))
 
@@ -203,3 +203,32 @@ def test_arguments_that_are_refused(differences, classes, message):
 def test_no_target_is_refused():
     with pytest.raises(ValueError, match="comparisons: none"):
         combine([])
+
+
+def test_one_seed_has_an_interval_of_its_images():
+    differences = np.array([1, 1, -1, 0, 0, 0])
+    low, high = find_image_interval(differences)
+    half_width = scipy.stats.t.ppf(0.975, 5) * differences.std(ddof=1) / math.sqrt(6)
+    assert (low, high) == (pytest.approx(1 / 6 - half_width), pytest.approx(1 / 6 + half_width))
+
+
+def test_the_interval_of_images_is_stratified_by_class():
+    # Classes 0 and 1 with variances 1/3 of 4 images and 1/2 of 2 images, each class with a weight of one half.
+    differences, classes = np.array([1, 1, 0, 0, 1, 0]), np.array([0, 0, 0, 0, 1, 1])
+    terms = [0.25 * (1 / 3) / 4, 0.25 * 0.5 / 2]
+    freedom = sum(terms) ** 2 / (terms[0] ** 2 / 3 + terms[1] ** 2 / 1)
+    half_width = scipy.stats.t.ppf(0.975, freedom) * math.sqrt(sum(terms))
+    assert find_image_interval(differences, classes) == pytest.approx((0.5 - half_width, 0.5 + half_width))
+
+
+def test_images_none_of_which_differs_bound_those_that_could():
+    low, high = find_image_interval(np.zeros(100))
+    assert -low == high == pytest.approx(1 - 0.025 ** (1 / 100))
+    several = compare(np.zeros((3, 100)))  # says the same of several seeds
+    assert (several.low, several.high) == (pytest.approx(low), pytest.approx(high))
+
+
+@pytest.mark.parametrize("differences", [[0.5], [], [0.0, math.nan], [[0.0, 1.0], [1.0, 0.0]]])
+def test_images_that_have_no_interval_are_refused(differences):
+    with pytest.raises(ValueError, match=r"^differences: "):
+        find_image_interval(np.array(differences))

@@ -68,6 +68,9 @@ def test_what_is_said_of_two_arms_and_two_seeds(compare, folder):
     assert target.thumbnails and target.explained
     assert set(target.curves) >= {"source-classifier", "digits-same-distribution-s0-finetune"}
     assert not any("-s1-" in node for node in target.curves)
+    assert target.curves["digits-same-distribution-s0-finetune"].title == "same_distribution: fine-tuning"
+    assert (same.gained, same.images_low) == (None, None)  # the interval of two seeds says more
+    assert (same.pool, entire.pool_kind) == (300, "source")
     best = next(arm for arm in target.arms if arm.name == target.verdict.arm)
     table = predictions.read(folder, Cell("digits", best.name, 0, None, 0.1))
     assert sum(map(sum, target.confusion.rows)) == len(table)
@@ -84,6 +87,9 @@ def test_missing_cells_are_named(compare, folder, trainings):
     assert missing.what == str(Cell("digits", "same_distribution", 1, None, 0.1))
     assert (missing.why, missing.target) == (f"{FAILING} failed: it diverged", "digits")
     assert [arm.seeds for arm in found.targets["digits"].arms] == [(0, 1), (0,)]
+    same = found.targets["digits"].arms[1]  # of the seed that both have
+    assert same.gained - same.lost == round(same.difference * found.targets["digits"].images["test"])
+    assert same.images_low <= same.difference <= same.images_high
     trainings.failing.clear()
     nodes, found = compare()
     assert nodes[ids.REPORT].state is State.DONE
@@ -124,6 +130,8 @@ def test_images_a_class_and_the_mean_over_targets(compare, folder):
         for arm in target.arms:  # of all images, not of two a class
             of_arm = [each for each in results if each.cell.arm == arm.name and each.cell.target == name]
             assert arm.values == tuple(each.metrics["test", "accuracy"] for each in of_arm if each.cell.shots is None)
+        titles = [curve.title for curve in target.curves.values()]
+        assert len(set(titles)) == len(titles) and "random_init: fine-tuning, 2 images a class" in titles
     (mean,) = found.mean
     differences = [target.arms[1].difference for target in found.targets.values()]
     assert mean.arm == "random_init" and mean.difference == pytest.approx(np.mean(differences))

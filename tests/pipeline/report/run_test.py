@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 import PIL.Image
+import pyarrow.parquet as pq
 import pytest
 
 from components.artifacts import plan
@@ -43,8 +44,27 @@ def test_the_arms_are_those_of_the_metrics(reported):
         assert arm.values == (metrics["test"]["accuracy"],) and arm.mean == metrics["test"]["accuracy"]
         assert arm.eval_mean == metrics["eval"]["accuracy"]
         assert (arm.low, arm.high) == (None, None)  # one seed tells of no interval
+        assert arm.seconds > 0 and arm.total_seconds >= arm.seconds
+    entire, same = target.arms
+    assert (entire.pool, entire.pool_kind) == (found.source.images["train"], "source")
+    assert (same.pool, same.pool_kind) == (target.achieved["same_distribution"].examples, "sample")
     assert target.verdict.arm == max(target.arms, key=lambda arm: arm.eval_mean).name
     assert (target.verdict.pushed, target.verdict.pushed_arm) == (False, None)
+
+
+def test_the_images_alone_say_something_of_one_seed(reported):
+    results, found = reported
+    target = found.targets["digits"]
+    entire, same = target.arms
+    assert (entire.gained, entire.images_low) == (None, None)
+    right = []
+    for arm in (entire, same):
+        folder = results[ids.arm_node("digits", arm.name, ids.FINETUNE)].outputs["model_run"][0].uri
+        table = pq.read_table(pathlib.Path(folder, "predictions-test.parquet")).sort_by("id")
+        right.append(table["predicted"].to_numpy() == table["label"].to_numpy())
+    assert (same.gained, same.lost) == ((right[1] & ~right[0]).sum(), (right[0] & ~right[1]).sum())
+    assert same.gained - same.lost == round((same.mean - entire.mean) * target.images["test"])
+    assert same.images_low <= same.mean - entire.mean <= same.images_high and same.images_low < same.images_high
 
 
 def test_the_labels_are_those_of_the_csv(reported, tmp_path):
@@ -109,6 +129,13 @@ def test_the_curves_and_the_lineage(reported):
         "digits-same-distribution-finetune",
     ]
     assert {curve.eval_loss for curve in curves.values()} == {(None, 1.75)}
+    assert [curve.title for curve in curves.values()] == [
+        "source classifier",
+        "entire_source: pre-training",
+        "entire_source: fine-tuning",
+        "same_distribution: pre-training",
+        "same_distribution: fine-tuning",
+    ]
     nodes = {node.id: node for node in found.lineage}
     assert nodes.keys() == results.keys() - {ids.REPORT}
     assert "digits-prior" in nodes["digits-same-distribution-resample"].needs
