@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from components.settings import did_you_mean
-from components.transfer_report import claims, top_labels, words
+from components.transfer_report import claims, label_names, top_labels, words
 from components.transfer_report.block import Block, Target
 
 FILE_NAME = "model_card.md"
@@ -185,9 +185,9 @@ def _describe_training(block: Block, target: Target) -> Section:
         facts.append(("Source labels", words.count(block.source.labels)))
         gaps = ("Under which licences are the source's and the target's images?",)
     if target.labels is not None:
-        top = ", ".join(
-            f"{words.isolate(label.name)} ({label.share})" for label in top_labels.find_top_labels(target.labels)
-        )
+        named = label_names.name_labels(target.labels.names, target.labels.paths)
+        found = top_labels.find_top_labels(target.labels)
+        top = ", ".join(f"{named[label.index].text}: {label.share}" for label in found)
         facts.append(("Source labels with the largest share of the target", top))
     facts += [(f"Set aside: {aside.reason}", words.plural(aside.count, "image")) for aside in target.set_aside]
     return Section("Training data", tuple(facts), gaps)

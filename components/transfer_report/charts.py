@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from components.transfer_report import axes, top_labels, words
 from components.transfer_report.block import Labels, Target
+from components.transfer_report.label_names import LabelName
 
 if TYPE_CHECKING:
     import altair as alt
@@ -76,7 +77,7 @@ def draw_accuracy(target: Target, width: int) -> str:
     return to_svg(alt.layer(*layers).properties(height=alt.Step(30)), width)
 
 
-def draw_labels(labels: Labels, width: int) -> str:
+def draw_labels(labels: Labels, named: Sequence[LabelName], width: int) -> str:
     """Returns the labels with the most P_t as SVG: their share of the target with its interval, and of the source."""
     import altair as alt
 
@@ -84,16 +85,17 @@ def draw_labels(labels: Labels, width: int) -> str:
     columns: dict[str, Sequence[float | None]] = {"target": labels.target_share, "source": labels.source_share}
     if labels.low and labels.high:
         columns |= {"low": labels.low, "high": labels.high}
-    base, y = _chart_labels(labels.names, first, columns, width)
+    base, y = _chart_labels(named, first, columns, width)
     x = alt.X("target:Q", title="share", axis=_percent_axis(width))
-    layers = [base.mark_bar(color=_BLUE, height=9).encode(x=x, y=y)]
+    # Pale enough for the line of the interval to be seen on it.
+    layers = [base.mark_bar(color=_BLUE, opacity=0.5, height=11).encode(x=x, y=y)]
     if "low" in columns:
-        layers.append(base.mark_rule(color=_INK, strokeWidth=1.2).encode(x="low:Q", x2="high:Q", y=y))
+        layers.append(base.mark_rule(color=_INK, strokeWidth=1.5).encode(x="low:Q", x2="high:Q", y=y))
     layers.append(base.mark_tick(color=_ORANGE, thickness=3, size=15).encode(x="source:Q", y=y))
     return to_svg(alt.layer(*layers).properties(height=alt.Step(22)), width)
 
 
-def draw_achieved(labels: Labels, width: int) -> str:
+def draw_achieved(labels: Labels, named: Sequence[LabelName], width: int) -> str:
     """Returns as SVG what was asked for and drawn, of the labels that were asked for most; "" unless drawn."""
     import altair as alt
 
@@ -102,7 +104,7 @@ def draw_achieved(labels: Labels, width: int) -> str:
         return ""
     first = sorted(range(len(labels.names)), key=lambda index: -(labels.asked[index] or 0.0))[:_TOP]
     drawn, unique = ([number / total for number in column] for column in (labels.drawn, labels.unique or labels.drawn))
-    base, y = _chart_labels(labels.names, first, {"asked": labels.asked, "drawn": drawn, "unique": unique}, width)
+    base, y = _chart_labels(named, first, {"asked": labels.asked, "drawn": drawn, "unique": unique}, width)
     x = alt.X("drawn:Q", title="share of the sample", axis=_percent_axis(width))
     layers = [
         base.mark_bar(color=_GREY, height=9).encode(x=x, y=y),
@@ -157,22 +159,23 @@ def values(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":
 _STRIP_NUMBER = r"replace(datum.label, /^\d+ /, '')"
 
 
-def _number_name(names: Sequence[str], index: int) -> str:
+def _number_name(names: Sequence[str] | Mapping[int, str], index: int) -> str:
     return f"{index} {names[index]}"
 
 
 def _chart_labels(
-    names: Sequence[str], shown: Sequence[int], columns: Mapping[str, Sequence[float | None]], width: int
+    named: Sequence[LabelName], shown: Sequence[int], columns: Mapping[str, Sequence[float | None]], width: int
 ) -> "tuple[alt.Chart, alt.Y]":
     """Returns a chart of the columns with a row for each of the labels `shown`, and its axis of names."""
     import altair as alt
 
-    order = [_number_name(names, index) for index in shown]
+    texts = {index: f"{named[index].name} {named[index].needed}".rstrip() for index in shown}
+    order = [_number_name(texts, index) for index in shown]
     rows = [
         {"label": name, **{key: column[index] for key, column in columns.items()}}
         for name, index in zip(order, shown, strict=True)
     ]
-    axis = _label_axis([names[index] for index in shown], width, numbered=True)
+    axis = _label_axis([*texts.values()], width, numbered=True)
     return alt.Chart(values(rows)), alt.Y("label:N", sort=order, title=None, scale=alt.Scale(padding=0.3), axis=axis)
 
 

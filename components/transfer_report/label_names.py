@@ -1,8 +1,8 @@
-"""Labels as a reader tells them apart: each with its group of the hierarchy and, where that is not enough, its code. Pure.
+"""Labels as a reader tells them apart: with their group and, where that is not enough, their code. Pure.
 
-'З' and '3' look the same, as do 'l' and 'I'. A name of a single character therefore has its code point beside it, unless
-it is a plain letter or digit that no other label looks like; a longer name has those of its unusual characters, and only
-if another label's name looks the same.
+'З' and '3' look the same, as do 'l' and 'I'. So a name of a single character has its code point beside it, unless it is
+a plain letter or digit that no other label looks like. A longer name has those of its unusual characters, and only if
+another label's name looks the same.
 """
 
 import collections
@@ -100,7 +100,7 @@ def _describe(name: str, group: str, *, is_alike: bool) -> LabelName:
 
 
 def _fold(name: str) -> str:
-    """Returns a name as a reader may take it for: without what is not seen, and with one form for those that look alike."""
+    """Returns a name as a reader may take it: without what is not seen, and in one form for those that look alike."""
     folded = unicodedata.normalize("NFKC", _strip_unseen(name))
     if len(folded) == 1:
         folded = folded.translate(_ALIKE)

@@ -9,7 +9,18 @@ import hashlib
 import importlib.resources
 from typing import TYPE_CHECKING, Any
 
-from components.transfer_report import card, charts, claims, markup, payload, top_labels, training_charts, words
+from components.transfer_report import (
+    card,
+    charts,
+    claims,
+    label_names,
+    markup,
+    payload,
+    samples,
+    top_labels,
+    training_charts,
+    words,
+)
 from components.transfer_report.block import FILE_NAME as BLOCK_FILE
 from components.transfer_report.block import Block, Target
 
@@ -58,6 +69,7 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
     """Returns what the templates need of a target besides the target itself."""
     target = block.targets[name]
     labels, sections = target.labels, _list_sections(target)
+    named = label_names.name_labels(labels.names, labels.paths) if labels else []
 
     def draw(function: Any, *arguments: Any) -> list[str]:
         drawn = [function(*arguments, width) for width in (charts.WIDE, charts.NARROW)]
@@ -73,6 +85,9 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "reference": claims.find_reference(target),
         "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
+        "named": named,
+        "flagged": top_labels.list_flagged(labels) if labels else [],
+        "sample": samples.explain_sample(target),
         "top_labels": top_labels.find_top_labels(labels) if labels else [],
         "first_labels": top_labels.order_by_share(labels)[: payload.PRINTED] if labels else [],
         "best": claims.find_arm(target, target.verdict.arm),
@@ -81,8 +96,8 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "card": card.make_card(block, name),
         "arms": sorted(target.arms, key=lambda arm: -1.0 if arm.mean is None else arm.mean, reverse=True),
         "accuracy": draw(charts.draw_accuracy, target),
-        "labels": draw(charts.draw_labels, labels) if labels else [],
-        "achieved": draw(charts.draw_achieved, labels) if labels else [],
+        "labels": draw(charts.draw_labels, labels, named) if labels else [],
+        "achieved": draw(charts.draw_achieved, labels, named) if labels else [],
         "confusion": draw(charts.draw_confusion, target),
         "curves": draw(training_charts.draw_curves, target.curves),
         "sections": sections,

@@ -19,7 +19,7 @@ from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import reported_split
-from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, target
+from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, source_labels, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -71,8 +71,7 @@ def collect(found: Inputs, planned: Sequence[Planned], results: Sequence[Result]
     outcome, notes = _compare(found.config, results, folder)
     shown = {name: _read_prior(found, store, name) for name in names}
     targets = {
-        name: _collect_target(shared, name, source, planned, results, outcome, shown[name], folder, len(names))
-        for name in names
+        name: _collect_target(shared, name, source, planned, results, outcome, shown[name], folder) for name in names
     }
     return about.make_block(
         found,
@@ -173,7 +172,6 @@ def _collect_target(
     outcome: comparison.Outcome | None,
     prior: LabelPrior | None,
     folder: str,
-    targets: int,
 ) -> block.Target:
     found, config = shared.inputs, shared.inputs.config
     summary, classes = data.read_summary(found, name), data.read_vocabulary(found, name)
@@ -187,9 +185,9 @@ def _collect_target(
     plans = _read_plans(found, name, names)
     shown = best if best in plans else next(iter(plans), None)
     pushed = config.targets[name].push
-    explained: Sequence[block.Explained] = ()
-    if prior is not None:
-        explained = target.explain_images(shared, name, _find_predictor(found, name), prior, class_names)
+    described = source_labels.describe(
+        shared, name, prior, _find_predictor(found, name), class_names, plans.get(shown or ""), shown
+    )
     samples = {arm: labels.describe_sample(table, prior) for arm, table in plans.items()}
     known = arms.Known(source, samples, _pair_arms(of_target, outcome, folder))
     return block.Target(
@@ -206,11 +204,9 @@ def _collect_target(
             why_not="a comparison pushes no model",
         ),
         arms=arms.describe_arms(config, name, names, outcome, known),
-        labels=None
-        if prior is None
-        else labels.describe_labels(prior, shared.vocabulary, plans.get(shown or ""), shown),
-        thumbnails={} if prior is None else target.picture_labels(shared, prior, target.count_labels(targets)),
-        explained=explained,
+        labels=described.labels,
+        thumbnails=described.thumbnails,
+        explained=described.explained,
         achieved=samples,
         duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
         set_aside=data.list_set_aside(found, name, shared.made),

@@ -41,6 +41,7 @@ def describe_labels(
         source_share=prior.source_prior.tolist(),
         target_share=prior.target_prior.tolist(),
         weights=prior.weights.tolist(),
+        flagged=prior.assumption.flagged.tolist() if prior.assumption is not None else (),
         low=low,
         high=high,
         arm=arm if drawn is not None else None,
@@ -90,23 +91,24 @@ def order_by_share(prior: LabelPrior, count: int) -> list[int]:
     return [int(label) for label in order if prior.counts[label] > 0 and prior.target_prior[label] > 0][:count]
 
 
-def rank_labels(
+def share_labels(
     table: pa.Table,
     names: Sequence[str],
     prior: LabelPrior,
     activation: str,
-    count: int,
     match: label_map.Match | None = None,
-) -> list[list[block.LabelShare]]:
-    """Returns, for each image of a table of Predictions, its top labels at the prior's temperature, the first first.
+) -> np.ndarray:
+    """Returns what the classifier says of each image of a table of Predictions, at the prior's temperature.
 
     Args:
       table: the Predictions.
       names: of the labels, in the order of its logits.
-      prior: whose labels the indices are of.
+      prior: whose labels the columns are of.
       activation: 'softmax' or 'sigmoid', whose values are divided by their sum.
-      count: labels an image.
       match: what the labels of a classifier from elsewhere stand for; None: it was trained on the source.
+
+    Returns:
+      float64 [images, labels], rows that sum to 1.
     """
     logits = predictions.logits_of(table).astype(np.float64) / prior.temperature
     if match is None:
@@ -116,13 +118,49 @@ def rank_labels(
     else:
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares /= shares.sum(axis=1, keepdims=True)
-    if match is not None:
-        shares = mapping.move(shares, match)
+    return shares if match is None else mapping.move(shares, match)
+
+
+def rank_labels(shares: np.ndarray, count: int) -> list[list[block.LabelShare]]:
+    """Returns, for each row of `shares` (float [images, labels]), its `count` top labels, the first first."""
     best = np.argsort(-shares, axis=1, kind="stable")[:, :count]
     return [
         [block.LabelShare(int(label), float(share)) for label, share in zip(row, of_row[row], strict=True)]
         for row, of_row in zip(best, shares, strict=True)
     ]
+
+
+class ClassMeans:
+    """The mean shares of some labels in the images of each class.
+
+    Args:
+      labels: indices of the labels.
+      classes: the number of classes.
+    """
+
+    def __init__(self, labels: Sequence[int], classes: int):
+        self._labels = list(labels)
+        self._sums = np.zeros((classes, len(self._labels)))
+        self._images = np.zeros(classes, np.int64)
+
+    def add(self, shares: np.ndarray, classes: Sequence[int | None]) -> None:
+        """Adds images: their shares, float [images, labels of the source], and their classes, if these are known."""
+        known = [row for row, label in enumerate(classes) if label is not None]
+        of_rows = [label for label in classes if label is not None]
+        np.add.at(self._sums, of_rows, shares[known][:, self._labels])
+        np.add.at(self._images, of_rows, 1)
+
+    def find_classes(self, names: Sequence[str], count: int) -> dict[int, list[block.ClassShare]]:
+        """Returns label → the classes with its largest means, the largest first; {} without an image of any class."""
+        there = np.flatnonzero(self._images)
+        if not len(there):
+            return {}
+        means = self._sums[there] / self._images[there, None]
+        order = np.argsort(-means, axis=0, kind="stable")[:count]
+        return {
+            label: [block.ClassShare(names[there[row]], float(means[row, column])) for row in order[:, column]]
+            for column, label in enumerate(self._labels)
+        }
 
 
 def _describe_prior(prior: LabelPrior) -> list[str]:
@@ -139,11 +177,4 @@ def _describe_prior(prior: LabelPrior) -> list[str]:
         )
     if prior.converged is False:
         notes.append(f"{prior.estimator} did not converge in {prior.iterations} steps.")
-    if prior.assumption is not None and prior.assumption.flagged.any():
-        flagged = [prior.names[i] for i in np.argsort(-prior.target_prior) if prior.assumption.flagged[i]]
-        more = ", …" if len(flagged) > 12 else ""
-        notes.append(
-            f"The target's images that look like {len(flagged)} label(s) are unlike the source's images of them: "
-            f"{', '.join(flagged[:12])}{more}."
-        )
     return notes

@@ -14,7 +14,7 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.arms import reported_split
-from pipeline.report import about, arms, curves, data, inputs, labels, paired, target
+from pipeline.report import about, arms, curves, data, inputs, labels, paired, source_labels, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -118,11 +118,9 @@ def _collect_target(
     shown = settings.push if settings.push in plans else next(iter(plans), None)
     split = reported_split(config, name)
     judged = target.judge(found, name)
-    pictured = {} if prior is None else target.picture_labels(shared, prior, target.count_labels(len(config.targets)))
-    explained = []
-    if prior is not None:
-        predictor = ids.side_node(name, ids.PREDICTIONS)
-        explained = target.explain_images(shared, name, predictor, prior, names)
+    described = source_labels.describe(
+        shared, name, prior, ids.side_node(name, ids.PREDICTIONS), names, plans.get(shown or ""), shown
+    )
     samples = {arm: labels.describe_sample(table, prior) for arm, table in plans.items()}
     known = arms.Known(source, samples, _pair_arms(found, name, outcome))
     return block.Target(
@@ -141,11 +139,9 @@ def _collect_target(
             why_not=judged.reason,
         ),
         arms=arms.describe_arms(config, name, settings.arms, outcome, known),
-        labels=None
-        if prior is None
-        else labels.describe_labels(prior, shared.vocabulary, plans.get(shown or ""), shown),
-        thumbnails=pictured,
-        explained=explained,
+        labels=described.labels,
+        thumbnails=described.thumbnails,
+        explained=described.explained,
         achieved=samples,
         duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
         set_aside=data.list_set_aside(found, name, shared.made),

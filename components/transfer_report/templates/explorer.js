@@ -47,20 +47,70 @@ const explorer = (() => {
       this.filter = part.querySelector("[name=show]");
       this.sort = part.querySelector("[name=sort]");
       this.kinds = kinds.filter(([field]) => this.columns[field]);
+      this.grouping = []; // the levels that the table is grouped by
       this.rows = this.makeRows();
+      this.levels = ["top", "parent"].filter((level) => new Set(this.rows.map((row) => row[level])).size > 1);
+      this.hasGroups = this.levels.includes("parent");
+      if (this.levels.length === 2 && this.rows.every((row) => row.top === row.parent)) this.levels.pop();
+      this.totals = new Map(this.levels.map((level) => [level, this.addUp(level)]));
       this.ready = new Promise((resolve) => { this.table = this.makeTable(resolve); });
       this.connect();
     }
 
     makeRows() {
       const { names, path, paths } = this.vocabulary;
+      const flagged = new Set(this.target.flagged);
       const searched = paths.map(([nodes]) => fold(nodes.join(" ")));
       return names.map((name, index) => {
-        const row = { id: index, name, top: paths[path[index]][1], parent: paths[path[index]][2] };
-        row.text = `${fold(name)} ${searched[path[index]]}`;
+        const [code] = this.vocabulary.codes[index] ?? [""];
+        const row = { id: index, name, top: paths[path[index]][1], parent: paths[path[index]][2], flagged: flagged.has(index) };
+        row.text = `${fold(name)} ${searched[path[index]]} ${fold(code)}`;
         for (const [field] of this.kinds) row[field] = this.columns[field][index];
         return row;
       });
+    }
+
+    // A group is one below its parent, which may have a group of the same name elsewhere.
+    keyOf(level, row) { return level === "top" ? row.top : JSON.stringify([row.top, row.parent]); }
+
+    addUp(level) {
+      const totals = new Map();
+      for (const row of this.rows) {
+        const key = this.keyOf(level, row);
+        if (!totals.has(key)) totals.set(key, { name: row[level] });
+        const total = totals.get(key);
+        for (const [field] of this.kinds) total[field] = (total[field] ?? 0) + (row[field] ?? 0);
+        total.weight = total.source ? total.target / total.source : 0;
+      }
+      return totals;
+    }
+
+    // Where labels are grouped, the groups follow the column, too: by its totals.
+    makeSorter(field) {
+      const compare = field === "name" || field === "parent" ? (a, b) => a.localeCompare(b) : (a, b) => (a ?? -1) - (b ?? -1);
+      return (a, b, one, other) => {
+        for (const level of this.grouping) {
+          const [first, second] = [one, other].map((row) => this.totals.get(level).get(this.keyOf(level, row.getData())));
+          const difference = first === second ? 0 : compare(first[field] ?? first.name, second[field] ?? second.name);
+          if (difference) return difference;
+        }
+        return compare(a, b);
+      };
+    }
+
+    makeCode(index) {
+      const [code, unicode] = this.vocabulary.codes[index] ?? [];
+      if (!code) return "";
+      const made = node("span", code, "qualifier");
+      made.title = unicode;
+      return made;
+    }
+
+    makeDoubt() {
+      const made = node("span", [node("span", "⚠"), node("span", "doubtful resemblance", "hidden")], "doubt");
+      made.title = "The target's images that are taken for this label are unlike the source's images of it";
+      made.firstChild.setAttribute("aria-hidden", "true");
+      return made;
     }
 
     makeTable(resolve) {
@@ -76,13 +126,18 @@ const explorer = (() => {
         pick.type = "button";
         pick.title = cell.getValue();
         pick.dataset.key = String(cell.getData().id);
-        return pick;
+        const code = this.makeCode(cell.getData().id);
+        const doubt = cell.getData().flagged ? this.makeDoubt() : "";
+        return code || doubt ? node("span", [pick, code, doubt], "named") : pick;
       };
       const order = { target: 0, weight: 0, source: 2, count: 3, drawn: 4, unique: 6, repeats: 7 };
-      const columns = [{ title: "Label", field: "name", formatter: name, titleFormatter: title, widthGrow: 3, minWidth: 120, responsive: 0, sorter: "string" }];
+      const columns = [{ title: "Label", field: "name", formatter: name, titleFormatter: title, widthGrow: 3, minWidth: 120, responsive: 0, sorter: this.makeSorter("name") }];
+      if (this.hasGroups) {
+        columns.push({ title: "Group", field: "parent", formatter: (cell) => bdi(cell.getValue()), titleFormatter: title, minWidth: 110, responsive: 9, tooltip: true, sorter: this.makeSorter("parent") });
+      }
       for (const [field, words, format, tooltip] of this.kinds) {
         columns.push({
-          title: words, field, hozAlign: "right", headerHozAlign: "right", sorter: "number", headerSortStartingDir: "desc",
+          title: words, field, hozAlign: "right", headerHozAlign: "right", sorter: this.makeSorter(field), headerSortStartingDir: "desc",
           headerTooltip: tooltip, titleFormatter: title, minWidth: field === "target" ? 124 : 94, responsive: order[field],
           formatter: field === "target" ? share : (cell) => format(cell.getValue()),
         });
@@ -103,8 +158,11 @@ const explorer = (() => {
     makeGroup(value, number, rows, group) {
       let [source, target] = [0, 0];
       for (const row of rows) { source += row.source ?? 0; target += row.target ?? 0; }
-      const words = `${count(number)} ${number === 1 ? "label" : "labels"}, ${percent(target)} of the target, ${source ? factor(target / source) : "–"}`;
-      const made = node("button", [bdi(value || "without a group"), node("span", words, "quiet")], "group");
+      const total = (text, words) => node("span", [text, " ", node("i", words)], "total");
+      const made = node("button", [
+        bdi(value || "without a group"), total(count(number), number === 1 ? "label" : "labels"), total(percent(target), "of the target"),
+        total(percent(source), "of the source"), total(source ? factor(target / source) : "–", "as frequent"),
+      ], "group");
       made.type = "button";
       made.setAttribute("aria-expanded", String(group.isVisible()));
       made.dataset.key = JSON.stringify([group.getParentGroup() ? group.getParentGroup().getKey() : null, value]);
@@ -125,19 +183,20 @@ const explorer = (() => {
     }
 
     connect() {
-      this.sort.append(...[["name", "Label"], ...this.kinds].map(([field, words]) => { const made = node("option", words); made.value = field; return made; }));
+      const named = [["name", "Label"], ...(this.hasGroups ? [["parent", "Group"]] : [])];
+      this.sort.append(...[...named, ...this.kinds].map(([field, words]) => { const made = node("option", words); made.value = field; return made; }));
       this.sort.value = "target";
-      this.sort.addEventListener("change", () => this.table.setSort(this.sort.value, this.sort.value === "name" ? "asc" : "desc"));
+      this.sort.addEventListener("change", () => this.table.setSort(this.sort.value, named.some(([field]) => field === this.sort.value) ? "asc" : "desc"));
       let timer = 0;
       this.search.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(() => this.refine(), 150); });
       this.filter.addEventListener("change", () => this.refine());
-      const levels = ["top", "parent"].filter((level) => new Set(this.rows.map((row) => row[level])).size > 1);
-      if (levels.length === 2 && this.rows.every((row) => row.top === row.parent)) levels.pop();
-      this.grouped.hidden = !levels.length;
+      this.grouped.hidden = !this.levels.length;
       this.grouped.addEventListener("click", () => {
         const on = this.grouped.getAttribute("aria-pressed") !== "true";
         this.grouped.setAttribute("aria-pressed", String(on));
-        this.table.setGroupBy(on ? levels : false);
+        this.grouping = on ? this.levels : [];
+        this.table.setGroupBy(on ? this.levels : false);
+        this.table.setSort(this.table.getSorters().map(({ field, dir }) => ({ column: field, dir })));
       });
       const grid = this.part.querySelector(".grid");
       this.keepFocus(grid);
@@ -193,6 +252,7 @@ const explorer = (() => {
         none: (row) => !row.count,
         drawn: (row) => row.drawn > 0,
         pictures: (row) => this.target.pictures[row.id] !== undefined,
+        flagged: (row) => row.flagged,
       }[this.filter.value];
       this.table.setFilter((row) => kept(row) && row.text.includes(text));
     }
@@ -221,8 +281,11 @@ const explorer = (() => {
       const add = (words, value) => numbers.append(node("div", [node("dt", words), node("dd", value)]));
       for (const [field, words, format] of this.kinds) add(words, format(row[field]));
       if (this.columns.low && this.columns.high) add("Interval of the target's share", `${percent(this.columns.low[index])} to ${percent(this.columns.high[index])}`);
+      const [code, unicode] = this.vocabulary.codes[index] ?? [];
       const parts = [node("h4", bdi(row.name))];
+      if (code) parts.push(node("p", `${code} ${unicode}`, "quiet"));
       if (nodes.length) parts.push(node("p", nodes.flatMap((above, i) => i ? [" › ", bdi(above)] : [bdi(above)]), "quiet"));
+      if (row.flagged) parts.push(node("p", "⚠ Doubtful: the target's images that are taken for it are unlike these.", "doubt"));
       const shown = this.target.pictures[index];
       if (shown) parts.push(node("div", shown.map((picture) => this.makePicture(picture)), "pictures"));
       else parts.push(node("p", "No picture of it is in this report.", "quiet"));
