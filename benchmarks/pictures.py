@@ -70,6 +70,18 @@ def draw_end(workspace: str) -> bytes:
     return console.export_svg(title="specialist run", theme=rich.terminal_theme.MONOKAI).encode()
 
 
+def find_chromium() -> str:
+    """Returns the path of Chromium, or of Chrome.
+
+    Raises:
+      ValueError: there is none.
+    """
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        raise ValueError("chromium: not installed; install it (on Debian, apt-get install chromium)")
+    return found
+
+
 def draw_page(path: str, workspace: str) -> bytes:
     """Returns the top of a workspace's report at `path`, as headless Chromium shows it, as WebP.
 
@@ -78,9 +90,7 @@ def draw_page(path: str, workspace: str) -> bytes:
     Raises:
       ValueError: there is no Chromium.
     """
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
-        raise ValueError("chromium: not installed; install it (on Debian, apt-get install chromium)")
+    browser = find_chromium()
     with tempfile.TemporaryDirectory() as folder:
         shot, page = os.path.join(folder, "page.png"), pathlib.Path(folder, "page.html")
         above = os.path.join(os.path.dirname(os.path.abspath(workspace)), "")
