@@ -234,6 +234,7 @@ def to_svg(chart: "alt.Chart | alt.LayerChart", width: int) -> str:
                 gridColor=_LINE,
                 labelFontSize=12,
                 titleFontSize=12,
+                titlePadding=8,
                 titleFontWeight="normal",
                 domainColor=_LINE,
                 tickColor=_LINE,

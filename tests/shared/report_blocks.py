@@ -314,6 +314,10 @@ def compare_with_gaps() -> block.Block:
             difference_low=None,
             difference_high=None,
             verdict="",
+            gained=30,
+            lost=11,
+            images_low=0.004,
+            images_high=0.026,
         ),
     ]
     second = without_test(make_target("letters"))
