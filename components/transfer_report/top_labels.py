@@ -65,4 +65,4 @@ def _say_classes(seen: Sequence[ClassShare]) -> str:
         return ""
     first, *others = [f"{words.isolate(each.name)} ({words.percent(each.share)})" for each in seen[:2]]
     then = f", then of {others[0]}" if others and seen[1].share else ""
-    return f"Seen most in images of {first}{then}."
+    return f"Its mean share is largest in images of class {first}{then}."

@@ -1,5 +1,6 @@
 """The report in Chromium: what it looks like, and what it does."""
 
+import collections
 import pathlib
 import re
 import subprocess
@@ -155,6 +156,41 @@ def test_expand_a_group(open_report):
     _wait(report, "() => document.querySelectorAll('.tabulator-row .pick').length === 0")
 
 
+@pytest.mark.parametrize(("column", "value"), [("target", "target_share"), ("drawn", "drawn")])
+def test_groups_follow_the_sorted_column_by_their_totals(open_report, column, value):
+    report = open_report("of_many_labels")
+    report.build()
+    report.page.locator("button[name=group]").click()
+    report.page.locator("select[name=sort]").select_option(column)
+    labels = report_blocks.of_many_labels().targets["pets"].labels
+    totals, inner = collections.Counter(), collections.Counter()
+    for path, each in zip(labels.paths, getattr(labels, value), strict=True):
+        totals[path[1]] += each
+        inner[path[1:]] += each
+    expected = [kind for kind, _ in totals.most_common(5)]
+    _wait(report, "text => document.querySelector('.tabulator-group .group bdi')?.textContent === text", expected[0])
+    groups = report.page.locator(".tabulator-group-level-0 .group bdi")
+    assert groups.all_inner_texts()[:5] == expected
+    groups.first.click()
+    report.page.locator(".tabulator-group-level-1 .group").first.wait_for()
+    below = [group for (kind, group), _ in inner.most_common() if kind == expected[0]]
+    assert report.page.locator(".tabulator-group-level-1 .group bdi").all_inner_texts()[:3] == below[:3]
+
+
+def test_doubtful_labels_are_marked(open_report):
+    report = open_report("of_many_labels")
+    report.build()
+    labels = report_blocks.of_many_labels().targets["pets"].labels
+    flagged = [name for name, is_flagged in zip(labels.names, labels.flagged, strict=True) if is_flagged]
+    assert sorted(report.page.locator(".chips .label > bdi").all_inner_texts()) == sorted(flagged)
+    report.page.locator("select[name=show]").select_option("flagged")
+    _wait_for_count(report, "2 of")
+    assert sorted(_names(report)) == sorted(flagged)
+    assert report.page.locator(".tabulator-row .doubt").count() == 2
+    report.page.locator(".chips a").first.click()
+    _wait(report, "() => document.querySelector('.detail .doubt')")
+
+
 def test_follow_a_thumbnail(open_report):
     report = open_report("of_many_labels")
     target = report_blocks.of_many_labels().targets["pets"]
@@ -211,7 +247,18 @@ def test_choose_a_target(open_report):
 
 def test_the_contents_name_the_sections_as_their_headings_do(open_report):
     report = open_report("make_block")
-    for part in ("accuracy", "duplicates", "aside", "curves", "confusion", "paper", "card"):
+    for part in (
+        "accuracy",
+        "labels",
+        "why",
+        "achieved",
+        "duplicates",
+        "aside",
+        "curves",
+        "confusion",
+        "paper",
+        "card",
+    ):
         link = report.page.locator(f"nav a[href='#t0-{part}']").inner_text()
         assert link == report.page.locator(f"#t0-{part} h3").first.inner_text()
 

@@ -46,6 +46,8 @@ def make_labels(names: list[str], paths: list[tuple[str, ...]] | None = None, *,
     weights = np.divide(asked, source, out=np.zeros(len(names)), where=counts > 0)
     drawn = np.floor(10_000 * asked).astype(int)
     unique = np.minimum(drawn, counts)
+    order = np.argsort(target)[::-1]
+    flagged = np.isin(np.arange(len(names)), order[[1, 4]] if len(names) > 4 else [])
     return block.Labels(
         names=names,
         paths=paths or [()] * len(names),
@@ -55,6 +57,7 @@ def make_labels(names: list[str], paths: list[tuple[str, ...]] | None = None, *,
         weights=weights.tolist(),
         low=(0.8 * target).tolist(),
         high=(1.25 * target).tolist(),
+        flagged=flagged.tolist(),
         arm="same_distribution",
         asked=asked.tolist(),
         drawn=drawn.tolist(),
@@ -66,6 +69,8 @@ def make_labels(names: list[str], paths: list[tuple[str, ...]] | None = None, *,
         level=0.95,
         effective_labels=float(np.exp(-np.sum(target * np.log(target)))),
         lost_mass=float(target[-1]) if len(names) > 2 else 0.0,
+        seen_in={int(index): [block.ClassShare("8", 0.31), block.ClassShare("3", 0.0625)] for index in order[:3]},
+        looked_at=100,
     )
 
 

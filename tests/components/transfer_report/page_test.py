@@ -11,7 +11,7 @@ import re
 import pytest
 import report_blocks
 
-from components.transfer_report import block, charts, markup, page, training_charts
+from components.transfer_report import block, charts, label_names, markup, page, training_charts
 
 STYLE = pathlib.Path(page.__file__).with_name("templates").joinpath("report.css").read_text(encoding="utf-8")
 VOID = {"meta", "img", "input", "wbr", "link", "br", "hr"}
@@ -130,10 +130,11 @@ def test_code_in_sentences_is_marked_and_the_rest_is_text():
 def test_charts_are_plain_svg():
     made = report_blocks.make_block()
     target = made.targets["handwritten_digits"]
+    named = label_names.name_labels(target.labels.names, target.labels.paths)
     drawn = [
         charts.draw_accuracy(target, charts.WIDE),
-        charts.draw_labels(target.labels, charts.NARROW),
-        charts.draw_achieved(target.labels, charts.WIDE),
+        charts.draw_labels(target.labels, named, charts.NARROW),
+        charts.draw_achieved(target.labels, named, charts.WIDE),
         charts.draw_confusion(target, charts.NARROW),
         training_charts.draw_curves(target.curves, charts.WIDE),
     ]

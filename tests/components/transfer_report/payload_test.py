@@ -3,7 +3,7 @@ import json
 
 import report_blocks
 
-from components.transfer_report import payload
+from components.transfer_report import block, payload
 
 
 def test_columns_are_those_of_the_block():
@@ -39,18 +39,20 @@ def test_without_labels_there_are_no_columns():
     assert found == {"targets": [target], "vocabularies": [], "pictures": [], "curves": {}}
 
 
-def test_groups_are_the_levels_that_tell_labels_apart():
-    assert payload.group_levels([(), ()]) == [("", ""), ("", "")]
-    assert payload.group_levels([("a",), ("b",), ()]) == [("a", "a"), ("b", "b"), ("", "")]
-    deep = [
-        ("entity", "animal", "dog"),
-        ("entity", "animal", "cat"),
-        ("entity", "tool"),
-        ("entity", "animal", "x", "y"),
-    ]
-    assert payload.group_levels(deep) == [("animal", "dog"), ("animal", "cat"), ("tool", "tool"), ("animal", "y")]
-    assert payload.group_levels([("entity", "one")] * 3) == [("one", "one")] * 3
-    assert payload.group_levels([("entity",), ("entity", "one")]) == [("entity", "entity"), ("entity", "one")]
+def test_what_tells_labels_apart_is_there_once_and_only_where_it_is_needed():
+    labels = block.Labels(
+        names=["З", "3", "seal"],
+        paths=[("cyrillic",), ("digits",), ("animal",)],
+        counts=[1, 1, 1],
+        source_share=[1 / 3] * 3,
+        target_share=[0.5, 0.25, 0.25],
+        weights=[1.5, 0.75, 0.75],
+        flagged=[True, False, True],
+    )
+    made = report_blocks.make_block(dataclasses.replace(report_blocks.make_target(), labels=labels, thumbnails={}))
+    found = payload.make_payload(made)
+    assert found["vocabularies"][0]["codes"] == {"0": ["U+0417", "CYRILLIC CAPITAL LETTER ZE"]}
+    assert found["targets"][0]["flagged"] == [0, 2]
 
 
 def test_json_cannot_end_its_script():

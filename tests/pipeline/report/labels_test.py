@@ -6,6 +6,7 @@ import pytest
 
 from components.artifacts import plan, predictions, vocabulary
 from components.artifacts.label_prior import Assumption, LabelPrior
+from components.transfer_report import block
 from pipeline.report import labels
 
 PRIOR = LabelPrior(
@@ -57,8 +58,7 @@ def test_the_columns():
     assert found.asked == (0.125, 0.625, 0.25, 0.0)
     assert (found.temperature, found.images, found.level) == (2.0, 9, 0.95)
     assert found.lost_mass == pytest.approx(0.2)
-    (note,) = found.notes
-    assert "</script>" in note
+    assert (found.flagged, found.notes) == ((False, False, True, False), ())
 
 
 def test_without_a_plan_or_a_vocabulary():
@@ -84,7 +84,8 @@ def test_the_top_labels_of_an_image(activation):
     logits = np.array([[0.0, 4.0, 2.0, -8.0], [6.0, 0.0, 0.0, 1.0]])
     names = ["owl", "cat", "elk", "</script>"]  # the order of the classifier
     table = predictions.table(["a", "b"], logits)
-    first, second = labels.rank_labels(table, names, PRIOR, activation, 2)
+    found = labels.share_labels(table, names, PRIOR, activation)
+    first, second = labels.rank_labels(found, 2)
     halved = logits / 2
     shares = np.exp(halved) if activation == "softmax" else 1 / (1 + np.exp(-halved))
     shares /= shares.sum(axis=1, keepdims=True)
@@ -97,4 +98,16 @@ def test_the_top_labels_of_an_image(activation):
 def test_a_classifier_of_another_source():
     table = predictions.table(["a"], np.zeros((1, 4)))
     with pytest.raises(ValueError, match=r"^predictions: its labels are not those of the vocabulary"):
-        labels.rank_labels(table, ["owl", "cat", "elk", "yak"], PRIOR, "softmax", 2)
+        labels.share_labels(table, ["owl", "cat", "elk", "yak"], PRIOR, "softmax")
+
+
+def test_the_classes_in_whose_images_a_label_is_seen():
+    means = labels.ClassMeans([2, 0], 3)
+    means.add(np.array([[0.5, 0.0, 0.5], [0.0, 0.0, 1.0]]), [0, 2])
+    means.add(np.array([[0.25, 0.5, 0.25], [1.0, 0.0, 0.0]]), [0, None])  # the class of the last is not known
+    found = means.find_classes(["dog", "cat", "owl"], 2)
+    assert found == {
+        2: [block.ClassShare("owl", 1.0), block.ClassShare("dog", 0.375)],
+        0: [block.ClassShare("dog", 0.375), block.ClassShare("owl", 0.0)],
+    }
+    assert labels.ClassMeans([1], 3).find_classes(["dog", "cat", "owl"], 2) == {}

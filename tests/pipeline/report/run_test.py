@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from components.artifacts import plan
+from components.transfer_report import top_labels
 from pipeline import record
 from pipeline.nodes import ids
 from pipeline.report import inputs, run
@@ -96,7 +97,10 @@ def test_the_pictures(reported):
     target = reported[1].targets["digits"]
     counts = target.labels.counts
     top = sorted(range(770), key=lambda label: (-target.labels.target_share[label], label))
-    assert list(target.thumbnails) == [label for label in top if counts[label]][:200]
+    first = [label for label in top if counts[label]][:200]
+    named = [each.label for found in target.explained for each in found.top if counts[each.label]]
+    assert list(target.thumbnails) == list(dict.fromkeys([*first, *named]))
+    assert len(target.thumbnails) > 200  # no label that is named lacks its picture
     assert {len(found) for label, found in target.thumbnails.items() if counts[label] >= 3} == {3}
     assert all(
         picture.id.startswith(f"train-{label:04d}-") for label, found in target.thumbnails.items() for picture in found
@@ -104,6 +108,8 @@ def test_the_pictures(reported):
     assert len(target.explained) == 24
     assert {each.label for each in target.explained} == {str(digit) for digit in range(10)}
     assert all(len(each.top) == 5 for each in target.explained)
+    assert list(target.labels.seen_in) == top_labels.order_by_share(target.labels)[:3]
+    assert target.labels.looked_at == 100
 
 
 def test_the_confusion_matrix_is_of_the_best_arm(reported):
