@@ -14,7 +14,6 @@ picture, chart or verdict. So the ratio, of the time for the whole report to tha
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,6 +21,8 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+
+from benchmarks import peak_memory
 
 _LABELS_OF_TARGET = 10
 
@@ -123,14 +124,14 @@ resample: {n: 10000}
     ]
     artifacts = {name: mlmd.Artifact(uri=os.path.join(folder, *name.split("."))) for name in names}
     nodes = {name.partition(".")[0]: block.Node(name.partition(".")[0], "", "ran") for name in names}
-    imports = _peak()
+    imports = peak_memory.read_peak()
     start = time.perf_counter()
     found = run.collect(inputs.Inputs(inputs.parse(text), text, artifacts, {}, nodes))
-    seconds = {"block": time.perf_counter() - start, "block_peak": _peak()}
+    seconds = {"block": time.perf_counter() - start, "block_peak": peak_memory.read_peak()}
     start = time.perf_counter()
     path = output.write(os.path.join(folder, "report"), found)
     seconds["page"] = time.perf_counter() - start
-    peak = _peak()
+    peak = peak_memory.read_peak()
     start = time.perf_counter()
     table = _write_table(folder)
     seconds["table"] = time.perf_counter() - start
@@ -150,10 +151,6 @@ def _write_table(folder: str) -> str:
     path = os.path.join(folder, "table.html")
     prior.assign(images=prior.index.map(counts)).to_html(path)
     return path
-
-
-def _peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 if __name__ == "__main__":
