@@ -1,12 +1,12 @@
 import dataclasses
 import functools
 import pathlib
-import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
 import report_blocks
 
+from benchmarks import pictures
 from components.transfer_report import page as report_page
 
 WIDTHS = {"screen": 1280, "phone": 390}
@@ -42,11 +42,10 @@ class Report:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
-    path = shutil.which("chromium")
-    if path is None:
-        pytest.fail(
-            "no Chromium is installed: install Debian's package chromium (apt-get install chromium)", pytrace=False
-        )
+    try:
+        path = pictures.find_browser()
+    except ValueError as error:
+        pytest.fail(str(error), pytrace=False)
     from playwright import sync_api
 
     with sync_api.sync_playwright() as playwright:
