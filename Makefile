@@ -3,7 +3,8 @@
 # make lint    the static checks   make setup      only the environment
 # make coverage       the fast tests, and which lines and branches they run
 # make test-beam      Beam's jobs on workers outside their process; make test-all runs it, too
-# make test-report    the report in Chromium (Debian's package chromium), with screenshots in build/; make test-all, too
+# make test-report    the report in Chromium or Chrome (on Debian, apt-get install chromium; CHROME_BIN=... names another),
+#                     with screenshots in build/; make test-all, too
 # make test-lane      the fast tests with TFX 1.21, in a Debian 13 root; COMMAND="make demo" runs another command
 # make test-addons    compares with tensorflow-addons, in an environment of its own
 # make image          a container image; TAG, LANE, ACCELERATOR, TARGET=beam-worker, BUILDER=docker|podman|buildah

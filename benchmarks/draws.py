@@ -16,7 +16,6 @@ import concurrent.futures
 import functools
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -26,7 +25,7 @@ from unittest import mock
 import numpy as np
 import pyarrow as pa
 
-from benchmarks import data
+from benchmarks import data, peak_memory
 from benchmarks.turns import in_turns
 from components import records, storage
 from components.artifacts import plan
@@ -174,10 +173,10 @@ def measure_opening(rows: int) -> None:
 
 def _open_and_measure(folder: str) -> tuple[float, int, int]:
     storage.read_table(os.path.join(folder, "index", "000000.parquet"))  # what is imported at first does not count
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, start = peak_memory.read_peak(), time.perf_counter()
     drawn = _open(folder, os.path.join(folder, "plan", "*"), records_folder="records")
     seconds = time.perf_counter() - start
-    peak = 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    peak = peak_memory.read_peak() - before
     return seconds, peak, sum(column.nbytes for column in (drawn.file, drawn.offsets, drawn.lengths, drawn.ends))
 
 

@@ -25,6 +25,7 @@ COLUMNS = 100
 _SIZE = (1280, 1500)  # pixels of the page that are shown
 _WIDTH = 1000  # of the picture
 _MOST_BYTES = 300_000
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -70,27 +71,15 @@ def draw_end(workspace: str) -> bytes:
     return console.export_svg(title="specialist run", theme=rich.terminal_theme.MONOKAI).encode()
 
 
-def find_chromium() -> str:
-    """Returns the path of Chromium, or of Chrome.
-
-    Raises:
-      ValueError: there is none.
-    """
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        raise ValueError("chromium: not installed; install it (on Debian, apt-get install chromium)")
-    return found
-
-
 def draw_page(path: str, workspace: str) -> bytes:
     """Returns the top of a workspace's report at `path`, as headless Chromium shows it, as WebP.
 
     Paths begin with the name of the workspace: where it is on this machine is nobody's business.
 
     Raises:
-      ValueError: there is no Chromium.
+      ValueError: see `find_browser`.
     """
-    browser = find_chromium()
+    browser = find_browser()
     with tempfile.TemporaryDirectory() as folder:
         shot, page = os.path.join(folder, "page.png"), pathlib.Path(folder, "page.html")
         above = os.path.join(os.path.dirname(os.path.abspath(workspace)), "")
@@ -106,6 +95,24 @@ def draw_page(path: str, workspace: str) -> bytes:
     content = io.BytesIO()
     smaller.save(content, "WEBP", quality=85)
     return content.getvalue()
+
+
+def find_browser() -> str:
+    """Returns the path of Chromium or Chrome: what the environment's CHROME_BIN has, else the first that is installed.
+
+    Raises:
+      ValueError: there is none, or CHROME_BIN is no program.
+    """
+    if given := os.environ.get("CHROME_BIN"):
+        if shutil.which(given) is None:
+            raise ValueError(f"CHROME_BIN: {given}; no such program; give the path of Chromium or Chrome")
+        return given
+    for name in _BROWSERS:
+        if path := shutil.which(name):
+            return path
+    raise ValueError(
+        "chromium: not installed; install it (on Debian, apt-get install chromium), or set CHROME_BIN to its path"
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ import concurrent.futures
 import functools
 import multiprocessing
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -23,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmarks import data, executors
+from benchmarks import data, executors, peak_memory
 from benchmarks.turns import in_turns, timed
 from components.artifacts import plan
 from components.artifacts.label_prior import LabelPrior
@@ -256,7 +255,7 @@ def _write_index(path: str, pairs: int, num_labels: int, labels_per_example: flo
 def _plan(path: str, num_labels: int, matcher: str) -> tuple[float, float, int]:
     """Returns seconds to read the index, seconds to plan, and bytes of memory at the peak of both."""
     target_prior = make_skewed(num_labels, np.random.default_rng(1))
-    baseline = _peak_bytes()
+    baseline = peak_memory.read_peak()
     start = time.perf_counter()
     table = pq.read_table(path)
     read = time.perf_counter()
@@ -266,11 +265,7 @@ def _plan(path: str, num_labels: int, matcher: str) -> tuple[float, float, int]:
     sample = matchers.make_matcher(matcher).draw(Inputs(pairs, prior), n=n, seed=0)
     labels_table(sample, pairs, prior, {"matcher": matcher, "n": n, "seed": 0})
     plan.copies_table(sample.copies)
-    return read - start, time.perf_counter() - read, _peak_bytes() - baseline
-
-
-def _peak_bytes() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return read - start, time.perf_counter() - read, peak_memory.read_peak() - baseline
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from tfx.orchestration.portable import cache_utils
 from tfx.types import Artifact, standard_artifacts
 
 from components.artifacts import versions
-from components.pusher.executor import SERVED_INSTEAD
+from components.artifacts.pushed_model import SERVED_INSTEAD
 
 _FILE = "metadata.sqlite"
 _PLACE = ".place"  # a file with the path of the workspace when it was opened last

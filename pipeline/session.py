@@ -200,7 +200,12 @@ def _advise(console: rich.console.Console, config: Config, nodes: list) -> None:
     from pipeline.compare import advice
     from pipeline.compare.results import metric_of, results_of_run
 
-    results = results_of_run(config, nodes)
+    trained = {result.node: result for result in nodes if "model_run" in result.outputs}
+    results = results_of_run(
+        config,
+        lambda node: trained[node].uris()["model_run"][0] if node in trained else None,
+        lambda node: trained[node].seconds if node in trained else 0.0,
+    )
     for target, settings in config.targets.items():
         found = [result for result in results if result.cell.target == target]
         if len(found) > 1:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -62,9 +63,6 @@ class ServingModule(tf.Module):
         unless the network does not tell them.
 
     `decode` and `features` are the two halves of `image_bytes`, for batch jobs that decode while the network runs.
-
-    Attributes:
-      features: the function of that signature.
     """
 
     def __init__(
@@ -84,32 +82,38 @@ class ServingModule(tf.Module):
         self._scale_16_bit = scale_16_bit
         self._label_names = tf.constant(label_names)
         pixels = self._pixels_spec()
-        # Traced once: all signatures call the same graphs.
-        self.features = tf.function(
+        # Each is traced once, and all signatures call the same graphs. As attributes of the module itself they would be
+        # traced again to be saved, and saved twice.
+        self._graphs = types.SimpleNamespace()
+        self._graphs.features = tf.function(
             network.call,
             input_signature=[tf.TensorSpec([None, *pixels.shape], pixels.dtype, name="pixels")],
             autograph=False,
         )
         encoded = tf.TensorSpec([], tf.string, name="encoded")
         decode_any = lambda encoded: decode(formats.as_stored(encoded, scale_16_bit), image)  # noqa: E731
-        self._decode_apart = set_apart(decode_any, [encoded])
-        self._decode = tf.function(
-            lambda encoded: {"pixels": self._decode_apart(encoded)}, input_signature=[encoded], autograph=False
+        self._graphs.decode_apart = set_apart(decode_any, [encoded])
+        self._graphs.decode = tf.function(
+            lambda encoded: {"pixels": self._graphs.decode_apart(encoded)}, input_signature=[encoded], autograph=False
         )
-        self._classify = tf.function(
+        self._graphs.classify = tf.function(
             self._classify_images,
             input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")],
             autograph=False,
         )
+
+    def features(self, pixels: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns what the signature of this name does."""
+        return self._graphs.features(pixels)
 
     def concrete_signatures(self) -> dict:
         """The signatures, as `tf.saved_model.save` takes them."""
         strings = tf.TensorSpec([None], tf.string)
         return {
             "serving_default": tf.function(self._examples, autograph=False).get_concrete_function(examples=strings),
-            "image_bytes": self._classify.get_concrete_function(),
-            "decode": self._decode.get_concrete_function(),
-            "features": self.features.get_concrete_function(),
+            "image_bytes": self._graphs.classify.get_concrete_function(),
+            "decode": self._graphs.decode.get_concrete_function(),
+            "features": self._graphs.features.get_concrete_function(),
         }
 
     def export(self, *, saved_model: str | None = None, keras_file: str | None = None) -> None:
@@ -132,7 +136,7 @@ class ServingModule(tf.Module):
 
     def _examples(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         row = tf.io.parse_example(examples, {IMAGE: tf.io.FixedLenFeature([], tf.string)})
-        return self._classify(row[IMAGE])
+        return self._graphs.classify(row[IMAGE])
 
     def _classify_images(self, image_bytes: tf.Tensor) -> dict[str, tf.Tensor]:
         probabilities = self._activation(self.features(self.decode_batch(image_bytes))["logits"])
@@ -153,7 +157,7 @@ class ServingModule(tf.Module):
         # one by one; the second data set is read only if that fails.
         batch = tf.data.Dataset.from_tensors((encoded, orientation.is_without_exif(encoded)))
         decoded = batch.map(
-            lambda encoded, upright: decode_common(encoded, upright, self._image, self._decode_apart)
+            lambda encoded, upright: decode_common(encoded, upright, self._image, self._graphs.decode_apart)
         ).ignore_errors()
         each = batch.map(lambda encoded, _: self._decode_each(encoded))
         pixels = decoded.concatenate(each).take(1).get_single_element()
@@ -164,7 +168,7 @@ class ServingModule(tf.Module):
         count = tf.size(encoded)
         spec = self._pixels_spec()
         images = tf.data.Dataset.from_tensor_slices((tf.range(count), encoded))
-        decoded = images.map(lambda number, one: (number, self._decode_apart(one))).ignore_errors()
+        decoded = images.map(lambda number, one: (number, self._graphs.decode_apart(one))).ignore_errors()
         none = tf.data.Dataset.from_tensors((-1, tf.zeros(spec.shape, spec.dtype)))  # an element there has to be
         numbers, pixels = decoded.concatenate(none).batch(tf.cast(count, tf.int64) + 1).get_single_element()
         missing, _ = tf.unique(tf.sets.difference(tf.range(count)[None], numbers[None]).values)

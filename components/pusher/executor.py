@@ -13,6 +13,7 @@ from tfx.types import artifact_utils, standard_component_specs
 from tfx.utils import io_utils, path_utils, proto_utils
 
 from components.artifacts import model_labels, versions
+from components.artifacts.pushed_model import NOT_COMPARED, ROLLED_BACK, SERVED_BY, SERVED_INSTEAD
 from components.pusher.endpoint import VertexEndpoint
 
 # TensorFlow Serving takes only folders with a numeric name for versions, so it ignores this one.
@@ -20,10 +21,6 @@ _STAGING = ".incoming"
 
 WITHOUT_BASELINE, FOLDER, ENDPOINT = "without_baseline", "folder", "endpoint"  # the names of execution properties
 BASELINE = "baseline_model"  # the name of an input
-# Custom properties of a PushedModel: why its model was not compared with what is served; the folder of that version,
-# if the model was not pushed because of it; the folder of its own version, if somebody removed it and serves another.
-NOT_COMPARED, SERVED_INSTEAD, ROLLED_BACK = "not_compared", "served_instead", "rolled_back"
-SERVED_BY = "served_by"  # a custom property, too: the full name of the endpoint that serves the newest version
 
 
 class Executor(executor.Executor):

@@ -169,7 +169,7 @@ def _chart_labels(
     """Returns a chart of the columns with a row for each of the labels `shown`, and its axis of names."""
     import altair as alt
 
-    texts = {index: f"{named[index].name} {named[index].needed}".rstrip() for index in shown}
+    texts = {index: named[index].describe(short=width < WIDE) for index in shown}
     order = [_number_name(texts, index) for index in shown]
     rows = [
         {"label": name, **{key: column[index] for key, column in columns.items()}}

@@ -45,6 +45,11 @@ class LabelName:
         """Its qualifier, if the name alone does not tell which label it is."""
         return self.qualifier if self.ambiguous else ""
 
+    def describe(self, *, short: bool) -> str:
+        """Returns the name with what tells it apart if the name alone does not; `short`: no more than that."""
+        needed = self.code or self.group if short and self.ambiguous else self.needed
+        return f"{self.name} {needed}".rstrip()
+
     @property
     def text(self) -> str:
         """The name with as much as is needed to tell it apart, for a line of text."""

@@ -2,14 +2,13 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from components import storage
 from pipeline.compare.arms import METRICS
 from pipeline.compare.rows import Cell, Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
-from pipeline.runners.local import NodeResult
 from trainer.results import METRICS_FILE
 
 _METRICS = ("accuracy", "mean_per_class_accuracy", "cross_entropy")
@@ -52,26 +51,32 @@ def make_result(
     )
 
 
-def results_of_run(config: Config, nodes: Sequence[NodeResult]) -> list[Result]:
-    """Returns the results of those arms of a run that ended well."""
-    ended = {node.node: node for node in nodes}
-    classifier = ended.get(ids.CLASSIFIER)
+def results_of_run(
+    config: Config, find_model_run: Callable[[str], str | None], find_seconds: Callable[[str], float]
+) -> list[Result]:
+    """Returns the results of those arms of a run that ended well.
+
+    Args:
+      config: of the run.
+      find_model_run: from a training's node to the URI of its ModelRun; None: it has none.
+      find_seconds: from the node of a training to how long that took; 0 without one.
+    """
     results = []
     for target, settings in config.targets.items():
         for arm in settings.arms:
-            finetune = ended.get(ids.arm_node(target, arm, ids.FINETUNE))
-            if finetune is None or not finetune.outputs:
+            finetune = ids.arm_node(target, arm, ids.FINETUNE)
+            model_run = find_model_run(finetune)
+            if model_run is None:
                 continue
-            shared = config.shared_settings(target, arm)
-            specialist = ended.get(ids.sample_node(target, arm, ids.SPECIALIST, shared))
+            specialist = ids.sample_node(target, arm, ids.SPECIALIST, config.shared_settings(target, arm))
             results.append(
                 make_result(
                     config,
                     Cell(target, arm, config.seed, None, config.finetune.learning_rate),
-                    finetune.uris()["model_run"][0],
-                    pretrain_seconds=specialist.seconds if specialist else 0.0,
-                    finetune_seconds=finetune.seconds,
-                    classifier_seconds=classifier.seconds if classifier else 0.0,
+                    model_run,
+                    pretrain_seconds=find_seconds(specialist),
+                    finetune_seconds=find_seconds(finetune),
+                    classifier_seconds=find_seconds(ids.CLASSIFIER),
                 )
             )
     return results

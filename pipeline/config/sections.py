@@ -45,6 +45,11 @@ class _Target(StrictModel):
     push: ArmName | None = None
     evaluation: Evaluation = Evaluation()
 
+    @property
+    def reported_split(self) -> str:
+        """The split that results are reported on: test, or eval if there is none."""
+        return "test" if "test" in self.data.splits else "eval"
+
     @pydantic.model_validator(mode="after")
     def _check_consistency(self) -> "_Target":
         if len(set(self.arms)) != len(self.arms):

@@ -173,7 +173,7 @@ def make_arm(nodes: Registry, basis: Basis, target: str, name: str, replicate: R
         "scale_16_bit": config.targets[target].data.scale_16_bit,
         "base_model": None if specialist is None else specialist.outputs["model"],
         "plan": replicate.subset.outputs["plan"] if replicate and replicate.subset else None,
-        "keep_predictions": [reported_split(config, target)],
+        "keep_predictions": [config.targets[target].reported_split],
         "formats": None if keep_models else [],
     }
 
@@ -195,11 +195,6 @@ def _starts_with_new_head(config: Config, start: str) -> bool:
     if start == "classifier":
         return elsewhere.has_other_labels(config, read_source_labels(config))
     return start == "published"
-
-
-def reported_split(config: Config, target: str) -> str:
-    """Returns the split of a target that results are reported on: test, or eval if there is none."""
-    return "test" if "test" in config.targets[target].data.splits else "eval"
 
 
 def _make_sample(

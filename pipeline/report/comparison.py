@@ -18,7 +18,6 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
-from pipeline.nodes.arms import reported_split
 from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, source_labels, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
@@ -179,7 +178,7 @@ def _collect_target(
     names = list(dict.fromkeys(each.cell.arm for each in planned if each.cell.target == name))
     of_target = outcome.targets.get(name) if outcome else None
     best = of_target.best if of_target else None
-    metric, split = config.compare.metric or metric_of(config, name), reported_split(config, name)
+    metric, split = config.compare.metric or metric_of(config, name), config.targets[name].reported_split
     of_results = [result for result in results if result.cell.target == name]
     lacks = len(of_results) < sum(each.cell.target == name for each in planned)
     plans = _read_plans(found, name, names)

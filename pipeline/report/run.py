@@ -9,11 +9,10 @@ from components.artifacts import predicted_labels
 from components.transfer_report import block
 from components.transfer_report.executor import ReportArgs
 from pipeline.compare import advice, comparison
-from pipeline.compare.results import make_result, metric_of
-from pipeline.compare.rows import Cell, Result
+from pipeline.compare.results import metric_of, results_of_run
+from pipeline.compare.rows import Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
-from pipeline.nodes.arms import reported_split
 from pipeline.report import about, arms, curves, data, inputs, labels, paired, source_labels, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
@@ -28,7 +27,9 @@ def collect(found: Inputs) -> block.Block:
     """Returns the data block of a run."""
     shared = Shared.of(found)
     source = target.read_source(shared)
-    results = list_results(found)
+    results = results_of_run(
+        found.config, lambda node: found.uri(node, "model_run"), lambda node: found.seconds_of(node, "model_run")
+    )
     outcome = _compare(found.config, results)
     missing = _list_missing(found, source)
     targets = {
@@ -45,29 +46,6 @@ def collect(found: Inputs) -> block.Block:
         mean=arms.describe_means(outcome),
         caveats=outcome.notes if outcome else (),  # the others are about intervals, which one seed has not
     )
-
-
-def list_results(found: Inputs) -> list[Result]:
-    """Returns the results of those arms of a run that ended well."""
-    config, results = found.config, []
-    for name, settings in config.targets.items():
-        for arm in settings.arms:
-            finetune = ids.arm_node(name, arm, ids.FINETUNE)
-            model_run = found.uri(finetune, "model_run")
-            if model_run is None:
-                continue
-            specialist = ids.sample_node(name, arm, ids.SPECIALIST, config.shared_settings(name, arm))
-            results.append(
-                make_result(
-                    config,
-                    Cell(name, arm, config.seed, None, config.finetune.learning_rate),
-                    model_run,
-                    pretrain_seconds=found.seconds_of(specialist, "model_run"),
-                    finetune_seconds=found.seconds_of(finetune, "model_run"),
-                    classifier_seconds=found.seconds_of(ids.CLASSIFIER, "model_run"),
-                )
-            )
-    return results
 
 
 def _compare(config: Config, results: Sequence[Result]) -> comparison.Outcome | None:
@@ -116,7 +94,7 @@ def _collect_target(
     has_result = outcome is not None and name in outcome.targets
     best = outcome.targets[name].best if outcome is not None and has_result else None
     shown = settings.push if settings.push in plans else next(iter(plans), None)
-    split = reported_split(config, name)
+    split = config.targets[name].reported_split
     judged = target.judge(found, name)
     described = source_labels.describe(
         shared, name, prior, ids.side_node(name, ids.PREDICTIONS), names, plans.get(shown or ""), shown

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from components.artifacts import versions
-from components.evaluator import config as evaluation_config
-from components.pusher.executor import NOT_COMPARED, ROLLED_BACK, SERVED_INSTEAD
+from components.artifacts.pushed_model import NOT_COMPARED, ROLLED_BACK, SERVED_INSTEAD
 from pipeline.config.sections import Evaluation
 
 
@@ -85,6 +84,8 @@ def _show(value: float, is_miss: Callable[[float], bool]) -> str:
 
 
 def _explain(evaluation_uri: str, baseline_name: str, settings: Evaluation) -> str:
+    from components.evaluator import config as evaluation_config  # TFMA
+
     candidate, baseline = (
         evaluation_config.read_metrics(evaluation_uri, of_baseline=of_baseline).get(settings.metric)
         for of_baseline in (False, True)

@@ -47,7 +47,7 @@ TINY = {
         3,
     ),
     "priors": ("--sizes 3:40:60:0.6 --seeds 1", r"\(", 4 * 5),
-    "report": ("--labels 30 --rows 200 --shards 2 --images 20", r"block / all of the index: ", 1),
+    "report": ("--labels 30 --rows 200 --shards 2 --images 20", r"report / pandas: ", 1),
     "resampler": (
         "--records 40 --record-bytes 400 --repeats 1 --labels 5 --examples 300 --n 50 --pairs 200 400 --plan-labels 7",
         r"ratio |of CPU time |plan ×|peak ×|this project's same_distribution *",

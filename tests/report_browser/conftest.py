@@ -43,9 +43,9 @@ class Report:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[object]:
     try:
-        path = pictures.find_chromium()
+        path = pictures.find_browser()
     except ValueError as error:
-        pytest.fail(str(error), pytrace=False)  # never skipped: nothing else looks at the page
+        pytest.fail(str(error), pytrace=False)
     from playwright import sync_api
 
     with sync_api.sync_playwright() as playwright:

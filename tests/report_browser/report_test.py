@@ -432,14 +432,15 @@ def test_many_labels_are_fast(open_report, render, capsys):
 
 
 _RENDER = """
-import resource, sys, time
+import sys, time
 sys.path.insert(0, "tests/shared")
 import report_blocks
+from benchmarks import peak_memory
 from components.transfer_report import page
 block = report_blocks.of_many_labels()
 start = time.perf_counter()
 page.render(block)
-print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(time.perf_counter() - start, peak_memory.read_peak() / 1e6)
 """
 
 

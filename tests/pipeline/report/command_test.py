@@ -1,17 +1,14 @@
 """`specialist report`: it finds the report of the newest run, or makes it, and errors are a line."""
 
-import html
 import json
 import os
 import pathlib
-import re
 import webbrowser
 
 import pytest
 from trainings import SMALL
 from typer.testing import CliRunner
 
-from benchmarks import pictures
 from pipeline import cli, record, session
 from pipeline.config.load import load
 from pipeline.nodes import ids
@@ -47,15 +44,6 @@ def test_the_newest_run(run_here, workspace, monkeypatch):
     monkeypatch.setattr(webbrowser, "open", lambda uri: False)
     failed = call(str(workspace), "--open")
     assert failed.exit_code == 1 and failed.stderr.startswith(f"error: --open: no browser was found; open {page}")
-
-
-def test_the_picture_of_its_end(run_here, workspace):
-    run_here()
-    drawn = pictures.draw_end(str(workspace)).decode()
-    words = html.unescape(" ".join(re.findall(r"<text[^>]*>([^<]*)</text>", drawn)))
-    assert drawn.startswith("<svg")
-    assert {"entire_source", "same_distribution"} <= set(words.split())
-    assert str(workspace.parent) not in words
 
 
 def test_a_run_without_a_report_gets_one(run_here, workspace, trainings, read_block):

@@ -22,6 +22,12 @@ from pipeline.report import command
 from pipeline.results import inspect
 from pipeline.runners import task as tasks
 
+# As few steps as can be: for tests of what is done, not of what comes of it.
+SHORT = [
+    *(f"{training}.steps={steps}" for training, steps in (("classifier", 6), ("pretrain", 4), ("finetune", 5))),
+    *(f"{training}.batch_size=32" for training in ("classifier", "pretrain", "finetune")),
+]
+
 DEMO = str(pathlib.Path(__file__).parents[3] / "pipeline" / "configs" / "demo.yaml")
 
 
@@ -99,7 +105,7 @@ def test_the_report_follows_a_failed_arm(make, tmp_path):
 
 
 def test_on_kubeflow_from_the_source_to_a_pushed_model(make, tmp_path):
-    found = make("kubeflow", "near_duplicates.enabled=true", "targets.digits.arms=[same_distribution]")
+    found = make("kubeflow", "near_duplicates.enabled=true", "targets.digits.arms=[same_distribution]", *SHORT)
     found.run()
     assert found.outputs.keys() == found.spec["root"]["dag"]["tasks"].keys()
     assert predict(tmp_path / "files" / "serving" / "digits").shape == (20, 10)
