@@ -87,6 +87,8 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
         "named": named,
+        "groups": top_labels.find_top_groups(labels, named) if labels else [],
+        "is_order_certain": labels is None or top_labels.is_order_certain(labels),
         "flagged": top_labels.list_flagged(labels) if labels else [],
         "sample": samples.explain_sample(target),
         "top_labels": top_labels.find_top_labels(labels) if labels else [],

@@ -251,12 +251,12 @@ def test_doubtful_labels_are_marked(open_report):
     report.build()
     labels = report_blocks.of_many_labels().targets["pets"].labels
     flagged = [name for name, is_flagged in zip(labels.names, labels.flagged, strict=True) if is_flagged]
-    assert sorted(report.page.locator(".chips .label > bdi").all_inner_texts()) == sorted(flagged)
+    assert sorted(report.page.locator(".doubts .label > bdi").all_inner_texts()) == sorted(flagged)
     report.page.locator("select[name=show]").select_option("flagged")
     _wait_for_count(report, "2 of")
     assert sorted(_names(report)) == sorted(flagged)
     assert report.page.locator(".tabulator-row .doubt").count() == 2
-    report.page.locator(".chips a").first.click()
+    report.page.locator(".doubts a").first.click()
     _wait(report, "() => document.querySelector('.detail .doubt')")
 
 
