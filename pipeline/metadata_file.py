@@ -54,6 +54,16 @@ def update(connection: mlmd.ConnectionConfig, workspace: str) -> None:
             handle.store.put_artifacts(changed)
 
 
+def read_artifacts(workspace: str) -> list[mlmd.Artifact]:
+    """Returns all artifacts with the paths that they have where `workspace` is now; the file stays as it is."""
+    before = _read_place(workspace)
+    with metadata.Metadata(connect(workspace)) as handle:
+        artifacts: list[mlmd.Artifact] = handle.store.get_artifacts()
+    for artifact in artifacts:
+        _move(artifact, before, workspace)
+    return artifacts
+
+
 def note_place(workspace: str) -> None:
     """Notes, after `update`, where `workspace` is."""
     path = os.path.join(workspace, _PLACE)

@@ -26,6 +26,8 @@ _WIDTH_OF_LETTER = 8  # pixels, of a wide font
 _TOP = 15  # labels of a chart
 _MAX_CLASSES = 40  # of a matrix that can be read
 _SMALLEST_FONT = 8.0  # pixels
+# What XML has no place for (https://www.w3.org/TR/xml/#charsets), and what ends a line of an expression of Vega.
+_UNFIT = re.compile("[^\t\n\r\u0020-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def draw_accuracy(target: Target, width: int) -> str:
@@ -47,7 +49,9 @@ def draw_accuracy(target: Target, width: int) -> str:
         role = "best" if arm.name == target.verdict.arm else "reference" if arm.reference else "other"
         row = {"arm": arm.name, "mean": mean, "low": arm.low, "high": arm.high, "role": role}
         if base_value is not None and arm.images_low is not None and arm.images_high is not None:
-            row |= {"images_low": base_value + arm.images_low, "images_high": base_value + arm.images_high}
+            row["images_low"], row["images_high"] = (
+                min(1.0, max(0.0, base_value + end)) for end in (arm.images_low, arm.images_high)
+            )
         rows.append(row)
         if len(arm.values) > 1:
             ticks += [{"arm": arm.name, "value": value, "role": role} for value in arm.values if value is not None]
@@ -241,9 +245,20 @@ def to_svg(chart: "alt.Chart | alt.LayerChart", width: int) -> str:
             ),
             legend=alt.LegendConfig(labelColor=_INK, labelFontSize=12),
         )
-        svg = vl_convert.vegalite_to_svg(fitted.to_dict(), vl_version=VERSION)
+        svg = vl_convert.vegalite_to_svg(_replace_unfit(fitted.to_dict()), vl_version=VERSION)
     svg = re.sub(r"<svg [^>]*?width=\"([\d.]+)\" height=\"([\d.]+)\"[^>]*>", _open_svg, svg, count=1)
     return re.sub(r' (role|aria-[a-z]+|class)="[^"]*"(?=[^<>]*>)', "", svg)
+
+
+def _replace_unfit(value: Any) -> Any:
+    """Returns a specification whose texts can be drawn: a control character in one would end the whole process."""
+    if isinstance(value, str):
+        return _UNFIT.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_replace_unfit(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: _replace_unfit(entry) for key, entry in value.items()}
+    return value
 
 
 def _open_svg(found: re.Match) -> str:

@@ -45,6 +45,10 @@ def subtract(arm: Arm, reference: Arm | None) -> float | None:
     return arm.mean - reference.mean
 
 
+def _has_others(target: Target) -> bool:
+    return sum(arm.mean is not None for arm in target.arms) > 1
+
+
 def find_other(target: Target) -> Arm | None:
     """Returns the arm that the best one is told apart from: the reference, or the next best where that is the best."""
     best, reference = find_arm(target, target.verdict.arm), find_reference(target)
@@ -66,7 +70,10 @@ def make_headline(target: Target) -> Headline:
     value = words.percent(best.mean)
     where = f"{words.name_metric(target.metric)} on {target.split}"
     if other is None or other is best:
-        return Headline(best.name, "has", value, f"{where}. Nothing is at hand to compare it with.", "unsure")
+        nothing = (
+            "The arm to compare with has no result." if _has_others(target) else "Nothing is there to compare with."
+        )
+        return Headline(best.name, "has", value, f"{where}. {nothing}", "unsure")
     # The reference is compared by the other arm's difference, turned round.
     difference = subtract(other, best) if best.reference else subtract(best, other)
     verdict = other.verdict if best.reference else best.verdict
@@ -80,7 +87,8 @@ def make_headline(target: Target) -> Headline:
         "worse": ("leads on eval, yet not here:", "sure"),
         "equal": (f"is as good as {other.name}:", "sure"),
     }
-    claim, tone = claims.get(kind, ("leads, but that may be chance:", "unsure"))
+    leads = "leads" if turned >= 0 else "leads on eval and not here"
+    claim, tone = claims.get(kind, (f"{leads}, but that may be chance:", "unsure"))
     return Headline(best.name, claim, value, f"{where}, {size}.", tone)
 
 
@@ -96,6 +104,8 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
     )
     if compared.difference_low is None or compared.difference_high is None:
         if other is None or other is best:
+            if _has_others(target):
+                return [f"The arm that the others are compared with has no result ({basis})."]
             return [f"One arm is no comparison ({basis})."]
         seeds = "Other seeds add to it; how much, one seed does not show, so that this may be chance."
         return [*explain_images(block, target), *([seeds] if compared.gained is not None else [])]
@@ -113,9 +123,15 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
             "equal": "All of the interval is so close to 0 that the difference does not matter.",
             "cannot tell": "The interval does not tell the two apart.",
         }
+        if low > 0 or high < 0:  # by the p that is adjusted
+            meaning["cannot tell"] = (
+                "The interval lies on one side of 0, but among so many arms one may do so by chance: this does not "
+                "tell the two apart."
+            )
         sentences.append(meaning[compared.verdict])
     if compared.verdict == "cannot tell" and compared.in_words:
-        sentences.append(_end(compared.in_words))
+        subject = f"{compared.name}: " if best.reference else ""
+        sentences.append(_end(f"{subject}{compared.in_words}"))
     return sentences
 
 
@@ -130,6 +146,8 @@ def explain_images(block: Block, target: Target) -> list[str]:
     if gained is None or lost is None or low is None or high is None:
         seeds = words.plural(len(best.seeds), "seed")
         images = f" and {words.plural(number, f'{target.split} image')}" if number else ""
+        if not set(best.seeds) & set(other.seeds):
+            return [f"There is no interval: {best.name} and {other.name} have no seed in common."]
         return [
             f"There is no interval for {seeds}{images}: the predictions for the single images are not kept for both "
             "arms."

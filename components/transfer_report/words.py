@@ -9,6 +9,8 @@ _MONTHS = (
     *("January", "February", "March", "April", "May", "June"),
     *("July", "August", "September", "October", "November", "December"),
 )
+# Letters that are written from the right, and characters that turn what follows them.
+_TURNING = ("R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "RLI", "LRI", "FSI")
 
 
 def percent(share: float | None) -> str:
@@ -98,7 +100,7 @@ def join(parts: Sequence[str]) -> str:
 
 def isolate(name: str) -> str:
     """Returns a name that does not turn the line it stands in, whatever its direction (Unicode's isolates)."""
-    turns = any(unicodedata.bidirectional(character) in ("R", "AL", "AN") for character in name)
+    turns = any(unicodedata.bidirectional(character) in _TURNING for character in name)
     return f"\u2068{name}\u2069" if turns else name
 
 

@@ -196,8 +196,9 @@ def _describe_result(config: Config, arm: Arm, compared: Compared | None) -> dic
         "seeds": arm.seeds,
         "values": arm.values,
         "mean": arm.value,
-        "low": arm.value - half_width if known else None,
-        "high": arm.value + half_width if known else None,
+        # No accuracy is below 0 or above 1, wherever the interval of few seeds ends.
+        "low": max(0.0, arm.value - half_width) if known else None,
+        "high": min(1.0, arm.value + half_width) if known else None,
         "eval_mean": arm.eval_value,
         "images": round(arm.images),
         "total_images": round(arm.total_images),

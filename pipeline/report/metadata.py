@@ -37,12 +37,12 @@ def find_workspace(uri: str) -> str | None:
 
 
 def read_artifacts(workspace: str, uris: Collection[str]) -> dict[str, Made]:
-    """Returns URI → the artifact there, of those that the metadata know."""
+    """Returns URI → the artifact there, of those that the metadata know; the workspace may have been moved."""
     found: dict[str, Made] = {}
     if not metadata_file.has_metadata(workspace):
         return found
+    artifacts = {artifact.id: artifact for artifact in metadata_file.read_artifacts(workspace) if artifact.uri in uris}
     with metadata.Metadata(metadata_file.connect(workspace)) as handle:
-        artifacts = {artifact.id: artifact for artifact in handle.store.get_artifacts() if artifact.uri in uris}
         events = handle.store.get_events_by_artifact_ids([*artifacts]) if artifacts else []
         made: dict[int, int] = {}
         for event in events:

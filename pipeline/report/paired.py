@@ -56,7 +56,8 @@ def pair_arms(
 def _pair(table: pa.Table, base: pa.Table, metric: str) -> Paired:
     differences = _is_right(table).astype(np.float64) - _is_right(base)
     low, high = statistics.find_image_interval(differences, _list_strata(table, metric))
-    return Paired(int((differences > 0).sum()), int((differences < 0).sum()), low, high)
+    # A difference of accuracies lies between −1 and 1, wherever the interval of few images ends.
+    return Paired(int((differences > 0).sum()), int((differences < 0).sum()), max(-1.0, low), min(1.0, high))
 
 
 def _is_right(table: pa.Table) -> np.ndarray:

@@ -43,7 +43,9 @@ def judge(outputs: dict[str, list[mlmd.Artifact]], serving: str, settings: Evalu
         f"{os.path.join(serving, version)} is incomplete: servers pass over it" for version in found.newer_broken[:1]
     ]
     reason, served = "", None
-    if blessing and evaluation and not blessing.custom_properties["blessed"].int_value:
+    # Without the metadata it is not known whether it is blessed.
+    judged = blessing is not None and "blessed" in blessing.custom_properties
+    if blessing and evaluation and judged and not blessing.custom_properties["blessed"].int_value:
         reason = _explain(evaluation.uri, _name_baseline(blessing, serving, found), settings)
     elif pushed:
         not_compared = pushed.custom_properties[NOT_COMPARED].string_value

@@ -135,3 +135,42 @@ def test_cost_of_the_classifier_alone():
     free = [*target.arms[:3], dataclasses.replace(target.arms[3], total_images=38_400, total_seconds=None)]
     text = " ".join(claims.explain_cost(dataclasses.replace(target, arms=free)))
     assert "lassifier" not in text and "took" not in text
+
+
+def _say(target: block.Target) -> str:
+    return " ".join(claims.explain_certainty(report_blocks.make_block(target), target))
+
+
+def test_an_interval_on_one_side_of_0_that_does_not_tell():
+    target = _make_pair("cannot tell", 0.03)  # its p is adjusted for the arms
+    apart = "The interval lies on one side of 0"
+    assert apart in _say(target) and "not chance" not in _say(target)
+    arms = [target.arms[0], dataclasses.replace(target.arms[1], difference_low=-0.01)]
+    assert apart not in _say(dataclasses.replace(target, arms=arms))
+
+
+def test_what_would_tell_names_the_arm_that_is_not_the_reference():
+    target = _make_pair("cannot tell", -0.03, best="entire_source")
+    assert claims.explain_certainty(report_blocks.make_block(target), target)[-1].startswith("same_distribution: ")
+
+
+def test_an_arm_that_leads_on_eval_only_does_not_lead():
+    leads, lags = (claims.make_headline(_make_pair("cannot tell", difference)) for difference in (0.03, -0.03))
+    assert "eval" in lags.claim and "eval" not in leads.claim and lags.tone == "unsure"
+
+
+def test_arms_without_a_reference_are_not_alone():
+    target = report_blocks.make_target(seeds=1)
+    arms = [dataclasses.replace(arm, difference=None, gained=None, images_low=None) for arm in target.arms]
+    target = dataclasses.replace(target, arms=arms)
+    lacks = dataclasses.replace(target, arms=[target.arms[0], target.arms[3]])
+    alone = dataclasses.replace(target, arms=[target.arms[3]])
+    assert claims.make_headline(lacks).rest != claims.make_headline(alone).rest
+    assert _say(lacks) != _say(alone)
+
+
+def test_arms_without_a_common_seed():
+    target = _make_pair("", 0.03)
+    unknown = {"seeds": [7, 8], "difference": None, "difference_low": None, "difference_high": None}
+    target = dataclasses.replace(target, arms=[target.arms[0], dataclasses.replace(target.arms[1], **unknown)])
+    assert "no seed in common" in _say(target)

@@ -189,3 +189,15 @@ def test_what_is_not_evaluated_has_no_legend():
     assert "eval" in training_charts.draw_curves(target.curves, charts.WIDE)
     texts = [" ".join(_Parsed(page.render(report_blocks.make_block(each))).texts) for each in (target, bare)]
     assert "Dashed: on eval" in texts[0] and "Dashed: on eval" not in texts[1]
+
+
+@pytest.mark.parametrize("name", ["a\x00b", "a\x0bb", "a\ufffeb", "a\u2028b", "a\nb", "", "   "])
+def test_names_that_cannot_be_drawn_are_drawn_without_what_cannot(name):
+    names = [name, "cat", f"{name} dog"]
+    target = report_blocks.make_target(labels=report_blocks.make_labels(names))
+    confusion = block.Confusion("same_distribution", names, [[3, 1, 0], [0, 2, 1], [1, 0, 4]])
+    made = report_blocks.make_block(dataclasses.replace(target, classes=names, confusion=confusion))
+    parsed = _Parsed(page.render(made))
+    assert parsed._open == [] and block.from_json(block.to_json(made)) == made
+    drawn = charts.draw_confusion(dataclasses.replace(target, confusion=confusion), charts.WIDE)
+    assert "cat" in drawn and (name.isprintable() or "\n" in name or name not in drawn)

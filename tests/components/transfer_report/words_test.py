@@ -52,6 +52,7 @@ def test_names_do_not_turn_their_line():
     assert words.isolate("abc") == "abc"
     assert words.isolate("\u05d0b") == "\u2068\u05d0b\u2069"
     assert words.isolate("\u0661") == "\u2068\u0661\u2069"  # a digit of Arabic
+    assert words.isolate("\u202eabc") == "\u2068\u202eabc\u2069"  # which turns all that follows
 
 
 def test_times_and_passes_and_lists():

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pipeline import cli, record, session
 from pipeline.config.load import load
 from pipeline.nodes import ids
-from pipeline.report import command
+from pipeline.report import command, inputs
 
 DEMO = str(pathlib.Path(__file__).parents[3] / "pipeline" / "configs" / "demo.yaml")
 
@@ -75,3 +75,16 @@ def test_a_run_on_a_cluster_whose_step_failed(tmp_path):
     record.write_part(str(tmp_path), "run-1", "pets-prior", 0.0, record.Record({"targets": {}}, nodes))
     found = call(str(tmp_path))
     assert found.exit_code == 1 and found.stderr.startswith("error: RUN: the run has no report; its step")
+
+
+def test_a_workspace_that_was_moved(run_here, workspace):
+    run_here()
+    ((_, found),) = record.read_all(str(workspace)).items()
+    before = inputs.from_record(found, str(workspace))
+    moved = str(workspace.rename(workspace.with_name("moved")))
+    ((_, found),) = record.read_all(moved).items()
+    after = inputs.from_record(found, moved)
+    assert after.seconds == before.seconds and all(after.seconds.values())
+    assert after.artifacts.keys() == before.artifacts.keys()
+    assert all(artifact.uri.startswith(moved) for artifact in after.artifacts.values())
+    assert all(artifact.id for artifact in after.artifacts.values())  # they are those of the metadata

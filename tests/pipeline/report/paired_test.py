@@ -55,3 +55,12 @@ def test_predictions_of_something_else_are_left_out(mine, value):
 
 def test_without_the_reference_nothing_is_compared():
     assert paired.pair_arms({"mine": make_table(MINE)}, {"mine": 0.8}, "base", "accuracy") == {}
+
+
+def test_the_interval_of_few_images_ends_where_differences_do():
+    labels = np.array([0, 1, 2])
+    tables = {"base": make_table([1, 2, 0], labels=labels), "mine": make_table([0, 1, 2], labels=labels)}
+    found = paired.pair_arms(tables, {"base": 0.0, "mine": 1.0}, "base", "accuracy")["mine"]
+    assert (found.gained, found.high) == (3, 1.0) and found.low < 0.0
+    turned = paired.pair_arms(tables, {"base": 0.0, "mine": 1.0}, "mine", "accuracy")["base"]
+    assert (turned.lost, turned.low) == (3, -1.0)

@@ -1,6 +1,7 @@
 """Why a model was not pushed, in numbers."""
 
 import pytest
+from ml_metadata.proto import metadata_store_pb2 as mlmd
 
 from pipeline.config.sections import Evaluation
 from pipeline.results import verdict
@@ -31,3 +32,8 @@ def test_a_near_miss_has_the_digits_that_show_it():
     settings = Evaluation(max_regression=0.02)
     text = "accuracy 0.880 against 0.900 of version 1: drop of 0.0203 > 0.02 (max_regression)"
     assert verdict.describe_misses(0.8797, 0.9, "version 1", settings) == text
+
+
+def test_what_is_not_known_to_be_blessed_is_not_said_to_miss_a_threshold(tmp_path):
+    outputs = {key: [mlmd.Artifact(uri=str(tmp_path / key))] for key in ("blessing", "evaluation")}  # no metadata
+    assert verdict.judge(outputs, str(tmp_path / "serving"), Evaluation()) == verdict.Verdict()
