@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from components.settings import did_you_mean
-from components.transfer_report import claims, label_names, top_labels, words
+from components.transfer_report import background, claims, label_names, top_labels, words
 from components.transfer_report.block import Block, Target
 
 FILE_NAME = "model_card.md"
@@ -46,6 +46,7 @@ def make_card(block: Block, name: str) -> list[Section]:
         known = ", ".join(block.targets)
         raise ValueError(f"target: {name!r} is not in the block{did_you_mean(name, block.targets)}; it has {known}")
     target = block.targets[name]
+    caveats = (*target.verdict.sentences, *block.caveats, background.explain_leakage(block))
     return [
         _describe_model(block, target),
         Section(
@@ -73,7 +74,7 @@ def make_card(block: Block, name: str) -> list[Section]:
         Section("Ethical considerations", (), ("Whom could a wrong answer harm? Who agreed to the images?",)),
         Section(
             "Caveats and recommendations",
-            tuple(("", text) for text in (*target.verdict.sentences, *block.caveats))
+            tuple(("", text) for text in caveats if text)
             + tuple(("Missing", f"{gap.what}: {gap.why}") for gap in block.missing if gap.target in ("", name)),
             ("Who is to be asked, and when is it to be trained again?",),
         ),

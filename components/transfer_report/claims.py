@@ -173,9 +173,9 @@ def explain_cost(target: Target) -> list[str]:
         return ["What it costs is not known."]
     sentences = []
     if best.images:
-        sentences.append(f"Its own pre-training: {describe_pretraining(best)}.")
+        sentences.append(f"{best.name}'s own pre-training: {describe_pretraining(best)}.")
     else:
-        sentences.append("It has no pre-training of its own.")
+        sentences.append(f"{best.name} has no pre-training of its own.")
     shared = best.total_images - best.images
     if shared:
         sentences.append(f"The source classifier: {words.count(shared)} images more, once for all targets.")
@@ -192,10 +192,10 @@ def explain_cost(target: Target) -> list[str]:
             *(["pre-training"] if best.images else []),
             "fine-tuning",
         ]
-        sentences.append(
-            f"Training took {words.duration(best.total_seconds)} ({words.join(parts)}; reading, drawing and evaluation "
-            "are not in it)."
-        )
+        took = words.duration(best.total_seconds)
+        if reference is not None and reference is not best and reference.total_seconds:
+            took += f", that of {reference.name} {words.duration(reference.total_seconds)}"
+        sentences.append(f"Training took {took} ({words.join(parts)}; reading, drawing and evaluation are not in it).")
     return sentences
 
 

@@ -10,6 +10,7 @@ import importlib.resources
 from typing import TYPE_CHECKING, Any
 
 from components.transfer_report import (
+    background,
     card,
     charts,
     claims,
@@ -83,6 +84,10 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "headline": claims.make_headline(target),
         "certainty": claims.explain_certainty(block, target),
         "cost": claims.explain_cost(target),
+        "data": background.describe_data(block, target),
+        "budget": background.explain_budget(target),
+        "leakage": background.explain_leakage(block),
+        "push": background.explain_push(target),
         "reference": claims.find_reference(target),
         "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],

@@ -13,7 +13,7 @@ from pipeline.compare.results import metric_of, results_of_run
 from pipeline.compare.rows import Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
-from pipeline.report import about, arms, curves, data, inputs, labels, paired, source_labels, target
+from pipeline.report import about, arms, curves, data, inputs, labels, paired, source_labels, steps, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -110,11 +110,21 @@ def _collect_target(
         verdict=block.Verdict(
             arm=best,
             sentences=advice.advise(outcome, name, settings.push) if outcome is not None and has_result else (),
-            next_steps=arms.suggest_steps(config, name, outcome, kind="run", served=judged.served, missing=missing),
+            next_steps=steps.suggest_steps(
+                config,
+                name,
+                outcome,
+                kind="run",
+                served=judged.served,
+                missing=missing,
+                duplicates=source is None or bool(source.excluded),
+            ),
             pushed_arm=settings.push,
             pushed=judged.served is not None,
             served=judged.served,
             why_not=judged.reason,
+            minimum_metric=settings.evaluation.metric,
+            minimum=settings.evaluation.minimum or None,
         ),
         arms=arms.describe_arms(config, name, settings.arms, outcome, known),
         labels=described.labels,

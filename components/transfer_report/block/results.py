@@ -98,6 +98,7 @@ class Verdict(Part):
       pushed: whether its model was pushed.
       served: folder of the version that is served, if it is this model; else None.
       why_not: why it is not pushed or served; "" if it is.
+      minimum_metric, minimum: what a model that is pushed has to reach on eval; None if nothing is asked.
     """
 
     arm: str | None
@@ -107,6 +108,8 @@ class Verdict(Part):
     pushed: bool = False
     served: str | None = None
     why_not: str = ""
+    minimum_metric: str = ""
+    minimum: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)
