@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FILE_NAME = "report.html"
 
 _PACKAGE = "components.transfer_report"
+_EXPLORER = ("cells.js", "explorer.js")
 
 
 def render(block: Block) -> str:
@@ -46,7 +47,7 @@ def render(block: Block) -> str:
     styles = [_read("vendor", "tabulator", "tabulator_simple.min.css"), _read("templates", "report.css")]
     scripts = [_read("templates", "page.js")]
     if any(target.labels is not None for target in block.targets.values()):
-        scripts += [_read("vendor", "tabulator", "tabulator.min.js"), _read("templates", "explorer.js")]
+        scripts += [_read("vendor", "tabulator", "tabulator.min.js"), *(_read("templates", name) for name in _EXPLORER)]
     if any(target.curves for target in block.targets.values()):
         scripts += [_bundle_vega(), _read("templates", "curves.js")]
     styles, scripts = [list(map(_strip_maps, texts)) for texts in (styles, scripts)]
@@ -86,6 +87,8 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
         "named": named,
+        "groups": top_labels.find_top_groups(labels, named) if labels else [],
+        "is_order_certain": labels is None or top_labels.is_order_certain(labels),
         "flagged": top_labels.list_flagged(labels) if labels else [],
         "sample": samples.explain_sample(target),
         "top_labels": top_labels.find_top_labels(labels) if labels else [],

@@ -1,6 +1,6 @@
 """The source's labels as a target sees them, and what is seen in its images. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,6 +68,22 @@ def list_paths(labels: Vocabulary | None, names: Sequence[str]) -> list[tuple[st
         return tuple(path)
 
     return [climb(name) for name in names]
+
+
+def describe_doubts(
+    prior: LabelPrior, doubtful: Sequence[int], pictures: Mapping[int, Sequence[block.Picture]]
+) -> list[block.Doubt]:
+    """Returns what makes labels doubtful.
+
+    Args:
+      prior: of the target.
+      doubtful: indices of flagged labels.
+      pictures: label → images of the target that are taken for it.
+    """
+    if prior.assumption is None:
+        return []
+    images, ratio = prior.assumption.target_images, prior.assumption.ratio
+    return [block.Doubt(label, int(images[label]), float(ratio[label]), pictures.get(label, ())) for label in doubtful]
 
 
 def describe_sample(drawn: pa.Table, prior: LabelPrior | None) -> block.Achieved:

@@ -22,6 +22,7 @@ _LABELS, _OF_LABEL = 200, 3  # labels with thumbnails, of all targets together, 
 _EXPLAINED, _TOP = 24, 5  # target images that are explained, and labels of each
 _LOOKED_AT = 512  # images of which those are chosen
 _CLASSES = 3  # in whose images a label is seen most
+_DOUBTS, _OF_DOUBT = 12, 3  # doubtful labels that are shown, and images of the target for each
 _ROWS_AT_ONCE = 32  # of logits: all may be more than the memory holds
 _BUFFER_BYTES = 1 << 20
 
@@ -33,6 +34,23 @@ class SourceLabels:
     labels: block.Labels | None = None
     thumbnails: Mapping[int, Sequence[block.Picture]] = dataclasses.field(default_factory=dict)
     explained: Sequence[block.Explained] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class _Seen:
+    """What is seen in images of a target.
+
+    Attributes:
+      explained: some of them, each with its top labels.
+      classes: label → the classes in whose images it is seen most.
+      pictures: label → images that are taken for it.
+      looked_at: the number of images; None: there are no predictions.
+    """
+
+    explained: Sequence[block.Explained] = ()
+    classes: Mapping[int, Sequence[block.ClassShare]] = dataclasses.field(default_factory=dict)
+    pictures: Mapping[int, Sequence[block.Picture]] = dataclasses.field(default_factory=dict)
+    looked_at: int | None = None
 
 
 def describe(
@@ -59,14 +77,17 @@ def describe(
         return SourceLabels()
     described = labels.describe_labels(prior, shared.vocabulary, drawn, arm)
     first = list(top_labels.order_by_share(described)[: top_labels.COUNT])
-    explained, seen_in, looked_at = _look_at_images(shared, target, predictor, prior, classes, first)
+    doubtful = top_labels.list_flagged(described)[:_DOUBTS]
+    seen = _look_at_images(shared, target, predictor, prior, classes, first, doubtful)
     with_pictures = max(1, _LABELS // len(shared.inputs.config.targets))
     shown = labels.order_by_share(prior, with_pictures)
-    named = [top.label for found in explained for top in found.top if prior.counts[top.label]]
+    named = [*doubtful, *(top.label for found in seen.explained for top in found.top)]
+    wanted = dict.fromkeys([*shown, *(label for label in named if prior.counts[label])])
+    doubts = labels.describe_doubts(prior, doubtful, seen.pictures)
     return SourceLabels(
-        dataclasses.replace(described, seen_in=seen_in, looked_at=looked_at),
-        _picture_labels(shared, prior, list(dict.fromkeys([*shown, *named]))),
-        explained,
+        dataclasses.replace(described, doubts=doubts, seen_in=seen.classes, looked_at=seen.looked_at),
+        _picture_labels(shared, prior, list(wanted)),
+        seen.explained,
     )
 
 
@@ -91,14 +112,20 @@ def _picture_labels(shared: Shared, prior: LabelPrior, wanted: Sequence[int]) ->
 
 
 def _look_at_images(
-    shared: Shared, target: str, node: str, prior: LabelPrior, classes: Sequence[str], wanted: Sequence[int]
-) -> tuple[list[block.Explained], dict[int, list[block.ClassShare]], int | None]:
-    """Returns images of a target with their top labels, where the labels `wanted` are seen, and in how many images."""
+    shared: Shared,
+    target: str,
+    node: str,
+    prior: LabelPrior,
+    classes: Sequence[str],
+    wanted: Sequence[int],
+    doubtful: Sequence[int],
+) -> _Seen:
+    """Returns what is seen in images of a target: the classes of the labels `wanted`, images of the `doubtful`."""
     inputs = shared.inputs
     uri = inputs.uri(node, "predictions")
     files = sorted(tf.io.gfile.glob(os.path.join(uri, "Split-train", predictions.FILE_PATTERN))) if uri else []
     if uri is None or not files:
-        return [], {}, None
+        return _Seen()
     index_uri, examples_uri = data.index_of(inputs, target), data.images_of(inputs, target)
     batches = _read_batches(files[0], ["source_id"], _LOOKED_AT)
     image_ids = [image_id for batch in batches for image_id in batch["source_id"].to_pylist()]
@@ -107,20 +134,29 @@ def _look_at_images(
     rows = _choose_by_class(of_rows, _EXPLAINED)
     means = labels.ClassMeans(wanted, len(classes))
     ranked: dict[int, list[block.LabelShare]] = {}
+    rows_of: dict[int, list[int]] = {label: [] for label in doubtful}
     start = 0
     for shares in _read_shares(inputs, uri, files[0], prior):
         means.add(shares, of_rows[start : start + len(shares)])
         chosen = [row for row in rows if start <= row < start + len(shares)]
         top = labels.rank_labels(shares[[row - start for row in chosen]], _TOP)
         ranked |= zip(chosen, top, strict=True)
+        for row, label in enumerate(shares.argmax(axis=1).tolist(), start):
+            if len(rows_of.get(label, range(_OF_DOUBT))) < _OF_DOUBT:
+                rows_of[label].append(row)
         start += len(shares)
-    shown = shared.made.read(pictures.locate(index_uri, examples_uri, "train", [image_ids[row] for row in rows]))
+    every = dict.fromkeys([*rows, *(row for of_label in rows_of.values() for row in of_label)])
+    shown = shared.made.read(pictures.locate(index_uri, examples_uri, "train", [image_ids[row] for row in every]))
     explained = [
         block.Explained(shown[image_id], classes[label] if (label := of_rows[row]) is not None else "", ranked[row])
         for row in rows
         if (image_id := image_ids[row]) in shown
     ]
-    return explained, means.find_classes(classes, _CLASSES), len(image_ids)
+    found = {
+        label: [shown[image_ids[row]] for row in of_label if image_ids[row] in shown]
+        for label, of_label in rows_of.items()
+    }
+    return _Seen(explained, means.find_classes(classes, _CLASSES), found, len(image_ids))
 
 
 def _read_shares(inputs: Inputs, uri: str, path: str, prior: LabelPrior) -> Iterator[np.ndarray]:

@@ -12,6 +12,8 @@ import pytest
 import report_blocks
 from axe_playwright_python.sync_playwright import Axe
 
+from components.transfer_report import words
+
 from .conftest import SCREENSHOTS, WIDTHS
 
 pytestmark = pytest.mark.slow
@@ -177,17 +179,84 @@ def test_groups_follow_the_sorted_column_by_their_totals(open_report, column, va
     assert report.page.locator(".tabulator-group-level-1 .group bdi").all_inner_texts()[:3] == below[:3]
 
 
+def test_totals_are_of_the_labels_that_are_shown(open_report):
+    report = open_report("of_many_labels")
+    report.build()
+    report.page.locator("button[name=group]").click()
+    report.page.locator("input[type=search]").fill("group 0041")
+    labels = report_blocks.of_many_labels().targets["pets"].labels
+    found = [i for i, path in enumerate(labels.paths) if path[2] == "group 0041"]
+    _wait_for_count(report, f"{len(found)} of")
+    assert report.page.locator(".tabulator-group .group bdi").all_inner_texts() == ["kind 01"]
+    totals = report.page.locator(".tabulator-group .total").all_inner_texts()
+    source, target = (sum(column[i] for i in found) for column in (labels.source_share, labels.target_share))
+    assert totals[0].startswith(f"{len(found)} ")
+    assert totals[1:3] == [f"{words.percent(target)} of the target", f"{words.percent(source)} of the source"]
+    assert totals[3].startswith(words.factor(target / source))
+
+
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_the_group_is_beside_the_name_or_below_it(open_report, width):
+    report = open_report("make_block", width=width)
+    report.build()
+    report.page.locator("input[type=search]").fill("07 glyph")
+    _wait_for_count(report, "1 of")
+    labels = report_blocks.make_block().targets["handwritten_digits"].labels
+    group = labels.paths[labels.names.index("07 glyph")][-1]
+    row = report.page.locator(".tabulator-row").first
+    assert [part.inner_text() for part in row.locator("bdi").all() if part.is_visible()].count(group) == 1
+    assert row.locator(".of-group").is_visible() == (width == WIDTHS["phone"])
+
+
+@pytest.mark.parametrize("width", WIDTHS.values())
+def test_the_table_is_in_line(open_report, width):
+    report = open_report("make_block", width=width)
+    report.build()
+    starts = report.page.locator(".share i").evaluate_all("bars => bars.map((bar) => bar.getBoundingClientRect().left)")
+    assert len(starts) > 3 and max(starts) - min(starts) < 1
+    for field in ("target", "weight") if width < 500 else ("target", "weight", "count", "unique", "repeats"):
+        report.page.locator(f".tabulator-col[tabulator-field={field}] .sorter").click()
+        report.page.wait_for_timeout(100)
+        ends = report.page.evaluate(
+            """(field) => {
+              const edge = (part) => {
+                const range = document.createRange();
+                range.selectNodeContents(part);
+                return range.getBoundingClientRect();
+              };
+              const head = document.querySelector(`.tabulator-col[tabulator-field=${field}]`);
+              const arrow = head.querySelector(".tabulator-col-sorter").getBoundingClientRect();
+              const text = edge(head.querySelector(".sorter"));
+              const cell = edge(document.querySelector(`.tabulator-row .tabulator-cell[tabulator-field=${field}]`));
+              const grid = document.querySelector(".tabulator-tableholder").getBoundingClientRect();
+              return [arrow.width, text.left - arrow.right, text.right - cell.right, grid.right - cell.right];
+            }""",
+            field,
+        )
+        assert ends[0] > 5 and ends[1] >= 0 and abs(ends[2]) <= 1, field  # beside its word, which is above its numbers
+        assert ends[3] >= 15, field  # where a phone may draw a scrollbar
+    rows = report.page.evaluate(
+        """() => {
+          const cells = [...document.querySelectorAll(".tabulator-row:first-child .tabulator-cell")];
+          const last = Math.max(...cells.map((cell) => cell.getBoundingClientRect().right));
+          const holder = document.querySelector(".tabulator-tableholder");
+          return holder.getBoundingClientRect().left + holder.clientWidth - last;
+        }"""
+    )
+    assert abs(rows) <= 2  # nothing is to the right of the last column
+
+
 def test_doubtful_labels_are_marked(open_report):
     report = open_report("of_many_labels")
     report.build()
     labels = report_blocks.of_many_labels().targets["pets"].labels
     flagged = [name for name, is_flagged in zip(labels.names, labels.flagged, strict=True) if is_flagged]
-    assert sorted(report.page.locator(".chips .label > bdi").all_inner_texts()) == sorted(flagged)
+    assert sorted(report.page.locator(".doubts .label > bdi").all_inner_texts()) == sorted(flagged)
     report.page.locator("select[name=show]").select_option("flagged")
     _wait_for_count(report, "2 of")
     assert sorted(_names(report)) == sorted(flagged)
     assert report.page.locator(".tabulator-row .doubt").count() == 2
-    report.page.locator(".chips a").first.click()
+    report.page.locator(".doubts a").first.click()
     _wait(report, "() => document.querySelector('.detail .doubt')")
 
 

@@ -58,6 +58,11 @@ def make_labels(names: list[str], paths: list[tuple[str, ...]] | None = None, *,
         low=(0.8 * target).tolist(),
         high=(1.25 * target).tolist(),
         flagged=flagged.tolist(),
+        doubts=[
+            block.Doubt(int(index), 6, 1.75, [make_picture(f"doubt/{index}/{i}") for i in range(3)])
+            for index in order
+            if flagged[index]
+        ],
         arm="same_distribution",
         asked=asked.tolist(),
         drawn=drawn.tolist(),

@@ -5,7 +5,7 @@ Columns may be given as numpy arrays: they become tuples, and NaN and infinite v
 """
 
 from components.transfer_report.block.data import Pair, Picture, SetAside, Source
-from components.transfer_report.block.labels import Achieved, ClassShare, Explained, Labels, LabelShare
+from components.transfer_report.block.labels import Achieved, ClassShare, Doubt, Explained, Labels, LabelShare
 from components.transfer_report.block.report import FILE_NAME, Block, Missing, Node, Target, Weights, from_json, to_json
 from components.transfer_report.block.results import (
     Arm,
@@ -29,6 +29,7 @@ __all__ = [
     "Confusion",
     "Curve",
     "Difference",
+    "Doubt",
     "Explained",
     "Figure",
     "LabelShare",

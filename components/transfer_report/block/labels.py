@@ -16,6 +16,23 @@ class ClassShare(Part):
 
 
 @dataclasses.dataclass(frozen=True)
+class Doubt(Part):
+    """A label whose resemblance to the target is doubtful.
+
+    Attributes:
+      label: its index.
+      images: the target's images that the classifier takes for it.
+      ratio: how many times as far they are from the source's images of it as these are from each other.
+      pictures: some of them.
+    """
+
+    label: int
+    images: int
+    ratio: float | None = None
+    pictures: Sequence[Picture] = ()
+
+
+@dataclasses.dataclass(frozen=True)
 class Labels(Part):
     """The source's labels as a target sees them; columns have one value for each label, in the vocabulary's order.
 
@@ -29,6 +46,7 @@ class Labels(Part):
       weights: w.
       flagged: whether the target's images that are taken for a label are unlike the source's images of it; () where
         that was not tested.
+      doubts: the flagged labels with the most P_t, that with the most first.
       arm: the arm whose sample the columns below are of; None without one, and then they are ().
       asked: the share that the sample should have (P_t over the labels with images).
       drawn: n, how many were drawn for the label.
@@ -56,6 +74,7 @@ class Labels(Part):
     low: Sequence[float | None] = ()
     high: Sequence[float | None] = ()
     flagged: Sequence[bool] = ()
+    doubts: Sequence[Doubt] = ()
     arm: str | None = None
     asked: Sequence[float] = ()
     drawn: Sequence[int] = ()

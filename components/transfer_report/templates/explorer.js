@@ -2,36 +2,7 @@
 // The table of the source's labels. Texts become nodes, never HTML, whatever a label is called.
 const explorer = (() => {
   const tables = new Map(); // id of a target → its explorer
-
-  const node = (tag, content, className) => {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (content !== undefined) made.append(...[content].flat());
-    return made;
-  };
-  const bdi = (text) => node("bdi", text);
-  const count = (value) => value == null ? "–" : value.toLocaleString("en");
-  const percent = (share) => {
-    if (share == null) return "–";
-    const value = 100 * share;
-    return value !== 0 && value < 0.0005 ? "<0.001%" : `${value.toFixed(value === 0 || value >= 0.95 ? 1 : value >= 0.095 ? 2 : 3)}%`;
-  };
-  const factor = (weight) => {
-    if (weight == null) return "–";
-    if (weight !== 0 && weight < 0.095) return "<0.1×";
-    return `${weight >= 9.95 ? Math.round(weight).toLocaleString("en") : weight.toFixed(1)}×`;
-  };
-  const fold = (text) => text.normalize("NFKC").toLowerCase();
-
-  const kinds = [
-    ["source", "Of the source", percent, "P_s: share of the source's train images"],
-    ["target", "Of the target", percent, "P_t: share of the target's images, as the source classifier sees them"],
-    ["weight", "Weight", factor, "w: share of the target / share of the source"],
-    ["count", "Images", count, "N: images in the source"],
-    ["drawn", "Drawn", count, "n: images in the sample"],
-    ["unique", "Different", count, "different images among those drawn"],
-    ["repeats", "Repeats", count, "images drawn again"],
-  ];
+  const { node, bdi, count, percent, factor, fold, kinds } = cells;
 
   class Explorer {
     constructor(part) {
@@ -52,7 +23,7 @@ const explorer = (() => {
       this.levels = ["top", "parent"].filter((level) => new Set(this.rows.map((row) => row[level])).size > 1);
       this.hasGroups = this.levels.includes("parent");
       if (this.levels.length === 2 && this.rows.every((row) => row.top === row.parent)) this.levels.pop();
-      this.totals = new Map(this.levels.map((level) => [level, this.addUp(level)]));
+      this.totals = new Map();
       this.ready = new Promise((resolve) => { this.table = this.makeTable(resolve); });
       this.connect();
     }
@@ -62,8 +33,8 @@ const explorer = (() => {
       const flagged = new Set(this.target.flagged);
       const searched = paths.map(([nodes]) => fold(nodes.join(" ")));
       return names.map((name, index) => {
-        const [code] = this.vocabulary.codes[index] ?? [""];
-        const row = { id: index, name, top: paths[path[index]][1], parent: paths[path[index]][2], flagged: flagged.has(index) };
+        const [code, unicode] = this.vocabulary.codes[index] ?? ["", ""];
+        const row = { id: index, name, code, unicode, top: paths[path[index]][1], parent: paths[path[index]][2], flagged: flagged.has(index) };
         row.text = `${fold(name)} ${searched[path[index]]} ${fold(code)}`;
         for (const [field] of this.kinds) row[field] = this.columns[field][index];
         return row;
@@ -71,14 +42,16 @@ const explorer = (() => {
     }
 
     // A group is one below its parent, which may have a group of the same name elsewhere.
-    keyOf(level, row) { return level === "top" ? row.top : JSON.stringify([row.top, row.parent]); }
+    keyOf(level, row) { return level === this.levels[0] ? row[level] : JSON.stringify([row.top, row.parent]); }
 
-    addUp(level) {
+    // The totals of a level's groups, of the rows that are shown.
+    addUp(level, rows) {
       const totals = new Map();
-      for (const row of this.rows) {
+      for (const row of rows) {
         const key = this.keyOf(level, row);
-        if (!totals.has(key)) totals.set(key, { name: row[level] });
+        if (!totals.has(key)) totals.set(key, { name: row[level], labels: 0 });
         const total = totals.get(key);
+        total.labels += 1;
         for (const [field] of this.kinds) total[field] = (total[field] ?? 0) + (row[field] ?? 0);
         total.weight = total.source ? total.target / total.source : 0;
       }
@@ -98,74 +71,49 @@ const explorer = (() => {
       };
     }
 
-    makeCode(index) {
-      const [code, unicode] = this.vocabulary.codes[index] ?? [];
-      if (!code) return "";
-      const made = node("span", code, "qualifier");
-      made.title = unicode;
-      return made;
-    }
-
-    makeDoubt() {
-      const made = node("span", [node("span", "⚠"), node("span", "doubtful resemblance", "hidden")], "doubt");
-      made.title = "The target's images that are taken for this label are unlike the source's images of it";
-      made.firstChild.setAttribute("aria-hidden", "true");
-      return made;
-    }
-
     makeTable(resolve) {
       const most = this.rows.reduce((max, row) => Math.max(max, row.target ?? 0), 0) || 1;
       const title = (cell) => { const made = node("button", cell.getValue(), "sorter"); made.type = "button"; return made; };
-      const share = (cell) => {
-        const bar = node("i");
-        bar.style.width = `${(40 * (cell.getValue() ?? 0)) / most}px`;
-        return node("span", [bar, percent(cell.getValue())], "share");
-      };
-      const name = (cell) => {
-        const pick = node("button", bdi(cell.getValue()), "pick");
-        pick.type = "button";
-        pick.title = cell.getValue();
-        pick.dataset.key = String(cell.getData().id);
-        const code = this.makeCode(cell.getData().id);
-        const doubt = cell.getData().flagged ? this.makeDoubt() : "";
-        return code || doubt ? node("span", [pick, code, doubt], "named") : pick;
-      };
       const order = { target: 0, weight: 0, source: 2, count: 3, drawn: 4, unique: 6, repeats: 7 };
-      const columns = [{ title: "Label", field: "name", formatter: name, titleFormatter: title, widthGrow: 3, minWidth: 120, responsive: 0, sorter: this.makeSorter("name") }];
+      const least = { target: 140, weight: 88, source: 84, count: 88, drawn: 84, unique: 104, repeats: 96 }; // pixels: the words and an arrow
+      const columns = [{ title: "Label", field: "name", formatter: (cell) => cells.name(cell.getData()), titleFormatter: title, widthGrow: 3, minWidth: 120, responsive: 0, sorter: this.makeSorter("name") }];
       if (this.hasGroups) {
         columns.push({ title: "Group", field: "parent", formatter: (cell) => bdi(cell.getValue()), titleFormatter: title, minWidth: 110, responsive: 9, tooltip: true, sorter: this.makeSorter("parent") });
       }
       for (const [field, words, format, tooltip] of this.kinds) {
         columns.push({
-          title: words, field, hozAlign: "right", headerHozAlign: "right", sorter: this.makeSorter(field), headerSortStartingDir: "desc",
-          headerTooltip: tooltip, titleFormatter: title, minWidth: field === "target" ? 124 : 94, responsive: order[field],
-          formatter: field === "target" ? share : (cell) => format(cell.getValue()),
+          title: words, field, hozAlign: "right", headerHozAlign: "right", sorter: this.makeSorter(field), headerSortStartingDir: "desc", cssClass: "numeric",
+          headerTooltip: tooltip, titleFormatter: title, minWidth: least[field], responsive: order[field],
+          formatter: field === "target" ? (cell) => cells.share(cell.getValue(), most) : (cell) => format(cell.getValue()),
         });
       }
       const table = new Tabulator(this.part.querySelector(".grid"), {
         data: this.rows, columns, height: Math.min(480, 56 + 38 * Math.max(2, this.rows.length)), layout: "fitColumns", responsiveLayout: "hide",
         selectableRows: 1, initialSort: [{ column: "target", dir: "desc" }], placeholder: "No label is like that.",
-        groupHeader: (value, number, rows, group) => this.makeGroup(value, number, rows, group), groupStartOpen: false, groupToggleElement: false,
+        groupHeader: (value, number, rows, group) => this.makeGroup(value, group), groupStartOpen: false, groupToggleElement: false,
         columnDefaults: { headerWordWrap: true, resizable: false },
       });
-      table.on("tableBuilt", () => { this.mendRoles(this.part.querySelector(".grid")); this.tell(); resolve(); });
-      table.on("dataFiltered", (filters, rows) => { this.found = rows.length; this.tell(); });
+      const place = () => this.part.querySelector(".grid").classList.toggle("no-groups", this.hasGroups && !table.getColumn("parent").isVisible());
+      table.on("columnVisibilityChanged", place);
+      // Once columns are hidden, the others get their room.
+      table.on("tableBuilt", () => { place(); table.redraw(); this.mendRoles(this.part.querySelector(".grid")); this.tell(); resolve(); });
+      table.on("dataFiltered", (filters, found) => {
+        const rows = found.map((row) => row.getData());
+        this.found = rows.length;
+        this.totals = new Map(this.levels.map((level) => [level, this.addUp(level, rows)]));
+        this.tell();
+      });
       table.on("dataSorted", (sorters) => { if (sorters[0]) this.sort.value = sorters[0].field; });
       table.on("rowClick", (event, row) => { if (row.getData) this.show(row.getData().id, false); });
       return table;
     }
 
-    makeGroup(value, number, rows, group) {
-      let [source, target] = [0, 0];
-      for (const row of rows) { source += row.source ?? 0; target += row.target ?? 0; }
-      const total = (text, words) => node("span", [text, " ", node("i", words)], "total");
-      const made = node("button", [
-        bdi(value || "without a group"), total(count(number), number === 1 ? "label" : "labels"), total(percent(target), "of the target"),
-        total(percent(source), "of the source"), total(source ? factor(target / source) : "–", "as frequent"),
-      ], "group");
-      made.type = "button";
-      made.setAttribute("aria-expanded", String(group.isVisible()));
-      made.dataset.key = JSON.stringify([group.getParentGroup() ? group.getParentGroup().getKey() : null, value]);
+    makeGroup(value, group) {
+      const above = group.getParentGroup();
+      const level = this.levels[above ? 1 : 0];
+      const key = above ? JSON.stringify([above.getKey(), value]) : value;
+      const made = cells.group(value, this.totals.get(level).get(key), group.isVisible());
+      made.dataset.key = JSON.stringify([above ? above.getKey() : null, value]);
       const cell = node("div", made);
       cell.setAttribute("role", "gridcell");
       return cell;
@@ -281,9 +229,8 @@ const explorer = (() => {
       const add = (words, value) => numbers.append(node("div", [node("dt", words), node("dd", value)]));
       for (const [field, words, format] of this.kinds) add(words, format(row[field]));
       if (this.columns.low && this.columns.high) add("Interval of the target's share", `${percent(this.columns.low[index])} to ${percent(this.columns.high[index])}`);
-      const [code, unicode] = this.vocabulary.codes[index] ?? [];
       const parts = [node("h4", bdi(row.name))];
-      if (code) parts.push(node("p", `${code} ${unicode}`, "quiet"));
+      if (row.code) parts.push(node("p", `${row.code} ${row.unicode}`, "quiet"));
       if (nodes.length) parts.push(node("p", nodes.flatMap((above, i) => i ? [" › ", bdi(above)] : [bdi(above)]), "quiet"));
       if (row.flagged) parts.push(node("p", "⚠ Doubtful: the target's images that are taken for it are unlike these.", "doubt"));
       const shown = this.target.pictures[index];

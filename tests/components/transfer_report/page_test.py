@@ -106,7 +106,7 @@ def test_labels_are_text():
 def test_scripts_are_only_those_that_are_needed():
     parsed = _Parsed(page.render(report_blocks.fail_arm()))
     assert len(parsed.raw["script"]) == 2  # the data, and the page's own
-    assert len(_Parsed(page.render(report_blocks.make_block())).raw["script"]) == 6
+    assert len(_Parsed(page.render(report_blocks.make_block())).raw["script"]) == 7
 
 
 def test_a_run_without_anything():

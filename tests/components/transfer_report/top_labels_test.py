@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from components.transfer_report import block, top_labels
+from components.transfer_report import block, label_names, top_labels
 
 LABELS = block.Labels(
     names=["a", "b", "c", "d"],
@@ -35,3 +35,42 @@ def test_flagged_labels_are_in_the_order_of_their_shares(flagged, expected):
     labels = dataclasses.replace(LABELS, flagged=flagged)
     assert top_labels.list_flagged(labels) == expected
     assert [label.index for label in top_labels.find_top_labels(labels) if label.flagged] == expected
+
+
+def test_the_interval_of_a_top_label():
+    labels = dataclasses.replace(LABELS, low=[0.2, 0.4, 0.1, 0.0], high=[0.3, 0.6, 0.25, 0.19])
+    assert [label.bounds for label in top_labels.find_top_labels(labels)] == [
+        "40.0% to 60.0%",
+        "20.0% to 30.0%",
+        "10.0% to 25.0%",
+    ]
+    assert [label.bounds for label in top_labels.find_top_labels(LABELS)] == ["", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        ([0.24, 0.4, 0.19, 0.04], [0.3, 0.6, 0.21, 0.06], True),
+        ([0.24, 0.29, 0.19, 0.04], [0.3, 0.6, 0.21, 0.06], False),  # the first could be second
+        ([0.24, 0.4, 0.05, 0.04], [0.3, 0.6, 0.21, 0.06], False),  # the fourth could be third
+        ((), (), True),
+    ],
+)
+def test_the_order_is_certain_if_no_intervals_overlap(low, high, expected):
+    assert top_labels.is_order_certain(dataclasses.replace(LABELS, low=low, high=high)) is expected
+
+
+def test_the_groups_that_become_most_frequent():
+    labels = block.Labels(
+        names=["a", "b", "c", "d", "e"],
+        paths=[("one",), ("two",), ("two",), ("three",), ("four",)],
+        counts=[4, 2, 1, 1, 0],
+        source_share=[0.5, 0.25, 0.125, 0.125, 0.0],
+        target_share=[0.125, 0.5, 0.0625, 0.25, 0.0625],
+        weights=[0.25, 2.0, 0.8, 2.0, 0.0],
+    )
+    named = label_names.name_labels(labels.names, labels.paths)
+    found = top_labels.find_top_groups(labels, named)
+    # Not 'one', which becomes rarer, nor 'four', which has no image in the source.
+    assert found == [top_labels.TopGroup("three", 0.25, 2.0), top_labels.TopGroup("two", 0.5625, 1.5)]
+    assert top_labels.find_top_groups(LABELS, label_names.name_labels(LABELS.names, LABELS.paths)) == []

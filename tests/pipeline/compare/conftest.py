@@ -5,8 +5,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
+from components.transfer_report import page
 from pipeline.compare import predictions
 from pipeline.compare.rows import Cell, Result
+
+
+@pytest.fixture(autouse=True)
+def page_is_not_drawn(monkeypatch):
+    """Comparisons end with a report, whose charts take as long as all else here; others test them."""
+    monkeypatch.setattr(page, "render", lambda block: block.title)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """The labels of a report are those of the prior and of the plan, and its shares those of the classifier."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -59,6 +61,16 @@ def test_the_columns():
     assert (found.temperature, found.images, found.level) == (2.0, 9, 0.95)
     assert found.lost_mass == pytest.approx(0.2)
     assert (found.flagged, found.notes) == ((False, False, True, False), ())
+
+
+def test_what_makes_a_label_doubtful():
+    prior = dataclasses.replace(
+        PRIOR, assumption=Assumption(np.array([5, 4, 6, 0]), np.array([1.0, 0.5, 1.75, np.nan]), np.array([0, 0, 1, 1]))
+    )
+    shown = block.Picture("a", "data:image/png;base64,AA==")
+    found = labels.describe_doubts(prior, [2, 3], {2: [shown]})
+    assert found == [block.Doubt(2, 6, 1.75, [shown]), block.Doubt(3, 0, None)]
+    assert labels.describe_doubts(dataclasses.replace(PRIOR, assumption=None), [2], {}) == []
 
 
 def test_without_a_plan_or_a_vocabulary():

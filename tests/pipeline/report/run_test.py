@@ -110,6 +110,9 @@ def test_the_pictures(reported):
     assert all(len(each.top) == 5 for each in target.explained)
     assert list(target.labels.seen_in) == top_labels.order_by_share(target.labels)[:3]
     assert target.labels.looked_at == 100
+    for doubt in target.labels.doubts:
+        assert target.labels.flagged[doubt.label] and doubt.images >= 5
+        assert doubt.label in target.thumbnails and len(doubt.pictures) == 3
 
 
 def test_the_confusion_matrix_is_of_the_best_arm(reported):
