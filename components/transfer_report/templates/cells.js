@@ -59,7 +59,7 @@ const cells = (() => {
   };
   // The head of a group, with what its labels have in total.
   const group = (value, total, isOpen) => {
-    const add = (field, text, words) => node("span", [text, " ", node("i", words)], `total of-${field}`);
+    const add = (field, text, words) => node("span", [text, node("i", ` ${words}`)], `total of-${field}`);
     const name = value || "without a group";
     const made = node("button", [
       titled(bdi(name), name), add("labels", count(total.labels), total.labels === 1 ? "label" : "labels"), add("target", percent(total.target), "of the target"),
