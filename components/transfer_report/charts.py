@@ -125,7 +125,7 @@ def draw_confusion(target: Target, width: int) -> str:
     if found is None or not 1 < len(found.classes) <= _MAX_CLASSES:
         return ""
     names = [_number_name(found.classes, index) for index in range(len(found.classes))]
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"true": names[i], "predicted": names[j], "count": number, "share": number / max(1, sum(row))}
         for i, row in enumerate(found.rows)
         for j, number in enumerate(row)
