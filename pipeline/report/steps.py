@@ -71,9 +71,8 @@ def _compare_more(config: Config, found: TargetOutcome) -> list[block.Step]:
     text = f"Train each arm with {seeds} seeds, to see whether the difference is more than chance"
     command = f"specialist compare CONFIG --seeds {seeds}"
     if more:
-        text += (
-            f", and with {' and '.join(f'`{name}`' for name in more)}, which train on as much as the classifier does"
-        )
+        names = " and ".join(f"`{name}`" for name in more)
+        text += f", and {names}, which train on as much as the classifier"
         command += f" --arms {','.join([*found.arms, *more])}"
     elif minutes := _estimate_minutes(config, list(found.arms.values()), seeds):
         text += f"; by the times of this run that is about {minutes:,} minutes of training"

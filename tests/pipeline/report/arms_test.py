@@ -5,8 +5,6 @@ import pathlib
 import pytest
 
 from components.transfer_report import block
-from pipeline.compare import comparison
-from pipeline.compare.rows import Cell, Result
 from pipeline.config.arms import DESCRIPTIONS, PRESETS
 from pipeline.config.load import load
 from pipeline.report import arms
@@ -53,37 +51,3 @@ def test_own_arms_are_described_by_their_matcher(config):
     assert own.startswith(DESCRIPTIONS["same_distribution"]) and "source classifier" in own.removeprefix(
         DESCRIPTIONS["same_distribution"]
     )
-
-
-def test_what_to_do_next_without_a_result(config):
-    steps = arms.suggest_steps(config, "digits", None, kind="run", served=None, missing=True)
-    assert [step.command for step in steps] == ["specialist run CONFIG"]
-    assert arms.suggest_steps(config, "digits", None, kind="comparison", served=None, missing=False) == []
-    (step,) = arms.suggest_steps(config, "digits", None, kind="run", served="s/digits/1", missing=False)
-    assert step.command == "specialist predict s/digits/1 IMAGE.png"
-
-
-def test_no_interval_of_an_accuracy_leaves_what_accuracies_can_be(config):
-    results = [
-        Result(
-            Cell("digits", arm, seed, None, 0.1),
-            "cnn",
-            "",
-            "random",
-            9,
-            9,
-            9,
-            0,
-            1.0,
-            1.0,
-            0.0,
-            "",
-            {(split, "accuracy"): value for split in ("eval", "test")},
-        )
-        for arm, values in {"entire_source": (0.9, 0.98), "random_init": (0.02, 0.1)}.items()
-        for seed, value in enumerate(values)
-    ]
-    outcome = comparison.compare_arms(results, None, "entire_source")
-    high, low = arms.describe_arms(config, "digits", ["entire_source", "random_init"], outcome, arms.Known())
-    assert high.high == 1.0 and 0.0 < high.low < 0.9
-    assert low.low == 0.0 and 0.1 < low.high < 1.0
