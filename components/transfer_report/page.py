@@ -70,7 +70,7 @@ def render(block: Block) -> str:
 def _view(block: Block, name: str, number: int) -> dict[str, Any]:
     """Returns what the templates need of a target besides the target itself."""
     target = block.targets[name]
-    labels, sections = target.labels, _list_sections(target)
+    labels, sections, filled = target.labels, _list_sections(target), card.make_card(block, name)
     named = label_names.name_labels(labels.names, labels.paths) if labels else []
 
     def draw(function: Any, *arguments: Any) -> list[str]:
@@ -101,7 +101,9 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "best": claims.find_arm(target, target.verdict.arm),
         "other": claims.find_other(target),
         "evaluated": any(any(value is not None for value in curve.eval_loss) for curve in target.curves.values()),
-        "card": card.make_card(block, name),
+        "card": filled,
+        "gaps": card.count_gaps(filled),
+        "where": card.describe_gaps(filled, target.verdict.served),
         "arms": sorted(target.arms, key=lambda arm: -1.0 if arm.mean is None else arm.mean, reverse=True),
         "accuracy": draw(charts.draw_accuracy, target),
         "labels": draw(charts.draw_labels, labels, named) if labels else [],
@@ -152,7 +154,6 @@ def _make_environment() -> "jinja2.Environment":
     environment.filters["coded"] = markup.mark_code
     environment.filters["breakable"] = markup.let_break
     environment.filters["describe_pretraining"] = claims.describe_pretraining
-    environment.filters["describe_gaps"] = card.describe_gaps
     environment.globals["gap"] = card.GAP
     return environment
 
