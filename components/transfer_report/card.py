@@ -5,14 +5,17 @@ model starts from.
 """
 
 import dataclasses
+import itertools
+import os
 import re
 from collections.abc import Sequence
 
 from components.settings import did_you_mean
-from components.transfer_report import claims, label_names, top_labels, words
+from components.transfer_report import claims, grounds, label_names, top_labels, words
 from components.transfer_report.block import Block, Target
 
 FILE_NAME = "model_card.md"
+_BESIDE_MODEL = "assets.extra"  # in a SavedModel the place for what servers do not read
 _SHOWN_CLASSES = 50
 GAP = "To be filled in by a person"
 
@@ -73,9 +76,9 @@ def make_card(block: Block, name: str) -> list[Section]:
         Section("Ethical considerations", (), ("Whom could a wrong answer harm? Who agreed to the images?",)),
         Section(
             "Caveats and recommendations",
-            tuple(("", text) for text in (*target.verdict.sentences, *block.caveats))
+            tuple(("", text) for text in _list_caveats(block, target))
             + tuple(("Missing", f"{gap.what}: {gap.why}") for gap in block.missing if gap.target in ("", name)),
-            ("Who is to be asked, and when is it to be trained again?",),
+            ("When is it to be trained again, and on what sign?",),
         ),
     ]
 
@@ -94,27 +97,50 @@ def render_card(block: Block, target: str | None = None) -> str:
     parts = []
     for name in names:
         sections = make_card(block, name)
-        parts += [f"# Model card: {escape(name)}", _escape_prose(describe_gaps(sections))]
+        served = block.targets[name].verdict.served
+        parts += [f"# Model card: {escape(name)}", _escape_prose(describe_gaps(sections, served))]
+        total, numbers = count_gaps(sections), itertools.count(1)
         for section in sections:
             parts.append(f"## {section.heading}")
             lines = [
                 f"- **{escape(key)}**: {escape(text)}" if key else f"- {_escape_prose(text)}"
                 for key, text in section.facts
             ]
-            lines += [f"- **{GAP}**: {gap}" for gap in section.gaps]
+            lines += [f"- **{GAP}** ({next(numbers)} of {total}): {gap}" for gap in section.gaps]
             parts.append("\n".join(lines))
     return "\n\n".join(parts) + "\n"
 
 
-def describe_gaps(sections: Sequence[Section]) -> str:
-    """Returns a sentence on how many answers of a card are missing, and where to write them; "" without any."""
-    number = sum(len(section.gaps) for section in sections)
+def count_gaps(sections: Sequence[Section]) -> int:
+    """Returns how many answers of a card are missing."""
+    return sum(len(section.gaps) for section in sections)
+
+
+def find_path(served: str) -> str:
+    """Returns the path of the card beside a model.
+
+    Args:
+      served: the folder of its version, a SavedModel.
+    """
+    return os.path.join(served, _BESIDE_MODEL, FILE_NAME)
+
+
+def describe_gaps(sections: Sequence[Section], served: str | None) -> str:
+    """Returns sentences on how many answers of a card are missing, and where to write them; "" without any.
+
+    Args:
+      sections: of the card.
+      served: the folder of the version that is served; None: the model is not.
+    """
+    number = count_gaps(sections)
     if not number:
         return ""
+    place = f"`{FILE_NAME}` beside the report"
+    if served:
+        place = f"`{find_path(served)}`: this copy goes with the served model, not the one beside the report"
     return (
-        f"{words.plural(number, 'answer')} only a person can give, marked `{GAP}`. Write them into `{FILE_NAME}` "
-        "beside the report or, of a model that is served, in the folder `assets.extra` of the served version. A new "
-        "run makes a new card: keep a copy of what you write."
+        f"{words.plural(number, 'answer')} only a person can give, marked `{GAP}`. Write them into {place}. A new run "
+        "makes a new card: keep a copy of what you write."
     )
 
 
@@ -150,6 +176,12 @@ def _describe_model(block: Block, target: Target) -> Section:
         tuple((key, text) for key, text in facts if text),
         ("Who made it, under which licence, and whom to ask?",),
     )
+
+
+def _list_caveats(block: Block, target: Target) -> list[str]:
+    """Returns what to bear in mind; what follows from the results stands with them."""
+    duplicates = grounds.explain_duplicates(block)
+    return [*grounds.explain_budget(target), *([duplicates] if duplicates else []), *block.caveats]
 
 
 def _describe_metrics(block: Block, target: Target) -> Section:
@@ -209,9 +241,11 @@ def _list_results(target: Target) -> tuple[tuple[str, str], ...]:
             text += f" ({known})" if known != words.UNKNOWN else ""
         found.append((arm.name, text))
     if target.confusion is not None:
+        pairs = []
         for pair in target.confusion.pairs[:3]:
             true, predicted = words.isolate(pair.true), words.isolate(pair.predicted)
-            found.append(("Confused", f"{true} taken for {predicted}: {words.plural(pair.count, 'image')}"))
+            pairs.append(f"{true} taken for {predicted} ({words.plural(pair.count, 'image')})")
+        found += [("Confused", ", ".join(pairs))] if pairs else []
     return tuple(found)
 
 

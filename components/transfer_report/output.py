@@ -6,9 +6,6 @@ from components import storage
 from components.transfer_report import block as blocks
 from components.transfer_report import card, page
 
-# In a SavedModel the place for what servers do not read.
-_BESIDE_MODEL = "assets.extra"
-
 
 def write(folder: str, block: blocks.Block) -> str:
     """Writes page, card and data block to `folder`; returns the path of the page."""
@@ -24,7 +21,7 @@ def write_cards(block: blocks.Block) -> list[str]:
     paths = []
     for name, target in block.targets.items():
         if target.verdict.served:
-            path = os.path.join(target.verdict.served, _BESIDE_MODEL, card.FILE_NAME)
+            path = card.find_path(target.verdict.served)
             storage.write_text(path, card.render_card(block, name))
             paths.append(path)
     return paths

@@ -85,42 +85,25 @@ def describe_arm(config: Config, name: str) -> str:
     return f"{drawn}{start}{steps}"
 
 
-def suggest_steps(
-    config: Config, target: str, outcome: Outcome | None, *, kind: str, served: str | None, missing: bool
-) -> list[block.Step]:
-    """Returns what to do next, the most useful first.
+def describe_criterion(
+    config: Config, target: str, outcome: Outcome | None, passed: bool | None
+) -> block.Criterion | None:
+    """Returns what the model of the arm that is set to be pushed has to reach; None: none is set.
 
     Args:
       config: the configuration.
       target: its name.
-      outcome: the comparison; None: no arm has a result.
-      kind: 'run' or 'comparison'.
-      served: the folder of the version that is served, if it is this model.
-      missing: whether a part of the target failed.
+      outcome: the comparison, with what the arm reached by metrics that all results have; None: no arm has a result.
+      passed: whether it is good enough; None: that is not known.
     """
+    settings = config.targets[target]
+    if settings.push is None:
+        return None
     found = outcome.targets.get(target) if outcome else None
-    steps = []
-    if missing:
-        again = "run" if kind == "run" else "compare"
-        text = "Mend the cause of what is missing, and run the same again: what is finished is reused."
-        steps.append(block.Step(text, f"specialist {again} CONFIG"))
-    if kind == "comparison" and found is not None and outcome is not None:
-        pushed = config.targets[target].push
-        if pushed != found.best:
-            text = f"Set `targets.{target}.push: {found.best}` in the configuration, and run it: its model is pushed."
-            steps.append(block.Step(text, "specialist run CONFIG"))
-        judged = found.compared.get(found.best)
-        if judged is not None and judged.verdict.more_seeds:
-            seeds = max(len(arm.seeds) for arm in found.arms.values()) + judged.verdict.more_seeds
-            text = f"Train with {judged.verdict.more_seeds} more seeds: about so many would tell."
-            steps.append(block.Step(text, f"specialist compare CONFIG --seeds {seeds}"))
-    if kind == "run" and found is not None and len(found.arms) > 1:
-        seeds = config.compare.seeds
-        text = f"Train each arm with {seeds} seeds, to see whether the difference is more than chance."
-        steps.append(block.Step(text, f"specialist compare CONFIG --seeds {seeds}"))
-    if served:
-        steps.append(block.Step("Try the model on an image of yours.", f"specialist predict {served} IMAGE.png"))
-    return steps
+    arm = found.arms.get(settings.push) if found else None
+    metric = settings.evaluation.metric
+    value = arm.results[0].metrics.get(("eval", metric)) if arm is not None else None
+    return block.Criterion(metric, settings.evaluation.minimum, value, passed)
 
 
 def find_facts(config: Config, target: str, arm: str | None) -> Mapping[str, str]:

@@ -18,7 +18,7 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
-from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, source_labels, target
+from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, source_labels, steps, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -198,7 +198,7 @@ def _collect_target(
         verdict=block.Verdict(
             arm=best,
             sentences=advice.advise(outcome, name, pushed) if outcome and of_target else (),
-            next_steps=arms.suggest_steps(config, name, outcome, kind="comparison", served=None, missing=lacks),
+            next_steps=steps.suggest_steps(config, name, outcome, kind="comparison", served=None, missing=lacks),
             pushed_arm=pushed,
             why_not="a comparison pushes no model",
         ),

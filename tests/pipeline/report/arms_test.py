@@ -5,6 +5,8 @@ import pathlib
 import pytest
 
 from components.transfer_report import block
+from pipeline.compare.comparison import compare_arms
+from pipeline.compare.rows import Cell, Result
 from pipeline.config.arms import DESCRIPTIONS, PRESETS
 from pipeline.config.load import load
 from pipeline.report import arms
@@ -53,9 +55,24 @@ def test_own_arms_are_described_by_their_matcher(config):
     )
 
 
-def test_what_to_do_next_without_a_result(config):
-    steps = arms.suggest_steps(config, "digits", None, kind="run", served=None, missing=True)
-    assert [step.command for step in steps] == ["specialist run CONFIG"]
-    assert arms.suggest_steps(config, "digits", None, kind="comparison", served=None, missing=False) == []
-    (step,) = arms.suggest_steps(config, "digits", None, kind="run", served="s/digits/1", missing=False)
-    assert step.command == "specialist predict s/digits/1 IMAGE.png"
+def test_what_the_pushed_model_has_to_reach():
+    def describe_of(outcome, passed, *overrides):
+        return arms.describe_criterion(load(str(DEMO), list(overrides)), "digits", outcome, passed)
+
+    results = [
+        Result(
+            Cell("digits", name, 0, None, 0.1),
+            *("compact_cnn", "", "random", 0, 1, 1, 0, 1.0, 1.0, 0.0, ""),
+            {("eval", "accuracy"): value, ("test", "accuracy"): 0.5},
+        )
+        for name, value in (("entire_source", 0.75), ("same_distribution", 0.875))
+    ]
+    outcome = compare_arms(results, None, "entire_source")
+    push = "targets.digits.push=entire_source"
+    assert describe_of(outcome, True, push, "targets.digits.evaluation.minimum=0.625") == block.Criterion(
+        "accuracy", 0.625, 0.75, True
+    )
+    other = describe_of(outcome, False, push, "targets.digits.evaluation.metric=f1_macro")
+    assert (other.metric, other.value, other.passed) == ("f1_macro", None, False)  # the results lack it
+    assert describe_of(None, None, push).value is None
+    assert describe_of(outcome, True, "targets.digits.push=null") is None
