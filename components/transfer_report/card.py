@@ -264,6 +264,6 @@ def _describe_weights(block: Block) -> Section:
 
 
 def _list_names(names: Sequence[str]) -> str:
-    shown = ", ".join(map(words.isolate, names[:_SHOWN_CLASSES]))
+    shown = ", ".join(words.isolate(words.show(name)) for name in names[:_SHOWN_CLASSES])
     more = len(names) - _SHOWN_CLASSES
     return f"{shown} and {more:,} more" if more > 0 else shown

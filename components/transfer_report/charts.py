@@ -119,14 +119,17 @@ def draw_achieved(labels: Labels, named: Sequence[LabelName], width: int) -> str
 
 
 def draw_confusion(target: Target, width: int) -> str:
-    """Returns the confusion matrix as SVG, each row as shares of its class; "" with more classes than can be read."""
+    """Returns the confusion matrix as SVG, each row as shares of its class; "" with more classes than can be read.
+
+    Errors have a colour and a scale of their own: few as they are, they would be pale beside what is right.
+    """
     import altair as alt
 
     found = target.confusion
     if found is None or not 1 < len(found.classes) <= _MAX_CLASSES:
         return ""
     names = [_number_name(found.classes, index) for index in range(len(found.classes))]
-    cells = [
+    cells: list[dict[str, Any]] = [
         {"true": names[i], "predicted": names[j], "count": number, "share": number / max(1, sum(row))}
         for i, row in enumerate(found.rows)
         for j, number in enumerate(row)
@@ -139,17 +142,36 @@ def draw_confusion(target: Target, width: int) -> str:
     angle = 0 if _WIDTH_OF_LETTER * max(map(len, found.classes)) <= size else -90
     x = alt.X("predicted:N", sort=names, title="predicted class", axis=alt.Axis(labelAngle=angle, **axis))
     y = alt.Y("true:N", sort=names, title="true class", axis=alt.Axis(**axis))
+    # Two colours, more or less opaque: report.css can then give them others on a dark page.
+    most = max((cell["share"] for cell in cells if cell["true"] != cell["predicted"]), default=0) or 1
+    for cell in cells:
+        right = cell["true"] == cell["predicted"]
+        cell["depth"] = (
+            0.05 + 0.95 * cell["share"] if right or not cell["count"] else 0.15 + 0.85 * cell["share"] / most
+        )
     base = alt.Chart(values(cells)).encode(x=x, y=y)
-    # One colour, more or less opaque: report.css can then give it another one on a dark page.
-    opacity = alt.Opacity("share:Q", scale=alt.Scale(domain=[0, 1], range=[0.05, 1]), legend=None)
-    layers = [base.mark_rect(color=_BLUE).encode(opacity=opacity)]
+    opacity = alt.Opacity("depth:Q", scale=None, legend=None)
+    wrong = "datum.true != datum.predicted && datum.count > 0"
+    layers = [
+        base.mark_rect().encode(opacity=opacity, color=alt.condition(wrong, alt.value(_ORANGE), alt.value(_BLUE)))
+    ]
     digits = len(str(max(map(max, found.rows))))
     font = min(12.0, size / (0.65 * digits + 0.3), height / len(names) - 3)
     if font >= _SMALLEST_FONT:
-        color = alt.condition("datum.share > 0.55", alt.value(_PAGE), alt.value(_INK))
+        color = alt.condition("datum.depth > 0.65", alt.value(_PAGE), alt.value(_INK))
         text = base.transform_filter("datum.count > 0").mark_text(fontSize=round(font, 1))
         layers.append(text.encode(text="count:Q", color=color))
     return to_svg(alt.layer(*layers).properties(height=height), width)
+
+
+def find_weakest(target: Target) -> tuple[str, float] | None:
+    """Returns the class with the smallest share of right answers, and that share; None without a matrix."""
+    found = target.confusion
+    known = [(row[i] / sum(row), found.classes[i]) for i, row in enumerate(found.rows) if sum(row)] if found else []
+    if not known:
+        return None
+    share, name = min(known)
+    return name, share
 
 
 def values(rows: Sequence[Mapping[str, Any]]) -> "alt.Data":

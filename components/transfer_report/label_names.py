@@ -22,7 +22,7 @@ class LabelName:
     """A label's name, and what tells it apart.
 
     Attributes:
-      name: of the label.
+      name: of the label; a word that stands for it if nothing of it is seen.
       group: the node of the hierarchy right above it; "" without one, or if all labels have the same.
       code: code points, such as 'U+0417'; "" if the name needs none.
       unicode: what Unicode calls them, such as 'CYRILLIC CAPITAL LETTER ZE'; "" without a code.
@@ -101,7 +101,7 @@ def _describe(name: str, group: str, *, is_alike: bool) -> LabelName:
         shown = "" if name.isascii() and name.isalnum() and not is_alike else name
     else:
         shown = "".join(filter(_is_unusual, name)) if is_alike else ""
-    return LabelName(name, group, _list_codes(shown), _list_unicode(shown), is_single or is_alike)
+    return LabelName(words.show(name), group, _list_codes(shown), _list_unicode(shown), is_single or is_alike)
 
 
 def _fold(name: str) -> str:

@@ -108,6 +108,7 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "labels": draw(charts.draw_labels, labels, named) if labels else [],
         "achieved": draw(charts.draw_achieved, labels, named) if labels else [],
         "confusion": draw(charts.draw_confusion, target),
+        "weakest": charts.find_weakest(target),
         "curves": draw(training_charts.draw_curves, target.curves),
         "sections": sections,
         "titles": dict(sections),

@@ -88,7 +88,7 @@ def _describe_vocabulary(labels: Labels) -> dict[str, Any]:
     levels = label_names.group_levels(list(numbers))
     named = label_names.name_labels(labels.names, labels.paths)
     return {
-        "names": list(labels.names),
+        "names": [each.name for each in named],
         # Few labels need a code, and most sources have none that does.
         "codes": {str(index): [each.code, each.unicode] for index, each in enumerate(named) if each.code},
         "paths": [[list(path), *level] for path, level in zip(numbers, levels, strict=True)],

@@ -10,8 +10,11 @@ from components.transfer_report.block import Curve
 if TYPE_CHECKING:
     import altair as alt
 
-# Told apart by all kinds of colour vision, on light and on dark (Okabe and Ito 2008); curves.js has the same.
-COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00"]
+# Told apart by all kinds of colour vision, dark enough for a light page (Okabe and Ito 2008); curves.js has the same.
+COLOURS = ["#0072b2", "#d55e00", "#009e73", "#b8558a", "#3a8fc4", "#a87400"]
+# A training that runs along another one leaves gaps, in which the other is seen.
+_DASHES = [[1, 0], [14, 4], [9, 5], [16, 4, 4, 4], [5, 5], [2, 4]]
+_EVAL = "eval"
 _MAX_TRAININGS = len(COLOURS)
 
 
@@ -51,20 +54,22 @@ def _make_curves(
     import altair as alt
 
     steps = alt.Axis(grid=False, format=",.0f", tickCount=5, labelFlush=False, labelOverlap="greedy", labelSeparation=8)
+    trainings = list(dict.fromkeys(row["training"] for row in rows))
     splits = {row["split"] for row in rows}
     axis = alt.Axis(grid=True, format=".0%" if metric == "accuracy" else "~g", tickCount=5)
     encoded = alt.Chart(charts.values(rows)).encode(
         x=alt.X("step:Q", title="step", axis=steps),
         y=alt.Y(f"{metric}:Q", title=metric, scale=alt.Scale(zero=False), axis=axis),
         detail="training:N",
-        strokeDash=alt.StrokeDash(
+        strokeDash=_dash_trainings()
+        if live
+        else alt.StrokeDash(
             "split:N",
-            scale=alt.Scale(domain=["train", "eval"], range=[[1, 0], [5, 3]]),
-            legend=alt.Legend(title=None, orient="top") if not live and splits == {"train", "eval"} else None,
+            scale=alt.Scale(domain=["train", _EVAL], range=[[1, 0], [5, 3]]),
+            legend=alt.Legend(title=None, orient="top") if splits == {"train", _EVAL} else None,
         ),
     )
     if not live:
-        trainings = list(dict.fromkeys(row["training"] for row in rows))
         line = encoded.mark_line(strokeWidth=1.4, color=COLOURS[0], opacity=0.9, point={"size": 10})
         if 1 < len(trainings) <= _MAX_TRAININGS:
             legend = alt.Legend(title=None, orient="bottom", columns=1 if width < charts.WIDE else 2, labelLimit=0)
@@ -74,21 +79,24 @@ def _make_curves(
     near = alt.selection_point(
         name="near", on="pointerover", nearest=True, fields=["training"], empty=False, clear="pointerout"
     )
-    picked = alt.param(name="picked", value="")
-    shown = alt.condition("picked == '' || datum.training == picked", alt.value(0.95), alt.value(0.12))
     line = encoded.mark_line(strokeWidth=1.6).encode(
         color=alt.Color("training:N", sort=None, legend=None),
-        opacity=shown,
         size=alt.condition(near, alt.value(3), alt.value(1.6)),
     )
     tooltip = [alt.Tooltip(field) for field in ("training:N", "split:N", "step:Q")]
     tooltip += [alt.Tooltip("loss:Q", format=".4~f"), alt.Tooltip("accuracy:Q", format=".1%")]
     # Evaluations are few, and a line needs two.
-    seen = alt.condition(
-        "datum.split == 'eval' && (picked == '' || datum.training == picked)", alt.value(0.9), alt.value(0)
-    )
+    seen = alt.condition(f"datum.split == '{_EVAL}'", alt.value(0.9), alt.value(0))
     points = encoded.mark_point(size=40, filled=True).encode(
         tooltip=tooltip, opacity=seen, color=alt.Color("training:N", sort=None, legend=None)
     )
     points = points.add_params(near)
-    return alt.layer(line, points).add_params(picked).properties(height=300)
+    return alt.layer(line, points).properties(height=300)
+
+
+def _dash_trainings() -> "alt.StrokeDash":
+    """Returns the dashes of the live chart, whose rows have the number of theirs, or 'eval', as `dash`."""
+    import altair as alt
+
+    domain = [*map(str, range(len(_DASHES))), _EVAL]
+    return alt.StrokeDash("dash:N", scale=alt.Scale(domain=domain, range=[*_DASHES, [3, 3]]), legend=None)

@@ -12,6 +12,8 @@ _MONTHS = (
 # Letters that are written from the right, and characters that turn what follows them.
 _TURNING = ("R", "AL", "AN", "RLE", "RLO", "LRE", "LRO", "RLI", "LRI", "FSI")
 
+_UNSEEN = ("Cc", "Cf", "Zs", "Zl", "Zp")  # categories of characters
+
 
 def percent(share: float | None) -> str:
     """Returns a share in percent, with more digits where it is small."""
@@ -104,6 +106,11 @@ def passes(images: int | None, pool: int | None) -> str:
 def join(parts: Sequence[str]) -> str:
     """Returns the parts as a list in a sentence, such as 'a, b and c'."""
     return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def show(name: str) -> str:
+    """Returns a name or, if nothing of it is seen, a word that stands for it, so that it can be read and chosen."""
+    return name if any(unicodedata.category(each) not in _UNSEEN for each in name) else "(blank)"
 
 
 def isolate(name: str) -> str:

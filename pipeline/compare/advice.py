@@ -73,7 +73,7 @@ def _report(outcome: Outcome, found: TargetOutcome, best: Arm) -> str:
     difference = points(other.value - found.arms[outcome.reference].value)
     return (
         f"{value}{subject}{difference} points over {outcome.reference}: one seed cannot tell whether that is "
-        "chance, `specialist compare` with several can."
+        "chance, several can: `specialist compare`."
     )
 
 

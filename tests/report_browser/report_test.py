@@ -136,6 +136,45 @@ def test_search_and_filter(open_report):
     _wait_for_count(report, "200 of")
 
 
+def test_the_name_that_is_searched_for_comes_first(open_report):
+    report = open_report("make_block")
+    report.build()
+    name = report_blocks.make_block().targets["handwritten_digits"].labels.names[5]
+    search = report.page.locator("input[type=search]")
+    search.fill(name)
+    _wait(report, "text => document.querySelector('.tabulator-row .pick')?.title === text", name)
+    report.page.locator(".tabulator-row .pick").first.click()
+    assert report.page.locator(".detail .absent").is_hidden()
+    top = report.page.locator(".grid").evaluate("part => part.getBoundingClientRect().top + scrollY")
+    search.fill("no such label")
+    report.page.locator(".nothing").wait_for()
+    assert "no such label" in report.page.locator(".nothing").inner_text()
+    assert report.page.locator(".detail .absent").is_visible()
+    assert report.page.locator(".grid").evaluate("part => part.getBoundingClientRect().top + scrollY") == top
+
+
+def test_what_would_show_nothing_is_no_choice(open_report):
+    report = open_report("make_block")
+    report.build()
+    labels = report_blocks.make_block().targets["handwritten_digits"].labels
+    choices = report.page.locator("select[name=show] option").evaluate_all("all => all.map((each) => each.value)")
+    assert ("none" in choices) == (0 in labels.counts)
+    for choice in choices:
+        report.page.locator("select[name=show]").select_option(choice)
+        _wait(report, "() => document.querySelector('.tabulator-row .pick')")
+
+
+def test_totals_of_groups_end_where_their_columns_do(open_report):
+    report = open_report("of_many_labels")
+    report.build()
+    report.page.locator("button[name=group]").click()
+    report.page.locator(".group").first.wait_for()
+    for field in ("source", "target", "weight"):
+        head = report.page.locator(f".tabulator-col[tabulator-field={field}]").bounding_box()
+        total = report.page.locator(f".tabulator-group .of-{field}").first.bounding_box()
+        assert abs(head["x"] + head["width"] - 16 - total["x"] - total["width"]) <= 2, field
+
+
 def test_expand_a_group(open_report):
     report = open_report("of_many_labels")
     report.build()

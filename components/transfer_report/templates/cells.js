@@ -7,6 +7,7 @@ const cells = (() => {
     if (content !== undefined) made.append(...[content].flat());
     return made;
   };
+  const titled = (made, text) => { made.title = text; return made; };
   const bdi = (text) => node("bdi", text);
   const count = (value) => value == null ? "–" : value.toLocaleString("en");
   const percent = (share) => {
@@ -49,7 +50,7 @@ const cells = (() => {
     pick.title = row.name;
     pick.dataset.key = String(row.id);
     const line = node("span", [pick, ...(row.code ? [code(row)] : []), ...(row.flagged ? [doubt()] : [])], "named");
-    return row.parent ? node("div", [line, node("span", bdi(row.parent), "of-group")]) : line;
+    return row.parent ? node("div", [line, titled(node("span", bdi(row.parent), "of-group"), row.parent)]) : line;
   };
   const share = (value, most) => {
     const bar = node("i");
@@ -58,15 +59,18 @@ const cells = (() => {
   };
   // The head of a group, with what its labels have in total.
   const group = (value, total, isOpen) => {
-    const add = (text, words) => node("span", [text, " ", node("i", words)], "total");
+    const add = (field, text, words) => node("span", [text, node("i", ` ${words}`)], `total of-${field}`);
+    const name = value || "without a group";
     const made = node("button", [
-      bdi(value || "without a group"), add(count(total.labels), total.labels === 1 ? "label" : "labels"), add(percent(total.target), "of the target"),
-      add(percent(total.source), "of the source"), add(total.source ? factor(total.weight) : "–", "as frequent"),
+      titled(bdi(name), name), add("labels", count(total.labels), total.labels === 1 ? "label" : "labels"), add("target", percent(total.target), "of the target"),
+      add("source", percent(total.source), "of the source"), add("weight", total.source ? factor(total.weight) : "–", "as frequent"),
+      ...["count", "drawn", "unique", "repeats"].filter((field) => total[field] !== undefined)
+        .map((field) => add(field, count(total[field]), kinds.find(([kind]) => kind === field)[1].toLowerCase())),
     ], "group");
     made.type = "button";
     made.setAttribute("aria-expanded", String(isOpen));
     return made;
   };
 
-  return { node, bdi, count, percent, factor, fold, kinds, name, share, group };
+  return { node, bdi, count, percent, factor, fold, kinds, name, share, group, titled };
 })();

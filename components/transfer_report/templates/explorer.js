@@ -2,7 +2,19 @@
 // The table of the source's labels. Texts become nodes, never HTML, whatever a label is called.
 const explorer = (() => {
   const tables = new Map(); // id of a target → its explorer
-  const { node, bdi, count, percent, factor, fold, kinds } = cells;
+  const { node, bdi, titled, count, percent, fold, kinds } = cells;
+  const numberOf = (part) => Number(part.dataset.labels);
+  const heightOf = (labels) => Math.min(480, 56 + 38 * Math.max(2, labels));
+  // What the choices of “Show” say of a label.
+  const meanings = {
+    up: "a weight over 1", down: "a weight under 1", none: "no source images", drawn: "drawn images", pictures: "pictures",
+    flagged: "a doubtful resemblance",
+  };
+  // One character that looks like another in many fonts.
+  const alike = { I: "l", 1: "l", "|": "l", 0: "o", O: "o", "З": "3", "з": "3", "Ʒ": "3", "ʒ": "3" };
+  const look = (text) => fold(alike[text.normalize("NFKC")] ?? text);
+  // The code points of a name of one character, as it is searched for.
+  const codeOf = (name) => [...name].length === 1 ? `u+${name.codePointAt(0).toString(16).padStart(4, "0")}` : "";
 
   class Explorer {
     constructor(part) {
@@ -23,7 +35,12 @@ const explorer = (() => {
       this.levels = ["top", "parent"].filter((level) => new Set(this.rows.map((row) => row[level])).size > 1);
       this.hasGroups = this.levels.includes("parent");
       if (this.levels.length === 2 && this.rows.every((row) => row.top === row.parent)) this.levels.pop();
+      if (this.levels.length === 1) this.grouped.textContent = "Show in groups";
       this.totals = new Map();
+      this.chosen = null; // the number of the label in the panel
+      this.sought = { text: "", look: "" };
+      this.kept = this.listChoices();
+      for (const option of [...this.filter.options]) if (!this.rows.some(this.kept[option.value])) option.remove();
       this.ready = new Promise((resolve) => { this.table = this.makeTable(resolve); });
       this.connect();
     }
@@ -35,7 +52,7 @@ const explorer = (() => {
       return names.map((name, index) => {
         const [code, unicode] = this.vocabulary.codes[index] ?? ["", ""];
         const row = { id: index, name, code, unicode, top: paths[path[index]][1], parent: paths[path[index]][2], flagged: flagged.has(index) };
-        row.text = `${fold(name)} ${searched[path[index]]} ${fold(code)}`;
+        row.text = `${fold(name)} ${searched[path[index]]}`;
         for (const [field] of this.kinds) row[field] = this.columns[field][index];
         return row;
       });
@@ -61,13 +78,35 @@ const explorer = (() => {
     // Where labels are grouped, the groups follow the column, too: by its totals.
     makeSorter(field) {
       const compare = field === "name" || field === "parent" ? (a, b) => a.localeCompare(b) : (a, b) => (a ?? -1) - (b ?? -1);
-      return (a, b, one, other) => {
+      return (a, b, one, other, column, direction) => {
+        // What was searched for by its name comes first, whatever the order.
+        const nearer = this.rank(one.getData()) - this.rank(other.getData());
+        if (nearer && !this.grouping.length) return direction === "desc" ? -nearer : nearer;
         for (const level of this.grouping) {
           const [first, second] = [one, other].map((row) => this.totals.get(level).get(this.keyOf(level, row.getData())));
           const difference = first === second ? 0 : compare(first[field] ?? first.name, second[field] ?? second.name);
           if (difference) return difference;
         }
         return compare(a, b);
+      };
+    }
+
+    // How near a label is to what is searched for: 0 if that is its name, 1 if it looks like it, else 2.
+    rank(row) {
+      const { raw, look: wanted } = this.sought;
+      if (!wanted || row.name === raw) return 0;
+      return look(row.name) === wanted ? 1 : 2;
+    }
+
+    listChoices() {
+      return {
+        "": () => true,
+        up: (row) => row.weight > 1,
+        down: (row) => row.count > 0 && row.weight < 1,
+        none: (row) => !row.count,
+        drawn: (row) => row.drawn > 0,
+        pictures: (row) => this.target.pictures[row.id] !== undefined,
+        flagged: (row) => row.flagged,
       };
     }
 
@@ -78,7 +117,7 @@ const explorer = (() => {
       const least = { target: 140, weight: 88, source: 84, count: 88, drawn: 84, unique: 104, repeats: 96 }; // pixels: the words and an arrow
       const columns = [{ title: "Label", field: "name", formatter: (cell) => cells.name(cell.getData()), titleFormatter: title, widthGrow: 3, minWidth: 120, responsive: 0, sorter: this.makeSorter("name") }];
       if (this.hasGroups) {
-        columns.push({ title: "Group", field: "parent", formatter: (cell) => bdi(cell.getValue()), titleFormatter: title, minWidth: 110, responsive: 9, tooltip: true, sorter: this.makeSorter("parent") });
+        columns.push({ title: "Group", field: "parent", formatter: (cell) => titled(bdi(cell.getValue()), cell.getValue()), titleFormatter: title, minWidth: 110, responsive: 9, sorter: this.makeSorter("parent") });
       }
       for (const [field, words, format, tooltip] of this.kinds) {
         columns.push({
@@ -88,24 +127,46 @@ const explorer = (() => {
         });
       }
       const table = new Tabulator(this.part.querySelector(".grid"), {
-        data: this.rows, columns, height: Math.min(480, 56 + 38 * Math.max(2, this.rows.length)), layout: "fitColumns", responsiveLayout: "hide",
-        selectableRows: 1, initialSort: [{ column: "target", dir: "desc" }], placeholder: "No label is like that.",
+        data: this.rows, columns, height: heightOf(this.rows.length), layout: "fitColumns", responsiveLayout: "hide",
+        selectableRows: 1, initialSort: [{ column: "target", dir: "desc" }], placeholder: this.nothing = node("div", "", "nothing"),
         groupHeader: (value, number, rows, group) => this.makeGroup(value, group), groupStartOpen: false, groupToggleElement: false,
         columnDefaults: { headerWordWrap: true, resizable: false },
       });
-      const place = () => this.part.querySelector(".grid").classList.toggle("no-groups", this.hasGroups && !table.getColumn("parent").isVisible());
-      table.on("columnVisibilityChanged", place);
+      const place = () => {
+        this.part.querySelector(".grid").classList.toggle("no-groups", this.hasGroups && !table.getColumn("parent").isVisible());
+        this.align(table);
+      };
+      for (const kind of ["columnVisibilityChanged", "columnWidth", "tableRedraw", "renderComplete"]) table.on(kind, place);
       // Once columns are hidden, the others get their room.
       table.on("tableBuilt", () => { place(); table.redraw(); this.mendRoles(this.part.querySelector(".grid")); this.tell(); resolve(); });
       table.on("dataFiltered", (filters, found) => {
         const rows = found.map((row) => row.getData());
         this.found = rows.length;
+        this.shown = new Set(rows.map((row) => row.id));
         this.totals = new Map(this.levels.map((level) => [level, this.addUp(level, rows)]));
         this.tell();
       });
       table.on("dataSorted", (sorters) => { if (sorters[0]) this.sort.value = sorters[0].field; });
       table.on("rowClick", (event, row) => { if (row.getData) this.show(row.getData().id, false); });
       return table;
+    }
+
+    // The numbers of a group stand below the heads of their columns: report.css reads where these end.
+    align(table) {
+      const grid = this.part.querySelector(".grid");
+      const heads = grid.querySelector(".tabulator-headers")?.getBoundingClientRect();
+      if (!heads) return;
+      let first = 0;
+      for (const [field] of this.kinds) {
+        const column = table.getColumn(field);
+        const isThere = column.isVisible();
+        grid.classList.toggle(`has-${field}`, isThere);
+        if (!isThere) continue;
+        const box = column.getElement().getBoundingClientRect();
+        grid.style.setProperty(`--end-${field}`, `${box.right - heads.left}px`);
+        first = first ? Math.min(first, box.left) : box.left;
+      }
+      if (first) grid.style.setProperty("--names", `${first - heads.left}px`);
     }
 
     makeGroup(value, group) {
@@ -192,36 +253,53 @@ const explorer = (() => {
     }
 
     refine() {
-      const text = fold(this.search.value.trim());
-      const kept = {
-        "": () => true,
-        up: (row) => row.weight > 1,
-        down: (row) => row.count > 0 && row.weight < 1,
-        none: (row) => !row.count,
-        drawn: (row) => row.drawn > 0,
-        pictures: (row) => this.target.pictures[row.id] !== undefined,
-        flagged: (row) => row.flagged,
-      }[this.filter.value];
-      this.table.setFilter((row) => kept(row) && row.text.includes(text));
+      const raw = this.search.value.trim();
+      const text = fold(raw);
+      const isCode = text.startsWith("u+");
+      this.sought = { raw, look: raw && look(raw) };
+      const kept = this.kept[this.filter.value];
+      const finds = (row) => row.text.includes(text) || look(row.name) === this.sought.look || (isCode && (fold(row.code).includes(text) || codeOf(row.name) === text));
+      this.table.setFilter((row) => kept(row) && finds(row));
+    }
+
+    // What stands in a table without rows.
+    explainNothing() {
+      const meaning = meanings[this.filter.value];
+      const text = this.sought.raw;
+      if (!text) this.nothing.replaceChildren(`No label has ${meaning ?? "that"}.`);
+      else this.nothing.replaceChildren("No label has “", bdi(text), `” in its name or group${meaning ? `, and ${meaning}` : ""}.`);
     }
 
     tell() {
       const found = this.found ?? this.rows.length;
       this.output.textContent = found === this.rows.length ? `${count(found)} labels` : `${count(found)} of ${count(this.rows.length)} labels`;
+      this.explainNothing();
+      const absent = this.detail.querySelector(".absent");
+      if (absent) absent.hidden = !this.shown || this.shown.has(this.chosen);
     }
 
     async reveal(index) {
       await this.ready;
       this.search.value = "";
       this.filter.value = "";
+      this.sought = { raw: "", look: "" };
       this.table.clearFilter(true);
       if (this.grouped.getAttribute("aria-pressed") === "true") this.grouped.click();
       await this.table.scrollToRow(index, "center", false).catch(() => {});
       this.show(index, true);
+      this.bring();
+    }
+
+    // Scrolls so that table and panel are in the window, and the panel in any case.
+    bring() {
+      const [whole, panel] = [this.part, this.detail].map((part) => part.getBoundingClientRect());
+      const top = panel.bottom - whole.top <= innerHeight - 32 ? whole.top : Math.min(panel.top, panel.bottom - innerHeight + 32);
+      scrollBy({ top: top - 16, behavior: "instant" });
     }
 
     show(index, focused) {
       const row = this.rows[index];
+      this.chosen = index;
       const [nodes] = this.vocabulary.paths[this.vocabulary.path[index]];
       this.table.deselectRow();
       this.table.selectRow(index);
@@ -236,8 +314,12 @@ const explorer = (() => {
       const shown = this.target.pictures[index];
       if (shown) parts.push(node("div", shown.map((picture) => this.makePicture(picture)), "pictures"));
       else parts.push(node("p", "No picture of it is in this report.", "quiet"));
-      this.detail.replaceChildren(...parts, numbers);
+      const absent = node("p", "This label is not in the list now: the search or “Show” leaves it out.", "absent quiet");
+      absent.hidden = true;
+      this.detail.replaceChildren(absent, ...parts, numbers);
+      this.tell();
       if (focused) this.detail.focus({ preventScroll: true });
+      else this.detail.scrollIntoView({ block: "nearest" });
     }
 
     makePicture([number, caption]) {
@@ -252,15 +334,38 @@ const explorer = (() => {
     if (!tables.has(id)) tables.set(id, new Explorer(document.querySelector(`[data-explorer="${id}"]`)));
     return tables.get(id);
   };
-  for (const part of document.querySelectorAll("[data-explorer]")) page.whenNear(part, () => make(part.dataset.explorer));
+  for (const part of document.querySelectorAll("[data-explorer]")) {
+    // As high as it will be, so that the page does not grow when it is made.
+    part.querySelector(".grid").style.height = `${heightOf(numberOf(part))}px`;
+    page.whenNear(part, () => make(part.dataset.explorer));
+  }
+  const reveal = ({ target, label }) => make(target).reveal(label);
+  // Where the reader was when a label was followed; "back" leads there.
+  const places = [];
+  const leave = (link, goal) => {
+    places.push({ link, top: link.getBoundingClientRect().top });
+    try {
+      history.replaceState({ ...history.state, place: places.length - 1 }, "");
+      history.scrollRestoration = "manual";
+      history.pushState({ goal }, "", link.hash);
+    } catch { /* A page in another's frame may have no history. */ }
+  };
+  addEventListener("popstate", ({ state }) => {
+    if (state?.goal) reveal(state.goal);
+    const place = places[state?.place];
+    if (!place) return;
+    scrollBy({ top: place.link.getBoundingClientRect().top - place.top, behavior: "instant" });
+    place.link.focus({ preventScroll: true });
+  });
   // A label or a thumbnail elsewhere leads to its row.
   document.addEventListener("click", (event) => {
     const link = event.target.closest("[data-label-index]");
     if (!link) return;
     event.preventDefault();
-    const made = make(link.dataset.in);
-    made.part.scrollIntoView({ block: "start" });
-    made.reveal(Number(link.dataset.labelIndex));
+    const goal = { target: link.dataset.in, label: Number(link.dataset.labelIndex) };
+    leave(link, goal);
+    make(goal.target).part.scrollIntoView({ block: "start", behavior: "instant" });
+    reveal(goal);
   });
   return { make };
 })();

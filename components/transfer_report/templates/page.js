@@ -60,15 +60,44 @@ const page = (() => {
   wide.addEventListener("change", fold);
   fold();
 
-  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
-  const seen = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (!entry.isIntersecting) continue;
-      for (const link of links.values()) link.classList.remove("here");
-      links.get(entry.target.id)?.classList.add("here");
+  // One entry of the contents is current: that of the section at the top of the window.
+  const links = [...document.querySelectorAll("nav a")].map((link) => [link, document.getElementById(link.hash.slice(1))]);
+  let followed = null; // the section that was asked for last: at the page's end it may not reach the top
+  const isAtEnd = () => innerHeight + scrollY >= document.documentElement.scrollHeight - 2;
+  const mark = () => {
+    const known = links.filter(([, part]) => part?.getClientRects().length);
+    const passed = known.filter(([, part]) => part.getBoundingClientRect().top <= 100);
+    let current = (passed.at(-1) ?? known[0])?.[1];
+    if (isAtEnd() && followed?.getClientRects().length && followed.getBoundingClientRect().top < innerHeight) current = followed;
+    for (const [link, part] of links) {
+      link.classList.toggle("here", part === current);
+      if (part === current) link.setAttribute("aria-current", "true"); else link.removeAttribute("aria-current");
     }
-  }, { rootMargin: "-10% 0px -80% 0px" });
-  for (const id of links.keys()) { const part = document.getElementById(id); if (part) seen.observe(part); }
+  };
+  let waiting = false;
+  const markSoon = () => {
+    if (!waiting) requestAnimationFrame(() => { waiting = false; mark(); });
+    waiting = true;
+  };
+  for (const kind of ["scroll", "resize"]) addEventListener(kind, markSoon, { passive: true });
+  document.addEventListener("targetchange", markSoon);
+  markSoon();
+
+  // What is made on the way may be higher than was reserved: then the section is scrolled to again, unless the reader
+  // has begun to scroll.
+  let settling = null;
+  const settle = () => {
+    if (!settling) return;
+    const margin = parseFloat(getComputedStyle(root).scrollPaddingTop) || 0;
+    if (Math.abs(settling.getBoundingClientRect().top - margin) > 2 && !isAtEnd()) settling.scrollIntoView({ behavior: "instant" });
+  };
+  const grown = new ResizeObserver(() => { if (!isScrolling) settle(); });
+  grown.observe(document.body);
+  let isScrolling = false;
+  addEventListener("scroll", () => { isScrolling = true; }, { passive: true });
+  addEventListener("scrollend", () => { isScrolling = false; settle(); });
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) addEventListener(kind, () => { settling = null; }, { passive: true });
+  for (const [link, part] of links) link.addEventListener("click", () => { settling = followed = part; markSoon(); });
 
   // An image of few pixels keeps its edges.
   const sharpen = (image) => { if (image.naturalWidth && image.naturalWidth <= 48) image.classList.add("small"); };

@@ -60,3 +60,12 @@ def test_groups_are_the_levels_that_tell_labels_apart():
     assert label_names.group_levels(deep) == [("animal", "dog"), ("animal", "cat"), ("tool", "tool"), ("animal", "y")]
     assert label_names.group_levels([("entity", "one")] * 3) == [("one", "one")] * 3
     assert label_names.group_levels([("entity",), ("entity", "one")]) == [("entity", "entity"), ("entity", "one")]
+
+
+def test_a_name_of_which_nothing_is_seen_has_a_word_for_it():
+    assert [found.text for found in _name("", "  ", "\u200b", "cat")] == [
+        "(blank)",
+        "(blank)",
+        "(blank) (U+200B)",
+        "cat",
+    ]

@@ -59,3 +59,10 @@ def test_json_cannot_end_its_script():
     text = payload.to_script_json({"a": "</script><!--\u2028&", "b": None})
     assert not set("<>&\u2028") & set(text)
     assert json.loads(text) == {"a": "</script><!--\u2028&", "b": None}
+
+
+def test_a_label_without_a_name_can_be_chosen():
+    made = payload.make_payload(
+        report_blocks.make_block(report_blocks.make_target(labels=report_blocks.make_labels(["", "cat", "dog"])))
+    )
+    assert made["vocabularies"][0]["names"] == ["(blank)", "cat", "dog"]

@@ -176,7 +176,7 @@ def test_advice_at_the_end_of_a_run_needs_its_rows_alone(make):
         "digits": [
             "Push same_distribution: it is the best on eval (97.0%).",
             "On test it has 98.0%, +4.0 points over entire_source: one seed cannot tell whether that is chance, "
-            "`specialist compare` with several can.",
+            "several can: `specialist compare`.",
             "Whether one of the 2 arms with fewer images in all is as good cannot be told.",
         ]
     }

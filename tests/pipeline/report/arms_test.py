@@ -76,3 +76,29 @@ def test_what_the_pushed_model_has_to_reach():
     assert (other.metric, other.value, other.passed) == ("f1_macro", None, False)  # the results lack it
     assert describe_of(None, None, push).value is None
     assert describe_of(outcome, True, "targets.digits.push=null") is None
+
+
+def test_no_interval_of_an_accuracy_leaves_what_accuracies_can_be(config):
+    results = [
+        Result(
+            Cell("digits", arm, seed, None, 0.1),
+            "cnn",
+            "",
+            "random",
+            9,
+            9,
+            9,
+            0,
+            1.0,
+            1.0,
+            0.0,
+            "",
+            {(split, "accuracy"): value for split in ("eval", "test")},
+        )
+        for arm, values in {"entire_source": (0.9, 0.98), "random_init": (0.02, 0.1)}.items()
+        for seed, value in enumerate(values)
+    ]
+    outcome = compare_arms(results, None, "entire_source")
+    high, low = arms.describe_arms(config, "digits", ["entire_source", "random_init"], outcome, arms.Known())
+    assert high.high == 1.0 and 0.0 < high.low < 0.9
+    assert low.low == 0.0 and 0.1 < low.high < 1.0
