@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 
 from components.settings import did_you_mean
-from components.transfer_report import background, claims, label_names, top_labels, words
+from components.transfer_report import claims, grounds, label_names, top_labels, words
 from components.transfer_report.block import Block, Target
 
 FILE_NAME = "model_card.md"
@@ -49,8 +49,6 @@ def make_card(block: Block, name: str) -> list[Section]:
         known = ", ".join(block.targets)
         raise ValueError(f"target: {name!r} is not in the block{did_you_mean(name, block.targets)}; it has {known}")
     target = block.targets[name]
-    # What follows from the results stands with them.
-    caveats = (background.explain_budget(target), background.explain_leakage(block), *block.caveats)
     return [
         _describe_model(block, target),
         Section(
@@ -78,7 +76,7 @@ def make_card(block: Block, name: str) -> list[Section]:
         Section("Ethical considerations", (), ("Whom could a wrong answer harm? Who agreed to the images?",)),
         Section(
             "Caveats and recommendations",
-            tuple(("", text) for text in caveats if text)
+            tuple(("", text) for text in _list_caveats(block, target))
             + tuple(("Missing", f"{gap.what}: {gap.why}") for gap in block.missing if gap.target in ("", name)),
             ("When is it to be trained again, and on what sign?",),
         ),
@@ -178,6 +176,12 @@ def _describe_model(block: Block, target: Target) -> Section:
         tuple((key, text) for key, text in facts if text),
         ("Who made it, under which licence, and whom to ask?",),
     )
+
+
+def _list_caveats(block: Block, target: Target) -> list[str]:
+    """Returns what to bear in mind; what follows from the results stands with them."""
+    duplicates = grounds.explain_duplicates(block)
+    return [*grounds.explain_budget(target), *([duplicates] if duplicates else []), *block.caveats]
 
 
 def _describe_metrics(block: Block, target: Target) -> Section:

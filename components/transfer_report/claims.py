@@ -99,7 +99,8 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
         return ["There is nothing to be sure of."]
     compared = other if best.reference and other is not None else best
     images = target.images.get(target.split)
-    basis = words.plural(len(best.seeds), "seed") + (
+    repeated = " (repetitions with other random numbers)" if len(best.seeds) > 1 else ""
+    basis = f"{words.plural(len(best.seeds), 'seed')}{repeated}" + (
         f" and {words.plural(images, f'{target.split} image')}" if images else ""
     )
     if compared.difference_low is None or compared.difference_high is None:
@@ -107,7 +108,10 @@ def explain_certainty(block: Block, target: Target) -> list[str]:
             if _has_others(target):
                 return [f"The arm that the others are compared with has no result ({basis})."]
             return [f"One arm is no comparison ({basis})."]
-        seeds = "Other seeds add to it; how much, one seed does not show, so that this may be chance."
+        seeds = (
+            "All random numbers start from the seed, and another one gives a somewhat different model: how different, "
+            "one seed does not show, so that this may be chance."
+        )
         return [*explain_images(block, target), *([seeds] if compared.gained is not None else [])]
     low, high = compared.difference_low, compared.difference_high
     if best.reference:
@@ -173,7 +177,7 @@ def explain_cost(target: Target) -> list[str]:
         return ["What it costs is not known."]
     sentences = []
     if best.images:
-        sentences.append(f"{best.name}'s own pre-training: {describe_pretraining(best)}.")
+        sentences.append(f"The pre-training of {best.name}: {describe_pretraining(best)}.")
     else:
         sentences.append(f"{best.name} has no pre-training of its own.")
     shared = best.total_images - best.images
@@ -187,16 +191,25 @@ def explain_cost(target: Target) -> list[str]:
             times = f"{ratio:.1f} times those of {reference.name} ({words.count(reference.total_images)})"
         sentences.append(f"{both}: {words.count(best.total_images)} images, {times}.")
     if best.total_seconds is not None:
-        parts = [
-            *(["classifier"] if shared else []),
-            *(["pre-training"] if best.images else []),
-            "fine-tuning",
-        ]
-        took = words.duration(best.total_seconds)
-        if reference is not None and reference is not best and reference.total_seconds:
-            took += f", that of {reference.name} {words.duration(reference.total_seconds)}"
-        sentences.append(f"Training took {took} ({words.join(parts)}; reading, drawing and evaluation are not in it).")
+        sentences.append(_describe_time(best, reference))
+        sentences.append("Reading, drawing and evaluation are not in it.")
     return sentences
+
+
+def _describe_time(best: Arm, reference: Arm | None) -> str:
+    """Returns a sentence on how long an arm trained, in parts as far as they are known, and beside the reference."""
+    total = best.total_seconds or 0.0
+    own = f"{'pre-training and ' if best.images else ''}fine-tuning"
+    parts = own
+    if best.seconds is not None and total > best.seconds:
+        classifier = words.duration(total - best.seconds)
+        parts = f"the source classifier {classifier}, its own {own} {words.duration(best.seconds)}"
+    times = ""
+    if reference is not None and reference is not best and reference.total_seconds:
+        ratio = f"{total / reference.total_seconds:.1f}"
+        took = f"as long as {reference.name}" if ratio == "1.0" else f"{ratio} times as long as {reference.name}"
+        times = f", {took} ({words.duration(reference.total_seconds)})"
+    return f"Training took {words.duration(total)}{times}: {parts}."
 
 
 def describe_pretraining(arm: Arm) -> str:

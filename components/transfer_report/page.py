@@ -10,10 +10,10 @@ import importlib.resources
 from typing import TYPE_CHECKING, Any
 
 from components.transfer_report import (
-    background,
     card,
     charts,
     claims,
+    grounds,
     label_names,
     markup,
     payload,
@@ -70,7 +70,7 @@ def render(block: Block) -> str:
 def _view(block: Block, name: str, number: int) -> dict[str, Any]:
     """Returns what the templates need of a target besides the target itself."""
     target = block.targets[name]
-    labels, sections, filled = target.labels, _list_sections(target), card.make_card(block, name)
+    labels, sections, sections_of_card = target.labels, _list_sections(target), card.make_card(block, name)
     named = label_names.name_labels(labels.names, labels.paths) if labels else []
 
     def draw(function: Any, *arguments: Any) -> list[str]:
@@ -82,12 +82,11 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "number": number,
         "target": target,
         "headline": claims.make_headline(target),
-        "certainty": claims.explain_certainty(block, target),
+        "data": grounds.describe_data(block, target),
+        "duplicates": grounds.explain_duplicates(block),
+        "push": grounds.explain_push(target),
+        "certainty": [*claims.explain_certainty(block, target), *grounds.explain_budget(target)],
         "cost": claims.explain_cost(target),
-        "data": background.describe_data(block, target),
-        "budget": background.explain_budget(target),
-        "leakage": background.explain_leakage(block),
-        "push": background.explain_push(target),
         "reference": claims.find_reference(target),
         "most": max((top.share for found in target.explained for top in found.top), default=1.0) or 1.0,
         "missing": [gap for gap in block.missing if gap.target in ("", name)],
@@ -101,9 +100,9 @@ def _view(block: Block, name: str, number: int) -> dict[str, Any]:
         "best": claims.find_arm(target, target.verdict.arm),
         "other": claims.find_other(target),
         "evaluated": any(any(value is not None for value in curve.eval_loss) for curve in target.curves.values()),
-        "card": filled,
-        "gaps": card.count_gaps(filled),
-        "where": card.describe_gaps(filled, target.verdict.served),
+        "card": sections_of_card,
+        "gaps": card.count_gaps(sections_of_card),
+        "where": card.describe_gaps(sections_of_card, target.verdict.served),
         "arms": sorted(target.arms, key=lambda arm: -1.0 if arm.mean is None else arm.mean, reverse=True),
         "accuracy": draw(charts.draw_accuracy, target),
         "labels": draw(charts.draw_labels, labels, named) if labels else [],
@@ -145,8 +144,9 @@ def _make_environment() -> "jinja2.Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "moment", "name_metric"):
+    for name in ("percent", "points", "interval", "factor", "count", "plural", "duration", "roughly", "moment"):
         environment.filters[name] = getattr(words, name)
+    environment.filters["name_metric"] = words.name_metric
     environment.filters["subtract"] = claims.subtract
     # Only what this package has made itself: charts, vendored files, escaped JSON.
     environment.filters["own"] = markupsafe.Markup
@@ -155,6 +155,7 @@ def _make_environment() -> "jinja2.Environment":
     environment.filters["breakable"] = markup.let_break
     environment.filters["describe_pretraining"] = claims.describe_pretraining
     environment.globals["gap"] = card.GAP
+    environment.globals["paper"] = grounds.PAPER
     return environment
 
 

@@ -76,6 +76,14 @@ def duration(seconds: float | None) -> str:
     return f"{hours:,} h {minutes} min" if minutes else f"{hours:,} h"
 
 
+def roughly(seconds: float) -> str:
+    """Returns a duration that is only estimated, in one unit."""
+    if seconds < 90:
+        return f"{max(1, round(seconds / 10)) * 10} s"
+    hours = seconds / 3600
+    return f"{60 * hours:.0f} min" if hours < 1.5 else f"{hours:.1f} h" if hours < 10 else f"{hours:,.0f} h"
+
+
 def moment(iso: str) -> str:
     """Returns a time in ISO 8601 as '28 November 2026, 02:40 UTC'; a text that is none as it is."""
     try:

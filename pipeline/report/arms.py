@@ -85,6 +85,27 @@ def describe_arm(config: Config, name: str) -> str:
     return f"{drawn}{start}{steps}"
 
 
+def describe_criterion(
+    config: Config, target: str, outcome: Outcome | None, passed: bool | None
+) -> block.Criterion | None:
+    """Returns what the model of the arm that is set to be pushed has to reach; None: none is set.
+
+    Args:
+      config: the configuration.
+      target: its name.
+      outcome: the comparison, with what the arm reached by metrics that all results have; None: no arm has a result.
+      passed: whether it is good enough; None: that is not known.
+    """
+    settings = config.targets[target]
+    if settings.push is None:
+        return None
+    found = outcome.targets.get(target) if outcome else None
+    arm = found.arms.get(settings.push) if found else None
+    metric = settings.evaluation.metric
+    value = arm.results[0].metrics.get(("eval", metric)) if arm is not None else None
+    return block.Criterion(metric, settings.evaluation.minimum, value, passed)
+
+
 def find_facts(config: Config, target: str, arm: str | None) -> Mapping[str, str]:
     """Returns name → value of what the card says of a model.
 

@@ -198,15 +198,7 @@ def _collect_target(
         verdict=block.Verdict(
             arm=best,
             sentences=advice.advise(outcome, name, pushed) if outcome and of_target else (),
-            next_steps=steps.suggest_steps(
-                config,
-                name,
-                outcome,
-                kind="comparison",
-                served=None,
-                missing=lacks,
-                duplicates=source is None or bool(source.excluded),
-            ),
+            next_steps=steps.suggest_steps(config, name, outcome, kind="comparison", served=None, missing=lacks),
             pushed_arm=pushed,
             why_not="a comparison pushes no model",
         ),

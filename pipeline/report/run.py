@@ -13,6 +13,7 @@ from pipeline.compare.results import metric_of, results_of_run
 from pipeline.compare.rows import Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
+from pipeline.nodes.report import name_of
 from pipeline.report import about, arms, curves, data, inputs, labels, paired, source_labels, steps, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
@@ -110,21 +111,12 @@ def _collect_target(
         verdict=block.Verdict(
             arm=best,
             sentences=advice.advise(outcome, name, settings.push) if outcome is not None and has_result else (),
-            next_steps=steps.suggest_steps(
-                config,
-                name,
-                outcome,
-                kind="run",
-                served=judged.served,
-                missing=missing,
-                duplicates=source is None or bool(source.excluded),
-            ),
+            next_steps=steps.suggest_steps(config, name, outcome, kind="run", served=judged.served, missing=missing),
             pushed_arm=settings.push,
             pushed=judged.served is not None,
             served=judged.served,
             why_not=judged.reason,
-            minimum_metric=settings.evaluation.metric,
-            minimum=settings.evaluation.minimum or None,
+            criterion=arms.describe_criterion(config, name, outcome, _find_blessed(found, name)),
         ),
         arms=arms.describe_arms(config, name, settings.arms, outcome, known),
         labels=described.labels,
@@ -138,6 +130,14 @@ def _collect_target(
         confusion=_read_confusion(shared, name, settings.push or best, best, split, names),
         facts=arms.find_facts(config, name, settings.push or best),
     )
+
+
+def _find_blessed(found: Inputs, name: str) -> bool | None:
+    """Returns whether a target's model is good enough to be pushed; None: it is not known."""
+    blessing = found.artifacts.get(name_of(ids.side_node(name, ids.EVALUATOR), "blessing"))
+    if blessing is None or "blessed" not in blessing.custom_properties:
+        return None
+    return bool(blessing.custom_properties["blessed"].int_value)
 
 
 def _read_confusion(

@@ -53,7 +53,7 @@ class Source(Part):
     Attributes:
       images: split → number of images.
       labels: number of labels.
-      excluded: split → images excluded as near-duplicates of a target's.
+      excluded: split → images excluded as near-duplicates of a target's; empty: they were not looked for.
       set_aside: what could not be used, by reason.
       findings: what is suspicious in the data, in words.
     """

@@ -80,10 +80,34 @@ class Difference(Part):
 
 @dataclasses.dataclass(frozen=True)
 class Step(Part):
-    """Something to do next: a sentence, and the command that does it; "" without one."""
+    """Something to do next.
+
+    Attributes:
+      text: a sentence.
+      command: that does it; "" without one.
+      seconds: of training that it takes, by how long the trainings here took; None if that is not known.
+    """
 
     text: str
     command: str = ""
+    seconds: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Criterion(Part):
+    """What a model has to reach on eval to be pushed.
+
+    Attributes:
+      metric: that decides.
+      minimum: the smallest value that may be pushed.
+      value: of the model that was to be pushed; None if that is not known.
+      passed: whether it is good enough, compared with the model before it, too; None if that is not known.
+    """
+
+    metric: str
+    minimum: float
+    value: float | None = None
+    passed: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +122,7 @@ class Verdict(Part):
       pushed: whether its model was pushed.
       served: folder of the version that is served, if it is this model; else None.
       why_not: why it is not pushed or served; "" if it is.
-      minimum_metric, minimum: what a model that is pushed has to reach on eval; None if nothing is asked.
+      criterion: what its model has to reach; None without an arm to push.
     """
 
     arm: str | None
@@ -108,8 +132,7 @@ class Verdict(Part):
     pushed: bool = False
     served: str | None = None
     why_not: str = ""
-    minimum_metric: str = ""
-    minimum: float | None = None
+    criterion: Criterion | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -4,7 +4,7 @@ import re
 import pytest
 import report_blocks
 
-from components.transfer_report import background, block, card
+from components.transfer_report import block, card, grounds
 
 HEADINGS = [
     "Model details",
@@ -126,7 +126,7 @@ def test_the_caveats_say_what_was_not_looked_for_and_repeat_no_verdict():
     made = report_blocks.make_block()
     made = dataclasses.replace(made, source=dataclasses.replace(made.source, excluded={}))
     texts = [text for _, text in card.make_card(made, "handwritten_digits")[-1].facts]
-    assert background.explain_leakage(made) in texts and len(set(texts)) == len(texts)
+    assert grounds.explain_duplicates(made) in texts and len(set(texts)) == len(texts)
     assert not set(made.targets["handwritten_digits"].verdict.sentences) & set(texts)
 
 

@@ -48,6 +48,11 @@ def test_numbers():
     assert words.plural(1, "seed") == "1 seed" and words.plural(1_297, "image") == "1,297 images"
 
 
+def test_estimates_are_rough():
+    found = [words.roughly(seconds) for seconds in (2, 44, 1_798.15, 5_400, 36_000, 7_200_000)]
+    assert found == ["10 s", "40 s", "30 min", "1.5 h", "10 h", "2,000 h"]
+
+
 def test_names_do_not_turn_their_line():
     assert words.isolate("abc") == "abc"
     assert words.isolate("\u05d0b") == "\u2068\u05d0b\u2069"

@@ -5,6 +5,8 @@ import pathlib
 import pytest
 
 from components.transfer_report import block
+from pipeline.compare.comparison import compare_arms
+from pipeline.compare.rows import Cell, Result
 from pipeline.config.arms import DESCRIPTIONS, PRESETS
 from pipeline.config.load import load
 from pipeline.report import arms
@@ -51,3 +53,52 @@ def test_own_arms_are_described_by_their_matcher(config):
     assert own.startswith(DESCRIPTIONS["same_distribution"]) and "source classifier" in own.removeprefix(
         DESCRIPTIONS["same_distribution"]
     )
+
+
+def test_what_the_pushed_model_has_to_reach():
+    def describe_of(outcome, passed, *overrides):
+        return arms.describe_criterion(load(str(DEMO), list(overrides)), "digits", outcome, passed)
+
+    results = [
+        Result(
+            Cell("digits", name, 0, None, 0.1),
+            *("compact_cnn", "", "random", 0, 1, 1, 0, 1.0, 1.0, 0.0, ""),
+            {("eval", "accuracy"): value, ("test", "accuracy"): 0.5},
+        )
+        for name, value in (("entire_source", 0.75), ("same_distribution", 0.875))
+    ]
+    outcome = compare_arms(results, None, "entire_source")
+    push = "targets.digits.push=entire_source"
+    assert describe_of(outcome, True, push, "targets.digits.evaluation.minimum=0.625") == block.Criterion(
+        "accuracy", 0.625, 0.75, True
+    )
+    other = describe_of(outcome, False, push, "targets.digits.evaluation.metric=f1_macro")
+    assert (other.metric, other.value, other.passed) == ("f1_macro", None, False)  # the results lack it
+    assert describe_of(None, None, push).value is None
+    assert describe_of(outcome, True, "targets.digits.push=null") is None
+
+
+def test_no_interval_of_an_accuracy_leaves_what_accuracies_can_be(config):
+    results = [
+        Result(
+            Cell("digits", arm, seed, None, 0.1),
+            "cnn",
+            "",
+            "random",
+            9,
+            9,
+            9,
+            0,
+            1.0,
+            1.0,
+            0.0,
+            "",
+            {(split, "accuracy"): value for split in ("eval", "test")},
+        )
+        for arm, values in {"entire_source": (0.9, 0.98), "random_init": (0.02, 0.1)}.items()
+        for seed, value in enumerate(values)
+    ]
+    outcome = compare_arms(results, None, "entire_source")
+    high, low = arms.describe_arms(config, "digits", ["entire_source", "random_init"], outcome, arms.Known())
+    assert high.high == 1.0 and 0.0 < high.low < 0.9
+    assert low.low == 0.0 and 0.1 < low.high < 1.0
