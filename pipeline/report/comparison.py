@@ -18,7 +18,7 @@ from pipeline.compare.rows import Cell, Result
 from pipeline.compare.store import Store, folder_of
 from pipeline.config.run import Config
 from pipeline.nodes import ids
-from pipeline.report import about, arms, curves, data, inputs, labels, paired, paper, source_labels, steps, target
+from pipeline.report import about, arms, curves, data, inputs, paired, paper, source_labels, steps, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -173,7 +173,7 @@ def _collect_target(
     folder: str,
 ) -> block.Target:
     found, config = shared.inputs, shared.inputs.config
-    summary, classes = data.read_summary(found, name), data.read_vocabulary(found, name)
+    classes = data.read_vocabulary(found, name)
     class_names = classes.names if classes else ()
     names = list(dict.fromkeys(each.cell.arm for each in planned if each.cell.target == name))
     of_target = outcome.targets.get(name) if outcome else None
@@ -184,15 +184,10 @@ def _collect_target(
     plans = _read_plans(found, name, names)
     shown = best if best in plans else next(iter(plans), None)
     pushed = config.targets[name].push
-    described = source_labels.describe(
-        shared, name, prior, _find_predictor(found, name), class_names, plans.get(shown or ""), shown
-    )
-    samples = {arm: labels.describe_sample(table, prior) for arm, table in plans.items()}
-    known = arms.Known(source, samples, _pair_arms(of_target, outcome, folder))
+    described = source_labels.describe(shared, name, prior, _find_predictor(found, name), class_names, plans, shown)
+    known = arms.Known(source, described.achieved, _pair_arms(of_target, outcome, folder))
     return block.Target(
         name=name,
-        images=summary.get("examples", {}),
-        classes=class_names,
         split=of_target.split if of_target else split,
         metric=metric,
         verdict=block.Verdict(
@@ -203,13 +198,8 @@ def _collect_target(
             why_not="a comparison pushes no model",
         ),
         arms=arms.describe_arms(config, name, names, outcome, known),
-        labels=described.labels,
-        thumbnails=described.thumbnails,
-        explained=described.explained,
-        achieved=samples,
-        duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
-        set_aside=data.list_set_aside(found, name, shared.made),
-        findings=data.list_findings(summary),
+        **vars(described),
+        **target.describe_data(shared, name, class_names),
         curves=target.read_curves(found, _list_trainings(planned, name)),
         confusion=_read_confusion(shared, name, of_target, folder, class_names),
         tables=paper.fill_tables(of_results, metric),

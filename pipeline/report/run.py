@@ -14,7 +14,7 @@ from pipeline.compare.rows import Result
 from pipeline.config.run import Config
 from pipeline.nodes import ids
 from pipeline.nodes.report import name_of
-from pipeline.report import about, arms, curves, data, inputs, labels, paired, source_labels, steps, target
+from pipeline.report import about, arms, curves, data, inputs, paired, source_labels, steps, target
 from pipeline.report.inputs import Inputs
 from pipeline.report.target import Shared
 
@@ -84,7 +84,7 @@ def _collect_target(
 ) -> block.Target:
     found, config = shared.inputs, shared.inputs.config
     settings = config.targets[name]
-    summary, classes = data.read_summary(found, name), data.read_vocabulary(found, name)
+    classes = data.read_vocabulary(found, name)
     names = classes.names if classes else ()
     prior = target.read_prior(found, ids.side_node(name, ids.PRIOR))
     plans = {
@@ -97,15 +97,10 @@ def _collect_target(
     shown = settings.push if settings.push in plans else next(iter(plans), None)
     split = config.targets[name].reported_split
     judged = target.judge(found, name)
-    described = source_labels.describe(
-        shared, name, prior, ids.side_node(name, ids.PREDICTIONS), names, plans.get(shown or ""), shown
-    )
-    samples = {arm: labels.describe_sample(table, prior) for arm, table in plans.items()}
-    known = arms.Known(source, samples, _pair_arms(found, name, outcome))
+    described = source_labels.describe(shared, name, prior, ids.side_node(name, ids.PREDICTIONS), names, plans, shown)
+    known = arms.Known(source, described.achieved, _pair_arms(found, name, outcome))
     return block.Target(
         name=name,
-        images=summary.get("examples", {}),
-        classes=names,
         split=split,
         metric=metric_of(config, name),
         verdict=block.Verdict(
@@ -119,13 +114,8 @@ def _collect_target(
             criterion=arms.describe_criterion(config, name, outcome, _find_blessed(found, name)),
         ),
         arms=arms.describe_arms(config, name, settings.arms, outcome, known),
-        labels=described.labels,
-        thumbnails=described.thumbnails,
-        explained=described.explained,
-        achieved=samples,
-        duplicates=data.list_duplicates(found, name, shared.pairs, shared.made),
-        set_aside=data.list_set_aside(found, name, shared.made),
-        findings=data.list_findings(summary),
+        **vars(described),
+        **target.describe_data(shared, name, names),
         curves=target.read_curves(found, _list_trainings(config, name)),
         confusion=_read_confusion(shared, name, settings.push or best, best, split, names),
         facts=arms.find_facts(config, name, settings.push or best),

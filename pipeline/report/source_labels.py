@@ -34,6 +34,7 @@ class SourceLabels:
     labels: block.Labels | None = None
     thumbnails: Mapping[int, Sequence[block.Picture]] = dataclasses.field(default_factory=dict)
     explained: Sequence[block.Explained] = ()
+    achieved: Mapping[str, block.Achieved] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +60,7 @@ def describe(
     prior: LabelPrior | None,
     predictor: str,
     classes: Sequence[str],
-    drawn: pa.Table | None,
+    plans: Mapping[str, pa.Table],
     arm: str | None,
 ) -> SourceLabels:
     """Returns what the report says of the source's labels.
@@ -70,12 +71,13 @@ def describe(
       prior: of the target; None: there is none, and nothing is said.
       predictor: the Predictor of its images.
       classes: names of the target's.
-      drawn: the labels of the plan of an arm; None: there is none.
-      arm: whose plan it is.
+      plans: arm → the labels of its plan.
+      arm: whose sample stands beside the labels; None: nobody's.
     """
+    achieved = {name: labels.describe_sample(table, prior) for name, table in plans.items()}
     if prior is None:
-        return SourceLabels()
-    described = labels.describe_labels(prior, shared.vocabulary, drawn, arm)
+        return SourceLabels(achieved=achieved)
+    described = labels.describe_labels(prior, shared.vocabulary, plans.get(arm or ""), arm)
     first = list(top_labels.order_by_share(described)[: top_labels.COUNT])
     doubtful = top_labels.list_flagged(described)[:_DOUBTS]
     seen = _look_at_images(shared, target, predictor, prior, classes, first, doubtful)
@@ -88,6 +90,7 @@ def describe(
         dataclasses.replace(described, doubts=doubts, seen_in=seen.classes, looked_at=seen.looked_at),
         _picture_labels(shared, prior, list(wanted)),
         seen.explained,
+        achieved,
     )
 
 

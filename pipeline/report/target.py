@@ -3,6 +3,7 @@
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 import tensorflow as tf
@@ -56,6 +57,18 @@ def read_source(shared: Shared) -> block.Source | None:
         set_aside=data.list_set_aside(shared.inputs, ids.SOURCE, shared.made),
         findings=data.list_findings(summary),
     )
+
+
+def describe_data(shared: Shared, name: str, classes: Sequence[str]) -> dict[str, Any]:
+    """Returns what a report says of a target's data, as fields of `block.Target`."""
+    summary = data.read_summary(shared.inputs, name)
+    return {
+        "images": summary.get("examples", {}),
+        "classes": classes,
+        "duplicates": data.list_duplicates(shared.inputs, name, shared.pairs, shared.made),
+        "set_aside": data.list_set_aside(shared.inputs, name, shared.made),
+        "findings": data.list_findings(summary),
+    }
 
 
 def read_prior(inputs: Inputs, node: str) -> LabelPrior | None:
